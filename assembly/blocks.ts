@@ -1,0 +1,194 @@
+/**
+ * Blocks: what users allocate, own, hand over and free. Small ones are a slab's, larger ones runs of spans;
+ * both have one owner byte, and every change of owner is one atomic operation on it.
+ */
+import {
+	CLASS_HANDLE,
+	CLASS_LARGEST,
+	CLASS_OBJECT,
+	DESCRIPTOR_SPANS,
+	DOUBLE_FREE,
+	FENCED,
+	FULL,
+	HEADER_HEAP,
+	INTENT_RUN,
+	NOT_A_BLOCK,
+	NOT_OWNER,
+	OK,
+	OWNER_FREE,
+	OWNER_NONE,
+	SLAB_LARGEST,
+	SPAN_BYTES,
+	SPAN_FREE,
+	SPAN_RUN,
+	SPAN_SHIFT,
+	SPAN_SLAB,
+	SPAN_TAIL,
+	STATUS_LIMIT,
+} from "./layout";
+import { header, isHeapSpan, readySpans } from "./region";
+import { classBytes, classFor, freeBlock, isSlab, reclaim, takeSmall } from "./slabs";
+import { done, intend, isCurrent, tagOf, touch, untouch } from "./slots";
+import {
+	claimedBy,
+	claimRun,
+	descriptorOf,
+	ownerByte,
+	runLength,
+	setState,
+	settleRun,
+	stateOf,
+} from "./spans";
+
+/** A block of at least `bytes` bytes, aligned to 64, owned by `me`; or a status. */
+export function allocate(me: u32, bytes: u32): u32 {
+	if (!isCurrent(me)) return FENCED;
+	if (bytes <= SLAB_LARGEST) return takeSmall(me, classFor(bytes));
+	return takeRun(me, ((bytes - 1) >> SPAN_SHIFT) + 1);
+}
+
+/** A block for an object of the directory. */
+export function allocateObject(me: u32): u32 {
+	return isCurrent(me) ? takeSmall(me, CLASS_OBJECT) : FENCED;
+}
+
+/** A block for the record of a saved block. */
+export function allocateHandle(me: u32): u32 {
+	return isCurrent(me) ? takeSmall(me, CLASS_HANDLE) : FENCED;
+}
+
+function takeRun(me: u32, count: u32): u32 {
+	let claimed = claimRun(me, count);
+	if (claimed == -FULL) {
+		reclaim(me);
+		claimed = claimRun(me, count);
+	}
+	if (claimed < 0) return -claimed;
+	const first = <u32>claimed;
+	touch(me, first);
+	const tail = SPAN_TAIL | (first << 16);
+	for (let i: u32 = 1; i < count; i++) setState(first + i, tail);
+	store<u32>(descriptorOf(first), count, DESCRIPTOR_SPANS);
+	atomic.store<u8>(ownerByte(first, 0), <u8>tagOf(me));
+	setState(first, SPAN_RUN);
+	done(me);
+	return first << SPAN_SHIFT;
+}
+
+function freeRun(me: u32, first: u32): void {
+	const count = runLength(first);
+	intend(me, INTENT_RUN, first, count, 0, 0);
+	setState(first, claimedBy(me));
+	atomic.store<u8>(ownerByte(first, 0), OWNER_NONE);
+	settleRun(me, first, count);
+	untouch(me, first);
+}
+
+/** Where the owner byte of the block at `offset` is; below STATUS_LIMIT it is the status that says why not. */
+export function ownerOf(offset: u32): u32 {
+	const span = offset >> SPAN_SHIFT;
+	if (!isHeapSpan(span)) return NOT_A_BLOCK;
+	const state = stateOf(span);
+	if (isSlab(state)) {
+		const bytes = classBytes(state >> 8);
+		const within = offset & (SPAN_BYTES - 1);
+		const index = within / bytes;
+		return index * bytes == within && within + bytes <= SPAN_BYTES ? ownerByte(span, index) : NOT_A_BLOCK;
+	}
+	if ((offset & (SPAN_BYTES - 1)) != 0) return NOT_A_BLOCK;
+	if (state == SPAN_RUN) return ownerByte(span, 0);
+	return state == SPAN_FREE ? DOUBLE_FREE : NOT_A_BLOCK;
+}
+
+/** Bytes that the block at `offset` has room for; 0 where none starts. */
+export function capacityOf(offset: u32): u32 {
+	const owner = ownerOf(offset);
+	if (owner < STATUS_LIMIT) return 0;
+	const state = stateOf(offset >> SPAN_SHIFT);
+	if (isSlab(state)) return classBytes(state >> 8);
+	return state == SPAN_RUN ? runLength(offset >> SPAN_SHIFT) << SPAN_SHIFT : 0;
+}
+
+/** OK when `me` owns the user's block at `offset`; otherwise why not. */
+export function checkOwned(me: u32, offset: u32): u32 {
+	const owner = ownerOf(offset);
+	if (owner < STATUS_LIMIT) return owner;
+	const state = stateOf(offset >> SPAN_SHIFT);
+	if (isSlab(state) && state >> 8 > <u32>CLASS_LARGEST) return NOT_A_BLOCK;
+	const byte = atomic.load<u8>(owner);
+	if (byte == tagOf(me)) return OK;
+	return byte == OWNER_FREE || byte == OWNER_NONE ? DOUBLE_FREE : NOT_OWNER;
+}
+
+/** Frees a block of `me`'s. */
+export function free(me: u32, offset: u32): u32 {
+	if (!isCurrent(me)) return FENCED;
+	const status = checkOwned(me, offset);
+	if (status == OK) freeOwned(me, offset);
+	return status;
+}
+
+/** Frees an object that never got into the directory. */
+export function freeObject(me: u32, object: u32): u32 {
+	if (!isCurrent(me)) return FENCED;
+	if (ownerAt(object) != tagOf(me)) return NOT_OWNER;
+	freeOwned(me, object);
+	return OK;
+}
+
+/** Frees what `me` is known to own, internal blocks too. */
+export function freeOwned(me: u32, offset: u32): void {
+	const span = offset >> SPAN_SHIFT;
+	const state = stateOf(span);
+	if (isSlab(state)) freeBlock(me, span, state >> 8, (offset & (SPAN_BYTES - 1)) / classBytes(state >> 8));
+	else freeRun(me, span);
+}
+
+/** Changes the owner of the block at `offset` from `from` to `to`, if it is `from`'s. */
+export function handOver(offset: u32, from: u32, to: u32): bool {
+	const owner = ownerOf(offset);
+	return owner >= STATUS_LIMIT && atomic.cmpxchg<u8>(owner, <u8>from, <u8>to) == <u8>from;
+}
+
+/** Makes `me` the owner of the block at `offset`, if it is `from`'s. */
+export function take(me: u32, offset: u32, from: u32): bool {
+	if (ownerOf(offset) < STATUS_LIMIT) return false;
+	touch(me, offset >> SPAN_SHIFT);
+	return handOver(offset, from, tagOf(me));
+}
+
+/** Whose the block at `offset` is; OWNER_NONE where none starts. */
+export function ownerAt(offset: u32): u32 {
+	const owner = ownerOf(offset);
+	return owner < STATUS_LIMIT ? OWNER_NONE : atomic.load<u8>(owner);
+}
+
+/** Bytes in blocks that are somebody's. Looks at every span. */
+export function used(): f64 {
+	let bytes: f64 = 0;
+	const ready = readySpans();
+	for (let span = header(HEADER_HEAP); span < ready; span++) {
+		const state = stateOf(span);
+		if (isSlab(state)) {
+			const size = classBytes(state >> 8);
+			const blocks = SPAN_BYTES / size;
+			for (let index: u32 = 0; index < blocks; index++) {
+				const byte = atomic.load<u8>(ownerByte(span, index));
+				if (byte != OWNER_FREE && byte != OWNER_NONE) bytes += size;
+			}
+		} else if (state == SPAN_RUN) bytes += <f64>runLength(span) * SPAN_BYTES;
+	}
+	return bytes;
+}
+
+/** Bytes of the longest run of free spans: what the largest block could have. Looks at every span. */
+export function largestFree(spans: u32): f64 {
+	const ready = readySpans();
+	let longest: u32 = 0;
+	let run: u32 = 0;
+	for (let span = header(HEADER_HEAP); span < spans; span++) {
+		run = span >= ready || stateOf(span) == SPAN_FREE ? run + 1 : 0;
+		longest = max(longest, run);
+	}
+	return <f64>longest * SPAN_BYTES;
+}

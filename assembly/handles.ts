@@ -1,0 +1,110 @@
+/**
+ * Handles: blocks that belong to the region, found again by a number that can't be guessed.
+ *
+ * A handle is a block of a class of its own, whose memory is never anything else, so a stale handle reads
+ * a handle's bytes and fails by its nonce. `{ nonce: u64, reference: { offset, length } }`
+ */
+
+import { capacityOf, checkOwned, freeOwned, handOver, ownerAt, take } from "./blocks";
+import {
+	BAD_HANDLE,
+	CLASS_HANDLE,
+	FENCED,
+	HANDLE_NONCE,
+	HANDLE_REFERENCE,
+	INTENT_SAVE,
+	INTENT_UNSAVE,
+	OK,
+	OWNER_REGION,
+	REFERENCE_LENGTH,
+	REFERENCE_OFFSET,
+	SLOT_RESULT,
+	SLOT_RESULT_2,
+	SPAN_SHIFT,
+} from "./layout";
+import { isHeapSpan } from "./region";
+import { slabState } from "./slabs";
+import { done, intend, isCurrent, slotOf, tagOf } from "./slots";
+import { stateOf } from "./spans";
+
+/** Gives `me`'s block to the region under `handle`, a block from `allocateHandle`. */
+export function save(me: u32, handle: u32, nonceLow: u32, nonceHigh: u32, block: u32, length: u32): u32 {
+	if (!isCurrent(me)) return FENCED;
+	const status = checkOwned(me, block);
+	if (status != OK) return status;
+	const tag = tagOf(me);
+	store<u64>(handle, block, HANDLE_REFERENCE);
+	store<u64>(handle, length, HANDLE_REFERENCE + REFERENCE_LENGTH);
+	store<u32>(handle, nonceLow, HANDLE_NONCE);
+	store<u32>(handle, nonceHigh, HANDLE_NONCE + 4);
+	intend(me, INTENT_SAVE, block, handle, 0, 0);
+	handOver(block, tag, OWNER_REGION);
+	// SYNC: hands the record over to `isHandle`.
+	handOver(handle, tag, OWNER_REGION);
+	done(me);
+	return OK;
+}
+
+/** Ends what `save` began: a handle that was not finished was never given out, so the block comes back. */
+export function settleSave(me: u32, block: u32, handle: u32): void {
+	if (ownerAt(handle) == tagOf(me)) {
+		handOver(block, OWNER_REGION, tagOf(me));
+		forget(handle);
+	}
+	done(me);
+}
+
+function forget(handle: u32): void {
+	store<u64>(handle, 0, HANDLE_NONCE);
+	store<u64>(handle, 0, HANDLE_REFERENCE);
+}
+
+function isHandle(handle: u32, nonceLow: u32, nonceHigh: u32): bool {
+	if (!isHeapSpan(handle >> SPAN_SHIFT) || stateOf(handle >> SPAN_SHIFT) != slabState(CLASS_HANDLE))
+		return false;
+	if (ownerAt(handle) != OWNER_REGION) return false;
+	return load<u32>(handle, HANDLE_NONCE) == nonceLow && load<u32>(handle, HANDLE_NONCE + 4) == nonceHigh;
+}
+
+/** What was saved: offset and length are the slot's results. */
+export function lookUp(me: u32, handle: u32, nonceLow: u32, nonceHigh: u32): u32 {
+	if (!isCurrent(me)) return FENCED;
+	if (!isHandle(handle, nonceLow, nonceHigh)) return BAD_HANDLE;
+	const block = load<u32>(handle, HANDLE_REFERENCE + REFERENCE_OFFSET);
+	const length = load<u32>(handle, HANDLE_REFERENCE + REFERENCE_LENGTH);
+	if (ownerAt(block) != OWNER_REGION || length > capacityOf(block)) return BAD_HANDLE;
+	store<u32>(slotOf(me), block, SLOT_RESULT);
+	store<u32>(slotOf(me), length, SLOT_RESULT_2);
+	return isHandle(handle, nonceLow, nonceHigh) ? OK : BAD_HANDLE;
+}
+
+/** Frees what was saved, and the handle; whoever comes first. */
+export function freeSaved(me: u32, handle: u32, nonceLow: u32, nonceHigh: u32): u32 {
+	const status = lookUp(me, handle, nonceLow, nonceHigh);
+	if (status != OK) return status;
+	const block = load<u32>(slotOf(me), SLOT_RESULT);
+	intend(me, INTENT_UNSAVE, block, handle, 0, 0);
+	// Between look-up and this the handle may have become another's; then its nonce differs.
+	if (!take(me, handle, OWNER_REGION)) {
+		done(me);
+		return BAD_HANDLE;
+	}
+	if (load<u32>(handle, HANDLE_NONCE) != nonceLow || load<u32>(handle, HANDLE_NONCE + 4) != nonceHigh) {
+		handOver(handle, tagOf(me), OWNER_REGION);
+		done(me);
+		return BAD_HANDLE;
+	}
+	settleUnsave(me, block, handle);
+	freeOwned(me, handle);
+	freeOwned(me, block);
+	return OK;
+}
+
+/** Ends what `freeSaved` began: who has the handle has the block. */
+export function settleUnsave(me: u32, block: u32, handle: u32): void {
+	if (ownerAt(handle) == tagOf(me)) {
+		if (load<u32>(handle, HANDLE_REFERENCE + REFERENCE_OFFSET) == block) take(me, block, OWNER_REGION);
+		forget(handle);
+	}
+	done(me);
+}

@@ -1,0 +1,33 @@
+/**
+ * The core: what a host may call. Every function is a pure function over the memory; `me` is a
+ * participant's number from `join`. Results are offsets, or status codes, which are smaller
+ * (STATUS_LIMIT). Nothing here calls the host: what needs the operating system is a status.
+ */
+
+export {
+	allocate,
+	allocateHandle,
+	allocateObject,
+	capacityOf,
+	checkOwned,
+	free,
+	freeObject,
+	largestFree,
+	used,
+} from "./blocks";
+export { describe, find, insert, listBytes } from "./directory";
+export {
+	announceConsumer,
+	announceProducer,
+	attachConsumer,
+	attachProducer,
+	detachConsumer,
+	detachProducer,
+} from "./endpoints";
+export { freeSaved, lookUp, save } from "./handles";
+export { abort, commit, commitBlock, end, peek, publish, release, reserve, stage } from "./queue";
+export { recordsAvailable, recordsEnd, recordsPublish, recordsRelease, recordsRoom } from "./records";
+export { recover } from "./recovery";
+export { format } from "./region";
+export { join } from "./slots";
+export { cancel, committed } from "./spans";

@@ -1,0 +1,267 @@
+/**
+ * The layout of a region: every offset, size and code that more than one file needs.
+ *
+ * Plain constants, which AssemblyScript and TypeScript compile from this same file (`src/globals.d.ts` tells the
+ * latter what a u32 is): there is one truth for each. Offsets are bytes; `…_SHIFT` are powers of two.
+ *
+ * ```text
+ *  0        4 KiB        132 KiB                                            heap, a multiple of 64 KiB
+ *  ┌────────┬────────────┬──────┬───────────┬────────┬─────────┬────────────┬───────────┬────────┬──────
+ *  │ header │ 128 slots  │ busy │ committed │ owned  │ buckets │ touched    │ descriptors available owners │ spans …
+ *  └────────┴────────────┴──────┴───────────┴────────┴─────────┴────────────┴───────────┴────────┴──────
+ *             a KiB each   1 bit per span    1 bit per  8 B each  1 bit per    16 B per  32 bits   1 KiB
+ *                                            4 spans              slot & span  span      per span  per span
+ * ```
+ *
+ * Everything behind the slots is sized by the number of spans, so a small region has small tables. The
+ * file is sparse: a table's pages are committed before they are first written (see `REQUEST`).
+ */
+
+// ---------------------------------------------------------------------------------------------- header
+
+/** "dhmem" and a check byte, little-endian, in the first eight bytes. */
+export const MAGIC_LOW: u32 = 0x656d6864;
+export const MAGIC_HIGH: u32 = 0x0a1a0d6d;
+export const LAYOUT_VERSION: u32 = 1;
+
+export const HEADER_BYTES: u32 = 4096;
+export const HEADER_MAGIC: u32 = 0; //                 u64
+export const HEADER_VERSION: u32 = 8; //               u32: another layout is another version
+export const HEADER_FEATURES: u32 = 12; //             u32: any reader may ignore these bits
+export const HEADER_FEATURES_WRITE: u32 = 16; //       u32: who doesn't know these may read, not write
+export const HEADER_FEATURES_ALL: u32 = 20; //         u32: who doesn't know these must stay away
+export const HEADER_IDENTITY: u32 = 24; //             u64: random; handles carry it
+export const HEADER_SPANS: u32 = 32; //                u32: spans in the region, the tables' included
+export const HEADER_LIFETIME: u32 = 36; //             u32: LIFETIME_…
+export const HEADER_HEAP: u32 = 40; //                 u32: the first span of the heap
+export const HEADER_BUSY: u32 = 44; //                 u32: where each table starts
+export const HEADER_COMMITTED: u32 = 48;
+export const HEADER_OWNED: u32 = 52;
+export const HEADER_BUCKETS: u32 = 56;
+export const HEADER_BUCKET_MASK: u32 = 60; //          u32: number of buckets less one
+export const HEADER_TOUCHED: u32 = 64;
+export const HEADER_TOUCHED_BYTES: u32 = 68; //        u32: bytes of one slot's bitmap
+export const HEADER_DESCRIPTORS: u32 = 72;
+export const HEADER_AVAILABLE: u32 = 76;
+export const HEADER_OWNERS: u32 = 80;
+/** u32, the one mutable word of the header: descriptors of the spans below this number are committed. */
+export const HEADER_READY: u32 = 128;
+
+export const LIFETIME_PERSISTENT: u32 = 0;
+export const LIFETIME_LAST_CLOSE: u32 = 1;
+
+// ------------------------------------------------------------------------------------------------ slots
+
+export const SLOTS: u32 = 128;
+export const SLOTS_START: u32 = 4096;
+export const SLOT_BYTES: u32 = 1024;
+/**
+ * u32: who has the slot, 0 for nobody, else `generation << 8 | slot + 1`. This number is the participant's
+ * name everywhere, so one that was declared dead is not taken for its successor.
+ */
+export const SLOT_ID: u32 = 0;
+/** u32: the generation given out last. */
+export const SLOT_GENERATION: u32 = 4;
+/** What the host is asked to do: two ranges, and what they are. Written by the slot's holder alone. */
+export const SLOT_REQUEST: u32 = 16; //                u32: REQUEST_…
+export const SLOT_REQUEST_FIRST: u32 = 20; //          u32: first span
+export const SLOT_REQUEST_COUNT: u32 = 24; //          u32: spans
+export const SLOT_REQUEST_OFFSET: u32 = 28; //         u32: a range to commit
+export const SLOT_REQUEST_LENGTH: u32 = 32; //         u32
+export const SLOT_REQUEST_OFFSET_2: u32 = 36; //       u32: a second one, if its length is not 0
+export const SLOT_REQUEST_LENGTH_2: u32 = 40; //       u32
+/** What an operation found, beside its return value. */
+export const SLOT_RESULT: u32 = 44; //                 u32
+export const SLOT_RESULT_2: u32 = 48; //               u32
+export const SLOT_RESULT_3: u32 = 52; //               u32
+export const SLOT_RESULT_4: u32 = 56; //               u32
+export const SLOT_RESULT_5: u32 = 60; //               u32
+/** The intent record: what the holder has half done, if INTENT is not INTENT_NONE. */
+export const SLOT_INTENT: u32 = 64; //                 u32: INTENT_…
+export const SLOT_INTENT_A: u32 = 68; //               u32
+export const SLOT_INTENT_B: u32 = 72; //               u32
+export const SLOT_INTENT_C: u32 = 76; //               u32
+export const SLOT_INTENT_D: u32 = 80; //               u32
+/** u32, on lines of its own, for others write it: changes when the holder should look around. */
+export const SLOT_DOORBELL: u32 = 128;
+/** Where the host puts a name before it calls. */
+export const SLOT_ARGUMENT: u32 = 256; //              256 bytes
+/** For each size class the span allocated from (0: none) and the block to look at first. */
+export const SLOT_CURRENT: u32 = 512; //               32 × { span: u32, block: u32 }
+export const SLOT_LABEL: u32 = 768; //                 UTF-8, zero-terminated
+export const LABEL_BYTES: u32 = 128;
+/** u32: unix time in seconds at which the slot was taken. */
+export const SLOT_JOINED: u32 = 896;
+
+export const REQUEST_NONE: u32 = 0;
+/** Pages of spans that are claimed, and of the owner bytes of the first. */
+export const REQUEST_SPANS: u32 = 1;
+/** Pages of descriptors up to span `first + count`. */
+export const REQUEST_DESCRIPTORS: u32 = 2;
+/** Pages of free spans to give back. */
+export const REQUEST_PUNCH: u32 = 3;
+
+export const INTENT_NONE: u32 = 0;
+/** Taking or giving back the run of `b` spans at `a`. */
+export const INTENT_RUN: u32 = 1;
+/** Making span `a` a slab of class `b`. */
+export const INTENT_SLAB: u32 = 2;
+/** Giving back slab span `a`, all of whose blocks are the holder's. */
+export const INTENT_RETIRE: u32 = 3;
+/** Putting object `c` into bucket `a`: list `b` replaces list `d`. */
+export const INTENT_INSERT: u32 = 4;
+/** Sending block `c` through queue `a` in the record at position `b`. */
+export const INTENT_SEND: u32 = 5;
+/** Taking block `c` out of the record at position `b` of queue `a`. */
+export const INTENT_TAKE: u32 = 6;
+/** Giving block `a` to the region under handle `b`. */
+export const INTENT_SAVE: u32 = 7;
+/** Freeing block `a`, saved under handle `b`. */
+export const INTENT_UNSAVE: u32 = 8;
+
+// ------------------------------------------------------------------------------------------------ spans
+
+export const SPAN_SHIFT: u32 = 16;
+export const SPAN_BYTES: u32 = 65536;
+/** Spans whose descriptors are committed together: a page of availability bits is 1024 spans. */
+export const READY_STEP: u32 = 1024;
+/** The most spans committed in one request: 16 MiB. */
+export const COMMIT_SPANS: u32 = 256;
+
+/**
+ * ```text
+ *  state u32                         spans u32    keeper u32    reserved u32
+ *  ┌────────┬────────┬────────────┐
+ *  │ kind 8 │ part 8 │ head 16    │
+ *  └────────┴────────┴────────────┘
+ * ```
+ * `part` is a slab's class, or the slot + 1 that claimed the span; `head` is a tail's first span.
+ */
+export const DESCRIPTOR_BYTES: u32 = 16;
+export const DESCRIPTOR_STATE: u32 = 0;
+export const DESCRIPTOR_SPANS: u32 = 4; //             u32: spans of the run that starts here
+export const DESCRIPTOR_KEEPER: u32 = 8; //            u32: the participant that allocates from this slab, a hint
+
+export const SPAN_FREE: u32 = 0;
+export const SPAN_CLAIMED: u32 = 1;
+export const SPAN_SLAB: u32 = 2;
+export const SPAN_RUN: u32 = 3;
+export const SPAN_TAIL: u32 = 4;
+
+/** Owner bytes: one per block, the truth about who has it. 1 to 128 are participants, slot + 1. */
+export const OWNERS_PER_SPAN: u32 = 1024;
+export const OWNER_NONE: u32 = 0; //                   there is no block here
+export const OWNER_IN_FLIGHT: u32 = 0x81; //           a message has it
+export const OWNER_REGION: u32 = 0x82; //              nobody in particular: it stays until it is freed
+export const OWNER_FREE: u32 = 0xff;
+
+/** Size classes of slabs. Four steps to a doubling, then what divides a span; all multiples of 64. */
+export const CLASSES: u32 = 32;
+export const CLASS_LARGEST: u32 = 28;
+/** Blocks that are objects of the directory, and stay so: their span never becomes anything else. */
+export const CLASS_OBJECT: u32 = 29;
+/** Records of saved blocks, likewise. */
+export const CLASS_HANDLE: u32 = 30;
+export const SLAB_LARGEST: u32 = 32768;
+export const BLOCK_ALIGNMENT: u32 = 64;
+
+// ---------------------------------------------------------------------------------------------- objects
+
+/** A bucket of the directory: `{ list: u32, version: u32 }`. */
+export const BUCKET_BYTES: u32 = 8;
+
+export const OBJECT_BYTES: u32 = 640;
+export const OBJECT_HASH: u32 = 0; //                  u32
+export const OBJECT_KIND: u32 = 4; //                  u32: KIND_…
+export const OBJECT_ELEMENT: u32 = 8; //               u32: index of the dtype, ELEMENT_BYTES for none
+export const OBJECT_REQUESTED: u32 = 12; //            u32: the capacity that was asked for
+export const OBJECT_DATA: u32 = 16; //                 u32: offset of the ring
+export const OBJECT_DATA_SEGMENT: u32 = 20; //         u16: reserved, 0
+export const OBJECT_CAPACITY: u32 = 24; //             u32: bytes or slots, a power of two
+export const OBJECT_NAME_LENGTH: u32 = 28; //          u32
+export const OBJECT_NAME: u32 = 56;
+export const NAME_BYTES: u32 = 200;
+
+export const KIND_QUEUE: u32 = 1;
+export const KIND_RECORDS: u32 = 2;
+
+/** Queue: the producer's line. `tail` is published; `claimed` runs ahead of it in a batch. */
+export const QUEUE_TAIL: u32 = 256; //                 u32
+export const QUEUE_CLAIMED: u32 = 260; //              u32
+export const QUEUE_CACHED_HEAD: u32 = 264; //          u32: what the producer last saw of `head`
+export const QUEUE_RESERVED: u32 = 268; //             u32: payload offset of the open reservation, or 0
+export const QUEUE_RESERVED_BYTES: u32 = 272; //       u32
+export const QUEUE_SENT: u32 = 276; //                 u32: messages, modulo 2^32
+/** Queue: the consumer's line. `next` runs ahead of `head` while messages are held. */
+export const QUEUE_HEAD: u32 = 384; //                 u32
+export const QUEUE_NEXT: u32 = 388; //                 u32
+export const QUEUE_CACHED_TAIL: u32 = 392; //          u32: what the consumer last saw of `tail`
+export const QUEUE_RECEIVED: u32 = 396; //             u32: messages released, modulo 2^32
+/** Queue: the line that both read and seldom write. */
+export const QUEUE_PRODUCER: u32 = 512; //             u32: participant, or 0
+export const QUEUE_CONSUMER: u32 = 516; //             u32
+export const QUEUE_PRODUCER_WAITS: u32 = 520; //       u32: 1 if the producer wants to be woken
+export const QUEUE_CONSUMER_WAITS: u32 = 524; //       u32
+export const QUEUE_PRODUCER_COUNT: u32 = 528; //       u32: how many producers there have been
+export const QUEUE_CONSUMER_COUNT: u32 = 532; //       u32
+/** Queue of records: 1 when the stream ends at QUEUE_END. The next begins when the consumer has seen that. */
+export const QUEUE_ENDS: u32 = 280; //                 u32
+export const QUEUE_END: u32 = 284; //                  u32
+
+export const QUEUE_SMALLEST: u32 = 64;
+export const QUEUE_LARGEST: u32 = 0x40000000;
+/** Kept back for the end-of-stream record. */
+export const QUEUE_SPARE: u32 = 8;
+
+/**
+ * A record of the byte ring; its position and its length are multiples of 8.
+ *
+ * ```text
+ *  length u32   kind u32   payload, length bytes   to the next multiple of 8
+ * ```
+ */
+export const RECORD_HEADER: u32 = 8;
+export const RECORD_DATA: u32 = 1;
+/** The payload is a block reference: what was sent did not fit the ring. */
+export const RECORD_LARGE: u32 = 2;
+/** The payload is a block reference, then the message's own bytes: a block was handed over with it. */
+export const RECORD_BLOCK: u32 = 3;
+/** Up to the end of the ring there is nothing. */
+export const RECORD_PAD: u32 = 4;
+export const RECORD_END: u32 = 5;
+export const RECORD_KIND: u32 = 0xff;
+/** Set by the consumer: never to be delivered again. */
+export const RECORD_RELEASED: u32 = 0x100;
+
+/** A stored reference: offset u32, segment u16 (0), 2 reserved, length u32, 4 reserved. */
+export const REFERENCE_BYTES: u32 = 16;
+export const REFERENCE_OFFSET: u32 = 0;
+export const REFERENCE_LENGTH: u32 = 8;
+
+/** A handle: nonce u64, reference. */
+export const HANDLE_NONCE: u32 = 0;
+export const HANDLE_REFERENCE: u32 = 8;
+
+// ----------------------------------------------------------------------------------------- status codes
+
+/** What a core function returns in place of an offset; offsets are larger than any status. */
+export const OK: u32 = 0;
+/** Commit the ranges in the slot's request, call `committed`, then call again; or call `cancel`. */
+export const NEED_COMMIT: u32 = 1;
+export const FULL: u32 = 2; //                         the region has no room for it
+export const FENCED: u32 = 3; //                       this participant was declared dead
+export const NOT_OWNER: u32 = 4; //                    the block is somebody else's
+export const DOUBLE_FREE: u32 = 5; //                  the block is free
+export const NOT_A_BLOCK: u32 = 6; //                  no block starts there
+export const CORRUPT: u32 = 7; //                      a word of the region can't be true
+export const EMPTY: u32 = 8; //                        nothing to receive
+export const NO_ROOM: u32 = 9; //                      no room in the ring now
+export const ENDED: u32 = 10; //                       the stream has ended here
+export const TAKEN: u32 = 11; //                       RESULT: the participant that has it
+export const NOT_FOUND: u32 = 13;
+export const TOO_LARGE: u32 = 14; //                   more than half the ring: send a block
+export const MORE: u32 = 15; //                        not finished: call again
+export const BUSY: u32 = 16; //                        somebody else changed it meanwhile, too often
+export const BAD_HANDLE: u32 = 17;
+export const BAD_STATE: u32 = 18; //                   a reservation is open, or none is
+export const STATUS_LIMIT: u32 = 256;

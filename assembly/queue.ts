@@ -1,0 +1,313 @@
+/**
+ * The byte queue: one producer, one consumer, messages of any size in a ring.
+ *
+ * The producer reserves room, the host writes the payload there, and a commit makes it part of the batch that
+ * the next publication hands over. The consumer reads a message in place and releases it when it is done; in
+ * any order, while room returns in order. Positions count bytes modulo 2^32, and the capacity is a power of
+ * two, so they survive wrapping. Each side keeps what it last saw of the other's position, because fetching
+ * the other's cache line is what costs (see rigtorp/SPSCQueue); payloads never wrap, as in Agrona's ring
+ * buffer.
+ */
+
+import { capacityOf, checkOwned, freeOwned, handOver, ownerAt, take } from "./blocks";
+import { wakeConsumer, wakeProducer } from "./endpoints";
+import {
+	BAD_STATE,
+	CORRUPT,
+	EMPTY,
+	ENDED,
+	FENCED,
+	INTENT_SEND,
+	INTENT_TAKE,
+	NO_ROOM,
+	OBJECT_CAPACITY,
+	OBJECT_DATA,
+	OK,
+	OWNER_IN_FLIGHT,
+	QUEUE_CACHED_HEAD,
+	QUEUE_CACHED_TAIL,
+	QUEUE_CLAIMED,
+	QUEUE_CONSUMER,
+	QUEUE_HEAD,
+	QUEUE_NEXT,
+	QUEUE_PRODUCER,
+	QUEUE_RECEIVED,
+	QUEUE_RESERVED,
+	QUEUE_RESERVED_BYTES,
+	QUEUE_SENT,
+	QUEUE_SPARE,
+	QUEUE_TAIL,
+	RECORD_BLOCK,
+	RECORD_DATA,
+	RECORD_END,
+	RECORD_HEADER,
+	RECORD_KIND,
+	RECORD_LARGE,
+	RECORD_PAD,
+	RECORD_RELEASED,
+	REFERENCE_BYTES,
+	REFERENCE_LENGTH,
+	REFERENCE_OFFSET,
+	SLOT_RESULT,
+	SLOT_RESULT_2,
+	SLOT_RESULT_3,
+	SLOT_RESULT_4,
+	SLOT_RESULT_5,
+	TOO_LARGE,
+} from "./layout";
+import { done, intend, slotOf, tagOf } from "./slots";
+
+/** Bytes of a record with a payload of `length`. */
+function recordBytes(length: u32): u32 {
+	return RECORD_HEADER + ((length + 7) & ~7);
+}
+
+function writeHeader(record: u32, length: u32, kind: u32): void {
+	store<u32>(record, length);
+	store<u32>(record, kind, 4);
+}
+
+// -------------------------------------------------------------------------------------------- producer
+
+/**
+ * Room for a message of `length` bytes: the offset to write it at; `NO_ROOM` for now, `TOO_LARGE` for
+ * ever (more than half the ring, which padding could keep it from), `BAD_STATE` while one is open.
+ */
+export function reserve(me: u32, queue: u32, length: u32): u32 {
+	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	if (load<u32>(queue, QUEUE_RESERVED) != 0) return BAD_STATE;
+	const capacity = load<u32>(queue, OBJECT_CAPACITY);
+	if (length > capacity >> 1 || recordBytes(length) > capacity >> 1) return TOO_LARGE;
+	const bytes = recordBytes(length);
+	let position = load<u32>(queue, QUEUE_CLAIMED);
+	const toEnd = capacity - (position & (capacity - 1));
+	const needed = (bytes > toEnd ? toEnd + bytes : bytes) + QUEUE_SPARE;
+	if (capacity - (position - load<u32>(queue, QUEUE_CACHED_HEAD)) < needed) {
+		// SYNC: pairs with the store in `advance`: the consumer has done with everything before `head`.
+		const head = atomic.load<u32>(queue, QUEUE_HEAD);
+		if (position - head > capacity) return CORRUPT;
+		store<u32>(queue, head, QUEUE_CACHED_HEAD);
+		if (capacity - (position - head) < needed) return NO_ROOM;
+	}
+	const ring = load<u32>(queue, OBJECT_DATA);
+	if (bytes > toEnd) {
+		writeHeader(ring + (position & (capacity - 1)), toEnd - RECORD_HEADER, RECORD_PAD);
+		position += toEnd;
+		store<u32>(queue, position, QUEUE_CLAIMED);
+	}
+	const payload = ring + (position & (capacity - 1)) + RECORD_HEADER;
+	store<u32>(queue, payload, QUEUE_RESERVED);
+	store<u32>(queue, length, QUEUE_RESERVED_BYTES);
+	return payload;
+}
+
+/** Closes the open reservation with `length` bytes written; it travels with the next publication. */
+export function stage(me: u32, queue: u32, length: u32): u32 {
+	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	const payload = load<u32>(queue, QUEUE_RESERVED);
+	if (payload == 0 || length > load<u32>(queue, QUEUE_RESERVED_BYTES)) return BAD_STATE;
+	writeHeader(payload - RECORD_HEADER, length, RECORD_DATA);
+	close(queue, length);
+	return OK;
+}
+
+function close(queue: u32, length: u32): void {
+	store<u32>(queue, load<u32>(queue, QUEUE_CLAIMED) + recordBytes(length), QUEUE_CLAIMED);
+	store<u32>(queue, 0, QUEUE_RESERVED);
+	store<u32>(queue, load<u32>(queue, QUEUE_SENT) + 1, QUEUE_SENT);
+}
+
+/** Hands over what was staged. The doorbell to wake, or OK. */
+export function publish(me: u32, queue: u32): u32 {
+	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	// SYNC: pairs with the load in `peek`: hands over the records before `tail`.
+	atomic.store<u32>(queue, load<u32>(queue, QUEUE_CLAIMED), QUEUE_TAIL);
+	return wakeConsumer(queue);
+}
+
+/** `stage` and `publish`. */
+export function commit(me: u32, queue: u32, length: u32): u32 {
+	const status = stage(me, queue, length);
+	return status == OK ? publish(me, queue) : status;
+}
+
+/** Gives the open reservation up. */
+export function abort(me: u32, queue: u32): u32 {
+	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	store<u32>(queue, 0, QUEUE_RESERVED);
+	return OK;
+}
+
+/**
+ * Closes the open reservation, which begins with room for a reference, as a message that hands over
+ * `me`'s block, of which `length` bytes count; and publishes. `large` when the block is the message.
+ */
+export function commitBlock(me: u32, queue: u32, bytes: u32, large: bool, block: u32, length: u32): u32 {
+	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	const payload = load<u32>(queue, QUEUE_RESERVED);
+	if (payload == 0 || bytes < REFERENCE_BYTES || bytes > load<u32>(queue, QUEUE_RESERVED_BYTES))
+		return BAD_STATE;
+	const status = checkOwned(me, block);
+	if (status != OK) return status;
+	if (length > capacityOf(block)) return BAD_STATE;
+	store<u64>(payload, block);
+	store<u64>(payload + REFERENCE_LENGTH, length);
+	writeHeader(payload - RECORD_HEADER, bytes, large ? RECORD_LARGE : RECORD_BLOCK);
+	intend(me, INTENT_SEND, queue, load<u32>(queue, QUEUE_CLAIMED), block, 0);
+	handOver(block, tagOf(me), OWNER_IN_FLIGHT);
+	close(queue, bytes);
+	const doorbell = publish(me, queue);
+	done(me);
+	return doorbell;
+}
+
+/** Ends what `commitBlock` began: unless the record was published, the block stays the sender's. */
+export function settleSend(me: u32, queue: u32, position: u32, block: u32): void {
+	const published = <i32>(atomic.load<u32>(queue, QUEUE_TAIL) - position) > 0;
+	if (!published) handOver(block, OWNER_IN_FLIGHT, tagOf(me));
+	done(me);
+}
+
+/** Ends the stream. Room for this is always kept, unless a stream before it was never read. */
+export function end(me: u32, queue: u32): u32 {
+	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	if (load<u32>(queue, QUEUE_RESERVED) != 0) return BAD_STATE;
+	const capacity = load<u32>(queue, OBJECT_CAPACITY);
+	const position = load<u32>(queue, QUEUE_CLAIMED);
+	if (capacity - (position - atomic.load<u32>(queue, QUEUE_HEAD)) < RECORD_HEADER) return NO_ROOM;
+	writeHeader(load<u32>(queue, OBJECT_DATA) + (position & (capacity - 1)), 0, RECORD_END);
+	store<u32>(queue, position + RECORD_HEADER, QUEUE_CLAIMED);
+	return publish(me, queue);
+}
+
+// -------------------------------------------------------------------------------------------- consumer
+
+/** The record at `position`, which is published; 0 if its header can't be true. */
+function recordAt(queue: u32, position: u32, until: u32): u32 {
+	const capacity = load<u32>(queue, OBJECT_CAPACITY);
+	const offset = position & (capacity - 1);
+	const record = load<u32>(queue, OBJECT_DATA) + offset;
+	const length = load<u32>(record);
+	const left = min(capacity - offset, until - position);
+	return (position & 7) == 0 && left >= RECORD_HEADER && length <= left - RECORD_HEADER ? record : 0;
+}
+
+/**
+ * The next message: the offset of its payload, with position, length, kind, block and block's length as
+ * the slot's results; `EMPTY`, `ENDED`, or `CORRUPT`.
+ */
+export function peek(me: u32, queue: u32): u32 {
+	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
+	let next = load<u32>(queue, QUEUE_NEXT);
+	let tail = load<u32>(queue, QUEUE_CACHED_TAIL);
+	for (;;) {
+		if (next == tail) {
+			// SYNC: pairs with the store in `publish`.
+			tail = atomic.load<u32>(queue, QUEUE_TAIL);
+			if (tail - load<u32>(queue, QUEUE_HEAD) > load<u32>(queue, OBJECT_CAPACITY)) return CORRUPT;
+			store<u32>(queue, tail, QUEUE_CACHED_TAIL);
+			if (next == tail) return EMPTY;
+		}
+		const record = recordAt(queue, next, tail);
+		if (record == 0) return CORRUPT;
+		const length = load<u32>(record);
+		const kind = load<u32>(record, 4);
+		const position = next;
+		next += recordBytes(length);
+		if (kind == RECORD_PAD || (kind & RECORD_RELEASED) != 0) {
+			pass(queue, position, next);
+			continue;
+		}
+		if (kind == RECORD_END) {
+			pass(queue, position, next);
+			return ENDED;
+		}
+		const status = describeMessage(me, record, position, length, kind);
+		if (status == OK) store<u32>(queue, next, QUEUE_NEXT);
+		return status == OK ? record + RECORD_HEADER : status;
+	}
+}
+
+/** Moves on over a record that is nobody's; its room returns with the first before it that is held. */
+function pass(queue: u32, position: u32, next: u32): void {
+	store<u32>(queue, next, QUEUE_NEXT);
+	if (load<u32>(queue, QUEUE_HEAD) == position) atomic.store<u32>(queue, next, QUEUE_HEAD);
+}
+
+function describeMessage(me: u32, record: u32, position: u32, length: u32, kind: u32): u32 {
+	let block: u32 = 0;
+	let blockLength: u32 = 0;
+	if (kind != RECORD_DATA) {
+		if ((kind != RECORD_LARGE && kind != RECORD_BLOCK) || length < REFERENCE_BYTES) return CORRUPT;
+		block = load<u32>(record + RECORD_HEADER, REFERENCE_OFFSET);
+		blockLength = load<u32>(record + RECORD_HEADER, REFERENCE_LENGTH);
+		if (ownerAt(block) != OWNER_IN_FLIGHT || blockLength > capacityOf(block)) return CORRUPT;
+	}
+	const slot = slotOf(me);
+	store<u32>(slot, position, SLOT_RESULT);
+	store<u32>(slot, length, SLOT_RESULT_2);
+	store<u32>(slot, kind, SLOT_RESULT_3);
+	store<u32>(slot, block, SLOT_RESULT_4);
+	store<u32>(slot, blockLength, SLOT_RESULT_5);
+	return OK;
+}
+
+/** The record of a message that is held, by its position; 0 if none is. */
+function heldAt(queue: u32, position: u32): u32 {
+	const head = load<u32>(queue, QUEUE_HEAD);
+	const next = load<u32>(queue, QUEUE_NEXT);
+	if (position - head >= next - head) return 0;
+	const record = recordAt(queue, position, next);
+	return record != 0 && (load<u32>(record, 4) & RECORD_RELEASED) == 0 ? record : 0;
+}
+
+/**
+ * Releases the message at `position`, and frees its block unless `keep` says that `me` takes it. The
+ * doorbell to wake, or OK; `BAD_STATE` if it is not held.
+ */
+export function release(me: u32, queue: u32, position: u32, keep: bool): u32 {
+	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
+	const record = heldAt(queue, position);
+	if (record == 0) return BAD_STATE;
+	const kind = load<u32>(record, 4) & RECORD_KIND;
+	if (kind == RECORD_LARGE || kind == RECORD_BLOCK) {
+		const block = load<u32>(record + RECORD_HEADER, REFERENCE_OFFSET);
+		intend(me, INTENT_TAKE, queue, position, block, 0);
+		const taken = take(me, block, OWNER_IN_FLIGHT);
+		if (taken) atomic.store<u32>(record, kind | RECORD_RELEASED, 4);
+		done(me);
+		if (!taken) return CORRUPT;
+		if (!keep) freeOwned(me, block);
+	} else if (keep) return BAD_STATE;
+	store<u32>(queue, load<u32>(queue, QUEUE_RECEIVED) + 1, QUEUE_RECEIVED);
+	if (position != load<u32>(queue, QUEUE_HEAD)) {
+		atomic.store<u32>(record, kind | RECORD_RELEASED, 4);
+		return OK;
+	}
+	return advance(queue, position + recordBytes(load<u32>(record)));
+}
+
+/** Ends what `release` began: a block that was taken must not be delivered again. */
+export function settleTake(me: u32, queue: u32, position: u32, block: u32): void {
+	if (ownerAt(block) == tagOf(me)) {
+		const record = heldAt(queue, position);
+		if (record != 0) atomic.store<u32>(record, load<u32>(record, 4) | RECORD_RELEASED, 4);
+	}
+	done(me);
+}
+
+/** Returns the room up to `head`, and of what was released or passed behind it. */
+function advance(queue: u32, from: u32): u32 {
+	const next = load<u32>(queue, QUEUE_NEXT);
+	let head = from;
+	while (head != next) {
+		const record = recordAt(queue, head, next);
+		if (record == 0) return CORRUPT;
+		const kind = load<u32>(record, 4);
+		if (kind != RECORD_PAD && kind != RECORD_END && (kind & RECORD_RELEASED) == 0) break;
+		head += recordBytes(load<u32>(record));
+	}
+	// SYNC: pairs with the load in `reserve`: hands the room before `head` back.
+	atomic.store<u32>(queue, head, QUEUE_HEAD);
+	return wakeProducer(queue);
+}

@@ -1,0 +1,96 @@
+/**
+ * The queue of fixed-size numbers. The host writes and reads them in the ring itself; the core only
+ * moves the two positions, which count records modulo 2^32. So a batch of any length is two calls.
+ */
+
+import { wakeConsumer, wakeProducer } from "./endpoints";
+import {
+	BAD_STATE,
+	CORRUPT,
+	EMPTY,
+	ENDED,
+	FENCED,
+	NO_ROOM,
+	OBJECT_CAPACITY,
+	OK,
+	QUEUE_CACHED_HEAD,
+	QUEUE_CACHED_TAIL,
+	QUEUE_CLAIMED,
+	QUEUE_CONSUMER,
+	QUEUE_END,
+	QUEUE_ENDS,
+	QUEUE_HEAD,
+	QUEUE_PRODUCER,
+	QUEUE_RECEIVED,
+	QUEUE_SENT,
+	QUEUE_TAIL,
+	SLOT_RESULT,
+	SLOT_RESULT_2,
+} from "./layout";
+import { slotOf } from "./slots";
+
+/** How many records there is room for, from which position: the slot's results. OK or `NO_ROOM`. */
+export function recordsRoom(me: u32, queue: u32): u32 {
+	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	const tail = load<u32>(queue, QUEUE_TAIL);
+	const capacity = load<u32>(queue, OBJECT_CAPACITY);
+	// SYNC: pairs with the store in `recordsRelease`.
+	const head = atomic.load<u32>(queue, QUEUE_HEAD);
+	if (tail - head > capacity) return CORRUPT;
+	const room = atomic.load<u32>(queue, QUEUE_ENDS) != 0 ? 0 : capacity - (tail - head);
+	store<u32>(queue, head, QUEUE_CACHED_HEAD);
+	store<u32>(slotOf(me), room, SLOT_RESULT);
+	store<u32>(slotOf(me), tail, SLOT_RESULT_2);
+	return room == 0 ? NO_ROOM : OK;
+}
+
+/** Hands over `count` records that were written at the tail. The doorbell to wake, or OK. */
+export function recordsPublish(me: u32, queue: u32, count: u32): u32 {
+	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	const tail = load<u32>(queue, QUEUE_TAIL) + count;
+	if (tail - load<u32>(queue, QUEUE_CACHED_HEAD) > load<u32>(queue, OBJECT_CAPACITY)) return BAD_STATE;
+	store<u32>(queue, load<u32>(queue, QUEUE_SENT) + count, QUEUE_SENT);
+	// SYNC: pairs with the load in `recordsAvailable`.
+	atomic.store<u32>(queue, tail, QUEUE_TAIL);
+	return wakeConsumer(queue);
+}
+
+/** Ends the stream behind what was published. */
+export function recordsEnd(me: u32, queue: u32): u32 {
+	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	if (atomic.load<u32>(queue, QUEUE_ENDS) != 0) return NO_ROOM;
+	store<u32>(queue, load<u32>(queue, QUEUE_TAIL), QUEUE_END);
+	// SYNC: pairs with the load in `recordsAvailable`.
+	atomic.store<u32>(queue, 1, QUEUE_ENDS);
+	return wakeConsumer(queue);
+}
+
+/** How many records can be read, from which position: the slot's results. OK, `EMPTY` or `ENDED`. */
+export function recordsAvailable(me: u32, queue: u32): u32 {
+	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
+	const head = load<u32>(queue, QUEUE_HEAD);
+	// The end first: what was published before it is then seen too.
+	const ends = atomic.load<u32>(queue, QUEUE_ENDS) != 0;
+	const tail = atomic.load<u32>(queue, QUEUE_TAIL);
+	const count = tail - head;
+	if (count > load<u32>(queue, OBJECT_CAPACITY)) return CORRUPT;
+	store<u32>(queue, tail, QUEUE_CACHED_TAIL);
+	store<u32>(slotOf(me), count, SLOT_RESULT);
+	store<u32>(slotOf(me), head, SLOT_RESULT_2);
+	if (count != 0) return OK;
+	if (!ends || load<u32>(queue, QUEUE_END) != head) return EMPTY;
+	atomic.store<u32>(queue, 0, QUEUE_ENDS);
+	const doorbell = wakeProducer(queue);
+	store<u32>(slotOf(me), doorbell, SLOT_RESULT);
+	return ENDED;
+}
+
+/** Gives back the room of `count` records. The doorbell to wake, or OK. */
+export function recordsRelease(me: u32, queue: u32, count: u32): u32 {
+	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
+	const head = load<u32>(queue, QUEUE_HEAD);
+	if (count > load<u32>(queue, QUEUE_CACHED_TAIL) - head) return BAD_STATE;
+	store<u32>(queue, load<u32>(queue, QUEUE_RECEIVED) + count, QUEUE_RECEIVED);
+	atomic.store<u32>(queue, head + count, QUEUE_HEAD);
+	return wakeProducer(queue);
+}

@@ -1,0 +1,144 @@
+/**
+ * Recovery: acting in the name of a participant that died, or leaves.
+ *
+ * The host holds the kernel's lock on the slot's byte, which nobody gets while the participant lives and only
+ * one survivor gets afterwards. So recovery *is* the dead participant, a little later: it ends what was
+ * half done, then gives back what it owned. Dying in the middle of it is no new case: the next one goes on.
+ */
+
+import { freeOwned } from "./blocks";
+import { settleInsert } from "./directory";
+import { detachConsumer, detachProducer } from "./endpoints";
+import { settleSave, settleUnsave } from "./handles";
+import {
+	CLASS_HANDLE,
+	CLASS_LARGEST,
+	CLASS_OBJECT,
+	CLASSES,
+	DESCRIPTOR_KEEPER,
+	HEADER_BUCKETS,
+	HEADER_SPANS,
+	INTENT_INSERT,
+	INTENT_RETIRE,
+	INTENT_RUN,
+	INTENT_SAVE,
+	INTENT_SEND,
+	INTENT_SLAB,
+	INTENT_TAKE,
+	INTENT_UNSAVE,
+	MORE,
+	NOT_FOUND,
+	OK,
+	OWNER_REGION,
+	SLOT_BYTES,
+	SLOT_ID,
+	SLOT_INTENT,
+	SLOT_INTENT_A,
+	SLOT_INTENT_B,
+	SLOT_INTENT_C,
+	SLOT_INTENT_D,
+	SLOT_LABEL,
+	SLOTS_START,
+	SPAN_BYTES,
+	SPAN_RUN,
+	SPAN_SHIFT,
+} from "./layout";
+import { settleSend, settleTake } from "./queue";
+import { header } from "./region";
+import { classBytes, dissolve, freeAll, isSlab, leaveSpan, retire } from "./slabs";
+import { currentOf, done, ringAll, slotOf, tagOf, touchedWord } from "./slots";
+import { descriptorOf, ownerByte, settleRun, stateOf } from "./spans";
+
+/** Spans looked at in one call. */
+const STEP = 256;
+
+/**
+ * Recovers from the participant in slot `index`, whose lock the host has got. `MORE`: call again. `OK`: done,
+ * every doorbell was rung, and the host must wake who sleeps on one. `NOT_FOUND`: nobody was there.
+ */
+export function recover(index: u32): u32 {
+	const slot = SLOTS_START + index * SLOT_BYTES;
+	const me = atomic.load<u32>(slot, SLOT_ID);
+	if (me == 0) return NOT_FOUND;
+	settle(me);
+	for (let sizeClass: u32 = 0; sizeClass < CLASSES; sizeClass++) {
+		const current = currentOf(me, sizeClass);
+		const span = load<u32>(current);
+		if (span != 0 && span < header(HEADER_SPANS)) leaveSpan(me, span, sizeClass);
+		store<u32>(current, 0);
+	}
+	let left = STEP;
+	const spans = header(HEADER_SPANS);
+	for (let from: u32 = 0; from < spans; from += 32) {
+		const word = touchedWord(me, from);
+		while (load<u32>(word) != 0) {
+			if (left-- == 0) return MORE;
+			const bits = load<u32>(word);
+			sweep(me, from + ctz(bits));
+			atomic.store<u32>(word, bits & (bits - 1));
+		}
+	}
+	store<u8>(slot, 0, SLOT_LABEL);
+	atomic.store<u32>(slot, 0, SLOT_ID);
+	ringAll();
+	return OK;
+}
+
+/** Ends or undoes what `me` had half done. */
+function settle(me: u32): void {
+	const slot = slotOf(me);
+	const a = load<u32>(slot, SLOT_INTENT_A);
+	const b = load<u32>(slot, SLOT_INTENT_B);
+	const c = load<u32>(slot, SLOT_INTENT_C);
+	switch (load<u32>(slot, SLOT_INTENT)) {
+		case INTENT_RUN:
+			return settleRun(me, a, b);
+		case INTENT_SLAB: {
+			const state = stateOf(a);
+			if (!isSlab(state)) return settleRun(me, a, 1);
+			freeAll(a, state >> 8);
+			return done(me);
+		}
+		case INTENT_RETIRE: {
+			const state = stateOf(a);
+			return isSlab(state) ? dissolve(me, a, state >> 8) : settleRun(me, a, 1);
+		}
+		case INTENT_INSERT:
+			return settleInsert(me, a, b, c, load<u32>(slot, SLOT_INTENT_D));
+		case INTENT_SEND:
+			return settleSend(me, a, b, c);
+		case INTENT_TAKE:
+			return settleTake(me, a, b, c);
+		case INTENT_SAVE:
+			return settleSave(me, a, b);
+		case INTENT_UNSAVE:
+			return settleUnsave(me, a, b);
+	}
+}
+
+/** Gives back everything in `span` that is `me`'s. */
+function sweep(me: u32, span: u32): void {
+	const state = stateOf(span);
+	const tag = tagOf(me);
+	if (state == SPAN_RUN) {
+		if (atomic.load<u8>(ownerByte(span, 0)) == tag) freeOwned(me, span << SPAN_SHIFT);
+		return;
+	}
+	if (!isSlab(state)) return;
+	const sizeClass = state >> 8;
+	const bytes = classBytes(sizeClass);
+	const blocks = SPAN_BYTES / bytes;
+	for (let index: u32 = 0; index < blocks; index++) {
+		const owner = atomic.load<u8>(ownerByte(span, index));
+		const block = (span << SPAN_SHIFT) + index * bytes;
+		// Freeing the last block may give the span back; then nothing more of it is `me`'s.
+		if (owner == tag) freeOwned(me, block);
+		else if (owner == OWNER_REGION && sizeClass == CLASS_OBJECT) {
+			detachProducer(me, block);
+			detachConsumer(me, block);
+		}
+	}
+	// A dead keeper would hide its free blocks.
+	leaveSpan(me, span, sizeClass);
+	if (sizeClass <= <u32>CLASS_LARGEST) retire(me, span, sizeClass);
+}

@@ -1,0 +1,264 @@
+/**
+ * Spans of 64 KiB: claiming runs of them, committing their pages, giving them back.
+ *
+ * The truth about a span is its descriptor's state word, and every change of it is one atomic operation
+ * that names the participant. The bitmap of busy spans only makes searching fast: it may be wrong in
+ * either direction after a crash, and is mended on the way.
+ */
+import {
+	CLASSES,
+	COMMIT_SPANS,
+	DESCRIPTOR_BYTES,
+	DESCRIPTOR_SPANS,
+	DESCRIPTOR_STATE,
+	FULL,
+	HEADER_AVAILABLE,
+	HEADER_BUSY,
+	HEADER_COMMITTED,
+	HEADER_DESCRIPTORS,
+	HEADER_HEAP,
+	HEADER_OWNED,
+	HEADER_OWNERS,
+	HEADER_READY,
+	HEADER_SPANS,
+	INTENT_RUN,
+	NEED_COMMIT,
+	OWNER_NONE,
+	OWNERS_PER_SPAN,
+	READY_STEP,
+	REQUEST_DESCRIPTORS,
+	REQUEST_NONE,
+	REQUEST_SPANS,
+	SLOT_INTENT,
+	SLOT_INTENT_A,
+	SLOT_INTENT_B,
+	SLOT_REQUEST,
+	SLOT_REQUEST_COUNT,
+	SLOT_REQUEST_FIRST,
+	SLOT_REQUEST_LENGTH,
+	SLOT_REQUEST_LENGTH_2,
+	SLOT_REQUEST_OFFSET,
+	SLOT_REQUEST_OFFSET_2,
+	SPAN_CLAIMED,
+	SPAN_FREE,
+	SPAN_SHIFT,
+	SPAN_TAIL,
+} from "./layout";
+import { header, readySpans } from "./region";
+import { done, intend, slotOf, tagOf } from "./slots";
+
+export function descriptorOf(span: u32): u32 {
+	return header(HEADER_DESCRIPTORS) + span * DESCRIPTOR_BYTES;
+}
+
+export function stateOf(span: u32): u32 {
+	return atomic.load<u32>(descriptorOf(span), DESCRIPTOR_STATE);
+}
+
+export function setState(span: u32, state: u32): void {
+	atomic.store<u32>(descriptorOf(span), state, DESCRIPTOR_STATE);
+}
+
+export function claimedBy(me: u32): u32 {
+	return SPAN_CLAIMED | (tagOf(me) << 8);
+}
+
+/** The owner byte of block `index` of `span`. */
+export function ownerByte(span: u32, index: u32): u32 {
+	return header(HEADER_OWNERS) + span * OWNERS_PER_SPAN + index;
+}
+
+function wordOf(table: u32, index: u32): u32 {
+	return header(table) + ((index >> 5) << 2);
+}
+
+function hasBit(table: u32, index: u32): bool {
+	return (atomic.load<u32>(wordOf(table, index)) & (1 << (index & 31))) != 0;
+}
+
+function setBit(table: u32, index: u32): void {
+	atomic.or<u32>(wordOf(table, index), 1 << (index & 31));
+}
+
+function clearBit(table: u32, index: u32): void {
+	atomic.and<u32>(wordOf(table, index), ~(1 << (index & 31)));
+}
+
+/**
+ * Marks a span busy in the bitmap because its state says so. Its holder may free it between the two, and
+ * then nobody would clear the bit: so look again.
+ */
+function mendBusy(span: u32): void {
+	setBit(HEADER_BUSY, span);
+	if (stateOf(span) == SPAN_FREE) clearBit(HEADER_BUSY, span);
+}
+
+/**
+ * The first run of `count` spans that the bitmap shows free, or, if there is none,
+ * `-1 - n` where n spans at the end of the ready ones are free.
+ */
+function findRun(count: u32): i32 {
+	const ready = readySpans();
+	const bitmap = header(HEADER_BUSY);
+	let span = header(HEADER_HEAP);
+	let run: u32 = 0;
+	while (span < ready) {
+		const shift = span & 63;
+		const bits = atomic.load<u64>(bitmap + ((span >> 6) << 3)) >> shift;
+		const left = min(64 - shift, ready - span);
+		if ((bits & 1) != 0) {
+			run = 0;
+			span += min(<u32>ctz(~bits), left);
+		} else {
+			const free = min(<u32>ctz(bits), left);
+			run += free;
+			span += free;
+			if (run >= count) return span - run;
+		}
+	}
+	return -1 - run;
+}
+
+/** Asks the host for the tables of more spans, so that a run of `count` can follow `free` spans at the end. */
+function askForDescriptors(me: u32, count: u32, free: u32): i32 {
+	const ready = readySpans();
+	const spans = header(HEADER_SPANS);
+	if (free + (spans - ready) < count) return -FULL;
+	const until = min((ready + (count - free) + READY_STEP - 1) & ~(READY_STEP - 1), spans);
+	const slot = slotOf(me);
+	store<u32>(slot, ready, SLOT_REQUEST_FIRST);
+	store<u32>(slot, until - ready, SLOT_REQUEST_COUNT);
+	store<u32>(slot, descriptorOf(ready), SLOT_REQUEST_OFFSET);
+	store<u32>(slot, (until - ready) * DESCRIPTOR_BYTES, SLOT_REQUEST_LENGTH);
+	store<u32>(slot, header(HEADER_AVAILABLE) + ready * (CLASSES >> 3), SLOT_REQUEST_OFFSET_2);
+	const whole = (until - ready + READY_STEP - 1) & ~(READY_STEP - 1);
+	store<u32>(slot, whole * (CLASSES >> 3), SLOT_REQUEST_LENGTH_2);
+	store<u32>(slot, REQUEST_DESCRIPTORS, SLOT_REQUEST);
+	return -NEED_COMMIT;
+}
+
+/** Asks the host for the pages of claimed spans that have none yet; 0 when they all have. */
+function askForPages(me: u32, first: u32, count: u32): i32 {
+	let from: u32 = 0;
+	while (from < count && hasBit(HEADER_COMMITTED, first + from)) from++;
+	let until = from;
+	while (until < count && until - from < COMMIT_SPANS && !hasBit(HEADER_COMMITTED, first + until)) until++;
+	const owners = !hasBit(HEADER_OWNED, first >> 2);
+	if (from == until && !owners) return 0;
+	const slot = slotOf(me);
+	store<u32>(slot, first + from, SLOT_REQUEST_FIRST);
+	store<u32>(slot, until - from, SLOT_REQUEST_COUNT);
+	store<u32>(slot, (first + from) << SPAN_SHIFT, SLOT_REQUEST_OFFSET);
+	store<u32>(slot, (until - from) << SPAN_SHIFT, SLOT_REQUEST_LENGTH);
+	store<u32>(slot, ownerByte(first & ~3, 0), SLOT_REQUEST_OFFSET_2);
+	store<u32>(slot, owners ? 4 * OWNERS_PER_SPAN : 0, SLOT_REQUEST_LENGTH_2);
+	store<u32>(slot, REQUEST_SPANS, SLOT_REQUEST);
+	return -NEED_COMMIT;
+}
+
+/** The host has committed what the slot's request named. */
+export function committed(me: u32): void {
+	const slot = slotOf(me);
+	const first = load<u32>(slot, SLOT_REQUEST_FIRST);
+	const count = load<u32>(slot, SLOT_REQUEST_COUNT);
+	const request = load<u32>(slot, SLOT_REQUEST);
+	store<u32>(slot, REQUEST_NONE, SLOT_REQUEST);
+	if (request == REQUEST_SPANS) {
+		for (let span = first; span < first + count; span++) setBit(HEADER_COMMITTED, span);
+		if (load<u32>(slot, SLOT_REQUEST_LENGTH_2) != 0)
+			setBit(HEADER_OWNED, load<u32>(slot, SLOT_INTENT_A) >> 2);
+	} else if (request == REQUEST_DESCRIPTORS) {
+		// Another participant may have got further meanwhile; the number only grows.
+		let ready = readySpans();
+		while (ready < first + count) {
+			const seen = atomic.cmpxchg<u32>(HEADER_READY, ready, first + count);
+			if (seen == ready) break;
+			ready = seen;
+		}
+	}
+}
+
+/** Claims `count` spans from `first`, in order, or none. */
+function claim(me: u32, first: u32, count: u32): bool {
+	intend(me, INTENT_RUN, first, count, 0, 0);
+	const state = claimedBy(me);
+	for (let i: u32 = 0; i < count; i++) {
+		if (atomic.cmpxchg<u32>(descriptorOf(first + i), SPAN_FREE, state, DESCRIPTOR_STATE) != SPAN_FREE) {
+			settleRun(me, first, i);
+			mendBusy(first + i);
+			return false;
+		}
+	}
+	for (let i: u32 = 0; i < count; i++) setBit(HEADER_BUSY, first + i);
+	return true;
+}
+
+/**
+ * Claims a run of `count` spans with pages of their own, lowest first. The first span, or a status
+ * negated. After `NEED_COMMIT` the claim stands, and the next call for as many spans goes on with it.
+ *
+ * Losing a race for a span means that somebody else has got it, so the search goes on; it is given up
+ * after as many races as nobody loses by chance.
+ */
+export function claimRun(me: u32, count: u32): i32 {
+	const slot = slotOf(me);
+	let first = 0;
+	if (load<u32>(slot, SLOT_INTENT) == INTENT_RUN) {
+		if (load<u32>(slot, SLOT_INTENT_B) == count) first = load<u32>(slot, SLOT_INTENT_A);
+		else cancel(me);
+	}
+	for (let races = 0; first == 0; races++) {
+		const found = findRun(count);
+		if (found < 0) return askForDescriptors(me, count, -1 - found);
+		if (claim(me, found, count)) first = found;
+		else if (races == 1000) return -FULL;
+	}
+	const status = askForPages(me, first, count);
+	return status < 0 ? status : first;
+}
+
+/** Gives up what was claimed and not yet handed out. */
+export function cancel(me: u32): void {
+	const slot = slotOf(me);
+	store<u32>(slot, REQUEST_NONE, SLOT_REQUEST);
+	if (load<u32>(slot, SLOT_INTENT) == INTENT_RUN) {
+		settleRun(me, load<u32>(slot, SLOT_INTENT_A), load<u32>(slot, SLOT_INTENT_B));
+	}
+}
+
+/**
+ * Frees what of the run [first, first + count) is claimed by `me`, or hangs on the claimed first span, the
+ * first span last: so whoever finishes this for a dead `me` still finds the others. Ends the intent.
+ */
+export function settleRun(me: u32, first: u32, count: u32): void {
+	const mine = claimedBy(me);
+	const tail = SPAN_TAIL | (first << 16);
+	const started = count > 0 && stateOf(first) == mine;
+	if (started && hasBit(HEADER_OWNED, first >> 2)) atomic.store<u8>(ownerByte(first, 0), OWNER_NONE);
+	for (let i = count; i > 0; ) {
+		i--;
+		const state = stateOf(first + i);
+		if (started && (state == mine || state == tail)) setState(first + i, SPAN_FREE);
+	}
+	for (let i: u32 = 0; i < count; i++) {
+		clearBit(HEADER_BUSY, first + i);
+		if (stateOf(first + i) != SPAN_FREE) setBit(HEADER_BUSY, first + i);
+	}
+	done(me);
+}
+
+/** Corrects the bitmap by the states: where a crash or a race left a free span marked busy. */
+export function mendAll(): void {
+	const ready = readySpans();
+	for (let span = header(HEADER_HEAP); span < ready; span++) {
+		if (stateOf(span) == SPAN_FREE && hasBit(HEADER_BUSY, span)) {
+			clearBit(HEADER_BUSY, span);
+			if (stateOf(span) != SPAN_FREE) setBit(HEADER_BUSY, span);
+		}
+	}
+}
+
+/** Spans of the run that starts at `span`. */
+export function runLength(span: u32): u32 {
+	return min(load<u32>(descriptorOf(span), DESCRIPTOR_SPANS), header(HEADER_SPANS) - span);
+}

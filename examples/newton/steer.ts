@@ -1,0 +1,89 @@
+/** The task `steer`: holds the problems, asks `evaluate` about a batch of guesses at a time, and makes the steps. */
+import { randomInt } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { Region } from "dhmem";
+import { task } from "./cli.js";
+import { advance, type Point, pointAt } from "./newton.js";
+import { milliseconds, steerOptions } from "./options.js";
+import { loadProblems } from "./problems.js";
+import * as protocol from "./protocol.js";
+import { report, writeResults } from "./results.js";
+
+const { HEADER, STRIDE } = protocol;
+
+await task("steer", async () => {
+	const { values: options } = parseArgs({ options: steerOptions });
+	const pace = milliseconds("pace", options.pace);
+	const points = loadProblems(options).map(pointAt);
+
+	using region = Region.open(options.region, { label: "steer" });
+	await solve(region, points, pace);
+
+	if (options.results !== undefined) writeResults(options.results, points);
+	const { text, wrong } = report(points);
+	console.log(text);
+	if (wrong > 0) process.exitCode = 1;
+});
+
+/** Iterates the points, in place, until each has an outcome. */
+async function solve(region: Region, points: readonly Point[], pace: number): Promise<void> {
+	using guesses = region.queue(protocol.GUESSES).producer();
+	using values = region.queue(protocol.VALUES).consumer();
+	using progress = region.queue(protocol.PROGRESS).producer();
+
+	// First in, first out: so no point is an iteration ahead of one that still waits.
+	const waiting = [...points];
+	const inFlight = new Map<number, Point[]>();
+	// Counted from a random start, which tells our answers from those left over by a run that was cut short.
+	const run = randomInt(2 ** 47);
+	let next = run;
+
+	const ask = async () => {
+		while (waiting.length > 0 && inFlight.size < protocol.BATCHES_IN_FLIGHT) {
+			const batch = waiting.splice(0, protocol.POINTS_PER_BATCH);
+			inFlight.set(next, batch);
+			await guesses.send(guessesOf(next++, batch));
+		}
+		if (inFlight.size === 0) guesses.end();
+	};
+
+	await ask();
+	for await (const message of values) {
+		const answer = message.as("f64");
+		const [number = Number.NaN] = answer;
+		const batch = inFlight.get(number);
+		if (batch === undefined) continue;
+		inFlight.delete(number);
+
+		for (const [i, point] of batch.entries()) {
+			const from = HEADER.values + i * STRIDE.values;
+			const [y = Number.NaN, slope = Number.NaN] = answer.subarray(from, from + STRIDE.values);
+			advance(point, y, slope);
+		}
+		await progress.send(progressOf(run, points.length, batch));
+		for (const point of batch) if (point.outcome === undefined) waiting.push(point);
+		if (pace > 0) await sleep(pace);
+		await ask();
+	}
+	if (inFlight.size > 0) throw new Error("evaluate ended its values before it had answered every batch");
+	progress.end();
+}
+
+function guessesOf(number: number, batch: readonly Point[]): Float64Array {
+	const message = new Float64Array(HEADER.guesses + batch.length * STRIDE.guesses);
+	message[0] = number;
+	for (const [i, { problem, x }] of batch.entries()) {
+		message.set([problem.a, problem.b, problem.c, x], HEADER.guesses + i * STRIDE.guesses);
+	}
+	return message;
+}
+
+function progressOf(run: number, problems: number, batch: readonly Point[]): Float64Array {
+	const message = new Float64Array(HEADER.progress + batch.length * STRIDE.progress);
+	message.set([run, problems]);
+	for (const [i, { index, iterations, step }] of batch.entries()) {
+		message.set([index, iterations, step], HEADER.progress + i * STRIDE.progress);
+	}
+	return message;
+}

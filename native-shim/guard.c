@@ -1,0 +1,160 @@
+/*
+ * A peer that truncates the file, or a hole read on a full file system, must not kill this process: SIGBUS in a
+ * guarded range puts zero pages over the whole range and marks it broken. Every other fault goes to the
+ * handler that was there before.
+ */
+#include "shim.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+/*
+ * The handler runs at any instruction of any thread, so it takes no lock: it walks entries that are never freed,
+ * and skips one whose version is odd or changes while it reads. That loses nothing, because whoever faults in
+ * a range also keeps it alive, so the range's own entry stands still meanwhile.
+ */
+struct guard {
+	atomic_uint version;
+	_Atomic uintptr_t start;
+	_Atomic size_t length;
+	atomic_bool broken;
+};
+
+#define CHUNK_ENTRIES 256
+
+struct chunk {
+	struct guard entries[CHUNK_ENTRIES];
+	struct chunk *_Atomic next;
+};
+
+static struct chunk first_chunk;
+static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
+static struct sigaction previous;
+
+bool lay_zeros(void *start, size_t length) {
+	const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	/* Writable even where the mapping was not: the kernel refuses a futex on a page that can never change. */
+	if (mmap(start, length, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED) {
+		return true;
+	}
+	/* Strict overcommit charges for writable pages. Readable ones are the next best. */
+	return mmap(start, length, PROT_READ, flags, -1, 0) != MAP_FAILED;
+}
+
+static bool catch_fault(uintptr_t address) {
+	for (struct chunk *chunk = &first_chunk; chunk != NULL; chunk = atomic_load(&chunk->next)) {
+		for (size_t i = 0; i < CHUNK_ENTRIES; i++) {
+			struct guard *guard = &chunk->entries[i];
+			const unsigned version = atomic_load(&guard->version);
+			const uintptr_t start = atomic_load(&guard->start);
+			const size_t length = atomic_load(&guard->length);
+			if (address - start >= length || version % 2 != 0 || atomic_load(&guard->version) != version) {
+				continue;
+			}
+			atomic_store(&guard->broken, true);
+			return lay_zeros((void *)start, length);
+		}
+	}
+	return false;
+}
+
+static void on_bus_error(int number, siginfo_t *info, void *context) {
+	const int error = errno;
+	/* Not BUS_ADRALN, which zero pages don't cure, and not a signal that somebody sent. */
+	const bool is_page = info->si_code == BUS_ADRERR || info->si_code == BUS_OBJERR ||
+		info->si_code == BUS_MCEERR_AR;
+	if (is_page && catch_fault((uintptr_t)info->si_addr)) {
+		errno = error;
+		return;
+	}
+	if (previous.sa_flags & SA_SIGINFO) {
+		previous.sa_sigaction(number, info, context);
+	} else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
+		previous.sa_handler(number);
+	} else if (info->si_code > 0) {
+		/* The instruction faults again when we return, and then the process dies as it would have. */
+		signal(number, SIG_DFL);
+	} else if (previous.sa_handler == SIG_DFL) {
+		signal(number, SIG_DFL);
+		raise(number);
+	}
+	errno = error;
+}
+
+static int install_error;
+
+static void install(void) {
+	struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	sigemptyset(&action.sa_mask);
+	/* Read first: the handler may run before a call that does both has stored the old one. */
+	if (sigaction(SIGBUS, NULL, &previous) != 0 || sigaction(SIGBUS, &action, NULL) != 0) {
+		install_error = errno;
+	}
+}
+
+static void write_entry(struct guard *guard, uintptr_t start, size_t length) {
+	atomic_fetch_add(&guard->version, 1);
+	atomic_store(&guard->start, start);
+	atomic_store(&guard->length, length);
+	atomic_store(&guard->broken, false);
+	atomic_fetch_add(&guard->version, 1);
+}
+
+/* With `writers` held. An entry that is free has the length 0. */
+static struct guard *find_free(uintptr_t start, size_t length, int *error) {
+	struct guard *found = NULL;
+	for (struct chunk *chunk = &first_chunk;;) {
+		for (size_t i = 0; i < CHUNK_ENTRIES; i++) {
+			struct guard *guard = &chunk->entries[i];
+			const uintptr_t other = atomic_load(&guard->start);
+			const size_t other_length = atomic_load(&guard->length);
+			if (other_length == 0) {
+				found = found != NULL ? found : guard;
+			} else if (start < other + other_length && other < start + length) {
+				*error = EBUSY;
+				return NULL;
+			}
+		}
+		struct chunk *next = atomic_load(&chunk->next);
+		if (next == NULL && found == NULL) {
+			next = calloc(1, sizeof *next);
+			if (next == NULL) {
+				*error = ENOMEM;
+				return NULL;
+			}
+			atomic_store(&chunk->next, next);
+		}
+		if (next == NULL) {
+			return found;
+		}
+		chunk = next;
+	}
+}
+
+bool guard_add(void *start, size_t length, struct guard **guard, struct failure *failure) {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, install);
+	if (install_error != 0) {
+		return failed_with(failure, "sigaction", install_error);
+	}
+	int error = 0;
+	pthread_mutex_lock(&writers);
+	*guard = find_free((uintptr_t)start, length, &error);
+	if (*guard != NULL) {
+		write_entry(*guard, (uintptr_t)start, length);
+	}
+	pthread_mutex_unlock(&writers);
+	return *guard != NULL || failed_with(failure, "mmap", error);
+}
+
+void guard_remove(struct guard *guard) {
+	pthread_mutex_lock(&writers);
+	write_entry(guard, 0, 0);
+	pthread_mutex_unlock(&writers);
+}
+
+bool guard_is_broken(const struct guard *guard) {
+	return atomic_load(&guard->broken);
+}

@@ -1,0 +1,161 @@
+/*
+ * The life of a File: made by JavaScript, and ended by closeFile, by garbage collection, or by the end of its
+ * thread, whichever comes first. All three go through handle_close().
+ */
+#include "shim.h"
+
+#include <stdlib.h>
+
+/* Random: an object of another addon, or a copy, doesn't have it. */
+static const napi_type_tag file_tag = { 0x9d3fb2c64e7a41d8, 0xb51c08e9f27d6a3f };
+
+static void on_collected(napi_env env, void *data, void *hint) {
+	(void)env;
+	(void)hint;
+	handle_close(data);
+	free(data);
+}
+
+/* Runs before the engine frees the memory of this thread, so the mapping is still ours to cover. */
+static void on_environment_end(void *data) {
+	handle_close(data);
+}
+
+struct handle *handle_create(napi_env env, napi_value *object) {
+	struct handle *handle = calloc(1, sizeof *handle);
+	if (handle == NULL) {
+		napi_throw_error(env, "ENOMEM", "out of memory (ENOMEM)");
+		return NULL;
+	}
+	handle->env = env;
+	handle->closed = true;
+	file_clear(&handle->file);
+	if (napi_create_object(env, object) != napi_ok ||
+		napi_wrap(env, *object, handle, on_collected, NULL, NULL) != napi_ok) {
+		free(handle);
+		return NULL;
+	}
+	return napi_type_tag_object(env, *object, &file_tag) == napi_ok ? handle : NULL;
+}
+
+void handle_opened(struct handle *handle) {
+	handle->closed = false;
+	napi_add_env_cleanup_hook(handle->env, on_environment_end, handle);
+}
+
+struct handle *handle_of(napi_env env, napi_value object) {
+	napi_valuetype type;
+	bool is_file = false;
+	void *data = NULL;
+	if (napi_typeof(env, object, &type) != napi_ok || type != napi_object) {
+		return NULL;
+	}
+	if (napi_check_object_type_tag(env, object, &file_tag, &is_file) != napi_ok || !is_file) {
+		return NULL;
+	}
+	return napi_unwrap(env, object, &data) == napi_ok ? data : NULL;
+}
+
+/* A File isn't collected while a call is owed. */
+static void pin(struct handle *handle) {
+	const bool wanted = waiter_is_armed(handle->waiter);
+	uint32_t count;
+	if (wanted != handle->pinned) {
+		handle->pinned = wanted;
+		if (wanted) {
+			napi_reference_ref(handle->env, handle->self, &count);
+		} else {
+			napi_reference_unref(handle->env, handle->self, &count);
+		}
+	}
+}
+
+static void on_rung(napi_env env, void *owner) {
+	struct handle *handle = owner;
+	napi_value self, function, receiver, error;
+	/* The local handles keep both alive for as long as this runs. */
+	const bool is_found = napi_get_reference_value(env, handle->self, &self) == napi_ok &&
+		napi_get_reference_value(env, handle->on_ring, &function) == napi_ok && function != NULL &&
+		napi_get_undefined(env, &receiver) == napi_ok;
+	pin(handle);
+	if (!is_found) {
+		return;
+	}
+	/* What it throws would only be a deprecation warning here; it is an uncaught exception like any other. */
+	bool is_thrown = false;
+	if (napi_call_function(env, receiver, function, 0, NULL, NULL) != napi_ok &&
+		napi_is_exception_pending(env, &is_thrown) == napi_ok && is_thrown &&
+		napi_get_and_clear_last_exception(env, &error) == napi_ok) {
+		napi_fatal_exception(env, error);
+	}
+}
+
+/*
+ * The File keeps the function as a property, and we only a weak reference: a function that refers to its
+ * File, as most do, would otherwise keep a File that nobody closes alive for ever.
+ */
+static bool keep_function(struct handle *handle, napi_value object, napi_value on_ring) {
+	napi_value description, symbol;
+	if (napi_create_string_utf8(handle->env, "onRing", NAPI_AUTO_LENGTH, &description) != napi_ok ||
+		napi_create_symbol(handle->env, description, &symbol) != napi_ok) {
+		return false;
+	}
+	const napi_property_descriptor property = { .name = symbol, .value = on_ring, .attributes = napi_default };
+	return napi_define_properties(handle->env, object, 1, &property) == napi_ok &&
+		napi_create_reference(handle->env, on_ring, 0, &handle->on_ring) == napi_ok &&
+		napi_create_reference(handle->env, object, 0, &handle->self) == napi_ok;
+}
+
+static void delete_reference(napi_env env, napi_ref *reference) {
+	if (*reference != NULL) {
+		napi_delete_reference(env, *reference);
+		*reference = NULL;
+	}
+}
+
+bool handle_watch(struct handle *handle, napi_value object, napi_value on_ring, size_t offset) {
+	const _Atomic uint32_t *word = (const _Atomic uint32_t *)(handle->mapping.words + offset);
+	if (!keep_function(handle, object, on_ring) ||
+		!waiter_open(handle->env, word, on_rung, handle, &handle->waiter)) {
+		delete_reference(handle->env, &handle->on_ring);
+		delete_reference(handle->env, &handle->self);
+		return false;
+	}
+	/* Hooks run in reverse order: ours must stop the thread before the thread-safe function's own goes. */
+	napi_remove_env_cleanup_hook(handle->env, on_environment_end, handle);
+	napi_add_env_cleanup_hook(handle->env, on_environment_end, handle);
+	return true;
+}
+
+bool handle_arm(struct handle *handle, uint32_t expected, double slice, struct failure *failure) {
+	const bool done = waiter_arm(handle->waiter, expected, slice, failure);
+	pin(handle);
+	return done;
+}
+
+void handle_disarm(struct handle *handle) {
+	waiter_disarm(handle->waiter);
+	pin(handle);
+}
+
+void handle_close(struct handle *handle) {
+	if (handle->closed) {
+		return;
+	}
+	handle->closed = true;
+	/* The thread sleeps on the mapping, so it goes first; the lock goes last, when nothing is touched any more. */
+	if (handle->waiter != NULL) {
+		waiter_close(handle->waiter);
+		handle->waiter = NULL;
+	}
+	if (handle->mapped) {
+		handle->broken = mapping_is_broken(&handle->mapping);
+		mapping_close(&handle->mapping);
+		handle->mapped = false;
+	}
+	file_close(&handle->file);
+	delete_reference(handle->env, &handle->memory);
+	delete_reference(handle->env, &handle->on_ring);
+	delete_reference(handle->env, &handle->self);
+	napi_remove_env_cleanup_hook(handle->env, on_environment_end, handle);
+}

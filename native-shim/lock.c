@@ -1,0 +1,58 @@
+/*
+ * Who is alive: one byte for each participant, far beyond any page of the file, locked by an open file
+ * description. The kernel drops the lock when the last descriptor goes, however its process ends.
+ */
+#include "shim.h"
+
+#include <fcntl.h>
+
+#define FIRST_LOCK_BYTE ((off_t)1 << 40)
+/* Bytes from here on are locked for reading, by those who opened the file read-only. */
+#define FIRST_READ_LOCK 4096
+
+static int control(const struct file *file, int command, struct flock *range) {
+	int result;
+	do {
+		result = fcntl(file->lock_fd, command, range);
+	} while (result != 0 && errno == EINTR);
+	return result;
+}
+
+static struct flock one_byte(uint32_t index, short type) {
+	/* l_pid must be 0 for the commands of open file descriptions. */
+	return (struct flock){
+		.l_type = type, .l_whence = SEEK_SET, .l_start = FIRST_LOCK_BYTE + (off_t)index, .l_len = 1
+	};
+}
+
+bool lock_try(const struct file *file, uint32_t index, bool *taken, struct failure *failure) {
+	/* The kernel refuses a write lock through a descriptor that can't write. */
+	struct flock range = one_byte(index, file->writable ? F_WRLCK : F_RDLCK);
+	*taken = control(file, F_OFD_SETLK, &range) == 0;
+	return *taken || errno == EAGAIN || errno == EACCES || failed(failure, "fcntl");
+}
+
+bool lock_drop(const struct file *file, uint32_t index, struct failure *failure) {
+	struct flock range = one_byte(index, F_UNLCK);
+	return control(file, F_OFD_SETLK, &range) == 0 || failed(failure, "fcntl");
+}
+
+/*
+ * Asking "could I read-lock this?" doesn't see read locks, and below FIRST_READ_LOCK that is wanted: whoever
+ * may only read the file must not be able to make a dead participant look alive. From there on read locks are
+ * what is looked for, so the question is "could I write-lock this?", which F_OFD_GETLK answers on a read-only
+ * descriptor too.
+ */
+bool lock_is_held(const struct file *file, uint32_t index, bool *held, struct failure *failure) {
+	struct flock range = one_byte(index, index < FIRST_READ_LOCK ? F_RDLCK : F_WRLCK);
+	if (control(file, F_OFD_GETLK, &range) != 0) {
+		return failed(failure, "fcntl");
+	}
+	*held = range.l_type != F_UNLCK;
+	return true;
+}
+
+void lock_drop_all(const struct file *file) {
+	struct flock range = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0 };
+	control(file, F_OFD_SETLK, &range);
+}

@@ -1,0 +1,64 @@
+/* The file laid over the pages of a WebAssembly memory. */
+#include "shim.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+static _Atomic uint32_t open_mappings;
+
+uint32_t mappings_open(void) {
+	return atomic_load(&open_mappings);
+}
+
+/* A mapping of its own for futex words, since waiting on a private page would copy it. */
+static bool open_words(struct mapping *mapping, const struct file *file, struct failure *failure) {
+	void *words = mmap(NULL, mapping->length, PROT_READ, MAP_SHARED | MAP_NORESERVE, file->fd, 0);
+	if (words == MAP_FAILED) {
+		return failed(failure, "mmap");
+	}
+	if (!guard_add(words, mapping->length, &mapping->words_guard, failure)) {
+		munmap(words, mapping->length);
+		return false;
+	}
+	mapping->words = words;
+	return madvise(words, mapping->length, MADV_DONTFORK) == 0 || failed(failure, "madvise");
+}
+
+bool mapping_open(struct mapping *mapping, const struct file *file, void *start, bool is_private,
+	struct failure *failure) {
+	*mapping = (struct mapping){ .start = start, .length = (size_t)file->size };
+	if (!guard_add(start, mapping->length, &mapping->guard, failure)) {
+		return false;
+	}
+	atomic_fetch_add(&open_mappings, 1);
+	const int flags = (is_private ? MAP_PRIVATE : MAP_SHARED) | MAP_FIXED | MAP_NORESERVE;
+	bool done = mmap(start, mapping->length, PROT_READ | PROT_WRITE, flags, file->fd, 0) != MAP_FAILED ||
+		failed(failure, "mmap");
+	/* A child between fork and exec must not keep the region mapped. */
+	done = done && (madvise(start, mapping->length, MADV_DONTFORK) == 0 || failed(failure, "madvise"));
+	if (done && is_private) {
+		done = open_words(mapping, file, failure);
+	} else {
+		mapping->words = mapping->start;
+	}
+	if (!done) {
+		mapping_close(mapping);
+	}
+	return done;
+}
+
+bool mapping_is_broken(const struct mapping *mapping) {
+	return guard_is_broken(mapping->guard) ||
+		(mapping->words_guard != NULL && guard_is_broken(mapping->words_guard));
+}
+
+/* The engine still owns the address range, so it gets memory back, and views that are left read zeros. */
+void mapping_close(struct mapping *mapping) {
+	lay_zeros(mapping->start, mapping->length);
+	guard_remove(mapping->guard);
+	if (mapping->words_guard != NULL) {
+		munmap(mapping->words, mapping->length);
+		guard_remove(mapping->words_guard);
+	}
+	atomic_fetch_sub(&open_mappings, 1);
+}

@@ -1,0 +1,21 @@
+// Compiles the native shim with the C compiler at hand: no Python, no network.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync } from "node:fs";
+import { include_dir as headers } from "node-api-headers";
+
+if (process.platform !== "linux") {
+	console.warn("dhmem: the native shim is for Linux; building without it");
+	process.exit(0);
+}
+const folder = new URL("../native-shim/", import.meta.url);
+const sources = readdirSync(folder)
+	.filter((file) => file.endsWith(".c"))
+	.map((file) => new URL(file, folder).pathname);
+const output = new URL("../dist/", import.meta.url);
+mkdirSync(output, { recursive: true });
+const flags = "-std=c11 -O2 -g -fPIC -shared -pthread -fvisibility=hidden -Wall -Wextra -Werror";
+execFileSync(
+	process.env.CC ?? "cc",
+	[...flags.split(" "), `-I${headers}`, ...sources, "-o", new URL("shim.node", output).pathname],
+	{ stdio: "inherit" },
+);

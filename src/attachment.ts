@@ -1,0 +1,359 @@
+/**
+ * One participant's hold on a region: the file, its mapping, the core over it, and the slot.
+ *
+ * Everything that needs the operating system happens here or in `files.ts`; the classes that users see
+ * stand on this.
+ */
+import { debuglog } from "node:util";
+import {
+	FENCED,
+	FULL,
+	HEADER_HEAP,
+	HEADER_TOUCHED,
+	HEADER_TOUCHED_BYTES,
+	LABEL_BYTES,
+	MORE,
+	NEED_COMMIT,
+	OK,
+	SLOT_ARGUMENT,
+	SLOT_BYTES,
+	SLOT_DOORBELL,
+	SLOT_ID,
+	SLOT_JOINED,
+	SLOT_LABEL,
+	SLOT_REQUEST_LENGTH,
+	SLOT_REQUEST_LENGTH_2,
+	SLOT_REQUEST_OFFSET,
+	SLOT_REQUEST_OFFSET_2,
+	SLOT_RESULT,
+	SLOTS,
+	SLOTS_START,
+	SPAN_BYTES,
+	STATUS_LIMIT,
+} from "../assembly/layout.js";
+import { type Core, instantiate } from "./core.js";
+import { DhmemError, errnoOf } from "./errors.js";
+import type { File, Shim } from "./shim.js";
+import { Waiter } from "./waiter.js";
+
+export const debug = debuglog("dhmem");
+
+export class Attachment {
+	readonly path: string;
+	readonly file: File;
+	readonly shim: Shim;
+	readonly buffer: SharedArrayBuffer;
+	readonly bytes: Uint8Array;
+	readonly words: Uint32Array;
+	readonly core: Core;
+	readonly waiter: Waiter;
+	/** This participant's number, 0 until it has joined. */
+	me = 0;
+	/** Where the slot's words are, as an index into `words`. */
+	slotWord = 0;
+	#doorbell = 0;
+	#failure: DhmemError | undefined;
+	#closed = false;
+
+	/** Maps `file` of `spans` spans. It is not a participant before `join`. */
+	constructor(shim: Shim, file: File, path: string, spans: number) {
+		this.path = path;
+		this.file = file;
+		this.shim = shim;
+		let memory: WebAssembly.Memory;
+		try {
+			memory = new WebAssembly.Memory({ initial: spans, maximum: spans, shared: true });
+		} catch (error) {
+			const mib = (spans * SPAN_BYTES) / 2 ** 20;
+			throw new DhmemError(
+				"DHMEM_UNSUPPORTED",
+				`Cannot reserve ${mib} MiB of address space for ${path}; give a smaller size, or raise "ulimit -v"`,
+				{ cause: error },
+			);
+		}
+		this.buffer = memory.buffer;
+		this.bytes = new Uint8Array(this.buffer);
+		this.words = new Uint32Array(this.buffer);
+		shim.mapFile(file, this.bytes, false);
+		this.core = instantiate(memory, (error) => this.#die(error));
+		this.waiter = new Waiter(this);
+	}
+
+	get size(): number {
+		return this.bytes.length;
+	}
+
+	get spans(): number {
+		return this.size / SPAN_BYTES;
+	}
+
+	/** Bytes of the largest block that there could ever be. */
+	get largestBlock(): number {
+		return this.size - this.header(HEADER_HEAP) * SPAN_BYTES;
+	}
+
+	/** A word of the header. */
+	header(field: number): number {
+		return this.words[field >> 2] as number;
+	}
+
+	/** A word of the slot in which the core leaves results. */
+	result(field = SLOT_RESULT): number {
+		return this.words[this.slotWord + (field >> 2)] as number;
+	}
+
+	// ------------------------------------------------------------------------------- joining and leaving
+
+	/** Takes a slot; false when all are taken by the living. */
+	join(label: string): boolean {
+		// Free ones first: a dead participant's slot has to be recovered before it can be used.
+		for (const dead of [false, true]) {
+			for (let slot = 0; slot < SLOTS; slot++) {
+				const id = this.slotId(slot);
+				if ((id !== 0) === dead && this.shim.tryLock(this.file, slot)) {
+					if (this.slotId(slot) !== 0) this.#recoverLocked(slot);
+					this.#enter(slot, label);
+					return true;
+				}
+			}
+		}
+		return false;
+	}
+
+	#enter(slot: number, label: string): void {
+		const touched = this.header(HEADER_TOUCHED_BYTES);
+		this.commitRange(this.header(HEADER_TOUCHED) + slot * touched, touched);
+		const start = SLOTS_START + slot * SLOT_BYTES;
+		this.me = this.core.join(slot) >>> 0;
+		this.slotWord = start >> 2;
+		this.#doorbell = start + SLOT_DOORBELL;
+		const text = new TextEncoder().encode(label).subarray(0, LABEL_BYTES - 1);
+		this.bytes.set(text, start + SLOT_LABEL);
+		this.bytes[start + SLOT_LABEL + text.length] = 0;
+		this.words[(start + SLOT_JOINED) >> 2] = Date.now() / 1000;
+		this.shim.watch(this.file, this.#doorbell, () => this.waiter.onRing());
+		debug("%s: joined as participant %d of slot %d", this.path, this.me, slot);
+	}
+
+	/** The number of the participant in a slot, 0 for none. */
+	slotId(slot: number): number {
+		return Atomics.load(this.words, (SLOTS_START + slot * SLOT_BYTES + SLOT_ID) >> 2);
+	}
+
+	/** Whether the participant with this number still holds its slot, as the kernel sees it. */
+	isAlive(participant: number): boolean {
+		if (participant === this.me) return true;
+		const slot = (participant & 0xff) - 1;
+		return (
+			slot >= 0 && slot < SLOTS && this.slotId(slot) === participant && this.shim.isLocked(this.file, slot)
+		);
+	}
+
+	/** Whether anybody else has joined and lives. */
+	hasCompany(): boolean {
+		for (let slot = 0; slot < SLOTS; slot++) {
+			const id = this.slotId(slot);
+			if (id !== 0 && id !== this.me && this.shim.isLocked(this.file, slot)) return true;
+		}
+		return false;
+	}
+
+	/** Recovers from every participant that has died; how many there were. */
+	recover(): number {
+		let recovered = 0;
+		for (let slot = 0; slot < SLOTS; slot++) {
+			const id = this.slotId(slot);
+			if (id === 0 || id === this.me || this.shim.isLocked(this.file, slot)) continue;
+			if (!this.shim.tryLock(this.file, slot)) continue;
+			try {
+				if (this.#recoverLocked(slot)) recovered++;
+			} finally {
+				this.shim.unlock(this.file, slot);
+			}
+		}
+		return recovered;
+	}
+
+	/** Acts in the name of the participant in a slot whose lock is ours. */
+	#recoverLocked(slot: number): boolean {
+		let status: number;
+		do status = this.core.recover(slot);
+		while (status === MORE);
+		if (status !== OK) return false;
+		debug("%s: recovered slot %d", this.path, slot);
+		for (let other = 0; other < SLOTS; other++) {
+			if (this.slotId(other) !== 0) {
+				this.shim.wake(this.file, SLOTS_START + other * SLOT_BYTES + SLOT_DOORBELL);
+			}
+		}
+		return true;
+	}
+
+	/** Leaves the slot: what this participant owned and did not hand over is freed. */
+	leave(): void {
+		if (this.me !== 0 && this.#failure === undefined) this.#recoverLocked((this.me & 0xff) - 1);
+	}
+
+	/** Ends this hold. Views that are left read zeros. */
+	close(): void {
+		if (this.#closed) return;
+		this.#closed = true;
+		this.waiter.close(this.closedError());
+		this.shim.closeFile(this.file);
+		debug("%s: closed", this.path);
+	}
+
+	get closed(): boolean {
+		return this.#closed;
+	}
+
+	closedError(): DhmemError {
+		return (
+			this.#failure ?? new DhmemError("DHMEM_CLOSED", `The region ${this.path} is closed; open it again`)
+		);
+	}
+
+	/** Throws unless the region can be used. */
+	check(): void {
+		if (this.#closed || this.#failure !== undefined) throw this.#unusable();
+	}
+
+	#unusable(): DhmemError {
+		if (!this.#closed) this.close();
+		return this.closedError();
+	}
+
+	/**
+	 * The core threw in mid-operation. Another operation could make it worse, so this participant is dead:
+	 * its locks drop at once, for which little stack is needed, and a survivor puts things right.
+	 */
+	#die(cause: unknown): DhmemError {
+		this.#failure ??= new DhmemError(
+			"DHMEM_CLOSED",
+			`An operation on ${this.path} was cut off in the middle, so this participant has left; open it again`,
+			{ cause },
+		);
+		this.shim.abandonFile(this.file);
+		// Closing needs more stack than there may be; whoever comes next does it if this fails.
+		try {
+			this.close();
+		} catch {
+			this.#closed = false;
+		}
+		return this.#failure;
+	}
+
+	// ----------------------------------------------------------------------------------------- memory
+
+	/**
+	 * Turns a status of the core that no caller expects into an error. `FENCED` for one thing: somebody found
+	 * this participant's lock dropped.
+	 */
+	unexpected(status: number, what: string): DhmemError {
+		if (this.#closed || this.#failure !== undefined) return this.#unusable();
+		if (status === FENCED) {
+			return new DhmemError(
+				"DHMEM_CLOSED",
+				`${what}: this end is closed, or another participant took this one for dead; open it again`,
+			);
+		}
+		return new DhmemError(
+			"DHMEM_CORRUPT",
+			`${what}: the region ${this.path} holds what can't be true (status ${status}); replace it`,
+		);
+	}
+
+	/** Gives a range of the file pages of its own. */
+	commitRange(offset: number, length: number): void {
+		try {
+			this.shim.commit(this.file, offset, length);
+		} catch (error) {
+			if (errnoOf(error) !== "ENOSPC" && errnoOf(error) !== "EDQUOT") throw error;
+			throw new DhmemError(
+				"DHMEM_NO_SPACE",
+				`The file system of ${this.path} is full: ${length} bytes more were needed. ` +
+					"Free some, or give it more (containers: --shm-size)",
+				{ cause: error },
+			);
+		}
+	}
+
+	#commitRequest(): void {
+		try {
+			for (const [offset, length] of [
+				[SLOT_REQUEST_OFFSET, SLOT_REQUEST_LENGTH],
+				[SLOT_REQUEST_OFFSET_2, SLOT_REQUEST_LENGTH_2],
+			] as const) {
+				if (this.result(length) > 0) this.commitRange(this.result(offset), this.result(length));
+			}
+		} catch (error) {
+			this.core.cancel(this.me);
+			throw error;
+		}
+		this.core.committed(this.me);
+	}
+
+	/** Runs an allocation of the core, committing the pages it asks for. An offset, or another status. */
+	#allocating(operation: (core: Core, me: number) => number): number {
+		for (;;) {
+			const result = operation(this.core, this.me) >>> 0;
+			if (result !== NEED_COMMIT) return result;
+			this.#commitRequest();
+		}
+	}
+
+	/**
+	 * A block from `operation`. Before there is no room, what dead participants had is looked for.
+	 *
+	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE
+	 */
+	allocateBy(bytes: number, operation: (core: Core, me: number) => number): number {
+		for (let again = true; ; again = false) {
+			let failure: unknown;
+			try {
+				const result = this.#allocating(operation);
+				if (result >= STATUS_LIMIT) return result;
+				if (result !== FULL) throw this.unexpected(result, `Allocating ${bytes} bytes`);
+				failure = new DhmemError(
+					"DHMEM_REGION_FULL",
+					`The region ${this.path} has no ${bytes} bytes in one piece left, of ${this.size} in all; ` +
+						"free some, or make it with a larger size",
+				);
+			} catch (error) {
+				if (!(error instanceof DhmemError) || error.code !== "DHMEM_NO_SPACE") throw error;
+				failure = error;
+			}
+			if (!again || this.recover() === 0) throw failure;
+		}
+	}
+
+	/** @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE */
+	allocate(bytes: number): number {
+		const block = this.core.allocate(this.me, bytes) >>> 0;
+		if (block >= STATUS_LIMIT) return block;
+		this.check();
+		return this.allocateBy(bytes, (core, me) => core.allocate(me, bytes));
+	}
+
+	/** Puts a name where the core reads it; its length. */
+	setArgument(name: Uint8Array): number {
+		this.bytes.set(name, (this.slotWord << 2) + SLOT_ARGUMENT);
+		return name.length;
+	}
+
+	// ---------------------------------------------------------------------------------------- waking
+
+	/** Wakes the sleepers on what an operation returned, if that is a doorbell. */
+	wake(doorbell: number): void {
+		if (doorbell >= STATUS_LIMIT) this.shim.wake(this.file, doorbell);
+	}
+
+	readDoorbell(): number {
+		return Atomics.load(this.words, this.#doorbell >> 2);
+	}
+
+	/** Sleeps until the doorbell differs from `seen`, at most `milliseconds`. */
+	sleep(seen: number, milliseconds: number): boolean {
+		return this.shim.wait(this.file, this.#doorbell, seen, milliseconds);
+	}
+}

@@ -1,0 +1,105 @@
+import { DOUBLE_FREE, OK } from "../assembly/layout.js";
+import type { Attachment } from "./attachment.js";
+import { DhmemError } from "./errors.js";
+import { Payload } from "./payload.js";
+
+/** Whose a block is: this participant's, a message's, the region's; or it is freed or handed over. */
+type Keeper = "participant" | "message" | "region" | "spent";
+
+/** Memory of the region that this participant owns: from `region.allocate`, `message.take()` or `region.load`. */
+export class Block extends Payload {
+	readonly kind = "block";
+	readonly length: number;
+	readonly #attachment: Attachment;
+	readonly #offset: number;
+	readonly #free: (() => void) | undefined;
+	#keeper: Keeper;
+
+	/** @internal */
+	constructor(
+		attachment: Attachment,
+		offset: number,
+		length: number,
+		keeper: Keeper = "participant",
+		free?: () => void,
+	) {
+		super(attachment);
+		this.#attachment = attachment;
+		this.#offset = offset;
+		this.length = length;
+		this.#keeper = keeper;
+		this.#free = free;
+	}
+
+	/**
+	 * Gives the memory back.
+	 *
+	 * @throws DHMEM_DOUBLE_FREE if it was freed already; DHMEM_BAD_ARGUMENT while a message owns it
+	 */
+	free(): void {
+		this.#attachment.check();
+		if (this.#keeper === "spent") {
+			throw new DhmemError("DHMEM_DOUBLE_FREE", "This block was freed or handed over already; free it once");
+		}
+		if (this.#keeper === "message") throw this.#notOurs();
+		if (this.#free === undefined) {
+			const status = this.#attachment.core.free(this.#attachment.me, this.#offset) >>> 0;
+			if (status === DOUBLE_FREE) {
+				throw new DhmemError("DHMEM_DOUBLE_FREE", "This block is free already; free it once");
+			}
+			if (status !== OK) throw this.#attachment.unexpected(status, "Freeing a block");
+		} else this.#free();
+		this.#keeper = "spent";
+	}
+
+	/** Frees the block, unless it was freed or handed over, or the region is closed. */
+	[Symbol.dispose](): void {
+		if (this.#attachment.closed || this.#keeper === "message" || this.#keeper === "spent") return;
+		this.free();
+	}
+
+	/**
+	 * Where the block is, for an operation that hands it over.
+	 *
+	 * @internal
+	 */
+	owned(attachment: Attachment): number {
+		attachment.check();
+		if (attachment !== this.#attachment) {
+			throw new DhmemError(
+				"DHMEM_BAD_ARGUMENT",
+				`The block is of another opening (${this.#attachment.path}) than ${attachment.path}; allocate it there`,
+			);
+		}
+		if (this.#keeper === "spent") throw this.#gone();
+		if (this.#keeper !== "participant") throw this.#notOurs();
+		return this.#offset;
+	}
+
+	/**
+	 * It was handed over.
+	 *
+	 * @internal
+	 */
+	spend(): void {
+		this.#keeper = "spent";
+	}
+
+	protected override offset(): number {
+		if (this.#keeper === "spent") throw this.#gone();
+		return this.#offset;
+	}
+
+	#gone(): DhmemError {
+		return new DhmemError("DHMEM_CLOSED", "This block was freed or handed over; it is no longer this side's");
+	}
+
+	#notOurs(): DhmemError {
+		return new DhmemError(
+			"DHMEM_BAD_ARGUMENT",
+			this.#keeper === "message"
+				? "This block is its message's; release the message, or take() the block"
+				: "This block is the region's, not this participant's; free it, or copy it",
+		);
+	}
+}

@@ -1,0 +1,131 @@
+import type { Readable } from "node:stream";
+import {
+	EMPTY,
+	ENDED,
+	SLOT_RESULT,
+	SLOT_RESULT_2,
+	SLOT_RESULT_3,
+	SLOT_RESULT_4,
+	SLOT_RESULT_5,
+	STATUS_LIMIT,
+} from "../assembly/layout.js";
+import { Endpoint, type QueueObject } from "./endpoint.js";
+import { Message } from "./message.js";
+import { checkCount, type WaitOptions } from "./options.js";
+import { readable } from "./streams.js";
+import { PENDING } from "./waiter.js";
+
+/** The one end that receives. From `queue.consumer()`. */
+export class Consumer extends Endpoint implements AsyncIterable<Message> {
+	#ended = false;
+
+	/** @internal */
+	constructor(queue: QueueObject, options?: WaitOptions) {
+		super(queue, "consumer", options);
+	}
+
+	/** Whether the stream has ended: all was received. */
+	get ended(): boolean {
+		return this.#ended;
+	}
+
+	/**
+	 * The next message, if there is one now.
+	 *
+	 * @throws DHMEM_CLOSED, DHMEM_CORRUPT
+	 */
+	tryReceive(): Message | undefined {
+		this.checkOpen();
+		const message = this.#attempt();
+		return message === PENDING ? undefined : message;
+	}
+
+	/**
+	 * The next message, blocking this thread until there is one; undefined when the stream has ended.
+	 *
+	 * @throws DHMEM_TIMEOUT, DHMEM_PEER_GONE, DHMEM_CLOSED, DHMEM_CORRUPT
+	 */
+	receiveSync(options?: WaitOptions): Message | undefined {
+		return this.waitForSync("a message from", () => this.#attempt(), options);
+	}
+
+	/**
+	 * The next message, without blocking the event loop; undefined when the stream has ended.
+	 *
+	 * @throws as `receiveSync`; the signal's reason
+	 */
+	receive(options?: WaitOptions): Promise<Message | undefined> {
+		return this.waitFor("a message from", () => this.#attempt(), options);
+	}
+
+	/** Up to `max` messages that are there now. */
+	receiveMany(max: number): Message[] {
+		this.checkOpen();
+		checkCount("The number of messages", max, 1, 2 ** 32);
+		const messages: Message[] = [];
+		while (messages.length < max) {
+			const message = this.#attempt();
+			if (message === PENDING || message === undefined) break;
+			messages.push(message);
+		}
+		return messages;
+	}
+
+	#attempt(): Message | undefined | typeof PENDING {
+		if (this.#ended) return undefined;
+		const { attachment, at } = this;
+		const offset = attachment.core.peek(attachment.me, at) >>> 0;
+		if (offset >= STATUS_LIMIT) {
+			return new Message(attachment, at, {
+				position: attachment.result(SLOT_RESULT),
+				length: attachment.result(SLOT_RESULT_2),
+				kind: attachment.result(SLOT_RESULT_3),
+				block: attachment.result(SLOT_RESULT_4),
+				blockLength: attachment.result(SLOT_RESULT_5),
+				offset,
+			});
+		}
+		if (offset === EMPTY) return PENDING;
+		if (offset !== ENDED) throw this.unexpected(offset);
+		this.#ended = true;
+		return undefined;
+	}
+
+	/**
+	 * The messages up to the end of the stream; each is released when the loop asks for the next one. Leaving
+	 * the loop early leaves the last one unreleased.
+	 *
+	 * @example
+	 * ```ts
+	 * for await (const message of consumer) console.log(message.text());
+	 * ```
+	 */
+	[Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
+		let last: Message | undefined;
+		return {
+			next: async () => {
+				last?.release();
+				last = await this.receive();
+				return last === undefined ? { done: true, value: undefined } : { done: false, value: last };
+			},
+			return: async () => ({ done: true, value: undefined }),
+		};
+	}
+
+	/** The same in batches of what is there, at least 1 and at most `max` messages, released together. */
+	async *batches(max: number): AsyncGenerator<Message[], undefined> {
+		checkCount("The number of messages", max, 1, 2 ** 32);
+		for (;;) {
+			const first = await this.receive();
+			if (first === undefined) return undefined;
+			const batch = max === 1 ? [first] : [first, ...this.receiveMany(max - 1)];
+			yield batch;
+			for (const message of batch) message.release();
+		}
+	}
+
+	/** A Node stream of the messages' bytes, copies. */
+	readable(): Readable {
+		return readable(this);
+	}
+}

@@ -1,0 +1,105 @@
+/** The core: compiled once for each thread, instantiated over each region's memory. */
+import { readFileSync } from "node:fs";
+import { instantiateSync } from "@assemblyscript/loader";
+
+/** What the core exports, as `assembly/index.ts` documents it. Results are unsigned after `>>> 0`. */
+export interface Core {
+	format(spans: number, identityLow: number, identityHigh: number, lifetime: number): number;
+	join(slot: number): number;
+	recover(slot: number): number;
+	committed(me: number): void;
+	cancel(me: number): void;
+	allocate(me: number, bytes: number): number;
+	allocateObject(me: number): number;
+	allocateHandle(me: number): number;
+	free(me: number, block: number): number;
+	freeObject(me: number, object: number): number;
+	capacityOf(block: number): number;
+	checkOwned(me: number, block: number): number;
+	used(): number;
+	largestFree(spans: number): number;
+	find(me: number, nameLength: number): number;
+	listBytes(me: number, nameLength: number): number;
+	describe(
+		me: number,
+		object: number,
+		nameLength: number,
+		kind: number,
+		element: number,
+		requested: number,
+		capacity: number,
+		data: number,
+	): void;
+	insert(me: number, object: number, list: number): number;
+	attachProducer(me: number, queue: number): number;
+	attachConsumer(me: number, queue: number): number;
+	detachProducer(me: number, queue: number): number;
+	detachConsumer(me: number, queue: number): number;
+	announceProducer(me: number, queue: number): number;
+	announceConsumer(me: number, queue: number): number;
+	reserve(me: number, queue: number, length: number): number;
+	stage(me: number, queue: number, length: number): number;
+	publish(me: number, queue: number): number;
+	commit(me: number, queue: number, length: number): number;
+	commitBlock(me: number, queue: number, bytes: number, large: number, block: number, length: number): number;
+	abort(me: number, queue: number): number;
+	end(me: number, queue: number): number;
+	peek(me: number, queue: number): number;
+	release(me: number, queue: number, position: number, keep: number): number;
+	recordsRoom(me: number, queue: number): number;
+	recordsPublish(me: number, queue: number, count: number): number;
+	recordsEnd(me: number, queue: number): number;
+	recordsAvailable(me: number, queue: number): number;
+	recordsRelease(me: number, queue: number, count: number): number;
+	save(me: number, handle: number, low: number, high: number, block: number, length: number): number;
+	lookUp(me: number, handle: number, low: number, high: number): number;
+	freeSaved(me: number, handle: number, low: number, high: number): number;
+}
+
+let module: WebAssembly.Module | undefined;
+
+/**
+ * An instance over `memory`. A throw out of it (a trap, the end of the stack) leaves an operation half
+ * done, so `onThrow` is called with it: for this participant, it was the end.
+ */
+export function instantiate(memory: WebAssembly.Memory, onThrow: (error: unknown) => Error): Core {
+	module ??= new WebAssembly.Module(readFileSync(new URL("../core.wasm", import.meta.url)));
+	// The loader's own `exports` take any number of arguments, which costs; the instance's are the plain ones.
+	const { instance } = instantiateSync(module, { env: { memory } });
+	const guarded = Object.entries(instance.exports)
+		.filter((entry): entry is [string, Operation] => typeof entry[1] === "function")
+		.map(([name, operation]) => [name, guard(operation, onThrow)]);
+	return Object.fromEntries(guarded) as Core;
+}
+
+type Operation = (...values: number[]) => number;
+
+/** `operation` with its own number of parameters, so that calls stay cheap. */
+function guard(operation: Operation, onThrow: (error: unknown) => Error): Operation {
+	switch (operation.length) {
+		case 2:
+			return (a, b) => {
+				try {
+					return operation(a as number, b as number);
+				} catch (error) {
+					throw onThrow(error);
+				}
+			};
+		case 3:
+			return (a, b, c) => {
+				try {
+					return operation(a as number, b as number, c as number);
+				} catch (error) {
+					throw onThrow(error);
+				}
+			};
+		default:
+			return (...values) => {
+				try {
+					return operation(...values);
+				} catch (error) {
+					throw onThrow(error);
+				}
+			};
+	}
+}

@@ -1,0 +1,203 @@
+import {
+	OK,
+	QUEUE_CONSUMER,
+	QUEUE_CONSUMER_COUNT,
+	QUEUE_HEAD,
+	QUEUE_PRODUCER,
+	QUEUE_PRODUCER_COUNT,
+	QUEUE_TAIL,
+	STATUS_LIMIT,
+	TAKEN,
+} from "../assembly/layout.js";
+import type { Attachment } from "./attachment.js";
+import { DhmemError } from "./errors.js";
+import type { WaitOptions } from "./options.js";
+import { waitOptions } from "./options.js";
+import { PENDING, type Wait } from "./waiter.js";
+
+/** Where a queue is, and what it is called in messages. */
+export interface QueueObject {
+	readonly attachment: Attachment;
+	/** Offset of its words in the region. */
+	readonly at: number;
+	readonly name: string;
+}
+
+export type Side = "producer" | "consumer";
+
+const words = {
+	producer: { holder: QUEUE_PRODUCER, count: QUEUE_PRODUCER_COUNT },
+	consumer: { holder: QUEUE_CONSUMER, count: QUEUE_CONSUMER_COUNT },
+};
+
+/** The participant that has a side of the queue, 0 for nobody. */
+export function holderOf({ attachment, at }: QueueObject, side: Side): number {
+	return Atomics.load(attachment.words, (at + words[side].holder) >> 2);
+}
+
+/** One end of a queue, held by this participant: what the four kinds of ends have in common. */
+export abstract class Endpoint {
+	protected readonly queue: QueueObject;
+	protected readonly attachment: Attachment;
+	protected readonly at: number;
+	protected readonly defaults: WaitOptions;
+	readonly #side: Side;
+	readonly #peer: Side;
+	readonly #peersBefore: number;
+	/** How many waits of this end are pending, in whose way nobody may get. */
+	#waiting = 0;
+	#closed = false;
+
+	/** @throws DHMEM_ENDPOINT_TAKEN */
+	protected constructor(queue: QueueObject, side: Side, options: WaitOptions | undefined) {
+		const { attachment, at } = queue;
+		attachment.check();
+		this.queue = queue;
+		this.attachment = attachment;
+		this.at = at;
+		this.defaults = waitOptions(options, {});
+		this.#side = side;
+		this.#peer = side === "producer" ? "consumer" : "producer";
+		this.#attach();
+		this.#peersBefore = this.#peers() - (holderOf(queue, this.#peer) === 0 ? 0 : 1);
+	}
+
+	#attach(): void {
+		const { core, me } = this.attachment;
+		const attach = () =>
+			(this.#side === "producer" ? core.attachProducer(me, this.at) : core.attachConsumer(me, this.at)) >>> 0;
+		let result = attach();
+		if (result === TAKEN && this.attachment.recover() > 0) result = attach();
+		if (result === TAKEN) {
+			const who = this.attachment.result();
+			throw new DhmemError(
+				"DHMEM_ENDPOINT_TAKEN",
+				`Queue ${this.queue.name} has a ${this.#side} already (participant ${who}` +
+					`${who === me ? ", this one" : ""}); it may have one at a time: dispose that one first`,
+			);
+		}
+		if (result !== OK && result < STATUS_LIMIT) throw this.attachment.unexpected(result, this.what);
+		this.attachment.wake(result);
+	}
+
+	/** How many there have been on the other side. */
+	#peers(): number {
+		const { count } = words[this.#peer];
+		return Atomics.load(this.attachment.words, (this.at + count) >> 2);
+	}
+
+	/** For messages. */
+	protected get what(): string {
+		return `The ${this.#side} of queue ${this.queue.name}`;
+	}
+
+	/** Whether this end was left or the region closed. */
+	get closed(): boolean {
+		return this.#closed || this.attachment.closed;
+	}
+
+	/** Leaves this end. It does not end the stream, and what was not released is delivered again. */
+	close(): void {
+		if (this.closed) return;
+		this.beforeClose();
+		const { core, me } = this.attachment;
+		const result =
+			(this.#side === "producer" ? core.detachProducer(me, this.at) : core.detachConsumer(me, this.at)) >>> 0;
+		this.#closed = true;
+		this.attachment.wake(result);
+		this.attachment.waiter.onRing();
+	}
+
+	[Symbol.dispose](): void {
+		this.close();
+	}
+
+	/** What has to be handed over before leaving. */
+	protected beforeClose(): void {}
+
+	protected checkOpen(): void {
+		this.attachment.check();
+		if (this.#closed) throw new DhmemError("DHMEM_CLOSED", `${this.what} was closed; open a new one`);
+	}
+
+	/** An error for a status of an operation of this end. */
+	protected unexpected(status: number): DhmemError {
+		return this.attachment.unexpected(status, this.what);
+	}
+
+	/** Throws if the peer came, and left or died without ending the stream. */
+	protected checkPeer(): void {
+		if (holderOf(this.queue, this.#peer) !== 0 || this.#peers() === this.#peersBefore) return;
+		throw new DhmemError(
+			"DHMEM_PEER_GONE",
+			`The ${this.#peer} of queue ${this.queue.name} left or died without end(); ` +
+				"wait for the next one with queue.peer(), or give up",
+		);
+	}
+
+	/** Whether something was sent and not yet released. */
+	protected get hasContents(): boolean {
+		const { words } = this.attachment;
+		return (
+			Atomics.load(words, (this.at + QUEUE_TAIL) >> 2) !== Atomics.load(words, (this.at + QUEUE_HEAD) >> 2)
+		);
+	}
+
+	/** A wait for `attempt` to give something; it fails when the peer has gone and nothing is left to do. */
+	#wait<T>(what: string, attempt: () => T | typeof PENDING): Wait<T> {
+		return {
+			what: `${what} queue ${this.queue.name}`,
+			attempt: () => {
+				this.checkOpen();
+				const result = attempt();
+				if (result !== PENDING) return result;
+				// The peer's last act may lie between the two looks.
+				try {
+					this.checkPeer();
+				} catch (gone) {
+					const last = attempt();
+					if (last !== PENDING) return last;
+					throw gone;
+				}
+				return PENDING;
+			},
+			announce: () => {
+				if (this.closed) return;
+				const { core, me } = this.attachment;
+				if (this.#side === "producer") core.announceProducer(me, this.at);
+				else core.announceConsumer(me, this.at);
+			},
+			peer: () => (this.closed ? 0 : holderOf(this.queue, this.#peer)),
+		};
+	}
+
+	/** Waits in turn, without blocking. */
+	protected async waitFor<T>(
+		what: string,
+		attempt: () => T | typeof PENDING,
+		options?: WaitOptions,
+	): Promise<T> {
+		const checked = waitOptions(options, this.defaults);
+		checked.signal?.throwIfAborted();
+		this.checkOpen();
+		const breath = this.attachment.waiter.breathe();
+		if (breath !== undefined) await breath;
+		if (this.#waiting === 0) {
+			this.checkOpen();
+			const result = attempt();
+			if (result !== PENDING) return result;
+		}
+		this.#waiting++;
+		try {
+			return await this.attachment.waiter.wait(this.#wait(what, attempt), checked);
+		} finally {
+			this.#waiting--;
+		}
+	}
+
+	protected waitForSync<T>(what: string, attempt: () => T | typeof PENDING, options?: WaitOptions): T {
+		const checked = waitOptions(options, this.defaults);
+		this.checkOpen();
+		return this.attachment.waiter.waitSync(this.#wait(what, attempt), checked);
+	}
+}

@@ -1,0 +1,63 @@
+/** What can go wrong, for programs to tell apart. */
+export type DhmemErrorCode =
+	| "DHMEM_EXISTS"
+	| "DHMEM_NOT_FOUND"
+	| "DHMEM_PERMISSION"
+	| "DHMEM_NO_SPACE"
+	| "DHMEM_REGION_FULL"
+	| "DHMEM_FORMAT"
+	| "DHMEM_VERSION"
+	| "DHMEM_TYPE_MISMATCH"
+	| "DHMEM_BAD_HANDLE"
+	| "DHMEM_BAD_ARGUMENT"
+	| "DHMEM_DOUBLE_FREE"
+	| "DHMEM_ENDPOINT_TAKEN"
+	| "DHMEM_QUEUE_ENDED"
+	| "DHMEM_PEER_GONE"
+	| "DHMEM_MESSAGE_TOO_LARGE"
+	| "DHMEM_TIMEOUT"
+	| "DHMEM_CLOSED"
+	| "DHMEM_READ_ONLY"
+	| "DHMEM_TRUNCATED"
+	| "DHMEM_CORRUPT"
+	| "DHMEM_TOO_MANY_PARTICIPANTS"
+	| "DHMEM_UNSUPPORTED";
+
+/**
+ * Every error that dhmem throws for something a user can cause. The message says what happened, to what, and
+ * what to do; `code` is for programs.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   Region.open("climate", { mode: "open" });
+ * } catch (error) {
+ *   if (error instanceof DhmemError && error.code === "DHMEM_NOT_FOUND") startTheOtherSide();
+ *   else throw error;
+ * }
+ * ```
+ */
+export class DhmemError extends Error {
+	readonly code: DhmemErrorCode;
+
+	constructor(code: DhmemErrorCode, message: string, options?: ErrorOptions) {
+		super(message, options);
+		this.name = "DhmemError";
+		this.code = code;
+	}
+}
+
+/** The errno name of a failed system call, as the shim and `node:fs` report it. */
+export function errnoOf(error: unknown): string | undefined {
+	return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** A value as it stands in a message: short, and never failing. */
+export function show(value: unknown): string {
+	const text = typeof value === "string" ? JSON.stringify(value) : String(value as string);
+	return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+export function badArgument(what: string, value: unknown, wanted: string): DhmemError {
+	return new DhmemError("DHMEM_BAD_ARGUMENT", `${what} is ${show(value)}; it must be ${wanted}`);
+}

@@ -1,0 +1,299 @@
+/** Region files: finding, creating and joining them, whatever order people come in. */
+import { getRandomValues } from "node:crypto";
+import { readdirSync, statSync, unlinkSync } from "node:fs";
+import { join as joinPath } from "node:path";
+import {
+	HEADER_BYTES,
+	HEADER_FEATURES_ALL,
+	HEADER_FEATURES_WRITE,
+	HEADER_LIFETIME,
+	HEADER_MAGIC,
+	HEADER_SPANS,
+	HEADER_TOUCHED,
+	HEADER_VERSION,
+	LAYOUT_VERSION,
+	LIFETIME_LAST_CLOSE,
+	LIFETIME_PERSISTENT,
+	MAGIC_HIGH,
+	MAGIC_LOW,
+	SLOTS,
+	SPAN_BYTES,
+} from "../assembly/layout.js";
+import { Attachment, debug } from "./attachment.js";
+import { DhmemError, errnoOf } from "./errors.js";
+import { LARGEST_REGION } from "./options.js";
+import { type File, shim } from "./shim.js";
+
+/** Indexes of lock bytes behind the slots'. Who joins, and who leaves last, holds this one. */
+const JOIN_LOCK = 1024;
+/** Milliseconds to wait for it: only a stopped process holds it longer than a moment. */
+const JOIN_TIMEOUT = 10_000;
+const SUFFIX = ".dhmem";
+
+export interface FileOptions {
+	mode: "open-or-create" | "create" | "open" | "force-create";
+	/** Spans, if the size was given. */
+	spans: number | undefined;
+	permissions: number;
+	lifetime: "persistent" | "last-close";
+	label: string;
+}
+
+export function pathOf(directory: string, name: string): string {
+	return joinPath(directory, name + SUFFIX);
+}
+
+/** Names of the region files in `directory`. */
+export function namesIn(directory: string): string[] {
+	return readdirSync(directory)
+		.filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
+		.map((file) => file.slice(0, -SUFFIX.length))
+		.sort();
+}
+
+/** Opens or makes the region at `path`, and joins it. */
+export function attach(directory: string, path: string, options: FileOptions): Attachment {
+	// Each turn meets a change that somebody else has made meanwhile; nobody is that busy for long.
+	for (let turn = 0; turn < 1000; turn++) {
+		if (options.mode === "open" || options.mode === "open-or-create") {
+			const found = openExisting(path, options);
+			if (found === "changed") continue;
+			if (found !== undefined) return found;
+			if (options.mode === "open") {
+				throw new DhmemError(
+					"DHMEM_NOT_FOUND",
+					`There is no region at ${path}; create it, or check DHMEM_DIR`,
+				);
+			}
+		} else if (options.mode === "create") {
+			removeAbandoned(path);
+		}
+		const made = create(directory, path, options);
+		if (made !== undefined) return made;
+		if (options.mode === "create") {
+			throw new DhmemError(
+				"DHMEM_EXISTS",
+				`The region at ${path} exists already; open it, or unlink it first`,
+			);
+		}
+	}
+	throw new DhmemError("DHMEM_TIMEOUT", `The region at ${path} is made and removed without end by others`);
+}
+
+/** An error of the operating system as ours. */
+export function systemError(error: unknown, path: string, doing: string): unknown {
+	const errno = errnoOf(error);
+	const cause = { cause: error };
+	switch (errno) {
+		case "EACCES":
+		case "EPERM":
+		case "EROFS":
+			return new DhmemError("DHMEM_PERMISSION", `${doing} ${path} is not allowed: ${whoMay(path)}`, cause);
+		case "ENOENT":
+		case "ENOTDIR":
+			return new DhmemError(
+				"DHMEM_NOT_FOUND",
+				`${doing} ${path}: it or its folder does not exist; check the name, and DHMEM_DIR`,
+				cause,
+			);
+		case "ENOSPC":
+		case "EDQUOT":
+			return new DhmemError("DHMEM_NO_SPACE", `${doing} ${path}: its file system is full; make room`, cause);
+		case "ELOOP":
+		case "ENOTREG":
+			return new DhmemError(
+				"DHMEM_FORMAT",
+				`${path} is not a regular file, so not a region; remove it, or choose another name`,
+				cause,
+			);
+		default:
+			return error;
+	}
+}
+
+function whoMay(path: string): string {
+	const me = `this is user ${process.getuid?.()} of groups ${process.getgroups?.().join(", ")}`;
+	for (const place of [path, joinPath(path, "..")]) {
+		try {
+			const { mode, uid, gid } = statSync(place);
+			const bits = (mode & 0o7777).toString(8);
+			return `${place} is of user ${uid}, group ${gid}, mode ${bits}, and ${me}; open it as that user, or create it with other permissions`;
+		} catch {
+			// It can't be looked at either; perhaps its folder can.
+		}
+	}
+	return me;
+}
+
+/** Runs `body` holding the join lock. */
+function whileJoining<T>(file: File, path: string, body: () => T): T {
+	const deadline = Date.now() + JOIN_TIMEOUT;
+	const pause = new Int32Array(new SharedArrayBuffer(4));
+	while (!shim().tryLock(file, JOIN_LOCK)) {
+		if (Date.now() > deadline) {
+			throw new DhmemError(
+				"DHMEM_TIMEOUT",
+				`Somebody has been joining ${path} for ${JOIN_TIMEOUT / 1000} s; is a process that uses it stopped?`,
+			);
+		}
+		Atomics.wait(pause, 0, 0, 0.2 + Math.random());
+	}
+	try {
+		return body();
+	} finally {
+		shim().unlock(file, JOIN_LOCK);
+	}
+}
+
+function openFile(path: string): File | undefined {
+	try {
+		return shim().openFile(path, true);
+	} catch (error) {
+		if (errnoOf(error) === "ENOENT") return undefined;
+		throw systemError(error, path, "Opening");
+	}
+}
+
+/** What the file's header says, once it is known to be a region's. */
+function readHeader(file: File, path: string): Uint32Array {
+	const header = new Uint8Array(HEADER_BYTES);
+	const length = shim().readFile(file, header, 0);
+	const words = new Uint32Array(header.buffer);
+	const word = (field: number) => words[field >> 2] as number;
+	const { size } = shim().statFile(file);
+	if (length < HEADER_BYTES || word(HEADER_MAGIC) !== MAGIC_LOW || word(HEADER_MAGIC + 4) !== MAGIC_HIGH) {
+		throw new DhmemError("DHMEM_FORMAT", `${path} is not a dhmem region; remove it, or choose another name`);
+	}
+	if (
+		word(HEADER_VERSION) !== LAYOUT_VERSION ||
+		(word(HEADER_FEATURES_ALL) | word(HEADER_FEATURES_WRITE)) !== 0
+	) {
+		throw new DhmemError(
+			"DHMEM_VERSION",
+			`${path} has layout ${word(HEADER_VERSION)} (features ${word(HEADER_FEATURES_ALL)}, ` +
+				`${word(HEADER_FEATURES_WRITE)}); this dhmem knows layout ${LAYOUT_VERSION}: use one version on all sides`,
+		);
+	}
+	const spans = word(HEADER_SPANS);
+	if (size !== spans * SPAN_BYTES || size > LARGEST_REGION || spans === 0) {
+		throw new DhmemError(
+			"DHMEM_FORMAT",
+			`${path} is ${size} bytes long, and its header says ${spans * SPAN_BYTES}: it was cut or extended; remove it`,
+		);
+	}
+	return words;
+}
+
+/** Whether nobody is there any more in a region that was to go with its last participant. */
+function isAbandoned(file: File, header: Uint32Array): boolean {
+	if (header[HEADER_LIFETIME >> 2] !== LIFETIME_LAST_CLOSE) return false;
+	for (let slot = 0; slot < SLOTS; slot++) if (shim().isLocked(file, slot)) return false;
+	return true;
+}
+
+/** Removes the region at `path` if it is an abandoned one. */
+export function removeAbandoned(path: string): boolean {
+	const file = openFile(path);
+	if (file === undefined) return false;
+	try {
+		const header = readHeader(file, path);
+		return whileJoining(file, path, () => {
+			if (!isAbandoned(file, header) || !shim().isNamed(file, path)) return false;
+			unlinkSync(path);
+			debug("%s: removed, its last participant is gone", path);
+			return true;
+		});
+	} catch (error) {
+		if (error instanceof DhmemError) return false;
+		throw error;
+	} finally {
+		shim().closeFile(file);
+	}
+}
+
+/** The region, joined; undefined if there is none; "changed" if it went away meanwhile. */
+function openExisting(path: string, options: FileOptions): Attachment | "changed" | undefined {
+	const file = openFile(path);
+	if (file === undefined) return undefined;
+	let attachment: Attachment | undefined;
+	try {
+		const header = readHeader(file, path);
+		const spans = header[HEADER_SPANS >> 2] as number;
+		if (options.spans !== undefined && options.spans > spans) {
+			throw new DhmemError(
+				"DHMEM_TYPE_MISMATCH",
+				`${path} has a size of ${spans * SPAN_BYTES} bytes, and ${options.spans * SPAN_BYTES} were asked for; ` +
+					"ask for no more, or unlink it first",
+			);
+		}
+		const abandoned = whileJoining(file, path, () => {
+			if (!shim().isNamed(file, path)) return true;
+			if (isAbandoned(file, header)) {
+				unlinkSync(path);
+				return true;
+			}
+			attachment = joined(file, path, spans, options.label);
+			return false;
+		});
+		if (abandoned) {
+			shim().closeFile(file);
+			return "changed";
+		}
+		attachment?.recover();
+		return attachment;
+	} catch (error) {
+		shim().closeFile(file);
+		throw systemError(error, path, "Opening");
+	}
+}
+
+function joined(file: File, path: string, spans: number, label: string): Attachment {
+	const attachment = new Attachment(shim(), file, path, spans);
+	if (attachment.join(label)) return attachment;
+	throw new DhmemError(
+		"DHMEM_TOO_MANY_PARTICIPANTS",
+		`${path} has ${SLOTS} participants, which is the most; close some`,
+	);
+}
+
+/** A new region at `path`, joined; undefined if the name is taken. */
+function create(directory: string, path: string, options: FileOptions): Attachment | undefined {
+	const spans = options.spans ?? LARGEST_REGION / SPAN_BYTES;
+	let file: File;
+	try {
+		file = shim().createFile(directory, spans * SPAN_BYTES, options.permissions);
+	} catch (error) {
+		throw systemError(error, path, "Creating");
+	}
+	try {
+		const attachment = new Attachment(shim(), file, path, spans);
+		attachment.commitRange(0, HEADER_BYTES);
+		const identity = getRandomValues(new Uint32Array(2));
+		const lifetime = options.lifetime === "last-close" ? LIFETIME_LAST_CLOSE : LIFETIME_PERSISTENT;
+		attachment.core.format(spans, identity[0] as number, identity[1] as number, lifetime);
+		attachment.commitRange(0, attachment.header(HEADER_TOUCHED));
+		attachment.join(options.label);
+		if (shim().publishFile(file, path, options.mode === "force-create")) return attachment;
+		attachment.close();
+		return undefined;
+	} catch (error) {
+		shim().closeFile(file);
+		throw systemError(error, path, "Creating");
+	}
+}
+
+/** Leaves, and takes the file along if it was to go with its last participant. */
+export function detach(attachment: Attachment): void {
+	if (attachment.closed) return;
+	const { file, path } = attachment;
+	try {
+		if (attachment.header(HEADER_LIFETIME) === LIFETIME_LAST_CLOSE) {
+			whileJoining(file, path, () => {
+				attachment.leave();
+				if (!attachment.hasCompany() && shim().isNamed(file, path)) unlinkSync(path);
+			});
+		} else attachment.leave();
+	} finally {
+		attachment.close();
+	}
+}

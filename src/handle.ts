@@ -1,0 +1,62 @@
+import { badArgument, DhmemError } from "./errors.js";
+
+/**
+ * A name for a saved block that is good in any process: `String(handle)` is a token of printable characters.
+ * It carries the region's identity, the place, and a random number, so one that was made up, or whose
+ * block was freed, is found out.
+ *
+ * ```text
+ *  format u8   3 reserved   region u64   place u32   segment u16   2 reserved   nonce u64     28 bytes, as base64url
+ * ```
+ */
+export class Handle {
+	readonly #token: string;
+
+	/** @internal */
+	constructor(token: string) {
+		this.#token = token;
+	}
+
+	toString(): string {
+		return this.#token;
+	}
+
+	toJSON(): string {
+		return this.#token;
+	}
+}
+
+const FORMAT = 1;
+const BYTES = 28;
+
+/** What a token says. */
+export interface Place {
+	region: readonly [number, number];
+	at: number;
+	nonce: readonly [number, number];
+}
+
+export function encodeHandle({ region, at, nonce }: Place): Handle {
+	const words = new Uint32Array([FORMAT, region[0], region[1], at, 0, nonce[0], nonce[1]]);
+	return new Handle(Buffer.from(words.buffer).toString("base64url"));
+}
+
+/** @throws DHMEM_BAD_HANDLE, DHMEM_BAD_ARGUMENT */
+export function decodeHandle(handle: Handle | string): Place {
+	if (typeof handle !== "string" && !(handle instanceof Handle)) {
+		throw badArgument("The handle", handle, "a Handle or its token");
+	}
+	const token = String(handle).trim();
+	const bytes = Uint8Array.from(Buffer.from(token, "base64url"));
+	const words = bytes.length === BYTES ? new Uint32Array(bytes.buffer) : new Uint32Array(BYTES / 4);
+	const word = (index: number) => words[index] as number;
+	// Decoding is lenient, so that many strings could mean one handle: only the one that we write counts.
+	if (word(0) !== FORMAT || word(4) !== 0 || Buffer.from(bytes).toString("base64url") !== token) {
+		throw badHandle("is not a token of dhmem's");
+	}
+	return { region: [word(1), word(2)], at: word(3), nonce: [word(5), word(6)] };
+}
+
+export function badHandle(why: string): DhmemError {
+	return new DhmemError("DHMEM_BAD_HANDLE", `The handle ${why}; ask whoever gave it for a new one`);
+}

@@ -1,0 +1,24 @@
+/**
+ * dhmem: memory shared between processes and containers. See `Region.open`.
+ *
+ * @module
+ */
+export { Block } from "./block.js";
+export { Consumer } from "./consumer.js";
+export type { DType, TypedArrayOf, ValueOf } from "./dtypes.js";
+export { DhmemError, type DhmemErrorCode } from "./errors.js";
+export { Handle } from "./handle.js";
+export { Message } from "./message.js";
+export type { Size, WaitOptions } from "./options.js";
+export { Producer, type Sendable, type SendOptions } from "./producer.js";
+export { Queue, RecordQueue } from "./queue.js";
+export { RecordConsumer, RecordProducer } from "./records.js";
+export {
+	type Entry,
+	type QueueOptions,
+	type RecordQueueOptions,
+	Region,
+	type RegionOptions,
+	type RegionStats,
+} from "./region.js";
+export { Slot } from "./slot.js";

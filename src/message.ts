@@ -1,0 +1,104 @@
+import { OK, RECORD_BLOCK, RECORD_DATA, REFERENCE_BYTES, STATUS_LIMIT } from "../assembly/layout.js";
+import type { Attachment } from "./attachment.js";
+import { Block } from "./block.js";
+import { DhmemError } from "./errors.js";
+import { Payload } from "./payload.js";
+
+/** What the core found when it received: positions and offsets in the region. */
+export interface Received {
+	position: number;
+	kind: number;
+	offset: number;
+	length: number;
+	block: number;
+	blockLength: number;
+}
+
+/** A received message, read in place. It holds its room in the queue until it is released. */
+export class Message extends Payload {
+	readonly length: number;
+	readonly #attachment: Attachment;
+	readonly #queue: number;
+	readonly #position: number;
+	readonly #offset: number;
+	readonly #kind: number;
+	readonly #blockOffset: number;
+	readonly #blockLength: number;
+	#block: Block | undefined;
+	#released = false;
+
+	/** @internal */
+	constructor(attachment: Attachment, queue: number, received: Received) {
+		super(attachment);
+		this.#attachment = attachment;
+		this.#queue = queue;
+		this.#position = received.position;
+		this.#kind = received.kind;
+		this.#blockOffset = received.block;
+		this.#blockLength = received.blockLength;
+		if (received.kind === RECORD_DATA) {
+			this.#offset = received.offset;
+			this.length = received.length;
+		} else if (received.kind === RECORD_BLOCK) {
+			this.#offset = received.offset + REFERENCE_BYTES;
+			this.length = received.length - REFERENCE_BYTES;
+		} else {
+			this.#offset = received.block;
+			this.length = received.blockLength;
+		}
+	}
+
+	/** The block that was handed over with the message, if one was. Releasing frees it; `take()` keeps it. */
+	get block(): Block | undefined {
+		if (this.#kind !== RECORD_BLOCK) return undefined;
+		this.#block ??= new Block(this.#attachment, this.#blockOffset, this.#blockLength, "message");
+		return this.#block;
+	}
+
+	/**
+	 * Takes the message's block for one's own, and releases the message.
+	 *
+	 * @throws DHMEM_BAD_ARGUMENT if it carries none; DHMEM_CLOSED if it was released
+	 * @example
+	 * ```ts
+	 * using field = message.take();
+	 * render(field.as("f32"));
+	 * ```
+	 */
+	take(): Block {
+		this.offset();
+		if (this.#kind === RECORD_DATA) {
+			throw new DhmemError("DHMEM_BAD_ARGUMENT", "This message carries no block; use its bytes");
+		}
+		this.#end(1);
+		return new Block(this.#attachment, this.#blockOffset, this.#blockLength);
+	}
+
+	/** Gives the room back; the views end here. Releasing twice does nothing. */
+	release(): void {
+		if (!this.#released && !this.#attachment.closed) this.#end(0);
+	}
+
+	[Symbol.dispose](): void {
+		this.release();
+	}
+
+	/** Whether it was released. */
+	get released(): boolean {
+		return this.#released;
+	}
+
+	#end(keep: 0 | 1): void {
+		const { core, me } = this.#attachment;
+		const result = core.release(me, this.#queue, this.#position, keep) >>> 0;
+		if (result >= STATUS_LIMIT) this.#attachment.wake(result);
+		else if (result !== OK) throw this.#attachment.unexpected(result, "Releasing a message");
+		this.#released = true;
+		this.#block?.spend();
+	}
+
+	protected override offset(): number {
+		if (!this.#released) return this.#offset;
+		throw new DhmemError("DHMEM_CLOSED", "This message was released; copy what is needed longer");
+	}
+}

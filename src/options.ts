@@ -1,0 +1,96 @@
+/** Checking what users pass, in one place for each kind of value. */
+import { NAME_BYTES, SPAN_BYTES } from "../assembly/layout.js";
+import { badArgument } from "./errors.js";
+
+/** Bytes, or a figure with a unit: `"64MiB"` (2^20), `"1.5 GB"` (10^9). */
+export type Size = number | string;
+
+const units: Record<string, number> = {
+	"": 1,
+	b: 1,
+	kb: 1e3,
+	mb: 1e6,
+	gb: 1e9,
+	kib: 2 ** 10,
+	mib: 2 ** 20,
+	gib: 2 ** 30,
+};
+
+/** Bytes in `size`: a positive whole number. */
+export function parseSize(what: string, size: Size): number {
+	let bytes = Number.NaN;
+	if (typeof size === "number") bytes = size;
+	else if (typeof size === "string") {
+		const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(size);
+		const unit = match?.[2] === undefined ? undefined : units[match[2].toLowerCase()];
+		if (match && unit !== undefined) bytes = Math.floor(Number(match[1]) * unit);
+	}
+	if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+	throw badArgument(what, size, 'a positive number of bytes, or a string such as "64MiB" or "1.5 GB"');
+}
+
+/** 4 GiB less one page: 2^32 itself does not fit the 32 bits of an offset. */
+export const LARGEST_REGION = 65535 * SPAN_BYTES;
+const SMALLEST_REGION = 4 * SPAN_BYTES;
+
+/** Spans in a region of `size`, which is rounded up to whole ones. */
+export function parseRegionSize(size: Size): number {
+	const bytes = parseSize("size", size);
+	if (bytes < SMALLEST_REGION || bytes > 2 ** 32) {
+		throw badArgument("size", size, `from ${SMALLEST_REGION / 1024} KiB to 4 GiB`);
+	}
+	return Math.ceil(Math.min(bytes, LARGEST_REGION) / SPAN_BYTES);
+}
+
+export function checkRegionName(name: string): string {
+	if (typeof name === "string" && /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/.test(name)) return name;
+	throw badArgument("The region's name", name, 'of 1 to 200 of A-Z a-z 0-9 . _ -, and not start with "."');
+}
+
+const encoder = new TextEncoder();
+
+/** The UTF-8 of an object's name. */
+export function encodeName(name: string): Uint8Array {
+	if (typeof name === "string" && name.length > 0 && name.isWellFormed()) {
+		const bytes = encoder.encode(name);
+		if (bytes.length <= NAME_BYTES) return bytes;
+	}
+	throw badArgument("The object's name", name, `a string of 1 to ${NAME_BYTES} bytes as UTF-8`);
+}
+
+/** How long to wait, and what may end the wait. */
+export interface WaitOptions {
+	/** Milliseconds; left out is for ever, 0 is a try. */
+	timeout?: number | undefined;
+	/** Its reason is thrown when it aborts. */
+	signal?: AbortSignal | undefined;
+}
+
+/** A wait's options over an endpoint's defaults, checked. */
+export function waitOptions(given: WaitOptions | undefined, defaults: WaitOptions): WaitOptions {
+	if (given === undefined) return defaults;
+	if (typeof given !== "object" || given === null) throw badArgument("The options", given, "an object");
+	const timeout = given.timeout ?? defaults.timeout;
+	const signal = given.signal ?? defaults.signal;
+	if (timeout !== undefined && !(typeof timeout === "number" && timeout >= 0)) {
+		throw badArgument("timeout", timeout, "milliseconds, 0 or more");
+	}
+	if (signal !== undefined && !(signal instanceof AbortSignal)) {
+		throw badArgument("signal", signal, "an AbortSignal");
+	}
+	return { timeout, signal };
+}
+
+/** The bytes of what is to be sent. */
+export function bytesOf(data: string | ArrayBufferView): Uint8Array {
+	if (typeof data === "string") return encoder.encode(data);
+	if (data instanceof Uint8Array) return data;
+	if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+	throw badArgument("The data", data, "a string or an ArrayBufferView");
+}
+
+/** A whole number from `least` to `most`. */
+export function checkCount(what: string, value: number, least: number, most: number): number {
+	if (Number.isInteger(value) && value >= least && value <= most) return value;
+	throw badArgument(what, value, `a whole number from ${least} to ${most}`);
+}

@@ -1,0 +1,77 @@
+import type { Attachment } from "./attachment.js";
+import { bytesPer, checkDType, type DType, type TypedArrayOf, typedArray } from "./dtypes.js";
+import { DhmemError } from "./errors.js";
+
+const decoder = new TextDecoder();
+
+/**
+ * Bytes in the region that can be read and written in place: what `Block`, `Slot` and `Message` have in
+ * common. Views are over shared memory: valid until the thing is freed, sent, committed or released.
+ */
+export abstract class Payload {
+	readonly #attachment: Attachment;
+	#view: Uint8Array | undefined;
+
+	/** @internal */
+	protected constructor(attachment: Attachment) {
+		this.#attachment = attachment;
+	}
+
+	/** Bytes. */
+	abstract readonly length: number;
+	/** Where the bytes are in the region; throws if they are not this object's any more. */
+	protected abstract offset(): number;
+
+	/**
+	 * The bytes, a view over the region. For APIs that refuse shared memory, `bytes.slice()` is a copy.
+	 *
+	 * @throws DHMEM_CLOSED after it was freed, sent, committed or released, or the region closed
+	 */
+	get bytes(): Uint8Array {
+		const offset = this.offset();
+		this.#attachment.check();
+		this.#view ??= this.#over(() => new Uint8Array(this.#attachment.buffer, offset, this.length));
+		return this.#view;
+	}
+
+	/**
+	 * The bytes as numbers, a typed array over the region; what doesn't fill a last element is left out.
+	 *
+	 * @throws DHMEM_BAD_ARGUMENT for a wrong dtype, or where the bytes are not aligned for it
+	 * @example
+	 * ```ts
+	 * const block = region.allocate(8000);
+	 * block.as("f64").fill(1);
+	 * ```
+	 */
+	as<D extends DType>(dtype: D): TypedArrayOf<D> {
+		checkDType(dtype);
+		const { byteOffset } = this.bytes;
+		const size = bytesPer(dtype);
+		return this.#over(() =>
+			typedArray(dtype, this.#attachment.buffer, byteOffset, Math.floor(this.length / size)),
+		);
+	}
+
+	/** The bytes as UTF-8 text, a copy. */
+	text(): string {
+		// The decoder refuses shared memory.
+		return decoder.decode(this.bytes.slice());
+	}
+
+	/** The bytes as JSON. */
+	json(): unknown {
+		return JSON.parse(this.text());
+	}
+
+	/** A view, from figures that a peer may have written. */
+	#over<T>(make: () => T): T {
+		try {
+			return make();
+		} catch (cause) {
+			throw new DhmemError("DHMEM_CORRUPT", "These bytes would be outside the region; a peer has spoilt it", {
+				cause,
+			});
+		}
+	}
+}

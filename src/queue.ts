@@ -1,0 +1,109 @@
+import { OBJECT_CAPACITY } from "../assembly/layout.js";
+import { Consumer } from "./consumer.js";
+import type { DType } from "./dtypes.js";
+import { holderOf, type QueueObject, type Side } from "./endpoint.js";
+import { type WaitOptions, waitOptions } from "./options.js";
+import { Producer } from "./producer.js";
+import { RecordConsumer, RecordProducer } from "./records.js";
+import { PENDING } from "./waiter.js";
+
+/** What byte queues and queues of records have in common. */
+abstract class AnyQueue {
+	readonly name: string;
+	protected readonly object: QueueObject;
+
+	/** @internal */
+	constructor(object: QueueObject) {
+		this.name = object.name;
+		this.object = object;
+	}
+
+	/** Room in the ring, in bytes or records: what was asked for, rounded up to a power of two. */
+	get capacity(): number {
+		this.object.attachment.check();
+		return this.object.attachment.words[(this.object.at + OBJECT_CAPACITY) >> 2] as number;
+	}
+
+	/**
+	 * Waits until somebody holds the other end: the end that this participant does not hold itself.
+	 *
+	 * @throws DHMEM_TIMEOUT, DHMEM_CLOSED, the signal's reason
+	 */
+	async peer(options?: WaitOptions): Promise<void> {
+		const { attachment, at } = this.object;
+		const { core, me } = attachment;
+		attachment.check();
+		const checked = waitOptions(options, {});
+		const others = () => {
+			const sides: Side[] = ["producer", "consumer"];
+			const ours = sides.filter((side) => holderOf(this.object, side) === me);
+			// Holding neither end, either is a peer; holding both, this participant is its own.
+			const rest = sides.filter((side) => !ours.includes(side));
+			return rest.length === 0 ? ours : rest;
+		};
+		const present = () => others().find((side) => holderOf(this.object, side) !== 0);
+		await attachment.waiter.wait(
+			{
+				what: `the other end of queue ${this.name}`,
+				attempt: () => {
+					attachment.check();
+					const side = present();
+					if (side === undefined) return PENDING;
+					if (attachment.isAlive(holderOf(this.object, side))) return true;
+					attachment.recover();
+					return PENDING;
+				},
+				announce: () => {
+					core.announceProducer(me, at);
+					core.announceConsumer(me, at);
+				},
+				peer: () => 0,
+			},
+			checked,
+		);
+	}
+}
+
+/** A single-producer single-consumer queue of messages of any size. From `region.queue(name)`. */
+export class Queue extends AnyQueue {
+	/**
+	 * The one sending end.
+	 *
+	 * @param defaults for every wait of it
+	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, has it
+	 */
+	producer(defaults?: WaitOptions): Producer {
+		return new Producer(this.object, defaults);
+	}
+
+	/**
+	 * The one receiving end. What the last one did not release is delivered again.
+	 *
+	 * @param defaults for every wait of it, iteration included
+	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, has it
+	 */
+	consumer(defaults?: WaitOptions): Consumer {
+		return new Consumer(this.object, defaults);
+	}
+}
+
+/** A single-producer single-consumer queue of numbers. From `region.queue(name, { record: "f64" })`. */
+export class RecordQueue<D extends DType = DType> extends AnyQueue {
+	readonly dtype: D;
+
+	/** @internal */
+	constructor(object: QueueObject, dtype: D) {
+		super(object);
+		this.dtype = dtype;
+	}
+
+	/** The one pushing end. @throws DHMEM_ENDPOINT_TAKEN */
+	producer(defaults?: WaitOptions): RecordProducer<D> {
+		return new RecordProducer(this.object, this.dtype, defaults);
+	}
+
+	/** The one popping end. @throws DHMEM_ENDPOINT_TAKEN */
+	consumer(defaults?: WaitOptions): RecordConsumer<D> {
+		return new RecordConsumer(this.object, this.dtype, defaults);
+	}
+}

@@ -1,0 +1,231 @@
+import {
+	EMPTY,
+	ENDED,
+	NO_ROOM,
+	OBJECT_CAPACITY,
+	OBJECT_DATA,
+	OK,
+	SLOT_RESULT,
+	SLOT_RESULT_2,
+	STATUS_LIMIT,
+} from "../assembly/layout.js";
+import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
+import { Endpoint, type QueueObject, type Side } from "./endpoint.js";
+import { badArgument, DhmemError } from "./errors.js";
+import type { WaitOptions } from "./options.js";
+import { PENDING } from "./waiter.js";
+
+/** The ring as a plain sequence: TypeScript cannot index a generic typed array. */
+interface Values<D extends DType> {
+	[index: number]: ValueOf<D>;
+}
+
+/** What both ends of a queue of records have: the ring as a typed array. */
+abstract class RecordEndpoint<D extends DType> extends Endpoint {
+	protected readonly ring: TypedArrayOf<D>;
+	protected readonly mask: number;
+
+	protected constructor(queue: QueueObject, side: Side, dtype: D, options?: WaitOptions) {
+		super(queue, side, options);
+		const { attachment, at } = this;
+		const slots = attachment.words[(at + OBJECT_CAPACITY) >> 2] as number;
+		const data = attachment.words[(at + OBJECT_DATA) >> 2] as number;
+		if (data + slots * bytesPer(dtype) > attachment.size) throw this.unexpected(STATUS_LIMIT);
+		this.ring = typedArray(dtype, attachment.buffer, data, slots);
+		this.mask = slots - 1;
+	}
+
+	protected checkArray(values: TypedArrayOf<D>): void {
+		if (values?.constructor === this.ring.constructor) return;
+		throw badArgument("The array", values?.constructor?.name, `a ${this.ring.constructor.name}`);
+	}
+
+	/** Wakes the peer if that is what the result says. */
+	protected settle(result: number): void {
+		if (result >= STATUS_LIMIT) this.attachment.wake(result);
+		else if (result !== OK) throw this.unexpected(result);
+	}
+}
+
+/** The one end that pushes numbers. From `region.queue(name, { record }).producer()`. */
+export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
+	/** Records there is room for, as last looked up, and where the next one goes. */
+	#room = 0;
+	#position = 0;
+	#ended = false;
+
+	/** @internal */
+	constructor(queue: QueueObject, dtype: D, options?: WaitOptions) {
+		super(queue, "producer", dtype, options);
+	}
+
+	/**
+	 * Adds a record, if there is room; whether there was.
+	 *
+	 * @throws DHMEM_QUEUE_ENDED, DHMEM_CLOSED; a TypeError for a number where the dtype needs a bigint
+	 */
+	push(value: ValueOf<D>): boolean {
+		if (this.#room === 0 && !this.#hasRoom()) return false;
+		(this.ring as unknown as Values<D>)[this.#position & this.mask] = value;
+		this.#publish(1);
+		return true;
+	}
+
+	/** Adds as many of `values` as there is room for, at once; how many. Allocates nothing. */
+	pushMany(values: TypedArrayOf<D>): number {
+		this.checkArray(values);
+		if (this.#room < values.length && !this.#hasRoom()) return 0;
+		const count = Math.min(values.length, this.#room);
+		const { ring, mask } = this;
+		const start = this.#position & mask;
+		const first = Math.min(count, ring.length - start);
+		// `subarray` costs an object, so a batch that goes in whole does without.
+		if (first === values.length) ring.set(values as never, start);
+		else {
+			ring.set(values.subarray(0, first) as never, start);
+			ring.set(values.subarray(first, count) as never, 0);
+		}
+		if (count > 0) this.#publish(count);
+		return count;
+	}
+
+	#publish(count: number): void {
+		const { attachment, at } = this;
+		const result = attachment.core.recordsPublish(attachment.me, at, count) >>> 0;
+		if (result !== OK) this.settle(result);
+		this.#position = (this.#position + count) >>> 0;
+		this.#room -= count;
+	}
+
+	#hasRoom(): boolean {
+		this.checkOpen();
+		if (this.#ended) {
+			throw new DhmemError(
+				"DHMEM_QUEUE_ENDED",
+				`This producer of queue ${this.queue.name} has called end(); open another for the next stream`,
+			);
+		}
+		const { attachment, at } = this;
+		const status = attachment.core.recordsRoom(attachment.me, at) >>> 0;
+		if (status !== OK && status !== NO_ROOM) throw this.unexpected(status);
+		this.#room = attachment.result(SLOT_RESULT);
+		this.#position = attachment.result(SLOT_RESULT_2);
+		return this.#room > 0;
+	}
+
+	/** Waits until there is room: true. @throws DHMEM_TIMEOUT, DHMEM_PEER_GONE, the signal's reason */
+	wait(options?: WaitOptions): Promise<boolean> {
+		return this.waitFor("room in", () => this.#room > 0 || this.#hasRoom() || PENDING, options);
+	}
+
+	/** The same, blocking this thread. */
+	waitSync(options?: WaitOptions): boolean {
+		return this.waitForSync("room in", () => this.#room > 0 || this.#hasRoom() || PENDING, options);
+	}
+
+	/** Ends the stream; the consumer drains what was pushed. Twice does nothing. */
+	end(): void {
+		if (this.#ended) return;
+		this.checkOpen();
+		this.settle(this.attachment.core.recordsEnd(this.attachment.me, this.at) >>> 0);
+		this.#ended = true;
+		this.#room = 0;
+	}
+}
+
+/** The one end that takes numbers out. From `region.queue(name, { record }).consumer()`. */
+export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
+	/** Records to be read as last looked up, where the next one is, and how many to give back. */
+	#available = 0;
+	#position = 0;
+	#taken = 0;
+	#ended = false;
+	/** Room goes back in steps: each costs the producer a cache line. */
+	readonly #step: number;
+
+	/** @internal */
+	constructor(queue: QueueObject, dtype: D, options?: WaitOptions) {
+		super(queue, "consumer", dtype, options);
+		this.#step = Math.min(256, this.ring.length >> 1);
+	}
+
+	/** Whether the stream has ended: all was popped. */
+	get ended(): boolean {
+		return this.#ended;
+	}
+
+	/**
+	 * The next record, if there is one. What was popped in the last moments before a death may be popped
+	 * again by the next consumer, at most 256 records.
+	 */
+	pop(): ValueOf<D> | undefined {
+		if (this.#available === 0 && !this.#hasRecords()) return undefined;
+		const value = (this.ring as unknown as Values<D>)[this.#position & this.mask];
+		this.#take(1);
+		return value;
+	}
+
+	/** Fills `values` from its start with what there is; how many. Allocates nothing. */
+	popInto(values: TypedArrayOf<D>): number {
+		this.checkArray(values);
+		if (this.#available < values.length && !this.#hasRecords()) return 0;
+		const count = Math.min(values.length, this.#available);
+		const { ring, mask } = this;
+		const start = this.#position & mask;
+		const first = Math.min(count, ring.length - start);
+		values.set(ring.subarray(start, start + first) as never);
+		if (first < count) values.set(ring.subarray(0, count - first) as never, first);
+		if (count > 0) this.#take(count);
+		return count;
+	}
+
+	#take(count: number): void {
+		this.#position = (this.#position + count) >>> 0;
+		this.#available -= count;
+		this.#taken += count;
+		if (this.#taken >= this.#step || this.#available === 0) this.#release();
+	}
+
+	#release(): void {
+		const { attachment, at } = this;
+		const count = this.#taken;
+		this.#taken = 0;
+		if (count > 0) this.settle(attachment.core.recordsRelease(attachment.me, at, count) >>> 0);
+	}
+
+	#hasRecords(): boolean {
+		this.checkOpen();
+		if (this.#ended) return false;
+		this.#release();
+		const { attachment, at } = this;
+		const status = attachment.core.recordsAvailable(attachment.me, at) >>> 0;
+		if (status === ENDED) {
+			this.#ended = true;
+			attachment.wake(attachment.result(SLOT_RESULT));
+			return false;
+		}
+		if (status !== OK && status !== EMPTY) throw this.unexpected(status);
+		this.#available = attachment.result(SLOT_RESULT);
+		this.#position = attachment.result(SLOT_RESULT_2);
+		return this.#available > 0;
+	}
+
+	#look(): boolean | typeof PENDING {
+		if (this.#available > 0 || this.#hasRecords()) return true;
+		return this.#ended ? false : PENDING;
+	}
+
+	/** Waits for a record: true; false when the stream has ended. @throws DHMEM_TIMEOUT, DHMEM_PEER_GONE */
+	wait(options?: WaitOptions): Promise<boolean> {
+		return this.waitFor("a record from", () => this.#look(), options);
+	}
+
+	/** The same, blocking this thread. */
+	waitSync(options?: WaitOptions): boolean {
+		return this.waitForSync("a record from", () => this.#look(), options);
+	}
+
+	protected override beforeClose(): void {
+		this.#release();
+	}
+}

@@ -1,0 +1,179 @@
+/**
+ * Waiting, in both kinds: a promise that never blocks the event loop, and a call that sleeps.
+ *
+ * Either way: announce, read the doorbell, look once more, then sleep on the value read. Sleeps are cut
+ * into slices, because a peer can die between changing the state and ringing, and a dropped lock wakes nobody.
+ */
+import { performance } from "node:perf_hooks";
+import type { Attachment } from "./attachment.js";
+import { DhmemError } from "./errors.js";
+import type { WaitOptions } from "./options.js";
+
+/** What an attempt gives that has to be made again later. */
+export const PENDING: unique symbol = Symbol("pending");
+
+/** Something that can be waited for. */
+export interface Wait<T> {
+	/** For messages: "a message from queue steps". */
+	what: string;
+	/** The result, or PENDING. A throw ends the wait. */
+	attempt(): T | typeof PENDING;
+	/** Asks the peer to ring. */
+	announce(): void;
+	/** The participant waited for, 0 for none. */
+	peer(): number;
+}
+
+interface Pending extends Pick<Wait<unknown>, "announce" | "peer"> {
+	/** Settles the promise if it can be. */
+	look(): void;
+	fail(error: unknown): void;
+}
+
+/** Milliseconds between looks at the state and the peers of those who wait. */
+const SLICE = 50;
+/** Turns of a busy loop before sleeping: a peer that answers at once costs no system call. */
+const SPINS = 200;
+/** Milliseconds that a loop which never has to wait may keep the event loop. */
+const TURN = 5;
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+export class Waiter {
+	readonly #attachment: Attachment;
+	readonly #pending = new Set<Pending>();
+	#armed = false;
+	#calls = 0;
+	#turnStarted = 0;
+
+	constructor(attachment: Attachment) {
+		this.#attachment = attachment;
+	}
+
+	/** The result of `wait`, when it can be had. */
+	wait<T>(wait: Wait<T>, { timeout, signal }: WaitOptions): Promise<T> {
+		return new Promise<T>((resolve, reject) => {
+			if (signal?.aborted) throw signal.reason;
+			let timer: NodeJS.Timeout | undefined;
+			const onAbort = () => pending.fail(signal?.reason);
+			const settle = () => {
+				this.#pending.delete(pending);
+				clearTimeout(timer);
+				signal?.removeEventListener("abort", onAbort);
+				if (this.#pending.size === 0) this.#disarm();
+			};
+			const pending: Pending = {
+				announce: () => wait.announce(),
+				peer: () => wait.peer(),
+				look: () => {
+					try {
+						const result = wait.attempt();
+						if (result === PENDING) return;
+						settle();
+						resolve(result as T);
+					} catch (error) {
+						pending.fail(error);
+					}
+				},
+				fail: (error) => {
+					settle();
+					reject(error);
+				},
+			};
+			this.#pending.add(pending);
+			signal?.addEventListener("abort", onAbort, { once: true });
+			if (timeout !== undefined && timeout <= LONGEST_TIMER) {
+				timer = setTimeout(() => pending.fail(tooLate(wait.what, timeout)), timeout);
+			}
+			this.#lookAt([pending]);
+		});
+	}
+
+	/** The result of `wait`, blocking this thread meanwhile. */
+	waitSync<T>(wait: Wait<T>, { timeout = Number.POSITIVE_INFINITY, signal }: WaitOptions): T {
+		signal?.throwIfAborted();
+		for (let spin = 0; spin < SPINS; spin++) {
+			const result = wait.attempt();
+			if (result !== PENDING) return result;
+			if (timeout === 0) throw tooLate(wait.what, timeout);
+		}
+		const deadline = performance.now() + timeout;
+		for (;;) {
+			wait.announce();
+			const bell = this.#attachment.readDoorbell();
+			const result = wait.attempt();
+			if (result !== PENDING) return result;
+			const left = deadline - performance.now();
+			if (left <= 0) throw tooLate(wait.what, timeout);
+			if (!this.#attachment.sleep(bell, Math.min(left, SLICE))) this.#checkPeers([wait]);
+		}
+	}
+
+	/** The doorbell was rung, or a slice is over. */
+	onRing(): void {
+		this.#armed = false;
+		const pending = [...this.#pending];
+		this.#checkPeers(pending);
+		this.#lookAt(pending);
+	}
+
+	/**
+	 * For loops that find all they want without waiting: a promise now and then, so that timers and others
+	 * have their turn.
+	 */
+	breathe(): Promise<void> | undefined {
+		if ((++this.#calls & 31) !== 0) return undefined;
+		const now = performance.now();
+		if (now - this.#turnStarted < TURN) return undefined;
+		return new Promise((resolve) => {
+			setImmediate(() => {
+				this.#turnStarted = performance.now();
+				resolve();
+			});
+		});
+	}
+
+	/** Rejects all that is pending. */
+	close(error: DhmemError): void {
+		for (const pending of [...this.#pending]) pending.fail(error);
+		this.#disarm();
+	}
+
+	#lookAt(pending: Pending[]): void {
+		try {
+			for (const each of pending) each.announce();
+			const bell = this.#attachment.readDoorbell();
+			for (const each of pending) if (this.#pending.has(each)) each.look();
+			if (this.#pending.size === 0 || this.#armed || this.#attachment.closed) return;
+			this.#armed = true;
+			this.#attachment.shim.arm(this.#attachment.file, bell, SLICE);
+		} catch (error) {
+			for (const each of pending) if (this.#pending.has(each)) each.fail(error);
+		}
+	}
+
+	#disarm(): void {
+		if (!this.#armed) return;
+		this.#armed = false;
+		this.#attachment.shim.disarm(this.#attachment.file);
+	}
+
+	/** Recovers if a participant that somebody waits for has died. */
+	#checkPeers(pending: Iterable<Pick<Pending, "peer">>): void {
+		const peers = new Set<number>();
+		for (const each of pending) peers.add(each.peer());
+		peers.delete(0);
+		for (const peer of peers) {
+			if (!this.#attachment.isAlive(peer)) {
+				this.#attachment.recover();
+				return;
+			}
+		}
+	}
+}
+
+function tooLate(what: string, timeout: number): DhmemError {
+	return new DhmemError(
+		"DHMEM_TIMEOUT",
+		`Waited ${timeout} ms for ${what}; give it longer, or see to its peer`,
+	);
+}
