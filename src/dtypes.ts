@@ -66,6 +66,6 @@ export function typedArray<D extends DType>(
 	offset: number,
 	length: number,
 ): TypedArrayOf<D> {
-	const constructor = constructors[dtype] as unknown as new (...place: unknown[]) => TypedArrayOf<D>;
-	return new constructor(buffer, offset, length);
+	const TypedArray = constructors[dtype] as unknown as new (...place: unknown[]) => TypedArrayOf<D>;
+	return new TypedArray(buffer, offset, length);
 }
