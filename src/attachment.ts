@@ -228,11 +228,7 @@ export class Attachment {
 	 * its locks drop at once, for which little stack is needed, and a survivor puts things right.
 	 */
 	#die(cause: unknown): DhmemError {
-		this.#failure ??= new DhmemError(
-			"DHMEM_CLOSED",
-			`An operation on ${this.path} was cut off in the middle, so this participant has left; open it again`,
-			{ cause },
-		);
+		this.#failure ??= cutOff(this.path, cause);
 		this.shim.abandonFile(this.file);
 		// Closing needs more stack than there may be; whoever comes next does it if this fails.
 		try {
@@ -356,4 +352,16 @@ export class Attachment {
 	sleep(seen: number, milliseconds: number): boolean {
 		return this.shim.wait(this.file, this.#doorbell, seen, milliseconds);
 	}
+}
+
+/** A trap means that the core met a word that can't be true; anything else came from outside. */
+function cutOff(path: string, cause: unknown): DhmemError {
+	const left = "so this participant has left";
+	return cause instanceof WebAssembly.RuntimeError
+		? new DhmemError("DHMEM_CORRUPT", `The region ${path} holds what can't be true, ${left}; replace it`, {
+				cause,
+			})
+		: new DhmemError("DHMEM_CLOSED", `An operation on ${path} was cut off, ${left}; open it again`, {
+				cause,
+			});
 }

@@ -25,7 +25,7 @@ export interface Description {
 	kind: number;
 	/** The number of its dtype, 0 for none. */
 	element: number;
-	/** The capacity that was asked for, 0 if none was. */
+	/** The capacity that was asked for, as it stands in messages; or the default. */
 	requested: number;
 	/** The capacity it is made with. */
 	capacity: number;

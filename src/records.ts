@@ -78,12 +78,12 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 		const count = Math.min(values.length, this.#room);
 		const { ring, mask } = this;
 		const start = this.#position & mask;
-		const first = Math.min(count, ring.length - start);
-		// `subarray` costs an object, so a batch that goes in whole does without.
-		if (first === values.length) ring.set(values as never, start);
+		// `set` takes a batch that goes in whole, in one piece; another would need a view, and that is garbage.
+		if (count === values.length && start + count <= ring.length) ring.set(values as never, start);
 		else {
-			ring.set(values.subarray(0, first) as never, start);
-			ring.set(values.subarray(first, count) as never, 0);
+			const to = ring as unknown as Values<D>;
+			const from = values as unknown as Values<D>;
+			for (let i = 0; i < count; i++) to[(start + i) & mask] = from[i] as ValueOf<D>;
 		}
 		if (count > 0) this.#publish(count);
 		return count;
@@ -170,11 +170,12 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 		this.checkArray(values);
 		if (this.#available < values.length && !this.#hasRecords()) return 0;
 		const count = Math.min(values.length, this.#available);
-		const { ring, mask } = this;
+		const { mask } = this;
 		const start = this.#position & mask;
-		const first = Math.min(count, ring.length - start);
-		values.set(ring.subarray(start, start + first) as never);
-		if (first < count) values.set(ring.subarray(0, count - first) as never, first);
+		// Element by element: `set` would need a view of the ring, and that is garbage.
+		const to = values as unknown as Values<D>;
+		const from = this.ring as unknown as Values<D>;
+		for (let i = 0; i < count; i++) to[i] = from[(start + i) & mask] as ValueOf<D>;
 		if (count > 0) this.#take(count);
 		return count;
 	}

@@ -26,8 +26,9 @@ import {
 } from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
 import { Block } from "./block.js";
-import { findOrConstruct, listObjects, objectWord, typeMismatch } from "./directory.js";
+import { type Description, findOrConstruct, listObjects, objectWord, typeMismatch } from "./directory.js";
 import { bytesPer, checkDType, type DType, dtypeNumber, dtypeOf } from "./dtypes.js";
+import type { QueueObject } from "./endpoint.js";
 import { badArgument, DhmemError } from "./errors.js";
 import { attach, detach, type FileOptions, namesIn, pathOf, removeAbandoned, systemError } from "./files.js";
 import { badHandle, decodeHandle, encodeHandle, type Handle } from "./handle.js";
@@ -95,6 +96,8 @@ export interface Entry {
 }
 
 const modes = ["open-or-create", "create", "open", "force-create"] as const;
+const DEFAULT_CAPACITY = "1MiB";
+const DEFAULT_SLOTS = 4096;
 const lifetimes = ["persistent", "last-close"] as const;
 
 function oneOf<T extends string>(what: string, value: T | undefined, allowed: readonly T[], usual: T): T {
@@ -239,41 +242,40 @@ export class Region {
 	}
 
 	#byteQueue(name: string, options: QueueOptions): Queue {
-		const requested = options.capacity === undefined ? 0 : parseSize("capacity", options.capacity);
-		if (requested > QUEUE_LARGEST) throw badArgument("capacity", options.capacity ?? 0, "at most 1 GiB");
-		const capacity = powerOfTwo(Math.max(requested || 2 ** 20, QUEUE_SMALLEST));
+		const explicit = options.capacity !== undefined;
+		const requested = parseSize("capacity", options.capacity ?? DEFAULT_CAPACITY);
+		if (requested > QUEUE_LARGEST) throw badArgument("capacity", options.capacity, "at most 1 GiB");
+		const capacity = powerOfTwo(Math.max(requested, QUEUE_SMALLEST));
 		return new Queue(
-			this.#object(name, { kind: KIND_QUEUE, element: 0, requested, capacity, bytes: capacity }),
+			this.#object(name, { kind: KIND_QUEUE, element: 0, requested, capacity, bytes: capacity }, explicit),
 		);
 	}
 
 	#recordQueue<D extends DType>(name: string, options: RecordQueueOptions<D>): RecordQueue<D> {
 		const dtype = checkDType(options.record) as D;
 		const most = QUEUE_LARGEST / bytesPer(dtype);
-		const requested = options.slots === undefined ? 0 : checkCount("slots", options.slots, 1, most);
-		const capacity = powerOfTwo(Math.max(requested || 4096, 2));
+		const explicit = options.slots !== undefined;
+		const requested = checkCount("slots", options.slots ?? DEFAULT_SLOTS, 1, most);
+		const capacity = powerOfTwo(Math.max(requested, 2));
 		const bytes = capacity * bytesPer(dtype);
 		const element = dtypeNumber(dtype);
 		return new RecordQueue(
-			this.#object(name, { kind: KIND_RECORDS, element, requested, capacity, bytes }),
+			this.#object(name, { kind: KIND_RECORDS, element, requested, capacity, bytes }, explicit),
 			dtype,
 		);
 	}
 
-	/** Finds or constructs a queue, and checks that it is what was asked for. */
-	#object(name: string, wanted: Parameters<typeof findOrConstruct>[2]) {
+	/** Finds or constructs a queue, and checks that it is what was asked for; a figure only if it was explicit. */
+	#object(name: string, wanted: Description, explicit: boolean): QueueObject {
 		const attachment = this.#attachment;
 		const at = findOrConstruct(attachment, name, wanted);
 		const kind = objectWord(attachment, at, OBJECT_KIND);
 		const element = objectWord(attachment, at, OBJECT_ELEMENT);
 		const requested = objectWord(attachment, at, OBJECT_REQUESTED);
-		// What is left out accepts what exists.
-		if (kind !== wanted.kind || element !== wanted.element || (wanted.requested || requested) !== requested) {
-			throw typeMismatch(
-				name,
-				describe(kind, element, requested),
-				describe(wanted.kind, wanted.element, wanted.requested),
-			);
+		const alike = kind === wanted.kind && element === wanted.element;
+		if (!alike || (explicit && requested !== wanted.requested)) {
+			const opened = describe(wanted.kind, wanted.element, explicit ? wanted.requested : 0);
+			throw typeMismatch(name, describe(kind, element, requested), opened);
 		}
 		return { attachment, at, name };
 	}
