@@ -25,6 +25,7 @@ export {
 	detachProducer,
 } from "./endpoints";
 export { freeSaved, lookUp, save } from "./handles";
+export { announceLock, isAnnounced, retractLock, ringNext, tryLock, unlock } from "./locks";
 export { abort, commit, commitBlock, end, peek, publish, release, reserve, stage } from "./queue";
 export { recordsAvailable, recordsEnd, recordsPublish, recordsRelease, recordsRoom } from "./records";
 export { recover } from "./recovery";

@@ -184,6 +184,8 @@ export const NAME_BYTES: u32 = 200;
 
 export const KIND_QUEUE: u32 = 1;
 export const KIND_RECORDS: u32 = 2;
+export const KIND_MUTEX: u32 = 5;
+export const KIND_CONDITION: u32 = 6;
 
 /** Queue: the producer's line. `tail` is published; `claimed` runs ahead of it in a batch. */
 export const QUEUE_TAIL: u32 = 256; //                 u32
@@ -207,6 +209,13 @@ export const QUEUE_CONSUMER_COUNT: u32 = 532; //       u32
 /** Queue of records: 1 when the stream ends at QUEUE_END. The next begins when the consumer has seen that. */
 export const QUEUE_ENDS: u32 = 280; //                 u32
 export const QUEUE_END: u32 = 284; //                  u32
+
+/** Mutex and condition: who holds it, who was rung last, and a bit for each slot that waits. */
+export const LOCK_HOLDER: u32 = 256; //           u32: participant, 0, or LOCK_ABANDONED
+export const LOCK_LAST: u32 = 384; //             u32
+export const LOCK_WAITERS: u32 = 388; //          128 bits
+/** No participant's number: the holder died with the mutex. */
+export const LOCK_ABANDONED: u32 = 19;
 
 export const QUEUE_SMALLEST: u32 = 64;
 export const QUEUE_LARGEST: u32 = 0x40000000;

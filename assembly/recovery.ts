@@ -26,8 +26,13 @@ import {
 	INTENT_SLAB,
 	INTENT_TAKE,
 	INTENT_UNSAVE,
+	KIND_CONDITION,
+	KIND_MUTEX,
+	KIND_QUEUE,
+	KIND_RECORDS,
 	MORE,
 	NOT_FOUND,
+	OBJECT_KIND,
 	OK,
 	OWNER_REGION,
 	SLOT_BYTES,
@@ -43,6 +48,7 @@ import {
 	SPAN_RUN,
 	SPAN_SHIFT,
 } from "./layout";
+import { abandonLock } from "./locks";
 import { settleSend, settleTake } from "./queue";
 import { header } from "./region";
 import { classBytes, dissolve, freeAll, isSlab, leaveSpan, retire } from "./slabs";
@@ -134,8 +140,11 @@ function sweep(me: u32, span: u32): void {
 		// Freeing the last block may give the span back; then nothing more of it is `me`'s.
 		if (owner == tag) freeOwned(me, block);
 		else if (owner == OWNER_REGION && sizeClass == CLASS_OBJECT) {
-			detachProducer(me, block);
-			detachConsumer(me, block);
+			const kind = load<u32>(block, OBJECT_KIND);
+			if (kind == KIND_QUEUE || kind == KIND_RECORDS) {
+				detachProducer(me, block);
+				detachConsumer(me, block);
+			} else if (kind == KIND_MUTEX || kind == KIND_CONDITION) abandonLock(me, block);
 		}
 	}
 	// A dead keeper would hide its free blocks.

@@ -51,6 +51,12 @@ export interface Core {
 	recordsEnd(me: number, queue: number): number;
 	recordsAvailable(me: number, queue: number): number;
 	recordsRelease(me: number, queue: number, count: number): number;
+	tryLock(me: number, mutex: number): number;
+	unlock(me: number, mutex: number): number;
+	announceLock(me: number, lock: number): number;
+	isAnnounced(me: number, lock: number): number;
+	retractLock(me: number, lock: number): void;
+	ringNext(lock: number): number;
 	save(me: number, handle: number, low: number, high: number, block: number, length: number): number;
 	lookUp(me: number, handle: number, low: number, high: number): number;
 	freeSaved(me: number, handle: number, low: number, high: number): number;

@@ -4,6 +4,8 @@ import { hostname } from "node:os";
 import {
 	BAD_HANDLE,
 	HEADER_IDENTITY,
+	KIND_CONDITION,
+	KIND_MUTEX,
 	KIND_QUEUE,
 	KIND_RECORDS,
 	LABEL_BYTES,
@@ -26,12 +28,14 @@ import {
 } from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
 import { Block } from "./block.js";
+import { Condition } from "./condition.js";
 import { type Description, findOrConstruct, listObjects, objectWord, typeMismatch } from "./directory.js";
 import { bytesPer, checkDType, type DType, dtypeNumber, dtypeOf } from "./dtypes.js";
 import type { QueueObject } from "./endpoint.js";
 import { badArgument, DhmemError } from "./errors.js";
 import { attach, detach, type FileOptions, namesIn, pathOf, removeAbandoned, systemError } from "./files.js";
 import { badHandle, decodeHandle, encodeHandle, type Handle } from "./handle.js";
+import { Mutex } from "./mutex.js";
 import { checkCount, checkRegionName, parseRegionSize, parseSize, type Size } from "./options.js";
 import { Queue, RecordQueue } from "./queue.js";
 
@@ -281,6 +285,20 @@ export class Region {
 	}
 
 	/**
+	 * The mutex of this name, which is made if there is none.
+	 *
+	 * @throws DHMEM_TYPE_MISMATCH, DHMEM_REGION_FULL, DHMEM_NO_SPACE
+	 */
+	mutex(name: string): Mutex {
+		return new Mutex(this.#object(name, lockOf(KIND_MUTEX), false));
+	}
+
+	/** The condition of this name, which is made if there is none. @throws as `mutex` */
+	condition(name: string): Condition {
+		return new Condition(this.#object(name, lockOf(KIND_CONDITION), false));
+	}
+
+	/**
 	 * Gives a block to the region, so that it outlives this participant; the handle finds it again, in any
 	 * process.
 	 *
@@ -397,6 +415,11 @@ function unlink(path: string): void {
 	}
 }
 
+/** Mutexes and conditions are all in their object. */
+function lockOf(kind: number): Description {
+	return { kind, element: 0, requested: 0, capacity: 0, bytes: 0 };
+}
+
 function powerOfTwo(least: number): number {
 	return 2 ** Math.ceil(Math.log2(least));
 }
@@ -407,5 +430,7 @@ function describe(kind: number, element: number, requested: number): string {
 	if (kind === KIND_RECORDS) {
 		return `a queue of ${dtypeOf(element) ?? "unknown"} records${requested === 0 ? "" : ` with ${requested} slots`}`;
 	}
+	if (kind === KIND_MUTEX) return "a mutex";
+	if (kind === KIND_CONDITION) return "a condition";
 	return `an object of kind ${kind}`;
 }

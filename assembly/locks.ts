@@ -1,0 +1,94 @@
+/**
+ * Mutexes and condition variables: the only structures in which one participant waits for another.
+ *
+ * A mutex is one word: 0, the participant that holds it, or ABANDONED by a holder that died. Who wants it and
+ * can't have it sets its bit among the waiters, looks again, and sleeps on its doorbell; who gives it up
+ * rings the next waiter after itself, so that nobody is passed over for ever. The ring is only a hint to
+ * look: a waiter that died is skipped by the others' slices, and whoever comes first gets the mutex.
+ */
+import {
+	FENCED,
+	LOCK_ABANDONED,
+	LOCK_HOLDER,
+	LOCK_LAST,
+	LOCK_WAITERS,
+	NOT_OWNER,
+	OK,
+	SLOT_BYTES,
+	SLOT_ID,
+	SLOTS,
+	SLOTS_START,
+	SPAN_SHIFT,
+	TAKEN,
+} from "./layout";
+import { isCurrent, ring, tagOf, touch } from "./slots";
+
+function waiterWord(lock: u32, index: u32): u32 {
+	return lock + LOCK_WAITERS + ((index >> 5) << 2);
+}
+
+/** Takes the mutex if it is free: OK, or LOCK_ABANDONED if its last holder died with it; otherwise `TAKEN`. */
+export function tryLock(me: u32, mutex: u32): u32 {
+	if (!isCurrent(me)) return FENCED;
+	touch(me, mutex >> SPAN_SHIFT);
+	// SYNC: pairs with the stores in `unlock` and `abandonLock`: what was done under the mutex is seen.
+	const seen = atomic.cmpxchg<u32>(mutex, 0, me, LOCK_HOLDER);
+	if (seen == 0) return OK;
+	if (seen != LOCK_ABANDONED) return TAKEN;
+	return atomic.cmpxchg<u32>(mutex, LOCK_ABANDONED, me, LOCK_HOLDER) == LOCK_ABANDONED
+		? LOCK_ABANDONED
+		: TAKEN;
+}
+
+/** Gives the mutex up. A doorbell to wake, or OK. */
+export function unlock(me: u32, mutex: u32): u32 {
+	if (atomic.load<u32>(mutex, LOCK_HOLDER) != me) return NOT_OWNER;
+	// SYNC: pairs with the compare-and-swap in `tryLock`.
+	atomic.store<u32>(mutex, 0, LOCK_HOLDER);
+	return ringNext(mutex);
+}
+
+/** Announces that `me` is about to wait at this mutex or condition. It looks once more before it does. */
+export function announceLock(me: u32, lock: u32): u32 {
+	if (!isCurrent(me)) return FENCED;
+	const index = tagOf(me) - 1;
+	touch(me, lock >> SPAN_SHIFT);
+	atomic.or<u32>(waiterWord(lock, index), 1 << (index & 31));
+	return OK;
+}
+
+/** Whether `me` waits there and was not rung yet. */
+export function isAnnounced(me: u32, lock: u32): bool {
+	const index = tagOf(me) - 1;
+	return (atomic.load<u32>(waiterWord(lock, index)) & (1 << (index & 31))) != 0;
+}
+
+/** `me` waits there no longer. */
+export function retractLock(me: u32, lock: u32): void {
+	const index = tagOf(me) - 1;
+	atomic.and<u32>(waiterWord(lock, index), ~(1 << (index & 31)));
+}
+
+/** Rings one waiter, the next after the one rung last. A doorbell to wake, or OK. */
+export function ringNext(lock: u32): u32 {
+	const last = load<u32>(lock, LOCK_LAST);
+	for (let step: u32 = 1; step <= SLOTS; step++) {
+		const index = (last + step) & (SLOTS - 1);
+		const word = waiterWord(lock, index);
+		const bit = 1 << (index & 31);
+		if ((atomic.load<u32>(word) & bit) == 0) continue;
+		// Whoever clears the bit rings, so that two who give up at once ring two.
+		if ((atomic.and<u32>(word, ~bit) & bit) == 0) continue;
+		atomic.store<u32>(lock, index, LOCK_LAST);
+		const who = atomic.load<u32>(SLOTS_START + index * SLOT_BYTES, SLOT_ID);
+		if (who != 0) return ring(who);
+	}
+	return OK;
+}
+
+/** A holder or waiter died: the mutex is free for the next one, who is told. */
+export function abandonLock(me: u32, lock: u32): void {
+	// SYNC: pairs with the compare-and-swap in `tryLock`.
+	atomic.cmpxchg<u32>(lock, me, LOCK_ABANDONED, LOCK_HOLDER);
+	retractLock(me, lock);
+}

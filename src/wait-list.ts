@@ -1,0 +1,41 @@
+import type { QueueObject as SharedObject } from "./endpoint.js";
+
+/** This participant's place among those who wait at a mutex or a condition. */
+export class WaitList {
+	readonly #object: SharedObject;
+	#waiting = 0;
+
+	constructor(object: SharedObject) {
+		this.#object = object;
+	}
+
+	/** Asks to be rung. */
+	announce(): void {
+		const { attachment, at } = this.#object;
+		if (!attachment.closed) attachment.core.announceLock(attachment.me, at);
+	}
+
+	/** Whether nobody has rung since. */
+	get announced(): boolean {
+		const { attachment, at } = this.#object;
+		return attachment.core.isAnnounced(attachment.me, at) !== 0;
+	}
+
+	/** Runs `wait`, and leaves the list after the last one: a ring for who waits no longer is lost on others. */
+	during<T>(wait: () => T): T {
+		this.#waiting++;
+		let result: T | undefined;
+		try {
+			result = wait();
+			return result;
+		} finally {
+			if (result instanceof Promise) result.then(this.#leave, this.#leave);
+			else this.#leave();
+		}
+	}
+
+	readonly #leave = (): void => {
+		const { attachment, at } = this.#object;
+		if (--this.#waiting === 0 && !attachment.closed) attachment.core.retractLock(attachment.me, at);
+	};
+}
