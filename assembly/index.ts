@@ -32,3 +32,4 @@ export { recover } from "./recovery";
 export { format } from "./region";
 export { join } from "./slots";
 export { cancel, committed } from "./spans";
+export { moveVector, setVectorLength } from "./vector";

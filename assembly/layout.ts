@@ -118,6 +118,8 @@ export const INTENT_TAKE: u32 = 6;
 export const INTENT_SAVE: u32 = 7;
 /** Freeing block `a`, saved under handle `b`. */
 export const INTENT_UNSAVE: u32 = 8;
+/** Making block `b` the data of object `a`, in place of block `c`. */
+export const INTENT_REPLACE: u32 = 9;
 
 // ------------------------------------------------------------------------------------------------ spans
 
@@ -186,6 +188,7 @@ export const KIND_QUEUE: u32 = 1;
 export const KIND_RECORDS: u32 = 2;
 export const KIND_MUTEX: u32 = 5;
 export const KIND_CONDITION: u32 = 6;
+export const KIND_VECTOR: u32 = 7;
 
 /** Queue: the producer's line. `tail` is published; `claimed` runs ahead of it in a batch. */
 export const QUEUE_TAIL: u32 = 256; //                 u32
@@ -216,6 +219,11 @@ export const LOCK_LAST: u32 = 384; //             u32
 export const LOCK_WAITERS: u32 = 388; //          128 bits
 /** No participant's number: the holder died with the mutex. */
 export const LOCK_ABANDONED: u32 = 19;
+
+/** Vector: behind the words of the mutex under which it is changed. */
+export const VECTOR_LENGTH: u32 = 512; //         u32: elements
+/** u32: changes whenever the elements move, after they have and before their old place is freed. */
+export const VECTOR_VERSION: u32 = 516;
 
 export const QUEUE_SMALLEST: u32 = 64;
 export const QUEUE_LARGEST: u32 = 0x40000000;

@@ -19,6 +19,7 @@ import {
 	HEADER_BUCKETS,
 	HEADER_SPANS,
 	INTENT_INSERT,
+	INTENT_REPLACE,
 	INTENT_RETIRE,
 	INTENT_RUN,
 	INTENT_SAVE,
@@ -30,6 +31,7 @@ import {
 	KIND_MUTEX,
 	KIND_QUEUE,
 	KIND_RECORDS,
+	KIND_VECTOR,
 	MORE,
 	NOT_FOUND,
 	OBJECT_KIND,
@@ -54,6 +56,7 @@ import { header } from "./region";
 import { classBytes, dissolve, freeAll, isSlab, leaveSpan, retire } from "./slabs";
 import { currentOf, done, ringAll, slotOf, tagOf, touchedWord } from "./slots";
 import { descriptorOf, ownerByte, settleRun, stateOf } from "./spans";
+import { settleReplace } from "./vector";
 
 /** Spans looked at in one call. */
 const STEP = 256;
@@ -119,6 +122,8 @@ function settle(me: u32): void {
 			return settleSave(me, a, b);
 		case INTENT_UNSAVE:
 			return settleUnsave(me, a, b);
+		case INTENT_REPLACE:
+			return settleReplace(me, a, b, c);
 	}
 }
 
@@ -144,7 +149,7 @@ function sweep(me: u32, span: u32): void {
 			if (kind == KIND_QUEUE || kind == KIND_RECORDS) {
 				detachProducer(me, block);
 				detachConsumer(me, block);
-			} else if (kind == KIND_MUTEX || kind == KIND_CONDITION) abandonLock(me, block);
+			} else if (kind == KIND_MUTEX || kind == KIND_CONDITION || kind == KIND_VECTOR) abandonLock(me, block);
 		}
 	}
 	// A dead keeper would hide its free blocks.

@@ -325,9 +325,15 @@ export class Attachment {
 
 	/** @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE */
 	allocate(bytes: number): number {
+		this.check();
+		if (bytes > this.largestBlock) {
+			throw new DhmemError(
+				"DHMEM_REGION_FULL",
+				`${bytes} bytes are more than ${this.path} could ever give, ${this.largestBlock}; make it larger`,
+			);
+		}
 		const block = this.core.allocate(this.me, bytes) >>> 0;
 		if (block >= STATUS_LIMIT) return block;
-		this.check();
 		return this.allocateBy(bytes, (core, me) => core.allocate(me, bytes));
 	}
 

@@ -57,6 +57,8 @@ export interface Core {
 	isAnnounced(me: number, lock: number): number;
 	retractLock(me: number, lock: number): void;
 	ringNext(lock: number): number;
+	setVectorLength(me: number, vector: number, length: number): number;
+	moveVector(me: number, vector: number, fresh: number, bytes: number): number;
 	save(me: number, handle: number, low: number, high: number, block: number, length: number): number;
 	lookUp(me: number, handle: number, low: number, high: number): number;
 	freeSaved(me: number, handle: number, low: number, high: number): number;

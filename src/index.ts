@@ -24,3 +24,4 @@ export {
 	type RegionStats,
 } from "./region.js";
 export { Slot } from "./slot.js";
+export { Vector } from "./vector.js";

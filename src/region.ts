@@ -8,6 +8,7 @@ import {
 	KIND_MUTEX,
 	KIND_QUEUE,
 	KIND_RECORDS,
+	KIND_VECTOR,
 	LABEL_BYTES,
 	OBJECT_ELEMENT,
 	OBJECT_KIND,
@@ -32,12 +33,13 @@ import { Condition } from "./condition.js";
 import { type Description, findOrConstruct, listObjects, objectWord, typeMismatch } from "./directory.js";
 import { bytesPer, checkDType, type DType, dtypeNumber, dtypeOf } from "./dtypes.js";
 import type { QueueObject } from "./endpoint.js";
-import { badArgument, DhmemError } from "./errors.js";
+import { badArgument } from "./errors.js";
 import { attach, detach, type FileOptions, namesIn, pathOf, removeAbandoned, systemError } from "./files.js";
 import { badHandle, decodeHandle, encodeHandle, type Handle } from "./handle.js";
 import { Mutex } from "./mutex.js";
 import { checkCount, checkRegionName, parseRegionSize, parseSize, type Size } from "./options.js";
 import { Queue, RecordQueue } from "./queue.js";
+import { Vector } from "./vector.js";
 
 export interface RegionOptions {
 	/**
@@ -220,14 +222,6 @@ export class Region {
 	 */
 	allocate(bytes: number): Block {
 		checkCount("The number of bytes", bytes, 1, Number.MAX_SAFE_INTEGER);
-		this.#attachment.check();
-		const largest = this.#attachment.largestBlock;
-		if (bytes > largest) {
-			throw new DhmemError(
-				"DHMEM_REGION_FULL",
-				`${bytes} bytes are more than the region ${this.path} could ever give, ${largest}; make it larger`,
-			);
-		}
 		return new Block(this.#attachment, this.#attachment.allocate(bytes), bytes);
 	}
 
@@ -282,6 +276,16 @@ export class Region {
 			throw typeMismatch(name, describe(kind, element, requested), opened);
 		}
 		return { attachment, at, name };
+	}
+
+	/**
+	 * The growable vector of this name, which is made, empty, if there is none.
+	 *
+	 * @throws DHMEM_TYPE_MISMATCH, DHMEM_BAD_ARGUMENT, DHMEM_REGION_FULL, DHMEM_NO_SPACE
+	 */
+	vector<D extends DType>(name: string, dtype: D): Vector<D> {
+		const element = dtypeNumber(checkDType(dtype));
+		return new Vector(this.#object(name, { ...lockOf(KIND_VECTOR), element }, false), dtype);
 	}
 
 	/**
@@ -415,7 +419,7 @@ function unlink(path: string): void {
 	}
 }
 
-/** Mutexes and conditions are all in their object. */
+/** Mutexes, conditions and empty vectors are all in their object. */
 function lockOf(kind: number): Description {
 	return { kind, element: 0, requested: 0, capacity: 0, bytes: 0 };
 }
@@ -430,6 +434,7 @@ function describe(kind: number, element: number, requested: number): string {
 	if (kind === KIND_RECORDS) {
 		return `a queue of ${dtypeOf(element) ?? "unknown"} records${requested === 0 ? "" : ` with ${requested} slots`}`;
 	}
+	if (kind === KIND_VECTOR) return `a vector of ${dtypeOf(element) ?? "unknown"}`;
 	if (kind === KIND_MUTEX) return "a mutex";
 	if (kind === KIND_CONDITION) return "a condition";
 	return `an object of kind ${kind}`;

@@ -1,0 +1,206 @@
+import { OBJECT_DATA, OK, VECTOR_LENGTH, VECTOR_VERSION } from "../assembly/layout.js";
+import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
+import type { QueueObject as SharedObject } from "./endpoint.js";
+import { badArgument, DhmemError } from "./errors.js";
+import { Mutex } from "./mutex.js";
+import { checkCount } from "./options.js";
+
+/** The elements as a plain sequence: TypeScript cannot index a generic typed array. */
+interface Values<D extends DType> {
+	[index: number]: ValueOf<D>;
+}
+
+/**
+ * A growable sequence of numbers. Changes are made under a mutex of its own, so they wait for one another, and
+ * for a participant that was stopped in the middle of one; reading waits for nobody. From
+ * `region.vector(name, dtype)`.
+ *
+ * @example
+ * ```ts
+ * const residuals = region.vector("residuals", "f64");
+ * residuals.push(0.5, 0.25);
+ * console.log(residuals.at(-1), Math.max(...residuals));
+ * ```
+ */
+export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
+	readonly kind = "vector";
+	readonly name: string;
+	readonly dtype: D;
+	readonly #object: SharedObject;
+	readonly #mutex: Mutex;
+	/** The elements where they were last seen, and the version that says so. */
+	#elements: TypedArrayOf<D>;
+	#version = -1;
+
+	/** @internal */
+	constructor(object: SharedObject, dtype: D) {
+		this.name = object.name;
+		this.dtype = dtype;
+		this.#object = object;
+		this.#mutex = new Mutex(object);
+		this.#elements = typedArray(dtype, object.attachment.buffer, 0, 0);
+	}
+
+	/** Elements. */
+	get length(): number {
+		return this.#word(VECTOR_LENGTH);
+	}
+
+	/**
+	 * The element at `index`, counted from the end if it is negative; undefined where there is none.
+	 *
+	 * @throws DHMEM_CLOSED, DHMEM_CORRUPT
+	 */
+	at(index: number): ValueOf<D> | undefined {
+		return this.#read((elements, length) => {
+			const place = index < 0 ? length + index : index;
+			return place < length ? (elements as unknown as Values<D>)[place] : undefined;
+		});
+	}
+
+	/**
+	 * Changes the element at `index`.
+	 *
+	 * @throws DHMEM_BAD_ARGUMENT where there is none
+	 */
+	set(index: number, value: ValueOf<D>): void {
+		this.#change((length) => {
+			checkCount("The index", index, 0, length - 1);
+			this.#write(index, [value]);
+		});
+	}
+
+	/**
+	 * Adds elements at the end; how many there are then. All come at once.
+	 *
+	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE
+	 */
+	push(...values: ValueOf<D>[]): number {
+		return this.#change((length) => {
+			this.#reserve(length, length + values.length);
+			this.#write(length, values);
+			return this.#setLength(length + values.length);
+		});
+	}
+
+	/** Takes the last element off; undefined if there is none. */
+	pop(): ValueOf<D> | undefined {
+		return this.#change((length) => {
+			if (length === 0) return undefined;
+			const last = (this.#look() as unknown as Values<D>)[length - 1];
+			this.#setLength(length - 1);
+			return last;
+		});
+	}
+
+	/**
+	 * Makes it `length` elements long; new ones are 0.
+	 *
+	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_BAD_ARGUMENT
+	 */
+	resize(length: number): void {
+		checkCount("The length", length, 0, 2 ** 32 - 1);
+		this.#change((before) => {
+			this.#reserve(before, length);
+			if (length > before) (this.#look() as Float64Array).fill(this.#zero, before, length);
+			this.#setLength(length);
+		});
+	}
+
+	/** The elements as a typed array over the region, valid until the vector next grows. */
+	get view(): TypedArrayOf<D> {
+		return this.#read((elements, length) => elements.subarray(0, length) as TypedArrayOf<D>);
+	}
+
+	/** Goes through the elements that there are when it begins, a copy. */
+	[Symbol.iterator](): Iterator<ValueOf<D>> {
+		const copy = this.#read((elements, length) => elements.slice(0, length));
+		return (copy as unknown as Iterable<ValueOf<D>>)[Symbol.iterator]();
+	}
+
+	get #zero(): never {
+		return (this.dtype === "i64" || this.dtype === "u64" ? 0n : 0) as never;
+	}
+
+	#word(field: number): number {
+		const { attachment, at } = this.#object;
+		attachment.check();
+		return Atomics.load(attachment.words, (at + field) >> 2);
+	}
+
+	/** The elements' place as it is now. */
+	#look(): TypedArrayOf<D> {
+		const { attachment } = this.#object;
+		const version = this.#word(VECTOR_VERSION);
+		if (version === this.#version) return this.#elements;
+		const data = this.#word(OBJECT_DATA);
+		const capacity = data === 0 ? 0 : attachment.core.capacityOf(data) >>> 0;
+		this.#elements = typedArray(
+			this.dtype,
+			attachment.buffer,
+			capacity === 0 ? 0 : data,
+			Math.floor(capacity / bytesPer(this.dtype)),
+		);
+		this.#version = version;
+		return this.#elements;
+	}
+
+	/** What `body` reads, from elements that did not move meanwhile. */
+	#read<T>(body: (elements: TypedArrayOf<D>, length: number) => T): T {
+		for (let turn = 0; turn < 1000; turn++) {
+			const version = this.#word(VECTOR_VERSION);
+			const length = this.length;
+			const elements = this.#look();
+			// SYNC: pairs with `settleReplace`: with the same version, the elements read were still in place.
+			const whole = length <= elements.length;
+			const result = whole ? body(elements, length) : undefined;
+			if (this.#word(VECTOR_VERSION) === version && whole) return result as T;
+			this.#version = -1;
+		}
+		throw new DhmemError(
+			"DHMEM_CORRUPT",
+			`Vector ${this.name} says it has ${this.length} elements, which its memory can't hold; remove it`,
+		);
+	}
+
+	/** Runs `body` under the vector's mutex. */
+	#change<T>(body: (length: number) => T): T {
+		using _held = this.#mutex.lockSync();
+		// A holder that died may have moved the elements without the version having been seen here.
+		this.#version = -1;
+		return body(this.length);
+	}
+
+	#write(at: number, values: ValueOf<D>[]): void {
+		const elements = this.#look() as unknown as Values<D>;
+		try {
+			values.forEach((value, index) => {
+				elements[at + index] = value;
+			});
+		} catch (cause) {
+			if (!(cause instanceof TypeError) && !(cause instanceof SyntaxError)) throw cause;
+			const wanted = `${this.#zero === (0n as never) ? "bigints" : "numbers"}, for it holds ${this.dtype}`;
+			throw badArgument(`A value for vector ${this.name}`, values, wanted);
+		}
+	}
+
+	#setLength(length: number): number {
+		const { attachment, at } = this.#object;
+		this.#settle(attachment.core.setVectorLength(attachment.me, at, length) >>> 0);
+		return length;
+	}
+
+	#settle(status: number): void {
+		if (status !== OK) throw this.#object.attachment.unexpected(status, `Vector ${this.name}`);
+	}
+
+	/** Room for `wanted` elements; twice as much as before, so that pushing costs the same on average. */
+	#reserve(length: number, wanted: number): void {
+		const elements = this.#look();
+		if (wanted <= elements.length) return;
+		const { attachment, at } = this.#object;
+		const size = bytesPer(this.dtype);
+		const fresh = attachment.allocate(Math.max(wanted, elements.length * 2, 8) * size);
+		this.#settle(attachment.core.moveVector(attachment.me, at, fresh, length * size) >>> 0);
+	}
+}
