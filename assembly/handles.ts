@@ -45,12 +45,11 @@ export function save(me: u32, handle: u32, nonceLow: u32, nonceHigh: u32, block:
 	return OK;
 }
 
-/** Ends what `save` began: a handle that was not finished was never given out, so the block comes back. */
+/** Undoes what `save` began: it has not returned, so nobody knows the handle, and both blocks come back. */
 export function settleSave(me: u32, block: u32, handle: u32): void {
-	if (ownerAt(handle) == tagOf(me)) {
-		handOver(block, OWNER_REGION, tagOf(me));
-		forget(handle);
-	}
+	handOver(handle, OWNER_REGION, tagOf(me));
+	handOver(block, OWNER_REGION, tagOf(me));
+	forget(handle);
 	done(me);
 }
 

@@ -26,6 +26,7 @@ export {
 } from "./endpoints";
 export { freeSaved, lookUp, save } from "./handles";
 export { announceLock, isAnnounced, retractLock, ringNext, tryLock, unlock } from "./locks";
+export { mapDelete, mapGet, mapGrow, mapNeeds, mapNext, mapSet } from "./map";
 export { abort, commit, commitBlock, end, peek, publish, release, reserve, stage } from "./queue";
 export { recordsAvailable, recordsEnd, recordsPublish, recordsRelease, recordsRoom } from "./records";
 export { recover } from "./recovery";

@@ -82,6 +82,7 @@ export const SLOT_INTENT_A: u32 = 68; //               u32
 export const SLOT_INTENT_B: u32 = 72; //               u32
 export const SLOT_INTENT_C: u32 = 76; //               u32
 export const SLOT_INTENT_D: u32 = 80; //               u32
+export const SLOT_INTENT_E: u32 = 84; //               u32
 /** u32, on lines of its own, for others write it: changes when the holder should look around. */
 export const SLOT_DOORBELL: u32 = 128;
 /** Where the host puts a name before it calls. */
@@ -118,7 +119,7 @@ export const INTENT_TAKE: u32 = 6;
 export const INTENT_SAVE: u32 = 7;
 /** Freeing block `a`, saved under handle `b`. */
 export const INTENT_UNSAVE: u32 = 8;
-/** Making block `b` the data of object `a`, in place of block `c`. */
+/** Making word `a` say block `b` in place of block `c`, and word `d` then say `e`. */
 export const INTENT_REPLACE: u32 = 9;
 
 // ------------------------------------------------------------------------------------------------ spans
@@ -186,9 +187,12 @@ export const NAME_BYTES: u32 = 200;
 
 export const KIND_QUEUE: u32 = 1;
 export const KIND_RECORDS: u32 = 2;
+export const KIND_STRUCT: u32 = 3;
+export const KIND_ARRAY: u32 = 4;
 export const KIND_MUTEX: u32 = 5;
 export const KIND_CONDITION: u32 = 6;
 export const KIND_VECTOR: u32 = 7;
+export const KIND_MAP: u32 = 8;
 
 /** Queue: the producer's line. `tail` is published; `claimed` runs ahead of it in a batch. */
 export const QUEUE_TAIL: u32 = 256; //                 u32
@@ -216,7 +220,7 @@ export const QUEUE_END: u32 = 284; //                  u32
 /** Mutex and condition: who holds it, who was rung last, and a bit for each slot that waits. */
 export const LOCK_HOLDER: u32 = 256; //           u32: participant, 0, or LOCK_ABANDONED
 export const LOCK_LAST: u32 = 384; //             u32
-export const LOCK_WAITERS: u32 = 388; //          128 bits
+export const LOCK_WAITERS: u32 = 392; //          128 bits, as two u64
 /** No participant's number: the holder died with the mutex. */
 export const LOCK_ABANDONED: u32 = 19;
 
@@ -224,6 +228,19 @@ export const LOCK_ABANDONED: u32 = 19;
 export const VECTOR_LENGTH: u32 = 512; //         u32: elements
 /** u32: changes whenever the elements move, after they have and before their old place is freed. */
 export const VECTOR_VERSION: u32 = 516;
+
+/**
+ * Map: behind the words of its mutex. Its data is a table of `capacity` u32, each an entry, 0, or MAP_GONE.
+ */
+export const MAP_COUNT: u32 = 512; //             u32: entries
+export const MAP_GONE_COUNT: u32 = 516; //        u32: places that are MAP_GONE, a hint
+/** An entry was here: a search goes on behind it. */
+export const MAP_GONE: u32 = 1;
+/** An entry: hash u32, key's length u32, value's length u32, reserved u32, key, value from the next multiple of 8. */
+export const ENTRY_HASH: u32 = 0;
+export const ENTRY_KEY_LENGTH: u32 = 4;
+export const ENTRY_VALUE_LENGTH: u32 = 8;
+export const ENTRY_KEY: u32 = 16;
 
 export const QUEUE_SMALLEST: u32 = 64;
 export const QUEUE_LARGEST: u32 = 0x40000000;

@@ -71,6 +71,7 @@ export function retractLock(me: u32, lock: u32): void {
 
 /** Rings one waiter, the next after the one rung last. A doorbell to wake, or OK. */
 export function ringNext(lock: u32): u32 {
+	if ((atomic.load<u64>(lock, LOCK_WAITERS) | atomic.load<u64>(lock, LOCK_WAITERS + 8)) == 0) return OK;
 	const last = load<u32>(lock, LOCK_LAST);
 	for (let step: u32 = 1; step <= SLOTS; step++) {
 		const index = (last + step) & (SLOTS - 1);

@@ -28,6 +28,7 @@ import {
 	INTENT_TAKE,
 	INTENT_UNSAVE,
 	KIND_CONDITION,
+	KIND_MAP,
 	KIND_MUTEX,
 	KIND_QUEUE,
 	KIND_RECORDS,
@@ -44,6 +45,7 @@ import {
 	SLOT_INTENT_B,
 	SLOT_INTENT_C,
 	SLOT_INTENT_D,
+	SLOT_INTENT_E,
 	SLOT_LABEL,
 	SLOTS_START,
 	SPAN_BYTES,
@@ -53,10 +55,10 @@ import {
 import { abandonLock } from "./locks";
 import { settleSend, settleTake } from "./queue";
 import { header } from "./region";
+import { settleReplace } from "./replace";
 import { classBytes, dissolve, freeAll, isSlab, leaveSpan, retire } from "./slabs";
 import { currentOf, done, ringAll, slotOf, tagOf, touchedWord } from "./slots";
 import { descriptorOf, ownerByte, settleRun, stateOf } from "./spans";
-import { settleReplace } from "./vector";
 
 /** Spans looked at in one call. */
 const STEP = 256;
@@ -123,8 +125,13 @@ function settle(me: u32): void {
 		case INTENT_UNSAVE:
 			return settleUnsave(me, a, b);
 		case INTENT_REPLACE:
-			return settleReplace(me, a, b, c);
+			return settleReplace(me, a, b, c, load<u32>(slot, SLOT_INTENT_D), load<u32>(slot, SLOT_INTENT_E));
 	}
+}
+
+/** Whether objects of the kind begin with the words of a mutex. */
+function hasLock(kind: u32): bool {
+	return kind == KIND_MUTEX || kind == KIND_CONDITION || kind == KIND_VECTOR || kind == KIND_MAP;
 }
 
 /** Gives back everything in `span` that is `me`'s. */
@@ -149,7 +156,7 @@ function sweep(me: u32, span: u32): void {
 			if (kind == KIND_QUEUE || kind == KIND_RECORDS) {
 				detachProducer(me, block);
 				detachConsumer(me, block);
-			} else if (kind == KIND_MUTEX || kind == KIND_CONDITION || kind == KIND_VECTOR) abandonLock(me, block);
+			} else if (hasLock(kind)) abandonLock(me, block);
 		}
 	}
 	// A dead keeper would hide its free blocks.

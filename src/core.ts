@@ -57,6 +57,12 @@ export interface Core {
 	isAnnounced(me: number, lock: number): number;
 	retractLock(me: number, lock: number): void;
 	ringNext(lock: number): number;
+	mapGet(me: number, map: number, key: number, length: number): number;
+	mapSet(me: number, map: number, entry: number): number;
+	mapDelete(me: number, map: number, key: number, length: number): number;
+	mapNeeds(map: number): number;
+	mapGrow(me: number, map: number, table: number): number;
+	mapNext(me: number, map: number, from: number): number;
 	setVectorLength(me: number, vector: number, length: number): number;
 	moveVector(me: number, vector: number, fresh: number, bytes: number): number;
 	save(me: number, handle: number, low: number, high: number, block: number, length: number): number;

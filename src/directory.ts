@@ -31,6 +31,8 @@ export interface Description {
 	capacity: number;
 	/** Bytes of memory it needs beside its own record. */
 	bytes: number;
+	/** Fills in that memory, at `offset`, before anybody else can see it; there is something left in it. */
+	prepare?(offset: number): void;
 }
 
 /** The offset of the object of this name, which is constructed if there is none. */
@@ -38,6 +40,13 @@ export function findOrConstruct(attachment: Attachment, name: string, descriptio
 	const bytes = encodeName(name);
 	attachment.check();
 	return find(attachment, bytes, name) ?? construct(attachment, bytes, name, description);
+}
+
+/** The offset of the object of this name, if there is one. */
+export function findObject(attachment: Attachment, name: string): number | undefined {
+	const bytes = encodeName(name);
+	attachment.check();
+	return find(attachment, bytes, name);
 }
 
 function find(attachment: Attachment, bytes: Uint8Array, name: string): number | undefined {
@@ -56,6 +65,7 @@ function construct(attachment: Attachment, bytes: Uint8Array, name: string, made
 	const data = made.bytes === 0 ? 0 : attachment.allocate(made.bytes);
 	let object = 0;
 	try {
+		made.prepare?.(data);
 		object = attachment.allocateBy(OBJECT_BYTES, () => core.allocateObject(me));
 		const length = attachment.setArgument(bytes);
 		core.describe(me, object, length, made.kind, made.element, made.requested, made.capacity, data);

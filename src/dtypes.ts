@@ -37,7 +37,7 @@ const constructors = {
 };
 
 /** In the order in which the region numbers them, from 1. */
-const dtypes = Object.keys(constructors) as DType[];
+export const dtypes = Object.keys(constructors) as readonly DType[];
 
 /** @throws DHMEM_BAD_ARGUMENT */
 export function checkDType(dtype: unknown): DType {

@@ -44,7 +44,9 @@ export abstract class Endpoint {
 	readonly #side: Side;
 	readonly #peer: Side;
 	readonly #peersBefore: number;
-	/** How many waits of this end are pending, in whose way nobody may get. */
+	/** The waits of this end, in turn: a message that would fit must not overtake one that doesn't yet. */
+	readonly #line: object[] = [];
+	/** How many waits have not settled: until they have, a later one must not resolve before them. */
 	#waiting = 0;
 	#closed = false;
 
@@ -180,18 +182,37 @@ export abstract class Endpoint {
 		const checked = waitOptions(options, this.defaults);
 		checked.signal?.throwIfAborted();
 		this.checkOpen();
-		const breath = this.attachment.waiter.breathe();
-		if (breath !== undefined) await breath;
-		if (this.#waiting === 0) {
-			this.checkOpen();
+		const { waiter } = this.attachment;
+		const breath = waiter.breathe();
+		if (breath === undefined && this.#waiting === 0) {
 			const result = attempt();
 			if (result !== PENDING) return result;
 		}
+		const place = {};
+		this.#line.push(place);
 		this.#waiting++;
+		const wait = this.#wait(what, attempt);
+		const attemptInTurn = () => {
+			this.checkOpen();
+			if (this.#line[0] !== place) return PENDING;
+			let settled = true;
+			try {
+				const result = wait.attempt();
+				settled = result !== PENDING;
+				return result;
+			} finally {
+				if (settled) this.#line.shift();
+			}
+		};
 		try {
-			return await this.attachment.waiter.wait(this.#wait(what, attempt), checked);
+			if (breath !== undefined) await breath;
+			return await waiter.wait({ ...wait, attempt: attemptInTurn }, checked);
 		} finally {
 			this.#waiting--;
+			const index = this.#line.indexOf(place);
+			if (index >= 0) this.#line.splice(index, 1);
+			// Otherwise the same round of looks goes on to the next in line.
+			if ((index === 0 || breath !== undefined) && this.#line.length > 0) waiter.onRing();
 		}
 	}
 

@@ -4,11 +4,13 @@
  * @module
  */
 export { Block } from "./block.js";
+export type { CodedOf, KeyType, ValueType } from "./codec.js";
 export { Condition, type ConditionWaitOptions } from "./condition.js";
 export { Consumer } from "./consumer.js";
 export type { DType, TypedArrayOf, ValueOf } from "./dtypes.js";
 export { DhmemError, type DhmemErrorCode } from "./errors.js";
 export { Handle } from "./handle.js";
+export { SharedMap } from "./map.js";
 export { Message } from "./message.js";
 export { HeldLock, Mutex } from "./mutex.js";
 export type { Size, WaitOptions } from "./options.js";

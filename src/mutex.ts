@@ -83,6 +83,9 @@ export class Mutex {
 	 */
 	lockSync(options?: WaitOptions): HeldLock {
 		const checked = waitOptions(options, {});
+		checked.signal?.throwIfAborted();
+		const lock = this.attempt();
+		if (lock !== PENDING) return lock;
 		this.#checkNotOurs();
 		return this.waiters.during(() => this.object.attachment.waiter.waitSync(this.wait, checked));
 	}

@@ -47,12 +47,10 @@ export function checkRegionName(name: string): string {
 	throw badArgument("The region's name", name, 'of 1 to 200 of A-Z a-z 0-9 . _ -, and not start with "."');
 }
 
-const encoder = new TextEncoder();
-
 /** The UTF-8 of an object's name. */
 export function encodeName(name: string): Uint8Array {
 	if (typeof name === "string" && name.length > 0 && name.isWellFormed()) {
-		const bytes = encoder.encode(name);
+		const bytes = Buffer.from(name);
 		if (bytes.length <= NAME_BYTES) return bytes;
 	}
 	throw badArgument("The object's name", name, `a string of 1 to ${NAME_BYTES} bytes as UTF-8`);
@@ -83,7 +81,7 @@ export function waitOptions(given: WaitOptions | undefined, defaults: WaitOption
 
 /** The bytes of what is to be sent. */
 export function bytesOf(data: string | ArrayBufferView): Uint8Array {
-	if (typeof data === "string") return encoder.encode(data);
+	if (typeof data === "string") return Buffer.from(data);
 	if (data instanceof Uint8Array) return data;
 	if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 	throw badArgument("The data", data, "a string or an ArrayBufferView");

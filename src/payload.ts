@@ -2,7 +2,10 @@ import type { Attachment } from "./attachment.js";
 import { bytesPer, checkDType, type DType, type TypedArrayOf, typedArray } from "./dtypes.js";
 import { DhmemError } from "./errors.js";
 
-const decoder = new TextDecoder();
+/** UTF-8 as a string. A TextDecoder refuses shared memory, and drops a byte order mark. */
+export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
+	return Buffer.from(buffer, byteOffset, length).toString();
+}
 
 /**
  * Bytes in the region that can be read and written in place: what `Block`, `Slot` and `Message` have in
@@ -55,8 +58,7 @@ export abstract class Payload {
 
 	/** The bytes as UTF-8 text, a copy. */
 	text(): string {
-		// The decoder refuses shared memory.
-		return decoder.decode(this.bytes.slice());
+		return textOf(this.bytes);
 	}
 
 	/** The bytes as JSON. */

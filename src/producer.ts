@@ -102,19 +102,26 @@ export class Producer extends Endpoint {
 		this.#checkSize(bytes.length);
 		const payload = attachment.core.reserve(attachment.me, at, REFERENCE_BYTES) >>> 0;
 		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
-		let block: number;
-		try {
-			block = attachment.allocate(bytes.length);
-		} catch (error) {
-			if (!this.closed) attachment.core.abort(attachment.me, at);
-			// Releasing what was sent will make room.
-			const full = error instanceof DhmemError && /FULL|SPACE/.test(error.code);
-			if (full && this.hasContents) return false;
-			throw error;
-		}
+		const block = this.#allocate(bytes.length);
+		if (block === 0) return false;
 		attachment.bytes.set(bytes, block);
 		this.#commitBlock(REFERENCE_BYTES, 1, block, bytes.length);
 		return true;
+	}
+
+	/** A block for the open reservation; 0, and the reservation is given up, if there will be room for one later. */
+	#allocate(length: number): number {
+		const { attachment, at } = this;
+		// Looked at first: what is released while the allocation fails has made room, if too late for it.
+		const roomWillCome = this.hasContents;
+		try {
+			return attachment.allocate(length);
+		} catch (error) {
+			if (!this.closed) attachment.core.abort(attachment.me, at);
+			const full = error instanceof DhmemError && /FULL|SPACE/.test(error.code);
+			if (full && roomWillCome) return 0;
+			throw error;
+		}
 	}
 
 	#commitBlock(bytes: number, large: 0 | 1, block: number, length: number): void {
@@ -194,12 +201,8 @@ export class Producer extends Endpoint {
 		}
 		let block = 0;
 		if (large) {
-			try {
-				block = attachment.allocate(length);
-			} catch (error) {
-				if (!this.closed) core.abort(me, at);
-				throw error;
-			}
+			block = this.#allocate(length);
+			if (block === 0) return undefined;
 		}
 		this.#slot = new Slot(attachment, block === 0 ? payload : block, length, {
 			commit: (bytes) => {

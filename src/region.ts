@@ -5,6 +5,7 @@ import {
 	BAD_HANDLE,
 	HEADER_IDENTITY,
 	KIND_CONDITION,
+	KIND_MAP,
 	KIND_MUTEX,
 	KIND_QUEUE,
 	KIND_RECORDS,
@@ -29,6 +30,7 @@ import {
 } from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
 import { Block } from "./block.js";
+import { codecFor, codedName, type KeyType, keyCodecFor, type ValueType } from "./codec.js";
 import { Condition } from "./condition.js";
 import { type Description, findOrConstruct, listObjects, objectWord, typeMismatch } from "./directory.js";
 import { bytesPer, checkDType, type DType, dtypeNumber, dtypeOf } from "./dtypes.js";
@@ -36,6 +38,7 @@ import type { QueueObject } from "./endpoint.js";
 import { badArgument } from "./errors.js";
 import { attach, detach, type FileOptions, namesIn, pathOf, removeAbandoned, systemError } from "./files.js";
 import { badHandle, decodeHandle, encodeHandle, type Handle } from "./handle.js";
+import { SharedMap } from "./map.js";
 import { Mutex } from "./mutex.js";
 import { checkCount, checkRegionName, parseRegionSize, parseSize, type Size } from "./options.js";
 import { Queue, RecordQueue } from "./queue.js";
@@ -289,6 +292,24 @@ export class Region {
 	}
 
 	/**
+	 * The hash map of this name, which is made, empty, if there is none.
+	 *
+	 * @throws DHMEM_TYPE_MISMATCH, DHMEM_BAD_ARGUMENT, DHMEM_REGION_FULL, DHMEM_NO_SPACE
+	 * @example
+	 * ```ts
+	 * const best = region.map("best", { key: "string", value: "f64" });
+	 * best.set("run 7", 0.25);
+	 * ```
+	 */
+	map<K extends KeyType, V extends ValueType>(name: string, types: { key: K; value: V }): SharedMap<K, V> {
+		if (typeof types !== "object" || types === null) throw badArgument("The types", types, "an object");
+		const key = keyCodecFor(types.key);
+		const value = codecFor(types.value);
+		const element = key.number | (value.number << 8);
+		return new SharedMap(this.#object(name, { ...lockOf(KIND_MAP), element }, false), key, value);
+	}
+
+	/**
 	 * The mutex of this name, which is made if there is none.
 	 *
 	 * @throws DHMEM_TYPE_MISMATCH, DHMEM_REGION_FULL, DHMEM_NO_SPACE
@@ -419,7 +440,7 @@ function unlink(path: string): void {
 	}
 }
 
-/** Mutexes, conditions and empty vectors are all in their object. */
+/** Mutexes, conditions, empty vectors and maps are all in their object. */
 function lockOf(kind: number): Description {
 	return { kind, element: 0, requested: 0, capacity: 0, bytes: 0 };
 }
@@ -435,6 +456,7 @@ function describe(kind: number, element: number, requested: number): string {
 		return `a queue of ${dtypeOf(element) ?? "unknown"} records${requested === 0 ? "" : ` with ${requested} slots`}`;
 	}
 	if (kind === KIND_VECTOR) return `a vector of ${dtypeOf(element) ?? "unknown"}`;
+	if (kind === KIND_MAP) return `a map from ${codedName(element & 0xff)} to ${codedName(element >> 8)}`;
 	if (kind === KIND_MUTEX) return "a mutex";
 	if (kind === KIND_CONDITION) return "a condition";
 	return `an object of kind ${kind}`;

@@ -165,10 +165,14 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 
 	/** Runs `body` under the vector's mutex. */
 	#change<T>(body: (length: number) => T): T {
-		using _held = this.#mutex.lockSync();
-		// A holder that died may have moved the elements without the version having been seen here.
-		this.#version = -1;
-		return body(this.length);
+		const held = this.#mutex.lockSync();
+		try {
+			// A holder that died may have moved the elements without the version having been seen here.
+			if (held.abandoned) this.#version = -1;
+			return body(this.length);
+		} finally {
+			held.unlock();
+		}
 	}
 
 	#write(at: number, values: ValueOf<D>[]): void {

@@ -1,0 +1,209 @@
+import { KIND_ARRAY } from "../assembly/layout.js";
+import type { Attachment } from "./attachment.js";
+import {
+	bytesPer,
+	checkDType,
+	type DType,
+	dtypeNumber,
+	type TypedArrayOf,
+	typedArray,
+	type ValueOf,
+} from "./dtypes.js";
+import { badArgument, DhmemError } from "./errors.js";
+import { checkCount } from "./options.js";
+import { checkValue } from "./schema.js";
+import { corrupt, describeTyped, payloadOf, type Wanted } from "./typed.js";
+
+export interface ArrayOptions<D extends DType> {
+	/** The type of each element. */
+	dtype: D;
+	/** Elements along each of 1 to 16 dimensions. Left out, the array must be there. */
+	shape?: readonly number[] | undefined;
+	/**
+	 * All elements, the last dimension's next to each other, if this call is the one that makes the array;
+	 * otherwise they are 0.
+	 */
+	initial?: ArrayLike<ValueOf<D>> | undefined;
+}
+
+const MOST_DIMENSIONS = 16;
+
+/** The elements as a plain sequence: TypeScript cannot index a generic typed array. */
+interface Values<D extends DType> {
+	[index: number]: ValueOf<D>;
+}
+
+/**
+ * An n-dimensional array in shared memory, the elements of the last dimension next to each other. From
+ * `region.array`. After the region was closed it reads zeros, and what is written is lost.
+ *
+ * @example
+ * ```ts
+ * const field = region.array("field", { dtype: "f64", shape: [1000, 3] });
+ * field.set(999, 2, 0.5);
+ * field.data.fill(0);
+ * ```
+ */
+export class SharedArray<D extends DType = DType> {
+	readonly kind = "array";
+	readonly name: string;
+	readonly dtype: D;
+	/** Elements along each dimension. */
+	readonly shape: readonly number[];
+	/** Elements from one to the next along each dimension. */
+	readonly strides: readonly number[];
+	/** All elements: a typed array over the region. `Atomics` work on it if they are integers. */
+	readonly data: TypedArrayOf<D>;
+
+	/** @internal */
+	constructor(name: string, dtype: D, shape: readonly number[], data: TypedArrayOf<D>) {
+		this.name = name;
+		this.dtype = dtype;
+		this.shape = Object.freeze([...shape]);
+		const strides = [...shape];
+		let stride = 1;
+		for (let axis = shape.length - 1; axis >= 0; axis--) {
+			strides[axis] = stride;
+			stride *= shape[axis] as number;
+		}
+		this.strides = Object.freeze(strides);
+		this.data = data;
+	}
+
+	/**
+	 * An element.
+	 *
+	 * @param indices one for each dimension, from 0
+	 * @throws DHMEM_BAD_ARGUMENT if there is none
+	 */
+	get(...indices: number[]): ValueOf<D> {
+		return (this.data as unknown as Values<D>)[this.#place(indices, indices.length)] as ValueOf<D>;
+	}
+
+	/**
+	 * Changes an element: one index for each dimension, then the value, which is converted as in `data`.
+	 *
+	 * @throws DHMEM_BAD_ARGUMENT if there is none; a TypeError for a number where the dtype needs a bigint
+	 */
+	set(...place: [...indices: number[], value: ValueOf<D>]): void {
+		const rank = place.length - 1;
+		(this.data as unknown as Values<D>)[this.#place(place, rank)] = place[rank] as ValueOf<D>;
+	}
+
+	/** Where in `data` the element is that the first `count` of `indices` say. */
+	#place(indices: readonly unknown[], count: number): number {
+		const { shape, strides } = this;
+		if (count !== shape.length) throw this.#outside(indices, count);
+		let place = 0;
+		for (let axis = 0; axis < shape.length; axis++) {
+			const index = indices[axis] as number;
+			if (index >>> 0 !== index || index >= (shape[axis] as number)) throw this.#outside(indices, count);
+			place += index * (strides[axis] as number);
+		}
+		return place;
+	}
+
+	#outside(indices: readonly unknown[], count: number): DhmemError {
+		const given = indices.slice(0, Math.max(count, 0)).map(String).join(", ");
+		return new DhmemError(
+			"DHMEM_BAD_ARGUMENT",
+			`There is no element (${given}) in array ${this.name}, which is ${typeText(this.dtype, this.shape)}; ` +
+				"give a whole number from 0 for each dimension",
+		);
+	}
+}
+
+function typeText(dtype: DType, shape: readonly number[]): string {
+	return `${dtype}[${shape.join(",")}]`;
+}
+
+/** The dtype and shape of a text from the region; undefined if it is none that we would have written. */
+function parseType(text: string): { dtype: DType; shape: number[] } | undefined {
+	const [, name, sizes] = /^(\w+)\[([\d,]+)\]$/.exec(text) ?? [];
+	if (name === undefined || sizes === undefined) return undefined;
+	try {
+		const dtype = checkDType(name);
+		const shape = checkShape(sizes.split(",").map(Number));
+		return typeText(dtype, shape) === text ? { dtype, shape } : undefined;
+	} catch (error) {
+		if (error instanceof DhmemError) return undefined;
+		throw error;
+	}
+}
+
+function checkShape(shape: readonly number[]): number[] {
+	if (!Array.isArray(shape)) throw badArgument("shape", shape, "an array of whole numbers such as [1000, 3]");
+	checkCount("The number of dimensions", shape.length, 1, MOST_DIMENSIONS);
+	return Array.from(shape as readonly number[], (size, axis) =>
+		checkCount(`shape[${axis}]`, size, 0, 2 ** 32 - 1),
+	);
+}
+
+function lengthOf(shape: readonly number[]): number {
+	return shape.reduce((product, size) => product * size, 1);
+}
+
+function checkInitial<D extends DType>(initial: ArrayLike<ValueOf<D>>, dtype: D, length: number): void {
+	if (typeof initial !== "object" || initial === null || initial.length !== length) {
+		throw badArgument("initial", describeValues(initial), `an array or typed array of ${length} elements`);
+	}
+	// The elements of a typed array are all alike.
+	const checked = ArrayBuffer.isView(initial) ? Math.min(length, 1) : length;
+	for (let index = 0; index < checked; index++) checkValue(`initial[${index}]`, initial[index], dtype);
+}
+
+function describeValues(values: ArrayLike<unknown>): string {
+	return typeof values === "object" && values !== null ? `of ${values.length} elements` : String(values);
+}
+
+/** What opening a named array asks for; dtype and shape are left out to take what there is. */
+export function wantedArray(attachment: Attachment, options: Partial<ArrayOptions<DType>>): Wanted {
+	if (typeof options !== "object" || options === null) throw badArgument("The options", options, "an object");
+	const { initial } = options;
+	const dtype = options.dtype === undefined ? undefined : checkDType(options.dtype);
+	const shape = options.shape === undefined ? undefined : checkShape(options.shape);
+	if (dtype === undefined || shape === undefined) {
+		if (initial !== undefined) throw badArgument("initial", "given", "left out, without a dtype and a shape");
+		const parts = [dtype && ` of ${dtype}`, shape && ` of shape [${shape}]`];
+		return {
+			kind: KIND_ARRAY,
+			what: `an array${parts.join("")}`,
+			accepts(text) {
+				const found = parseType(text);
+				return (
+					(dtype ?? found?.dtype) === found?.dtype && String(shape ?? found?.shape) === String(found?.shape)
+				);
+			},
+		};
+	}
+	const text = typeText(dtype, shape);
+	const length = lengthOf(shape);
+	if (initial !== undefined) checkInitial(initial, dtype, length);
+	return {
+		kind: KIND_ARRAY,
+		what: `an array ${text}`,
+		accepts: (found) => found === text,
+		description: describeTyped(
+			attachment,
+			{ kind: KIND_ARRAY, element: dtypeNumber(dtype), type: text, bytes: length * bytesPer(dtype) },
+			(payload) => {
+				if (initial === undefined || length === 0) return;
+				typedArray(dtype, attachment.buffer, payload, length).set(initial as ArrayLike<never>);
+			},
+		),
+	};
+}
+
+/** A named array that was found. @throws DHMEM_CORRUPT */
+export function openArray(attachment: Attachment, at: number, name: string, text: string): SharedArray {
+	const type = parseType(text);
+	if (type === undefined) throw corrupt(name);
+	const length = lengthOf(type.shape);
+	const payload = payloadOf(attachment, at, name, length * bytesPer(type.dtype));
+	return new SharedArray(
+		name,
+		type.dtype,
+		type.shape,
+		typedArray(type.dtype, attachment.buffer, payload, length),
+	);
+}

@@ -1,0 +1,245 @@
+import { KIND_STRUCT } from "../assembly/layout.js";
+import type { Attachment } from "./attachment.js";
+import { bytesPer, type DType, dtypes, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
+import { badArgument } from "./errors.js";
+import { checkInitial, type Fields, parseSchema, type Schema, type Struct, toSchema } from "./schema.js";
+import { corrupt, describeTyped, payloadOf, type Wanted } from "./typed.js";
+
+export interface StructOptions<F extends Fields> {
+	/** What fields are at first, if this call is the one that makes the struct; the others are 0. */
+	initial?: { readonly [Name in keyof F]?: ValueOf<F[Name]> | undefined } | undefined;
+}
+
+/** The whole region as an array of each dtype. */
+type Views = { readonly [D in DType]: TypedArrayOf<D> };
+
+const viewsOf = new WeakMap<Attachment, Views>();
+
+function views(attachment: Attachment): Views {
+	let made = viewsOf.get(attachment);
+	if (made === undefined) {
+		const { buffer, size } = attachment;
+		made = Object.fromEntries(
+			dtypes.map((dtype) => [dtype, typedArray(dtype, buffer, 0, size / bytesPer(dtype))]),
+		) as unknown as Views;
+		viewsOf.set(attachment, made);
+	}
+	return made;
+}
+
+/**
+ * A struct: to its user, an object with the schema's fields and nothing else. They are its own properties, so
+ * `{ ...struct }` is a copy, and none of them can be in the way of a method.
+ */
+class StructView {
+	readonly #views: Views;
+	/** Offset in the region, aligned for every field. */
+	readonly #at: number;
+
+	constructor(views: Views, at: number, accessors: PropertyDescriptorMap) {
+		this.#views = views;
+		this.#at = at;
+		Object.defineProperties(this, accessors);
+		// A field that is not there would be a value that nobody else sees.
+		Object.preventExtensions(this);
+	}
+
+	/** How Node's console shows it. */
+	[Symbol.for("nodejs.util.inspect.custom")](): object {
+		return { ...this };
+	}
+
+	/** A field. Each dtype has code of its own, which always meets the same kind of array: that is what makes it fast. */
+	static accessor(dtype: DType, offset: number): PropertyDescriptor & ThisType<StructView> {
+		switch (dtype) {
+			case "i8":
+				return {
+					get() {
+						return this.#views.i8[this.#at + offset];
+					},
+					set(value: number) {
+						this.#views.i8[this.#at + offset] = value;
+					},
+				};
+			case "u8":
+				return {
+					get() {
+						return this.#views.u8[this.#at + offset];
+					},
+					set(value: number) {
+						this.#views.u8[this.#at + offset] = value;
+					},
+				};
+			case "i16":
+				return {
+					get() {
+						return this.#views.i16[(this.#at + offset) >>> 1];
+					},
+					set(value: number) {
+						this.#views.i16[(this.#at + offset) >>> 1] = value;
+					},
+				};
+			case "u16":
+				return {
+					get() {
+						return this.#views.u16[(this.#at + offset) >>> 1];
+					},
+					set(value: number) {
+						this.#views.u16[(this.#at + offset) >>> 1] = value;
+					},
+				};
+			case "i32":
+				return {
+					get() {
+						return this.#views.i32[(this.#at + offset) >>> 2];
+					},
+					set(value: number) {
+						this.#views.i32[(this.#at + offset) >>> 2] = value;
+					},
+				};
+			case "u32":
+				return {
+					get() {
+						return this.#views.u32[(this.#at + offset) >>> 2];
+					},
+					set(value: number) {
+						this.#views.u32[(this.#at + offset) >>> 2] = value;
+					},
+				};
+			case "i64":
+				return {
+					get() {
+						return this.#views.i64[(this.#at + offset) >>> 3];
+					},
+					set(value: bigint) {
+						this.#views.i64[(this.#at + offset) >>> 3] = value;
+					},
+				};
+			case "u64":
+				return {
+					get() {
+						return this.#views.u64[(this.#at + offset) >>> 3];
+					},
+					set(value: bigint) {
+						this.#views.u64[(this.#at + offset) >>> 3] = value;
+					},
+				};
+			case "f32":
+				return {
+					get() {
+						return this.#views.f32[(this.#at + offset) >>> 2];
+					},
+					set(value: number) {
+						this.#views.f32[(this.#at + offset) >>> 2] = value;
+					},
+				};
+			case "f64":
+				return {
+					get() {
+						return this.#views.f64[(this.#at + offset) >>> 3];
+					},
+					set(value: number) {
+						this.#views.f64[(this.#at + offset) >>> 3] = value;
+					},
+				};
+		}
+	}
+}
+
+type Maker = (views: Views, at: number) => StructView;
+
+const makers = new WeakMap<Schema, Maker>();
+
+/** What makes the structs of a type. */
+function makerOf(type: Schema): Maker {
+	let maker = makers.get(type);
+	if (maker === undefined) {
+		const accessors = Object.fromEntries(
+			type.layout.map(({ name, dtype, offset }) => [
+				name,
+				{ ...StructView.accessor(dtype, offset), enumerable: true },
+			]),
+		);
+		// A class for each type: with one for all, V8 takes its objects for dictionaries.
+		class OfType extends StructView {}
+		// To whoever compares it, a struct is a plain object.
+		Object.defineProperty(OfType.prototype, "constructor", { value: Object });
+		maker = (views, at) => new OfType(views, at, accessors);
+		makers.set(type, maker);
+	}
+	return maker;
+}
+
+/** The struct at an offset of the region, which is aligned, and has room for it. */
+function structAt<F extends Fields>(attachment: Attachment, type: Schema<F>, at: number): Struct<F> {
+	return makerOf(type)(views(attachment), at) as unknown as Struct<F>;
+}
+
+/** What opening a named struct asks for; the type is left out to take what there is. */
+export function wantedStruct(
+	attachment: Attachment,
+	given: Fields | Schema | undefined,
+	options: StructOptions<Fields>,
+): Wanted {
+	if (given === undefined) return { kind: KIND_STRUCT, what: "a struct", accepts: () => true };
+	if (typeof options !== "object" || options === null) throw badArgument("The options", options, "an object");
+	const type = toSchema(given);
+	const text = String(type);
+	const initial = checkInitial(type, options.initial ?? {});
+	return {
+		kind: KIND_STRUCT,
+		what: `a struct ${text}`,
+		accepts: (found) => found === text,
+		description: describeTyped(
+			attachment,
+			{ kind: KIND_STRUCT, element: 0, type: text, bytes: type.size },
+			(payload) => Object.assign(structAt(attachment, type, payload), initial),
+		),
+	};
+}
+
+/** A named struct that was found. @throws DHMEM_CORRUPT */
+export function openStruct(attachment: Attachment, at: number, name: string, text: string): Struct {
+	const type = parseSchema(text);
+	if (type === undefined) throw corrupt(name);
+	return structAt(attachment, type, payloadOf(attachment, at, name, type.size));
+}
+
+/**
+ * As many structs as there are whole ones in `bytes`, each made when it is first asked for. `at` is aligned, and
+ * the bytes are in the region.
+ */
+export function structsAt<F extends Fields>(
+	attachment: Attachment,
+	type: Schema<F>,
+	at: number,
+	bytes: number,
+): readonly Struct<F>[] {
+	const structs = new Array<Struct<F>>(Math.floor(bytes / type.size));
+	const make = (key: string | symbol) => {
+		const index = typeof key === "string" ? Number(key) >>> 0 : 0;
+		if (index < structs.length && String(index) === key) {
+			structs[index] ??= structAt(attachment, type, at + index * type.size);
+		}
+	};
+	return new Proxy(structs, {
+		get(_, key, self) {
+			make(key);
+			return Reflect.get(structs, key, self);
+		},
+		has(_, key) {
+			make(key);
+			return Reflect.has(structs, key);
+		},
+		getOwnPropertyDescriptor(_, key) {
+			make(key);
+			return Reflect.getOwnPropertyDescriptor(structs, key);
+		},
+		ownKeys() {
+			for (let index = 0; index < structs.length; index++) make(String(index));
+			return Reflect.ownKeys(structs);
+		},
+		defineProperty: () => false,
+		deleteProperty: () => false,
+	});
+}

@@ -1,0 +1,168 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { DhmemError, Region } from "../src/index.js";
+import { random, runModel } from "./map-model.js";
+
+const child = new URL("./map-child.js", import.meta.url).pathname;
+
+function start(region: Region, job: string, count: number) {
+	return spawn(process.execPath, [child, region.name, job, `${count}`], {
+		stdio: ["ignore", "ignore", "inherit"],
+	});
+}
+
+function regionTest(title: string, body: (region: Region) => Promise<void> | void): void {
+	test(title, async () => {
+		const region = Region.open(`map-${process.pid}-${Math.random().toString(36).slice(2)}`, {
+			size: "512MiB",
+		});
+		try {
+			await body(region);
+		} finally {
+			region.unlink();
+			region.close();
+		}
+	});
+}
+
+function code(body: () => unknown): string {
+	try {
+		body();
+	} catch (error) {
+		if (error instanceof DhmemError) return error.code;
+		throw error;
+	}
+	return "nothing";
+}
+
+regionTest("a map agrees with a plain one, whatever is done to it", (region) => {
+	const map = region.map("m", { key: "string", value: "string" });
+	for (const seed of [1, 2, 3]) runModel(map, `${seed}`, 20_000, seed);
+	const size = map.size;
+	for (const [key] of map) assert.is(map.delete(key), true);
+	assert.ok(size > 0);
+	assert.is(map.size, 0);
+});
+
+regionTest("two processes change one map at random, each agreeing with its own model", async (region) => {
+	const map = region.map("shared", { key: "string", value: "string" });
+	const steps = Number(process.env.DHMEM_STEPS ?? 30_000);
+	const others = [start(region, "model", steps), start(region, "model", steps)];
+	runModel(map, "here", steps, 7);
+	assert.equal(await Promise.all(others.map((each) => once(each, "exit"))), [
+		[0, null],
+		[0, null],
+	]);
+});
+
+regionTest("update is atomic", async (region) => {
+	const map = region.map("counts", { key: "u32", value: "f64" });
+	const others = [start(region, "update", 20_000), start(region, "update", 20_000)];
+	for (let i = 0; i < 20_000; i++) map.update(i % 17, (old) => (old ?? 0) + 1);
+	await Promise.all(others.map((each) => once(each, "exit")));
+	assert.is(
+		map.entries().reduce((sum, [, count]) => sum + count, 0),
+		60_000,
+	);
+});
+
+regionTest("an update that throws changes nothing and leaves the map usable", (region) => {
+	const map = region.map("m", { key: "i64", value: "bytes" });
+	map.set(-5n, Uint8Array.of(1, 2));
+	assert.throws(
+		() =>
+			map.update(-5n, () => {
+				throw new Error("no");
+			}),
+		/no/,
+	);
+	assert.is(
+		code(() => map.update(-5n, () => "x" as unknown as Uint8Array)),
+		"DHMEM_BAD_ARGUMENT",
+	);
+	assert.is(
+		code(() => map.update(-5n, (old) => map.get(-5n) ?? (old as Uint8Array))),
+		"DHMEM_BAD_ARGUMENT",
+	);
+	assert.equal(map.get(-5n), Uint8Array.of(1, 2));
+});
+
+regionTest("keys are told apart, and what doesn't fit is refused", (region) => {
+	const small = region.map("small", { key: "u8", value: "i64" });
+	small.set(44, -(2n ** 63n));
+	assert.is(
+		code(() => small.get(300)),
+		"DHMEM_BAD_ARGUMENT",
+	);
+	assert.is(
+		code(() => small.get(-1)),
+		"DHMEM_BAD_ARGUMENT",
+	);
+	assert.is(
+		code(() => small.get(1.5)),
+		"DHMEM_BAD_ARGUMENT",
+	);
+	assert.is(small.get(44), -(2n ** 63n));
+	const text = region.map("text", { key: "string", value: "f32" });
+	for (const key of ["", "\0", "\ufeff", "\ufeff\ufeff", "é", "e\u0301", "🌊".repeat(256)]) text.set(key, 1);
+	assert.is(text.size, 7);
+	assert.is(
+		code(() => text.set("x".repeat(1025), 1)),
+		"DHMEM_BAD_ARGUMENT",
+	);
+	assert.is(
+		code(() => text.set("\ud800", 1)),
+		"DHMEM_BAD_ARGUMENT",
+	);
+	assert.is(
+		code(() => region.map("text", { key: "string", value: "f64" })),
+		"DHMEM_TYPE_MISMATCH",
+	);
+	assert.is(
+		code(() => region.map("x", { key: "f64" as "u8", value: "f64" })),
+		"DHMEM_BAD_ARGUMENT",
+	);
+	const large = region.map("large", { key: "u32", value: "bytes" });
+	large.set(1, new Uint8Array(3_000_000).fill(9));
+	assert.is(large.get(1)?.[2_999_999], 9);
+});
+
+regionTest("a hundred thousand entries come and go, and their memory with them", (region) => {
+	const map = region.map("m", { key: "u32", value: "u32" });
+	const next = random(11);
+	const model = new Map<number, number>();
+	const before = region.stats().used;
+	for (let i = 0; i < 200_000; i++) {
+		const key = Math.floor(next() * 150_000);
+		if (next() < 0.7) {
+			map.set(key, i);
+			model.set(key, i);
+		} else assert.is(map.delete(key), model.delete(key));
+	}
+	assert.equal(new Map(map), model);
+	for (const key of model.keys()) map.delete(key);
+	// The table and the key's scratch block stay.
+	assert.ok(region.stats().used - before < 2_000_000);
+});
+
+regionTest("processes killed in the middle leave the map whole", async (region) => {
+	const map = region.map("endless", { key: "string", value: "string" });
+	const next = random(5);
+	for (let turn = 0; turn < 30; turn++) {
+		const other = start(region, "endless", 0);
+		while (region.stats().participants.length < 2) await new Promise(setImmediate);
+		for (let wait = next() * 400; wait > 0; wait--) await new Promise(setImmediate);
+		other.kill("SIGKILL");
+		await once(other, "exit");
+		const entries = map.entries();
+		assert.is(entries.length, map.size);
+		for (const [key, value] of entries) assert.is(value.split(":")[0], key.slice(4));
+	}
+	for (const [key] of map) map.delete(key);
+	region.recover();
+	assert.ok(region.stats().used < 20_000, `${region.stats().used} bytes are left over`);
+});
+
+test.run();
