@@ -213,6 +213,8 @@ export const QUEUE_PRODUCER_WAITS: u32 = 520; //       u32: 1 if the producer wa
 export const QUEUE_CONSUMER_WAITS: u32 = 524; //       u32
 export const QUEUE_PRODUCER_COUNT: u32 = 528; //       u32: how many producers there have been
 export const QUEUE_CONSUMER_COUNT: u32 = 532; //       u32
+/** u32: which producer, as QUEUE_PRODUCER_COUNT counts them, ended its stream last: it may leave without harm. */
+export const QUEUE_ENDED: u32 = 536;
 /** Queue of records: 1 when the stream ends at QUEUE_END. The next begins when the consumer has seen that. */
 export const QUEUE_ENDS: u32 = 280; //                 u32
 export const QUEUE_END: u32 = 284; //                  u32

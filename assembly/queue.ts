@@ -28,9 +28,11 @@ import {
 	QUEUE_CACHED_TAIL,
 	QUEUE_CLAIMED,
 	QUEUE_CONSUMER,
+	QUEUE_ENDED,
 	QUEUE_HEAD,
 	QUEUE_NEXT,
 	QUEUE_PRODUCER,
+	QUEUE_PRODUCER_COUNT,
 	QUEUE_RECEIVED,
 	QUEUE_RESERVED,
 	QUEUE_RESERVED_BYTES,
@@ -177,7 +179,9 @@ export function end(me: u32, queue: u32): u32 {
 	if (capacity - (position - atomic.load<u32>(queue, QUEUE_HEAD)) < RECORD_HEADER) return NO_ROOM;
 	writeHeader(load<u32>(queue, OBJECT_DATA) + (position & (capacity - 1)), 0, RECORD_END);
 	store<u32>(queue, position + RECORD_HEADER, QUEUE_CLAIMED);
-	return publish(me, queue);
+	const doorbell = publish(me, queue);
+	atomic.store<u32>(queue, load<u32>(queue, QUEUE_PRODUCER_COUNT), QUEUE_ENDED);
+	return doorbell;
 }
 
 // -------------------------------------------------------------------------------------------- consumer
@@ -194,7 +198,7 @@ function recordAt(queue: u32, position: u32, until: u32): u32 {
 
 /**
  * The next message: the offset of its payload, with position, length, kind, block and block's length as
- * the slot's results; `EMPTY`, `ENDED`, or `CORRUPT`.
+ * the slot's results; `EMPTY`, `CORRUPT`, or `ENDED` with the doorbell to wake, or OK, as the result.
  */
 export function peek(me: u32, queue: u32): u32 {
 	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
@@ -220,6 +224,8 @@ export function peek(me: u32, queue: u32): u32 {
 		}
 		if (kind == RECORD_END) {
 			pass(queue, position, next);
+			const doorbell = wakeProducer(queue);
+			store<u32>(slotOf(me), doorbell, SLOT_RESULT);
 			return ENDED;
 		}
 		const status = describeMessage(me, record, position, length, kind);

@@ -18,9 +18,11 @@ import {
 	QUEUE_CLAIMED,
 	QUEUE_CONSUMER,
 	QUEUE_END,
+	QUEUE_ENDED,
 	QUEUE_ENDS,
 	QUEUE_HEAD,
 	QUEUE_PRODUCER,
+	QUEUE_PRODUCER_COUNT,
 	QUEUE_RECEIVED,
 	QUEUE_SENT,
 	QUEUE_TAIL,
@@ -62,6 +64,7 @@ export function recordsEnd(me: u32, queue: u32): u32 {
 	store<u32>(queue, load<u32>(queue, QUEUE_TAIL), QUEUE_END);
 	// SYNC: pairs with the load in `recordsAvailable`.
 	atomic.store<u32>(queue, 1, QUEUE_ENDS);
+	atomic.store<u32>(queue, load<u32>(queue, QUEUE_PRODUCER_COUNT), QUEUE_ENDED);
 	return wakeConsumer(queue);
 }
 

@@ -33,7 +33,8 @@ import {
 } from "../assembly/layout.js";
 import { type Core, instantiate } from "./core.js";
 import { DhmemError, errnoOf } from "./errors.js";
-import type { File, Shim } from "./shim.js";
+import type { Host } from "./local-shim.js";
+import type { File } from "./shim.js";
 import { Waiter } from "./waiter.js";
 
 export const debug = debuglog("dhmem");
@@ -41,7 +42,7 @@ export const debug = debuglog("dhmem");
 export class Attachment {
 	readonly path: string;
 	readonly file: File;
-	readonly shim: Shim;
+	readonly shim: Host;
 	readonly buffer: SharedArrayBuffer;
 	readonly bytes: Uint8Array;
 	readonly words: Uint32Array;
@@ -56,7 +57,7 @@ export class Attachment {
 	#closed = false;
 
 	/** Maps `file` of `spans` spans. It is not a participant before `join`. */
-	constructor(shim: Shim, file: File, path: string, spans: number) {
+	constructor(shim: Host, file: File, path: string, spans: number) {
 		this.path = path;
 		this.file = file;
 		this.shim = shim;

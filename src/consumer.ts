@@ -88,6 +88,7 @@ export class Consumer extends Endpoint implements AsyncIterable<Message> {
 		if (offset === EMPTY) return PENDING;
 		if (offset !== ENDED) throw this.unexpected(offset);
 		this.#ended = true;
+		attachment.wake(attachment.result(SLOT_RESULT));
 		return undefined;
 	}
 

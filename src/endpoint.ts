@@ -2,6 +2,7 @@ import {
 	OK,
 	QUEUE_CONSUMER,
 	QUEUE_CONSUMER_COUNT,
+	QUEUE_ENDED,
 	QUEUE_HEAD,
 	QUEUE_PRODUCER,
 	QUEUE_PRODUCER_COUNT,
@@ -130,6 +131,9 @@ export abstract class Endpoint {
 	/** Throws if the peer came, and left or died without ending the stream. */
 	protected checkPeer(): void {
 		if (holderOf(this.queue, this.#peer) !== 0 || this.#peers() === this.#peersBefore) return;
+		// The producer of the stream before this one may still have been there when this end was opened.
+		const ended = Atomics.load(this.attachment.words, (this.at + QUEUE_ENDED) >> 2);
+		if (this.#peer === "producer" && ended === this.#peers()) return;
 		throw new DhmemError(
 			"DHMEM_PEER_GONE",
 			`The ${this.#peer} of queue ${this.queue.name} left or died without end(); ` +

@@ -21,6 +21,7 @@ import {
 } from "../assembly/layout.js";
 import { Attachment, debug } from "./attachment.js";
 import { DhmemError, errnoOf } from "./errors.js";
+import { localFile, localShim } from "./local-shim.js";
 import { LARGEST_REGION } from "./options.js";
 import { type File, shim } from "./shim.js";
 
@@ -267,12 +268,7 @@ function create(directory: string, path: string, options: FileOptions): Attachme
 	}
 	try {
 		const attachment = new Attachment(shim(), file, path, spans);
-		attachment.commitRange(0, HEADER_BYTES);
-		const identity = getRandomValues(new Uint32Array(2));
-		const lifetime = options.lifetime === "last-close" ? LIFETIME_LAST_CLOSE : LIFETIME_PERSISTENT;
-		attachment.core.format(spans, identity[0] as number, identity[1] as number, lifetime);
-		attachment.commitRange(0, attachment.header(HEADER_TOUCHED));
-		attachment.join(options.label);
+		format(attachment, options);
 		if (shim().publishFile(file, path, options.mode === "force-create")) return attachment;
 		attachment.close();
 		return undefined;
@@ -282,12 +278,30 @@ function create(directory: string, path: string, options: FileOptions): Attachme
 	}
 }
 
+/** A region in memory of this thread alone. */
+export function attachLocal(name: string, options: FileOptions): Attachment {
+	const spans = options.spans ?? LARGEST_REGION / SPAN_BYTES;
+	const attachment = new Attachment(localShim, localFile(), name, spans);
+	format(attachment, options);
+	return attachment;
+}
+
+/** Makes a fresh mapping a region, and joins it. */
+function format(attachment: Attachment, options: FileOptions): void {
+	attachment.commitRange(0, HEADER_BYTES);
+	const identity = getRandomValues(new Uint32Array(2));
+	const lifetime = options.lifetime === "last-close" ? LIFETIME_LAST_CLOSE : LIFETIME_PERSISTENT;
+	attachment.core.format(attachment.spans, identity[0] as number, identity[1] as number, lifetime);
+	attachment.commitRange(0, attachment.header(HEADER_TOUCHED));
+	attachment.join(options.label);
+}
+
 /** Leaves, and takes the file along if it was to go with its last participant. */
 export function detach(attachment: Attachment): void {
 	if (attachment.closed) return;
 	const { file, path } = attachment;
 	try {
-		if (attachment.header(HEADER_LIFETIME) === LIFETIME_LAST_CLOSE) {
+		if (attachment.shim !== localShim && attachment.header(HEADER_LIFETIME) === LIFETIME_LAST_CLOSE) {
 			whileJoining(file, path, () => {
 				attachment.leave();
 				if (!attachment.hasCompany() && shim().isNamed(file, path)) unlinkSync(path);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { type ArrayOptions, SharedArray } from "./array.js";
 export { Block } from "./block.js";
 export type { CodedOf, KeyType, ValueType } from "./codec.js";
 export { Condition, type ConditionWaitOptions } from "./condition.js";
@@ -25,5 +26,7 @@ export {
 	type RegionOptions,
 	type RegionStats,
 } from "./region.js";
+export { type Fields, Schema, type Struct, schema } from "./schema.js";
 export { Slot } from "./slot.js";
+export type { StructOptions } from "./struct.js";
 export { Vector } from "./vector.js";

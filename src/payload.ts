@@ -1,6 +1,8 @@
 import type { Attachment } from "./attachment.js";
 import { bytesPer, checkDType, type DType, type TypedArrayOf, typedArray } from "./dtypes.js";
 import { DhmemError } from "./errors.js";
+import { type Fields, type Schema, type Struct, toSchema } from "./schema.js";
+import { structsAt } from "./struct.js";
 
 /** UTF-8 as a string. A TextDecoder refuses shared memory, and drops a byte order mark. */
 export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
@@ -38,16 +40,35 @@ export abstract class Payload {
 	}
 
 	/**
-	 * The bytes as numbers, a typed array over the region; what doesn't fill a last element is left out.
+	 * The bytes as numbers, a typed array over the region; or as live structs, an array that makes each when it is
+	 * asked for. What doesn't fill a last element is left out.
 	 *
-	 * @throws DHMEM_BAD_ARGUMENT for a wrong dtype, or where the bytes are not aligned for it
+	 * @throws DHMEM_BAD_ARGUMENT for a wrong dtype or schema; DHMEM_CLOSED as `bytes`
 	 * @example
 	 * ```ts
 	 * const block = region.allocate(8000);
 	 * block.as("f64").fill(1);
+	 * for (const point of block.as({ x: "f64", y: "f64" })) point.y = point.x ** 2;
 	 * ```
 	 */
-	as<D extends DType>(dtype: D): TypedArrayOf<D> {
+	as<D extends DType>(dtype: D): TypedArrayOf<D>;
+	as<F extends Fields>(schema: F | Schema<F>): readonly Struct<F>[];
+	as(type: DType | Fields | Schema): TypedArrayOf<DType> | readonly Struct[] {
+		return typeof type === "object" && type !== null ? this.#structs(toSchema(type)) : this.#numbers(type);
+	}
+
+	#structs(type: Schema): readonly Struct[] {
+		const { byteOffset } = this.bytes;
+		if (byteOffset % type.alignment === 0) {
+			return structsAt(this.#attachment, type, byteOffset, this.length);
+		}
+		throw new DhmemError(
+			"DHMEM_CORRUPT",
+			`These bytes are not aligned for ${type}; a peer has spoilt the region`,
+		);
+	}
+
+	#numbers<D extends DType>(dtype: D): TypedArrayOf<D> {
 		checkDType(dtype);
 		const { byteOffset } = this.bytes;
 		const size = bytesPer(dtype);

@@ -1,14 +1,16 @@
-import { getRandomValues } from "node:crypto";
+import { getRandomValues, randomUUID } from "node:crypto";
 import { unlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import {
 	BAD_HANDLE,
 	HEADER_IDENTITY,
+	KIND_ARRAY,
 	KIND_CONDITION,
 	KIND_MAP,
 	KIND_MUTEX,
 	KIND_QUEUE,
 	KIND_RECORDS,
+	KIND_STRUCT,
 	KIND_VECTOR,
 	LABEL_BYTES,
 	OBJECT_ELEMENT,
@@ -28,20 +30,41 @@ import {
 	SLOTS,
 	SLOTS_START,
 } from "../assembly/layout.js";
+import { type ArrayOptions, openArray, type SharedArray, wantedArray } from "./array.js";
 import type { Attachment } from "./attachment.js";
 import { Block } from "./block.js";
 import { codecFor, codedName, type KeyType, keyCodecFor, type ValueType } from "./codec.js";
 import { Condition } from "./condition.js";
-import { type Description, findOrConstruct, listObjects, objectWord, typeMismatch } from "./directory.js";
+import {
+	type Description,
+	findObject,
+	findOrConstruct,
+	listObjects,
+	objectWord,
+	typeMismatch,
+} from "./directory.js";
 import { bytesPer, checkDType, type DType, dtypeNumber, dtypeOf } from "./dtypes.js";
 import type { QueueObject } from "./endpoint.js";
-import { badArgument } from "./errors.js";
-import { attach, detach, type FileOptions, namesIn, pathOf, removeAbandoned, systemError } from "./files.js";
+import { badArgument, DhmemError } from "./errors.js";
+import {
+	attach,
+	attachLocal,
+	detach,
+	type FileOptions,
+	namesIn,
+	pathOf,
+	removeAbandoned,
+	systemError,
+} from "./files.js";
 import { badHandle, decodeHandle, encodeHandle, type Handle } from "./handle.js";
 import { SharedMap } from "./map.js";
 import { Mutex } from "./mutex.js";
 import { checkCount, checkRegionName, parseRegionSize, parseSize, type Size } from "./options.js";
 import { Queue, RecordQueue } from "./queue.js";
+import type { Fields, Schema, Struct } from "./schema.js";
+import { isSupported } from "./shim.js";
+import { openStruct, type StructOptions, wantedStruct } from "./struct.js";
+import { corrupt, typeOf, type Wanted } from "./typed.js";
 import { Vector } from "./vector.js";
 
 export interface RegionOptions {
@@ -170,6 +193,22 @@ export class Region {
 	}
 
 	/**
+	 * A region with a name of its own, gone when it is disposed. Where there is no Linux it is memory of this
+	 * thread alone, so that code can be tried and tested anywhere.
+	 *
+	 * @throws as `open`
+	 * @example
+	 * ```ts
+	 * using region = Region.temporary({ size: "16MiB" });
+	 * ```
+	 */
+	static temporary(options: Omit<RegionOptions, "mode" | "lifetime"> = {}): Region {
+		const name = `temporary-${process.pid}-${randomUUID()}`;
+		if (isSupported()) return Region.open(name, { ...options, mode: "create", lifetime: "last-close" });
+		return new Region(name, attachLocal(name, fileOptions({ size: "64MiB", ...options })));
+	}
+
+	/**
 	 * Removes the name; those who have the region open keep it.
 	 *
 	 * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION
@@ -276,9 +315,72 @@ export class Region {
 		const alike = kind === wanted.kind && element === wanted.element;
 		if (!alike || (explicit && requested !== wanted.requested)) {
 			const opened = describe(wanted.kind, wanted.element, explicit ? wanted.requested : 0);
-			throw typeMismatch(name, describe(kind, element, requested), opened);
+			throw typeMismatch(name, describeObject(attachment, at), opened);
 		}
 		return { attachment, at, name };
+	}
+
+	/**
+	 * The struct of this name, which is made if there is none. Its fields are live: reading one reads the region,
+	 * assigning writes there. 64-bit fields may be read half written, and `x.step++` is two accesses: where others
+	 * write too, take a mutex. After the region was closed they read zeros, and what is written is lost.
+	 *
+	 * @param schema the fields, a literal or from `schema()`; left out, the struct must be there
+	 * @throws DHMEM_TYPE_MISMATCH if it is something else, with both types; DHMEM_NOT_FOUND, DHMEM_BAD_ARGUMENT,
+	 * DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_CORRUPT
+	 * @example
+	 * ```ts
+	 * const params = region.struct("params", { dt: "f64", step: "u32" }, { initial: { dt: 0.01 } });
+	 * params.step = 7;
+	 * console.log({ ...params }); // a copy
+	 * ```
+	 */
+	struct<F extends Fields>(name: string, schema: F | Schema<F>, options?: StructOptions<F>): Struct<F>;
+	struct(name: string): Struct;
+	struct(name: string, schema?: Fields | Schema, options: StructOptions<Fields> = {}): Struct {
+		const attachment = this.#attachment;
+		const { at, type } = this.#typed(name, wantedStruct(attachment, schema, options));
+		return openStruct(attachment, at, name, type);
+	}
+
+	/**
+	 * The n-dimensional array of this name, which is made if there is none.
+	 *
+	 * @param options what is left out accepts what exists; dtype and shape are needed to make one
+	 * @throws DHMEM_TYPE_MISMATCH if it is something else, with both types; DHMEM_NOT_FOUND, DHMEM_BAD_ARGUMENT,
+	 * DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_CORRUPT
+	 * @example
+	 * ```ts
+	 * const field = region.array("field", { dtype: "f64", shape: [1000, 3] });
+	 * field.set(0, 2, 0.5);
+	 * field.data.fill(0); // a Float64Array over the region
+	 * ```
+	 */
+	array<D extends DType>(name: string, options: ArrayOptions<D>): SharedArray<D>;
+	array(name: string, options?: { shape?: readonly number[] | undefined }): SharedArray;
+	array(name: string, options: Partial<ArrayOptions<DType>> = {}): SharedArray {
+		const attachment = this.#attachment;
+		const { at, type } = this.#typed(name, wantedArray(attachment, options));
+		return openArray(attachment, at, name, type);
+	}
+
+	/** Finds or constructs an object that carries its type, and checks that it is what was asked for. */
+	#typed(name: string, wanted: Wanted): { at: number; type: string } {
+		const attachment = this.#attachment;
+		const at = wanted.description
+			? findOrConstruct(attachment, name, wanted.description)
+			: findObject(attachment, name);
+		if (at === undefined) {
+			throw new DhmemError(
+				"DHMEM_NOT_FOUND",
+				`There is no ${name} in ${this.path}, and ${wanted.what} is not enough to make it; give its type in full`,
+			);
+		}
+		const alike = objectWord(attachment, at, OBJECT_KIND) === wanted.kind;
+		const type = typeOf(attachment, at);
+		if (alike && type === undefined) throw corrupt(name);
+		if (alike && type !== undefined && wanted.accepts(type)) return { at, type };
+		throw typeMismatch(name, describeObject(attachment, at), wanted.what);
 	}
 
 	/**
@@ -377,9 +479,9 @@ export class Region {
 	/** Name and type of each named object. */
 	entries(): Entry[] {
 		this.#attachment.check();
-		return Array.from(listObjects(this.#attachment), ({ name, kind, element, requested }) => ({
+		return Array.from(listObjects(this.#attachment), ({ name, at }) => ({
 			name,
-			type: describe(kind, element, requested),
+			type: describeObject(this.#attachment, at),
 		}));
 	}
 
@@ -447,6 +549,16 @@ function lockOf(kind: number): Description {
 
 function powerOfTwo(least: number): number {
 	return 2 ** Math.ceil(Math.log2(least));
+}
+
+/** What an object that was found is, in words. */
+function describeObject(attachment: Attachment, at: number): string {
+	const word = (field: number) => objectWord(attachment, at, field);
+	const text = typeOf(attachment, at) ?? "of a type that can't be read";
+	const kind = word(OBJECT_KIND);
+	if (kind === KIND_STRUCT) return `a struct ${text}`;
+	if (kind === KIND_ARRAY) return `an array ${text}`;
+	return describe(kind, word(OBJECT_ELEMENT), word(OBJECT_REQUESTED));
 }
 
 /** What an object is, in words. */

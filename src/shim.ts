@@ -14,8 +14,13 @@ export function shim(): Shim {
 	return loaded;
 }
 
+/** Whether there can be a shim here: 64-bit little-endian Linux. */
+export function isSupported(): boolean {
+	return process.platform === "linux" && ["x64", "arm64"].includes(process.arch) && endianness() === "LE";
+}
+
 function load(): Shim {
-	if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch) || endianness() !== "LE") {
+	if (!isSupported()) {
 		const here = `${process.platform}-${process.arch}`;
 		throw new DhmemError("DHMEM_UNSUPPORTED", `dhmem needs 64-bit little-endian Linux; this is ${here}`);
 	}
