@@ -6,6 +6,7 @@ import {
 	CLASS_HANDLE,
 	CLASS_LARGEST,
 	CLASS_OBJECT,
+	CLASS_SHARE,
 	DESCRIPTOR_SPANS,
 	DOUBLE_FREE,
 	FENCED,
@@ -17,6 +18,9 @@ import {
 	OK,
 	OWNER_FREE,
 	OWNER_NONE,
+	SHARE_BLOCK,
+	SHARE_BYTES,
+	SHARE_OWNERS,
 	SLAB_LARGEST,
 	SPAN_BYTES,
 	SPAN_FREE,
@@ -50,6 +54,11 @@ export function allocate(me: u32, bytes: u32): u32 {
 /** A block for an object of the directory. */
 export function allocateObject(me: u32): u32 {
 	return isCurrent(me) ? takeSmall(me, CLASS_OBJECT) : FENCED;
+}
+
+/** A block for the references to a shared block. */
+export function allocateShare(me: u32): u32 {
+	return isCurrent(me) ? takeSmall(me, CLASS_SHARE) : FENCED;
 }
 
 /** A block for the record of a saved block. */
@@ -90,6 +99,7 @@ export function ownerOf(offset: u32): u32 {
 	if (!isHeapSpan(span)) return NOT_A_BLOCK;
 	const state = stateOf(span);
 	if (isSlab(state)) {
+		if (state >> 8 == CLASS_SHARE && (offset & (SHARE_BYTES - 1)) >= SHARE_OWNERS) return offset;
 		const bytes = classBytes(state >> 8);
 		const within = offset & (SPAN_BYTES - 1);
 		const index = within / bytes;
@@ -100,44 +110,38 @@ export function ownerOf(offset: u32): u32 {
 	return state == SPAN_FREE ? DOUBLE_FREE : NOT_A_BLOCK;
 }
 
-/** Bytes that the block at `offset` has room for; 0 where none starts. */
-export function capacityOf(offset: u32): u32 {
-	const owner = ownerOf(offset);
-	if (owner < STATUS_LIMIT) return 0;
-	const state = stateOf(offset >> SPAN_SHIFT);
-	if (isSlab(state)) return classBytes(state >> 8);
-	return state == SPAN_RUN ? runLength(offset >> SPAN_SHIFT) << SPAN_SHIFT : 0;
+/** Whether `offset` is that of a reference to a shared block, not of a block. */
+export function isReference(offset: u32): bool {
+	return ownerOf(offset) == offset;
 }
 
-/** OK when `me` owns the user's block at `offset`; otherwise why not. */
+/** Where the bytes are: a reference's are its share's. */
+export function bytesOf(offset: u32): u32 {
+	return isReference(offset) ? load<u32>(offset & ~(SHARE_BYTES - 1), SHARE_BLOCK) : offset;
+}
+
+/** Bytes that the block or reference at `offset` has room for; 0 where there is none. */
+export function capacityOf(offset: u32): u32 {
+	const block = bytesOf(offset);
+	if (ownerOf(block) < STATUS_LIMIT) return 0;
+	const state = stateOf(block >> SPAN_SHIFT);
+	if (isSlab(state)) return classBytes(state >> 8);
+	return state == SPAN_RUN ? runLength(block >> SPAN_SHIFT) << SPAN_SHIFT : 0;
+}
+
+/** OK when `me` owns the user's block or reference at `offset`; otherwise why not. */
 export function checkOwned(me: u32, offset: u32): u32 {
 	const owner = ownerOf(offset);
 	if (owner < STATUS_LIMIT) return owner;
 	const state = stateOf(offset >> SPAN_SHIFT);
-	if (isSlab(state) && state >> 8 > <u32>CLASS_LARGEST) return NOT_A_BLOCK;
+	if (isSlab(state) && state >> 8 > <u32>CLASS_LARGEST && owner != offset) return NOT_A_BLOCK;
 	const byte = atomic.load<u8>(owner);
 	if (byte == tagOf(me)) return OK;
 	return byte == OWNER_FREE || byte == OWNER_NONE ? DOUBLE_FREE : NOT_OWNER;
 }
 
-/** Frees a block of `me`'s. */
-export function free(me: u32, offset: u32): u32 {
-	if (!isCurrent(me)) return FENCED;
-	const status = checkOwned(me, offset);
-	if (status == OK) freeOwned(me, offset);
-	return status;
-}
-
-/** Frees an object that never got into the directory. */
-export function freeObject(me: u32, object: u32): u32 {
-	if (!isCurrent(me)) return FENCED;
-	if (ownerAt(object) != tagOf(me)) return NOT_OWNER;
-	freeOwned(me, object);
-	return OK;
-}
-
-/** Frees what `me` is known to own, internal blocks too. */
-export function freeOwned(me: u32, offset: u32): void {
+/** Frees a block, not a reference, that `me` owns. */
+export function freeOwnBlock(me: u32, offset: u32): void {
 	const span = offset >> SPAN_SHIFT;
 	const state = stateOf(span);
 	if (isSlab(state)) freeBlock(me, span, state >> 8, (offset & (SPAN_BYTES - 1)) / classBytes(state >> 8));

@@ -7,7 +7,8 @@
  * a half-made object is never seen, and two who construct at once agree on the one that came first.
  */
 
-import { capacityOf, freeOwned, handOver, ownerAt } from "./blocks";
+import { capacityOf, handOver, ownerAt } from "./blocks";
+import { freeOwned } from "./free";
 import {
 	BUCKET_BYTES,
 	BUSY,

@@ -5,7 +5,8 @@
  * a handle's bytes and fails by its nonce. `{ nonce: u64, reference: { offset, length } }`
  */
 
-import { capacityOf, checkOwned, freeOwned, handOver, ownerAt, take } from "./blocks";
+import { capacityOf, checkOwned, handOver, ownerAt, take } from "./blocks";
+import { freeOwned } from "./free";
 import {
 	BAD_HANDLE,
 	CLASS_HANDLE,

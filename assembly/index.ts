@@ -8,10 +8,10 @@ export {
 	allocate,
 	allocateHandle,
 	allocateObject,
+	allocateShare,
+	bytesOf,
 	capacityOf,
 	checkOwned,
-	free,
-	freeObject,
 	largestFree,
 	used,
 } from "./blocks";
@@ -24,6 +24,7 @@ export {
 	detachConsumer,
 	detachProducer,
 } from "./endpoints";
+export { free, freeInternal } from "./free";
 export { freeSaved, lookUp, save } from "./handles";
 export { announceLock, isAnnounced, retractLock, ringNext, tryLock, unlock } from "./locks";
 export { mapDelete, mapGet, mapGrow, mapNeeds, mapNext, mapSet } from "./map";
@@ -31,6 +32,7 @@ export { abort, commit, commitBlock, end, peek, publish, release, reserve, stage
 export { recordsAvailable, recordsEnd, recordsPublish, recordsRelease, recordsRoom } from "./records";
 export { recover } from "./recovery";
 export { format } from "./region";
+export { addReference, share } from "./shares";
 export { join } from "./slots";
 export { cancel, committed } from "./spans";
 export { moveVector, setVectorLength } from "./vector";

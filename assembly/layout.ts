@@ -121,6 +121,10 @@ export const INTENT_SAVE: u32 = 7;
 export const INTENT_UNSAVE: u32 = 8;
 /** Making word `a` say block `b` in place of block `c`, and word `d` then say `e`. */
 export const INTENT_REPLACE: u32 = 9;
+/** Putting block `a` into share `b`. */
+export const INTENT_SHARE: u32 = 10;
+/** Giving up reference `a`. */
+export const INTENT_UNSHARE: u32 = 11;
 
 // ------------------------------------------------------------------------------------------------ spans
 
@@ -165,6 +169,8 @@ export const CLASS_LARGEST: u32 = 28;
 export const CLASS_OBJECT: u32 = 29;
 /** Records of saved blocks, likewise. */
 export const CLASS_HANDLE: u32 = 30;
+/** Blocks with several references to each, likewise. */
+export const CLASS_SHARE: u32 = 31;
 export const SLAB_LARGEST: u32 = 32768;
 export const BLOCK_ALIGNMENT: u32 = 64;
 
@@ -273,6 +279,14 @@ export const RECORD_RELEASED: u32 = 0x100;
 export const REFERENCE_BYTES: u32 = 16;
 export const REFERENCE_OFFSET: u32 = 0;
 export const REFERENCE_LENGTH: u32 = 8;
+
+/**
+ * A share: several references to one block. `{ block: u32, … }`, then an owner byte for each reference; 0 is
+ * none. The reference's offset is that of its owner byte, so it changes hands as a block does.
+ */
+export const SHARE_BYTES: u32 = 1024;
+export const SHARE_BLOCK: u32 = 0;
+export const SHARE_OWNERS: u32 = 64;
 
 /** A handle: nonce u64, reference. */
 export const HANDLE_NONCE: u32 = 0;

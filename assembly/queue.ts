@@ -9,8 +9,9 @@
  * buffer.
  */
 
-import { capacityOf, checkOwned, freeOwned, handOver, ownerAt, take } from "./blocks";
+import { capacityOf, checkOwned, handOver, ownerAt, take } from "./blocks";
 import { wakeConsumer, wakeProducer } from "./endpoints";
+import { freeOwned } from "./free";
 import {
 	BAD_STATE,
 	CORRUPT,

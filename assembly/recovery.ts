@@ -6,14 +6,16 @@
  * half done, then gives back what it owned. Dying in the middle of it is no new case: the next one goes on.
  */
 
-import { freeOwned } from "./blocks";
+import { ownerAt } from "./blocks";
 import { settleInsert } from "./directory";
 import { detachConsumer, detachProducer } from "./endpoints";
+import { freeOwned } from "./free";
 import { settleSave, settleUnsave } from "./handles";
 import {
 	CLASS_HANDLE,
 	CLASS_LARGEST,
 	CLASS_OBJECT,
+	CLASS_SHARE,
 	CLASSES,
 	DESCRIPTOR_KEEPER,
 	HEADER_BUCKETS,
@@ -24,9 +26,11 @@ import {
 	INTENT_RUN,
 	INTENT_SAVE,
 	INTENT_SEND,
+	INTENT_SHARE,
 	INTENT_SLAB,
 	INTENT_TAKE,
 	INTENT_UNSAVE,
+	INTENT_UNSHARE,
 	KIND_CONDITION,
 	KIND_MAP,
 	KIND_MUTEX,
@@ -56,6 +60,7 @@ import { abandonLock } from "./locks";
 import { settleSend, settleTake } from "./queue";
 import { header } from "./region";
 import { settleReplace } from "./replace";
+import { settleShare, settleUnshare, sweepShare } from "./shares";
 import { classBytes, dissolve, freeAll, isSlab, leaveSpan, retire } from "./slabs";
 import { currentOf, done, ringAll, slotOf, tagOf, touchedWord } from "./slots";
 import { descriptorOf, ownerByte, settleRun, stateOf } from "./spans";
@@ -124,6 +129,10 @@ function settle(me: u32): void {
 			return settleSave(me, a, b);
 		case INTENT_UNSAVE:
 			return settleUnsave(me, a, b);
+		case INTENT_SHARE:
+			return settleShare(me, a, b);
+		case INTENT_UNSHARE:
+			return ownerAt(a) == tagOf(me) ? done(me) : settleUnshare(me, a);
 		case INTENT_REPLACE:
 			return settleReplace(me, a, b, c, load<u32>(slot, SLOT_INTENT_D), load<u32>(slot, SLOT_INTENT_E));
 	}
@@ -151,6 +160,7 @@ function sweep(me: u32, span: u32): void {
 		const block = (span << SPAN_SHIFT) + index * bytes;
 		// Freeing the last block may give the span back; then nothing more of it is `me`'s.
 		if (owner == tag) freeOwned(me, block);
+		else if (owner == OWNER_REGION && sizeClass == CLASS_SHARE) sweepShare(me, block);
 		else if (owner == OWNER_REGION && sizeClass == CLASS_OBJECT) {
 			const kind = load<u32>(block, OBJECT_KIND);
 			if (kind == KIND_QUEUE || kind == KIND_RECORDS) {

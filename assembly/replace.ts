@@ -3,7 +3,8 @@
  * which vectors and maps change.
  */
 
-import { freeOwned, handOver, ownerAt, take } from "./blocks";
+import { handOver, ownerAt, take } from "./blocks";
+import { freeOwned } from "./free";
 import { INTENT_REPLACE, OWNER_REGION, SLOT_INTENT_E } from "./layout";
 import { done, intend, slotOf, tagOf } from "./slots";
 

@@ -15,6 +15,7 @@
 import {
 	CLASS_LARGEST,
 	CLASS_OBJECT,
+	CLASS_SHARE,
 	CLASSES,
 	DESCRIPTOR_KEEPER,
 	FULL,
@@ -27,6 +28,7 @@ import {
 	OWNER_FREE,
 	OWNER_NONE,
 	READY_STEP,
+	SHARE_BYTES,
 	SLOT_INTENT,
 	SLOT_INTENT_C,
 	SPAN_BYTES,
@@ -55,7 +57,8 @@ export function classBytes(sizeClass: u32): u32 {
 		return ((1 << doubling) + (((sizeClass & 3) + 1) << (doubling - 2))) << 6;
 	}
 	if (sizeClass == CLASS_LARGEST) return SPAN_BYTES >> 1;
-	return sizeClass == CLASS_OBJECT ? OBJECT_BYTES : 64;
+	if (sizeClass == CLASS_OBJECT) return OBJECT_BYTES;
+	return sizeClass == CLASS_SHARE ? SHARE_BYTES : 64;
 }
 
 export function slabState(sizeClass: u32): u32 {
@@ -170,8 +173,8 @@ function takeAvailable(me: u32, sizeClass: u32): u32 {
 			while (bits != 0) {
 				const span = step + at + ctz(bits);
 				bits &= bits - 1;
-				clearAvailable(sizeClass, span);
 				touch(me, span);
+				clearAvailable(sizeClass, span);
 				if (atomic.cmpxchg<u32>(descriptorOf(span), 0, me, DESCRIPTOR_KEEPER) != 0) continue;
 				const index = takeBlock(me, span, sizeClass, 0);
 				if (index >= 0) return found(me, span, sizeClass, index);
@@ -196,18 +199,28 @@ function takeAnywhere(me: u32, sizeClass: u32): u32 {
 	return 0;
 }
 
-/** A block of the class, or a status. */
-export function takeSmall(me: u32, sizeClass: u32): u32 {
+/** A block of a slab that is there: the one `me` allocates from, or one that nobody keeps; 0 if there is none. */
+function takeReady(me: u32, sizeClass: u32): u32 {
 	const current = currentOf(me, sizeClass);
 	const span = load<u32>(current);
 	if (span != 0) {
+		// The span may have been another's meanwhile, and untouched.
+		touch(me, span);
 		const index = takeBlock(me, span, sizeClass, load<u32>(current, 4));
 		if (index >= 0) return found(me, span, sizeClass, index);
 		store<u32>(current, 0);
 		leaveSpan(me, span, sizeClass);
 	}
-	const block = takeAvailable(me, sizeClass);
-	if (block != 0) return block;
+	return takeAvailable(me, sizeClass);
+}
+
+/** A block of the class, or a status. */
+export function takeSmall(me: u32, sizeClass: u32): u32 {
+	// A claim that waited for its pages comes first: whatever is begun before it is used would forget it.
+	if (load<u32>(slotOf(me), SLOT_INTENT) != INTENT_RUN) {
+		const block = takeReady(me, sizeClass);
+		if (block != 0) return block;
+	}
 	let fresh = claimRun(me, 1);
 	if (fresh == -FULL) {
 		const last = takeAnywhere(me, sizeClass);

@@ -97,7 +97,8 @@ export class SharedArray<D extends DType = DType> {
 		let place = 0;
 		for (let axis = 0; axis < shape.length; axis++) {
 			const index = indices[axis] as number;
-			if (index >>> 0 !== index || index >= (shape[axis] as number)) throw this.#outside(indices, count);
+			const inside = typeof index === "number" && index >>> 0 === index && index < (shape[axis] as number);
+			if (!inside) throw this.#outside(indices, count);
 			place += index * (strides[axis] as number);
 		}
 		return place;

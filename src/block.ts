@@ -1,4 +1,12 @@
-import { DOUBLE_FREE, OK } from "../assembly/layout.js";
+import {
+	DOUBLE_FREE,
+	FULL,
+	NOT_A_BLOCK,
+	OK,
+	SHARE_BYTES,
+	SHARE_OWNERS,
+	STATUS_LIMIT,
+} from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
 import { DhmemError } from "./errors.js";
 import { Payload } from "./payload.js";
@@ -11,7 +19,9 @@ export class Block extends Payload {
 	readonly kind = "block";
 	readonly length: number;
 	readonly #attachment: Attachment;
-	readonly #offset: number;
+	/** Of the block, or of a reference to it. */
+	#offset: number;
+	#data: number | undefined;
 	readonly #free: (() => void) | undefined;
 	#keeper: Keeper;
 
@@ -52,6 +62,38 @@ export class Block extends Payload {
 		this.#keeper = "spent";
 	}
 
+	/**
+	 * A further reference to the same memory. Each is sent, saved or freed on its own, and the last one frees.
+	 *
+	 * @throws DHMEM_REGION_FULL (a block can have 960 references), DHMEM_NO_SPACE, DHMEM_CLOSED,
+	 * DHMEM_BAD_ARGUMENT while a message or the region owns it
+	 * @example
+	 * ```ts
+	 * await left.send("field", { block: block.clone() });
+	 * await right.send("field", { block });
+	 * ```
+	 */
+	clone(): Block {
+		const attachment = this.#attachment;
+		const { core, me } = attachment;
+		const block = this.owned(attachment);
+		// The bytes' place is the same with and without references to it.
+		this.#data = core.bytesOf(block) >>> 0;
+		let reference = core.addReference(me, block) >>> 0;
+		if (reference === NOT_A_BLOCK) {
+			const share = attachment.allocateBy(SHARE_BYTES, () => core.allocateShare(me));
+			this.#offset = core.share(me, block, share) >>> 0;
+			reference = core.addReference(me, this.#offset) >>> 0;
+		}
+		if (reference >= STATUS_LIMIT) return new Block(attachment, reference, this.length);
+		if (reference !== FULL) throw attachment.unexpected(reference, "Cloning a block");
+		const most = SHARE_BYTES - SHARE_OWNERS;
+		throw new DhmemError(
+			"DHMEM_REGION_FULL",
+			`This block has ${most} references, which is the most; free some`,
+		);
+	}
+
 	/** Frees the block, unless it was freed or handed over, or the region is closed. */
 	[Symbol.dispose](): void {
 		if (this.#attachment.closed || this.#keeper === "message" || this.#keeper === "spent") return;
@@ -87,7 +129,8 @@ export class Block extends Payload {
 
 	protected override offset(): number {
 		if (this.#keeper === "spent") throw this.#gone();
-		return this.#offset;
+		this.#data ??= this.#attachment.core.bytesOf(this.#offset) >>> 0;
+		return this.#data;
 	}
 
 	#gone(): DhmemError {

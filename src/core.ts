@@ -13,7 +13,11 @@ export interface Core {
 	allocateObject(me: number): number;
 	allocateHandle(me: number): number;
 	free(me: number, block: number): number;
-	freeObject(me: number, object: number): number;
+	freeInternal(me: number, block: number): number;
+	allocateShare(me: number): number;
+	share(me: number, block: number, share: number): number;
+	addReference(me: number, reference: number): number;
+	bytesOf(block: number): number;
 	capacityOf(block: number): number;
 	checkOwned(me: number, block: number): number;
 	used(): number;

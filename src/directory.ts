@@ -88,7 +88,7 @@ function construct(attachment: Attachment, bytes: Uint8Array, name: string, made
 
 function release({ core, me, closed }: Attachment, object: number, data: number): void {
 	if (closed) return;
-	if (object !== 0) core.freeObject(me, object);
+	if (object !== 0) core.freeInternal(me, object);
 	if (data !== 0) core.free(me, data);
 }
 

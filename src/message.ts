@@ -43,7 +43,7 @@ export class Message extends Payload {
 			this.#offset = received.offset + REFERENCE_BYTES;
 			this.length = received.length - REFERENCE_BYTES;
 		} else {
-			this.#offset = received.block;
+			this.#offset = attachment.core.bytesOf(received.block) >>> 0;
 			this.length = received.blockLength;
 		}
 	}

@@ -185,7 +185,7 @@ export function wantedStruct(
 	if (typeof options !== "object" || options === null) throw badArgument("The options", options, "an object");
 	const type = toSchema(given);
 	const text = String(type);
-	const initial = checkInitial(type, options.initial ?? {});
+	const initial = options.initial === undefined ? {} : checkInitial(type, options.initial);
 	return {
 		kind: KIND_STRUCT,
 		what: `a struct ${text}`,

@@ -1,0 +1,28 @@
+/** Freeing what one owns: a block, or a reference to a shared one. */
+
+import { checkOwned, freeOwnBlock, isReference, ownerAt } from "./blocks";
+import { FENCED, NOT_OWNER, OK } from "./layout";
+import { freeReference } from "./shares";
+import { isCurrent, tagOf } from "./slots";
+
+/** Frees a block or a reference of `me`'s. */
+export function free(me: u32, offset: u32): u32 {
+	if (!isCurrent(me)) return FENCED;
+	const status = checkOwned(me, offset);
+	if (status == OK) freeOwned(me, offset);
+	return status;
+}
+
+/** Frees an internal block that was not put to its use. */
+export function freeInternal(me: u32, block: u32): u32 {
+	if (!isCurrent(me)) return FENCED;
+	if (ownerAt(block) != tagOf(me)) return NOT_OWNER;
+	freeOwned(me, block);
+	return OK;
+}
+
+/** Frees what `me` is known to own, internal blocks too. */
+export function freeOwned(me: u32, offset: u32): void {
+	if (isReference(offset)) freeReference(me, offset);
+	else freeOwnBlock(me, offset);
+}
