@@ -54,19 +54,24 @@ export class SharedArray<D extends DType = DType> {
 	readonly strides: readonly number[];
 	/** All elements: a typed array over the region. `Atomics` work on it if they are integers. */
 	readonly data: TypedArrayOf<D>;
+	/** Shape and strides once more: looking up a frozen array is four times slower. */
+	readonly #sizes: readonly number[];
+	readonly #steps: readonly number[];
 
 	/** @internal */
 	constructor(name: string, dtype: D, shape: readonly number[], data: TypedArrayOf<D>) {
 		this.name = name;
 		this.dtype = dtype;
 		this.shape = Object.freeze([...shape]);
+		this.#sizes = [...shape];
 		const strides = [...shape];
 		let stride = 1;
 		for (let axis = shape.length - 1; axis >= 0; axis--) {
 			strides[axis] = stride;
 			stride *= shape[axis] as number;
 		}
-		this.strides = Object.freeze(strides);
+		this.strides = Object.freeze([...strides]);
+		this.#steps = strides;
 		this.data = data;
 	}
 
@@ -92,14 +97,15 @@ export class SharedArray<D extends DType = DType> {
 
 	/** Where in `data` the element is that the first `count` of `indices` say. */
 	#place(indices: readonly unknown[], count: number): number {
-		const { shape, strides } = this;
-		if (count !== shape.length) throw this.#outside(indices, count);
+		const sizes = this.#sizes;
+		const steps = this.#steps;
+		if (count !== sizes.length) throw this.#outside(indices, count);
 		let place = 0;
-		for (let axis = 0; axis < shape.length; axis++) {
+		for (let axis = 0; axis < sizes.length; axis++) {
 			const index = indices[axis] as number;
-			const inside = typeof index === "number" && index >>> 0 === index && index < (shape[axis] as number);
+			const inside = typeof index === "number" && index >>> 0 === index && index < (sizes[axis] as number);
 			if (!inside) throw this.#outside(indices, count);
-			place += index * (strides[axis] as number);
+			place += index * (steps[axis] as number);
 		}
 		return place;
 	}

@@ -76,7 +76,7 @@ export class Consumer extends Endpoint implements AsyncIterable<Message> {
 		const { attachment, at } = this;
 		const offset = attachment.core.peek(attachment.me, at) >>> 0;
 		if (offset >= STATUS_LIMIT) {
-			return new Message(attachment, at, {
+			return new Message(attachment, this, at, {
 				position: attachment.result(SLOT_RESULT),
 				length: attachment.result(SLOT_RESULT_2),
 				kind: attachment.result(SLOT_RESULT_3),

@@ -18,6 +18,7 @@ export interface Received {
 export class Message extends Payload {
 	readonly length: number;
 	readonly #attachment: Attachment;
+	readonly #consumer: { readonly closed: boolean };
 	readonly #queue: number;
 	readonly #position: number;
 	readonly #offset: number;
@@ -28,9 +29,15 @@ export class Message extends Payload {
 	#released = false;
 
 	/** @internal */
-	constructor(attachment: Attachment, queue: number, received: Received) {
+	constructor(
+		attachment: Attachment,
+		consumer: { readonly closed: boolean },
+		queue: number,
+		received: Received,
+	) {
 		super(attachment);
 		this.#attachment = attachment;
+		this.#consumer = consumer;
 		this.#queue = queue;
 		this.#position = received.position;
 		this.#kind = received.kind;
@@ -51,7 +58,8 @@ export class Message extends Payload {
 	/** The block that was handed over with the message, if one was. Releasing frees it; `take()` keeps it. */
 	get block(): Block | undefined {
 		if (this.#kind !== RECORD_BLOCK) return undefined;
-		this.#block ??= new Block(this.#attachment, this.#blockOffset, this.#blockLength, "message");
+		const keeper = this.#released || this.#consumer.closed ? "spent" : "message";
+		this.#block ??= new Block(this.#attachment, this.#blockOffset, this.#blockLength, keeper);
 		return this.#block;
 	}
 
@@ -74,9 +82,12 @@ export class Message extends Payload {
 		return new Block(this.#attachment, this.#blockOffset, this.#blockLength);
 	}
 
-	/** Gives the room back; the views end here. Releasing twice does nothing. */
+	/**
+	 * Gives the room back; the views end here. Releasing twice does nothing, nor does it when the consumer has
+	 * left: then the message is the next one's.
+	 */
 	release(): void {
-		if (!this.#released && !this.#attachment.closed) this.#end(0);
+		if (!this.#released && !this.#consumer.closed) this.#end(0);
 	}
 
 	[Symbol.dispose](): void {
@@ -98,7 +109,12 @@ export class Message extends Payload {
 	}
 
 	protected override offset(): number {
-		if (!this.#released) return this.#offset;
-		throw new DhmemError("DHMEM_CLOSED", "This message was released; copy what is needed longer");
+		if (this.#released) {
+			throw new DhmemError("DHMEM_CLOSED", "This message was released; copy what is needed longer");
+		}
+		if (this.#consumer.closed) {
+			throw new DhmemError("DHMEM_CLOSED", "The consumer of this message has left; the next one will get it");
+		}
+		return this.#offset;
 	}
 }

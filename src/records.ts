@@ -127,8 +127,20 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 	end(): void {
 		if (this.#ended) return;
 		this.checkOpen();
-		this.settle(this.attachment.core.recordsEnd(this.attachment.me, this.at) >>> 0);
+		const result = this.attachment.core.recordsEnd(this.attachment.me, this.at) >>> 0;
+		if (result === NO_ROOM) {
+			throw new DhmemError(
+				"DHMEM_TIMEOUT",
+				`The stream before this one in queue ${this.queue.name} was not read to its end yet; ` +
+					"let a consumer drain it first",
+			);
+		}
+		this.settle(result);
 		this.#ended = true;
+		this.#room = 0;
+	}
+
+	protected override beforeClose(): void {
 		this.#room = 0;
 	}
 }
@@ -159,7 +171,7 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	 * again by the next consumer, at most 256 records.
 	 */
 	pop(): ValueOf<D> | undefined {
-		if (this.#available === 0 && !this.#hasRecords()) return undefined;
+		if ((this.#available === 0 || this.attachment.closed) && !this.#hasRecords()) return undefined;
 		const value = (this.ring as unknown as Values<D>)[this.#position & this.mask];
 		this.#take(1);
 		return value;
@@ -168,7 +180,7 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	/** Fills `values` from its start with what there is; how many. Allocates nothing. */
 	popInto(values: TypedArrayOf<D>): number {
 		this.checkArray(values);
-		if (this.#available < values.length && !this.#hasRecords()) return 0;
+		if ((this.#available < values.length || this.attachment.closed) && !this.#hasRecords()) return 0;
 		const count = Math.min(values.length, this.#available);
 		const { mask } = this;
 		const start = this.#position & mask;
@@ -228,5 +240,6 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 
 	protected override beforeClose(): void {
 		this.#release();
+		this.#available = 0;
 	}
 }

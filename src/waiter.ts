@@ -82,7 +82,11 @@ export class Waiter {
 			this.#pending.add(pending);
 			signal?.addEventListener("abort", onAbort, { once: true });
 			if (timeout !== undefined && timeout <= LONGEST_TIMER) {
-				timer = setTimeout(() => pending.fail(tooLate(wait.what, timeout)), timeout);
+				timer = setTimeout(() => {
+					// What came in time counts, however late the event loop finds the time.
+					pending.look();
+					if (this.#pending.has(pending)) pending.fail(tooLate(wait.what, timeout));
+				}, timeout);
 			}
 			this.#lookAt([pending]);
 		});

@@ -15,6 +15,14 @@ const jobs: Record<string, () => Promise<void> | void> = {
 	async count() {
 		const [target, shared] = [Number(argument), counters()];
 		let mine = 0;
+		// All four begin together, or one could be done before another has started.
+		{
+			using held = await mutex.lock();
+			const ready = region.condition("ready");
+			shared[2] = (shared[2] as number) + 1;
+			ready.notifyAll();
+			await ready.wait(held, { until: () => shared[2] === 4 });
+		}
 		for (;;) {
 			using held = mine % 2 === 0 ? mutex.lockSync() : await mutex.lock();
 			if (shared[0] !== shared[1]) throw new Error(`torn: ${shared[0]} and ${shared[1]}`);

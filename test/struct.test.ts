@@ -1,0 +1,410 @@
+import { spawn, spawnSync } from "node:child_process";
+import { text } from "node:stream/consumers";
+import { inspect } from "node:util";
+import fc from "fast-check";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import {
+	HEADER_HEAP,
+	OBJECT_CAPACITY,
+	OBJECT_DATA,
+	OBJECT_NAME,
+	OBJECT_REQUESTED,
+	SPAN_BYTES,
+} from "../assembly/layout.js";
+import { DhmemError, type DType, type Fields, Region, schema } from "../src/index.js";
+
+const child = new URL("./typed-child.js", import.meta.url).pathname;
+const dtypes: DType[] = ["i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f32", "f64"];
+
+function regionTest(title: string, body: (region: Region) => Promise<void> | void): void {
+	test(title, async () => {
+		const region = Region.open(`struct-${process.pid}-${Math.random().toString(36).slice(2)}`, {
+			size: "64MiB",
+		});
+		try {
+			await body(region);
+		} finally {
+			region.unlink();
+			region.close();
+		}
+	});
+}
+
+function failure(body: () => unknown): DhmemError {
+	try {
+		body();
+	} catch (error) {
+		if (error instanceof DhmemError) return error;
+		throw error;
+	}
+	throw new Error("nothing was thrown");
+}
+
+function code(body: () => unknown): string {
+	return failure(body).code;
+}
+
+/** The words of a named object, and where they start: what only a broken peer changes. */
+function wordsOf(region: Region, name: string): { words: Uint32Array; at: number } {
+	using block = region.allocate(1);
+	const { buffer } = block.bytes;
+	const words = new Uint32Array(buffer);
+	const heap = (words[HEADER_HEAP >> 2] ?? 0) * SPAN_BYTES;
+	return { words, at: (Buffer.from(buffer).indexOf(name, heap) - OBJECT_NAME) >> 2 };
+}
+
+regionTest("a struct is found by its name, with the values it has", (region) => {
+	const params = region.struct("params", { a: "f64", step: "u32" });
+	assert.equal({ ...params }, { a: 0, step: 0 });
+	params.a = 1.5;
+	params.step++;
+	assert.equal({ ...region.struct("params", { a: "f64", step: "u32" }) }, { a: 1.5, step: 1 });
+	assert.equal({ ...region.struct("params") }, { a: 1.5, step: 1 });
+	assert.equal(region.entries(), [{ name: "params", type: "a struct { a: f64, step: u32 }" }]);
+});
+
+regionTest("two processes share structs and arrays, 64-bit fields as bigints", (region) => {
+	const params = region.struct(
+		"params",
+		{ a: "f64", step: "u32", seed: "u64" },
+		{ initial: { a: 0.1, seed: 9n } },
+	);
+	const field = region.array("field", { dtype: "f64", shape: [10, 3] });
+	field.set(9, 2, 7);
+	const { status, stdout, stderr } = spawnSync(process.execPath, [child, region.name, "fill"]);
+	assert.is(status, 0, `${stderr}`);
+	assert.is(`${stdout}`, "0.1 9 7");
+	assert.is(params.step, 42);
+	assert.is(params.seed, 2n ** 64n - 1n);
+	assert.is(field.get(9, 1), -1.5);
+});
+
+regionTest("of many that construct at once, one does it, and nobody sees it half done", async (region) => {
+	// What was freed is used again, and must not show.
+	for (let i = 0; i < 200; i++) region.allocate(64 + i).bytes.fill(0xff);
+	region.recover();
+	const children = Array.from({ length: 4 }, () => {
+		const args = [child, region.name, "race", "200"];
+		return text(spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] }).stdout);
+	});
+	const [first = "", ...others] = await Promise.all(children);
+	for (const other of others) assert.is(other, first);
+	const winners: { a: number; b: number; c: number; numbers: number[] }[] = JSON.parse(first);
+	assert.is(winners.length, 200);
+	for (const { a, b, c, numbers } of winners) {
+		assert.is(a, b);
+		assert.is(a, c);
+		assert.is(numbers.length, 1);
+	}
+});
+
+regionTest("opening as something else says what it is and what was wanted", (region) => {
+	region.struct("params", { a: "f64", step: "u32" });
+	region.queue("queue");
+	region.array("field", { dtype: "f64", shape: [2] });
+	const is = "is a struct { a: f64, step: u32 }, and was opened as ";
+	for (const [body, expected] of [
+		[() => region.struct("params", { a: "f32", step: "u32" }), `${is}a struct { a: f32, step: u32 }`],
+		[() => region.struct("params", { step: "u32", a: "f64" }), `${is}a struct { step: u32, a: f64 }`],
+		[() => region.struct("params", { a: "f64" }), `${is}a struct { a: f64 }`],
+		[() => region.array("params", { dtype: "f64", shape: [1] }), `${is}an array f64[1]`],
+		[() => region.queue("params"), `${is}a queue`],
+		[
+			() => region.struct("queue", { a: "f64" }),
+			"is a queue of 1048576 bytes, and was opened as a struct { a: f64 }",
+		],
+		[() => region.struct("field"), "is an array f64[2], and was opened as a struct;"],
+	] as const) {
+		const error = failure(body);
+		assert.is(error.code, "DHMEM_TYPE_MISMATCH");
+		assert.ok(error.message.includes(expected), error.message);
+	}
+});
+
+regionTest("what is not there is not found without its type", (region) => {
+	assert.is(
+		code(() => region.struct("params")),
+		"DHMEM_NOT_FOUND",
+	);
+	assert.equal(region.entries(), []);
+});
+
+regionTest("initial values are the constructor's, and the rest is zeros", (region) => {
+	const type = { a: "f64", b: "i64", c: "u8" } as const;
+	for (let i = 0; i < 20; i++) {
+		using block = region.allocate(128);
+		block.bytes.fill(0xff);
+	}
+	assert.equal(
+		{ ...region.struct("s", type, { initial: { b: -1n, c: undefined } }) },
+		{ a: 0, b: -1n, c: 0 },
+	);
+	assert.equal({ ...region.struct("s", type, { initial: { a: 5 } }) }, { a: 0, b: -1n, c: 0 });
+	const wrong: unknown[] = [null, 1, { d: 1 }, { a: 1n }, { b: 1 }, { a: "1" }, { toString: 1 }];
+	for (const initial of wrong) {
+		assert.is(
+			code(() => region.struct("new", type, { initial: initial as never })),
+			"DHMEM_BAD_ARGUMENT",
+		);
+	}
+	assert.is(region.entries().length, 1);
+});
+
+regionTest("a struct has its fields, and nothing else", (region) => {
+	const params = region.struct("params", { a: "f64", kind: "u8", name: "i64" }, { initial: { name: 3n } });
+	assert.equal(Object.keys(params), ["a", "kind", "name"]);
+	assert.is(inspect(params), "{ a: 0, kind: 0, name: 3n }");
+	assert.equal(params, { a: 0, kind: 0, name: 3n });
+	Object.assign(params, { a: 2, kind: 300 });
+	assert.is(params.kind, 44, "as in a typed array, it wraps");
+	assert.is(JSON.stringify(region.struct("other", { x: "f32" }, { initial: { x: 0.5 } })), '{"x":0.5}');
+	assert.throws(() => Object.assign(params, { typo: 1 }), TypeError);
+	assert.throws(() => Object.assign(params, { name: 1 }), TypeError);
+	assert.throws(() => delete (params as Partial<typeof params>).a, TypeError);
+});
+
+regionTest("fields of any name are fields, or refused", (region) => {
+	const names = [
+		"constructor",
+		"toString",
+		"valueOf",
+		"hasOwnProperty",
+		"then",
+		"toJSON",
+		"kind",
+		"",
+		" ",
+		"a: f64, b",
+	];
+	names.push(
+		'"',
+		"\\",
+		"}",
+		"ä",
+		"💧",
+		"\ud800",
+		"\0",
+		"1",
+		"01",
+		"-1",
+		"length",
+		"prototype",
+		"__defineGetter__",
+	);
+	const fields = Object.fromEntries(names.map((name, i) => [name, dtypes[i % dtypes.length] ?? "u8"]));
+	const odd = region.struct("odd", fields);
+	for (const [i, name] of Object.keys(fields).entries()) {
+		odd[name] = typeof odd[name] === "bigint" ? BigInt(i) : i;
+	}
+	const again = region.struct("odd");
+	assert.equal(Object.keys(again).sort(), [...names].sort());
+	for (const [i, name] of Object.keys(fields).entries()) assert.is(Number(again[name]), i, name);
+	const bad: unknown = JSON.parse('{ "__proto__": "f64", "a": "f64" }');
+	for (const wrong of [bad, {}, [], ["f64"], null, 1, "f64", { a: "f128" }, { a: 1 }, { a: { b: "f64" } }]) {
+		assert.is(
+			code(() => region.struct("wrong", wrong as Fields)),
+			"DHMEM_BAD_ARGUMENT",
+		);
+	}
+	assert.is(Object.getPrototypeOf({}), Object.prototype);
+	assert.is(({} as Partial<Fields>).a, undefined);
+});
+
+regionTest("a thousand fields are as good as one", (region) => {
+	const fields = Object.fromEntries(
+		Array.from({ length: 1500 }, (_, i) => [`f${i}`, dtypes[i % 10] ?? "u8"]),
+	);
+	const many = region.struct("many", fields);
+	for (const name of Object.keys(fields)) many[name] = typeof many[name] === "bigint" ? 100n : 100;
+	for (const value of Object.values(region.struct("many"))) assert.is(Number(value), 100);
+	const tooMany = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`field${i}`, "u8" as const]));
+	assert.is(
+		code(() => region.struct("too many", tooMany)),
+		"DHMEM_BAD_ARGUMENT",
+	);
+});
+
+test("a schema lays fields out aligned, and knows its size", () => {
+	assert.is(schema({ a: "u8" }).size, 1);
+	assert.is(schema({ a: "u8", b: "f64", c: "u8" }).size, 24);
+	assert.is(schema({ b: "f64", a: "u8", c: "u8" }).size, 16);
+	assert.is(schema({ a: "u8", b: "u16", c: "u8" }).size, 6);
+	assert.is(schema({ a: "f32", b: "u8" }).alignment, 4);
+	assert.is(`${schema({ a: "u8", "b c": "f64" })}`, '{ a: u8, "b c": f64 }');
+	assert.is(schema({ a: "u8" }), schema({ a: "u8" }));
+	const changing: { a: DType } = { a: "u8" };
+	const fixed = schema(changing);
+	changing.a = "f64";
+	assert.is(fixed.size, 1);
+	assert.throws(() => Object.assign(fixed.fields, { a: "f64" }), TypeError);
+});
+
+regionTest("a block is as many structs as fit, live", (region) => {
+	const particle = schema({ x: "f64", id: "u64", kind: "u8" });
+	using block = region.allocate(particle.size * 10 + 23);
+	block.bytes.fill(0);
+	const particles = block.as(particle);
+	assert.is(particles.length, 10);
+	for (const [i, it] of particles.entries()) {
+		it.x = i / 2;
+		it.id = BigInt(i);
+		it.kind = i;
+	}
+	assert.is(particles[3], particles[3]);
+	assert.is(particles[3]?.x, 1.5);
+	assert.is(particles.at(-1)?.id, 9n);
+	assert.is(particles[10], undefined);
+	assert.is(
+		particles.findIndex(({ kind }) => kind === 4),
+		4,
+	);
+	assert.equal(
+		block.as("f64").slice(0, 5),
+		Float64Array.of(0, 0, 0, 0.5, new Float64Array(BigUint64Array.of(1n).buffer)[0] ?? 0),
+	);
+	const copies = block.as({ x: "f64", id: "u64", kind: "u8" }).map((it) => ({ ...it }));
+	assert.ok(Array.isArray(copies));
+	assert.equal(copies[9], { x: 4.5, id: 9n, kind: 9 });
+	assert.equal(particles, copies);
+	assert.is(JSON.stringify(block.as({ n: "u8" }).slice(0, 2)), '[{"n":0},{"n":0}]');
+	assert.is(Object.keys(block.as(particle)).length, 10);
+	assert.ok("9" in particles && !("10" in particles) && !("" in particles) && !("01" in particles));
+	assert.throws(() => Object.assign(particles, { 0: {} }), TypeError);
+	assert.throws(() => Array.prototype.push.call(particles, {}), TypeError);
+	assert.is(region.allocate(3).as({ a: "u32" }).length, 0);
+	assert.is(
+		code(() => block.as({ a: "f128" } as never)),
+		"DHMEM_BAD_ARGUMENT",
+	);
+	assert.is(
+		code(() => block.as(undefined as never)),
+		"DHMEM_BAD_ARGUMENT",
+	);
+	block.free();
+	assert.is(
+		code(() => block.as(particle)),
+		"DHMEM_CLOSED",
+	);
+});
+
+regionTest("messages are written and read as structs", (region) => {
+	const step = schema({ residual: "f64", index: "u32" });
+	using producer = region.queue("steps").producer();
+	using consumer = region.queue("steps").consumer();
+	for (let i = 0; i < 100; i++) {
+		const slot = producer.tryReserve(step.size);
+		assert.ok(slot);
+		Object.assign(slot.as(step)[0] ?? {}, { residual: 1 / i, index: i });
+		slot.commit();
+	}
+	for (let i = 0; i < 100; i++) {
+		using message = consumer.tryReceive();
+		assert.equal({ ...message?.as(step)[0] }, { residual: 1 / i, index: i });
+	}
+});
+
+regionTest("after the region was closed, fields read zeros, and nothing can be opened", (region) => {
+	const other = Region.open(region.name);
+	const params = other.struct("params", { a: "f64" }, { initial: { a: 1 } });
+	const field = other.array("field", { dtype: "u8", shape: [1], initial: [1] });
+	other.close();
+	assert.is(params.a, 0);
+	params.a = 5;
+	assert.is(field.get(0), 0);
+	assert.is(
+		code(() => other.struct("params", { a: "f64" })),
+		"DHMEM_CLOSED",
+	);
+	assert.is(
+		code(() => other.array("field")),
+		"DHMEM_CLOSED",
+	);
+	assert.is(region.struct("params", { a: "f64" }).a, 1);
+});
+
+regionTest("what a broken peer has written is found out before it is used", (region) => {
+	const spoil = (name: string, change: (words: Uint32Array, at: number) => void) => {
+		region.struct(name, { a: "f64", step: "u32" });
+		const { words, at } = wordsOf(region, name);
+		change(words, at);
+		return code(() => region.struct(name, { a: "f64", step: "u32" }));
+	};
+	for (const [i, value] of [0, 1, 64, 65536, 0x7fffffff, 0xffffffc0, 0xffffffff].entries()) {
+		for (const field of [OBJECT_DATA, OBJECT_REQUESTED, OBJECT_CAPACITY]) {
+			const found = spoil(`spoilt-${field}-${i}`, (words, at) => {
+				words[at + (field >> 2)] = value;
+			});
+			assert.ok(["DHMEM_CORRUPT", "DHMEM_TYPE_MISMATCH"].includes(found), found);
+		}
+	}
+	for (const type of [
+		"{ a: f64, a: u32 }",
+		"{ b: f65, st: u32 }",
+		"{ __proto__: f64, }",
+		"\0",
+		"{ a: f64,step: u32}",
+	]) {
+		const name = `text-${Buffer.from(type).toString("hex")}`;
+		spoil(name, (words, at) => {
+			const bytes = new Uint8Array(
+				words.buffer,
+				words[at + (OBJECT_DATA >> 2)],
+				words[at + (OBJECT_REQUESTED >> 2)],
+			);
+			bytes.fill(0x20);
+			bytes.set(Buffer.from(type).subarray(0, bytes.length));
+		});
+		assert.is(
+			code(() => region.struct(name)),
+			"DHMEM_CORRUPT",
+		);
+	}
+	assert.ok(region.entries().every(({ type }) => type.startsWith("a struct")));
+});
+
+const fieldsOf = fc.dictionary(
+	fc.oneof(fc.string({ unit: "binary", maxLength: 12 }), fc.constantFrom("constructor", "toString", "kind")),
+	fc.constantFrom(...dtypes),
+	{ minKeys: 1, maxKeys: 40, noNullPrototype: true },
+);
+const assignments = fc.array(fc.record({ field: fc.nat(), value: fc.bigInt(-(2n ** 70n), 2n ** 70n) }));
+
+/** What a dtype makes of a number, by a typed array of one. */
+function stored(dtype: DType, value: bigint): number | bigint {
+	const view = new DataView(new ArrayBuffer(8));
+	if (dtype === "i64") return BigInt.asIntN(64, value);
+	if (dtype === "u64") return BigInt.asUintN(64, value);
+	if (dtype === "f64") return Number(value);
+	if (dtype === "f32") return Math.fround(Number(value));
+	view.setUint32(0, Number(BigInt.asUintN(32, BigInt(Number(value)))), true);
+	const bits = Number(dtype.slice(1)) as 8 | 16 | 32;
+	return dtype.startsWith("i")
+		? Number(BigInt.asIntN(bits, BigInt(view.getUint32(0, true))))
+		: Number(BigInt.asUintN(bits, BigInt(view.getUint32(0, true))));
+}
+
+regionTest("a struct behaves as a plain object whose values have a dtype", (region) => {
+	let count = 0;
+	fc.assert(
+		fc.property(fieldsOf, assignments, (fields, changes) => {
+			fc.pre(!Object.hasOwn(fields, "__proto__"));
+			const name = `struct ${count++}`;
+			const struct = region.struct(name, fields);
+			const reader = region.struct(name);
+			const model = new Map<string, number | bigint>();
+			const names = Object.keys(fields);
+			for (const each of names) model.set(each, stored(fields[each] ?? "u8", 0n));
+			for (const { field, value } of changes) {
+				const at = names[field % names.length] ?? "";
+				const dtype = fields[at] ?? "u8";
+				struct[at] = dtype === "i64" || dtype === "u64" ? value : Number(value);
+				model.set(at, stored(dtype, value));
+				assert.is(reader[at], model.get(at));
+			}
+			assert.equal(new Map(Object.entries(reader)), model);
+		}),
+	);
+});
+
+test.run();
