@@ -54,7 +54,7 @@ function countOf(list: u32): i32 {
 	if (list == 0) return 0;
 	const capacity = capacityOf(list);
 	if (capacity == 0) return -1;
-	const count = load<u32>(list);
+	const count = atomic.load<u32>(list);
 	return count < capacity >> 2 ? count : -1;
 }
 
@@ -68,7 +68,8 @@ function isNamed(object: u32, hash: u32, name: u32, length: u32): bool {
 /** The object in the list that has the name; 0 if none has. */
 function search(list: u32, count: u32, hash: u32, name: u32, length: u32): u32 {
 	for (let i: u32 = 1; i <= count; i++) {
-		const object = load<u32>(list + (i << 2));
+		// Atomic, so that it is not read after the second look at the bucket.
+		const object = atomic.load<u32>(list + (i << 2));
 		if (isNamed(object, hash, name, length)) return object;
 	}
 	return 0;
@@ -135,7 +136,9 @@ export function insert(me: u32, object: u32, list: u32): u32 {
 	const named = search(<u32>seen, count, hash, object + OBJECT_NAME, load<u32>(object, OBJECT_NAME_LENGTH));
 	if (capacityOf(list) < (<u32>(count + 2)) << 2) return BUSY;
 	store<u32>(list, count + 1);
-	if (count > 0) memory.copy(list + 4, <u32>seen + 4, count << 2);
+	for (let i: u32 = 1; i <= <u32>count; i++) {
+		store<u32>(list + (i << 2), atomic.load<u32>(<u32>seen + (i << 2)));
+	}
 	store<u32>(list + ((count + 1) << 2), object);
 	if (atomic.load<u64>(bucket) != seen) return BUSY;
 	if (named != 0) {
@@ -149,25 +152,41 @@ export function insert(me: u32, object: u32, list: u32): u32 {
 		done(me);
 		return BUSY;
 	}
-	settleInsert(me, bucket, list, object, <u32>seen);
+	finishInsert(me, list, object, <u32>seen);
 	return OK;
 }
 
+/** After the bucket was changed: what was inserted becomes the region's, and the old list goes. */
+function finishInsert(me: u32, list: u32, object: u32, old: u32): void {
+	const tag = tagOf(me);
+	handOver(object, tag, OWNER_REGION);
+	handOver(load<u32>(object, OBJECT_DATA), tag, OWNER_REGION);
+	if (old != 0) seize(me, old);
+	handOver(list, tag, OWNER_REGION);
+	done(me);
+	if (old != 0 && ownerAt(old) == tag) freeOwned(me, old);
+}
+
 /**
- * After the bucket was changed: what was inserted becomes the region's, and the old list goes. The new
- * list's owner byte is changed last, except by who replaces it in turn, so while it is `me`'s and the
- * bucket doesn't have it, the insertion did not happen.
+ * Ends what `insert` began, if the directory has the object. That the bucket has another list says nothing,
+ * and neither does the list's owner: somebody may have replaced it, and be stopped before he takes it.
  */
 export function settleInsert(me: u32, bucket: u32, list: u32, object: u32, old: u32): void {
-	const tag = tagOf(me);
-	if (ownerAt(list) != tag || atomic.load<u32>(bucket) == list) {
-		handOver(object, tag, OWNER_REGION);
-		handOver(load<u32>(object, OBJECT_DATA), tag, OWNER_REGION);
-		if (old != 0) seize(me, old);
-		handOver(list, tag, OWNER_REGION);
-		done(me);
-		if (old != 0 && ownerAt(old) == tag) freeOwned(me, old);
-	} else done(me);
+	if (contains(bucket, object)) finishInsert(me, list, object, old);
+	else done(me);
+}
+
+/** Whether the bucket has the object. Another turn means that somebody has changed it meanwhile. */
+function contains(bucket: u32, object: u32): bool {
+	let has: bool;
+	let seen: u64;
+	do {
+		seen = atomic.load<u64>(bucket);
+		const count = countOf(<u32>seen);
+		has = false;
+		for (let i = 1; i <= count; i++) if (atomic.load<u32>(<u32>seen + ((<u32>i) << 2)) == object) has = true;
+	} while (atomic.load<u64>(bucket) != seen);
+	return has;
 }
 
 /** Takes a replaced list, which is the region's or still its maker's. */

@@ -63,15 +63,16 @@ function isHandle(handle: u32, nonceLow: u32, nonceHigh: u32): bool {
 	if (!isHeapSpan(handle >> SPAN_SHIFT) || stateOf(handle >> SPAN_SHIFT) != slabState(CLASS_HANDLE))
 		return false;
 	if (ownerAt(handle) != OWNER_REGION) return false;
-	return load<u32>(handle, HANDLE_NONCE) == nonceLow && load<u32>(handle, HANDLE_NONCE + 4) == nonceHigh;
+	return hasNonce(handle, nonceLow, nonceHigh);
 }
 
 /** What was saved: offset and length are the slot's results. */
 export function lookUp(me: u32, handle: u32, nonceLow: u32, nonceHigh: u32): u32 {
 	if (!isCurrent(me)) return FENCED;
 	if (!isHandle(handle, nonceLow, nonceHigh)) return BAD_HANDLE;
-	const block = load<u32>(handle, HANDLE_REFERENCE + REFERENCE_OFFSET);
-	const length = load<u32>(handle, HANDLE_REFERENCE + REFERENCE_LENGTH);
+	// Atomic, so that they are not read after the second look at the handle.
+	const block = atomic.load<u32>(handle, HANDLE_REFERENCE + REFERENCE_OFFSET);
+	const length = atomic.load<u32>(handle, HANDLE_REFERENCE + REFERENCE_LENGTH);
 	if (ownerAt(block) != OWNER_REGION || length > capacityOf(block)) return BAD_HANDLE;
 	store<u32>(slotOf(me), block, SLOT_RESULT);
 	store<u32>(slotOf(me), length, SLOT_RESULT_2);
@@ -83,28 +84,36 @@ export function freeSaved(me: u32, handle: u32, nonceLow: u32, nonceHigh: u32): 
 	const status = lookUp(me, handle, nonceLow, nonceHigh);
 	if (status != OK) return status;
 	const block = load<u32>(slotOf(me), SLOT_RESULT);
-	intend(me, INTENT_UNSAVE, block, handle, 0, 0);
+	intend(me, INTENT_UNSAVE, block, handle, nonceLow, nonceHigh);
 	// Between look-up and this the handle may have become another's; then its nonce differs.
 	if (!take(me, handle, OWNER_REGION)) {
 		done(me);
 		return BAD_HANDLE;
 	}
-	if (load<u32>(handle, HANDLE_NONCE) != nonceLow || load<u32>(handle, HANDLE_NONCE + 4) != nonceHigh) {
-		handOver(handle, tagOf(me), OWNER_REGION);
-		done(me);
-		return BAD_HANDLE;
-	}
-	settleUnsave(me, block, handle);
+	settleUnsave(me, block, handle, nonceLow, nonceHigh);
+	if (ownerAt(handle) != tagOf(me)) return BAD_HANDLE;
 	freeOwned(me, handle);
-	freeOwned(me, block);
+	if (ownerAt(block) == tagOf(me)) freeOwned(me, block);
 	return OK;
 }
 
-/** Ends what `freeSaved` began: who has the handle has the block. */
-export function settleUnsave(me: u32, block: u32, handle: u32): void {
+/** Ends what `freeSaved` began: who has the handle has the block. A handle that became another's goes back. */
+export function settleUnsave(me: u32, block: u32, handle: u32, nonceLow: u32, nonceHigh: u32): void {
 	if (ownerAt(handle) == tagOf(me)) {
-		if (load<u32>(handle, HANDLE_REFERENCE + REFERENCE_OFFSET) == block) take(me, block, OWNER_REGION);
-		forget(handle);
+		if (hasNonce(handle, nonceLow, nonceHigh)) {
+			take(me, block, OWNER_REGION);
+			done(me);
+			forget(handle);
+			return;
+		}
+		handOver(handle, tagOf(me), OWNER_REGION);
 	}
 	done(me);
+}
+
+function hasNonce(handle: u32, nonceLow: u32, nonceHigh: u32): bool {
+	return (
+		atomic.load<u32>(handle, HANDLE_NONCE) == nonceLow &&
+		atomic.load<u32>(handle, HANDLE_NONCE + 4) == nonceHigh
+	);
 }

@@ -33,6 +33,7 @@ export { recordsAvailable, recordsEnd, recordsPublish, recordsRelease, recordsRo
 export { recover } from "./recovery";
 export { format } from "./region";
 export { addReference, share } from "./shares";
+export { reclaim } from "./slabs";
 export { join } from "./slots";
 export { cancel, committed } from "./spans";
 export { moveVector, setVectorLength } from "./vector";

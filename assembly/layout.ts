@@ -19,7 +19,7 @@
 
 // ---------------------------------------------------------------------------------------------- header
 
-/** "dhmem" and a check byte, little-endian, in the first eight bytes. */
+/** "dhmem", and three bytes that a text file would not keep: the first eight bytes, little-endian. */
 export const MAGIC_LOW: u32 = 0x656d6864;
 export const MAGIC_HIGH: u32 = 0x0a1a0d6d;
 export const LAYOUT_VERSION: u32 = 1;
@@ -99,8 +99,6 @@ export const REQUEST_NONE: u32 = 0;
 export const REQUEST_SPANS: u32 = 1;
 /** Pages of descriptors up to span `first + count`. */
 export const REQUEST_DESCRIPTORS: u32 = 2;
-/** Pages of free spans to give back. */
-export const REQUEST_PUNCH: u32 = 3;
 
 export const INTENT_NONE: u32 = 0;
 /** Taking or giving back the run of `b` spans at `a`. */

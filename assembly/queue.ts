@@ -203,13 +203,16 @@ function recordAt(queue: u32, position: u32, until: u32): u32 {
  */
 export function peek(me: u32, queue: u32): u32 {
 	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
-	let next = load<u32>(queue, QUEUE_NEXT);
+	const capacity = load<u32>(queue, OBJECT_CAPACITY);
+	const first = load<u32>(queue, QUEUE_NEXT);
+	let next = first;
 	let tail = load<u32>(queue, QUEUE_CACHED_TAIL);
-	for (;;) {
+	// What is passed over is at most a ring full, or the producer makes it up.
+	while (next - first <= capacity) {
 		if (next == tail) {
 			// SYNC: pairs with the store in `publish`.
 			tail = atomic.load<u32>(queue, QUEUE_TAIL);
-			if (tail - load<u32>(queue, QUEUE_HEAD) > load<u32>(queue, OBJECT_CAPACITY)) return CORRUPT;
+			if ((tail & 7) != 0 || tail - load<u32>(queue, QUEUE_HEAD) > capacity) return CORRUPT;
 			store<u32>(queue, tail, QUEUE_CACHED_TAIL);
 			if (next == tail) return EMPTY;
 		}
@@ -233,6 +236,7 @@ export function peek(me: u32, queue: u32): u32 {
 		if (status == OK) store<u32>(queue, next, QUEUE_NEXT);
 		return status == OK ? record + RECORD_HEADER : status;
 	}
+	return CORRUPT;
 }
 
 /** Moves on over a record that is nobody's; its room returns with the first before it that is held. */

@@ -41,6 +41,7 @@ import {
 	NOT_FOUND,
 	OBJECT_KIND,
 	OK,
+	OWNER_FREE,
 	OWNER_REGION,
 	SLOT_BYTES,
 	SLOT_ID,
@@ -128,7 +129,7 @@ function settle(me: u32): void {
 		case INTENT_SAVE:
 			return settleSave(me, a, b);
 		case INTENT_UNSAVE:
-			return settleUnsave(me, a, b);
+			return settleUnsave(me, a, b, c, load<u32>(slot, SLOT_INTENT_D));
 		case INTENT_SHARE:
 			return settleShare(me, a, b);
 		case INTENT_UNSHARE:
@@ -161,7 +162,8 @@ function sweep(me: u32, span: u32): void {
 		// Freeing the last block may give the span back; then nothing more of it is `me`'s.
 		if (owner == tag) freeOwned(me, block);
 		else if (owner == OWNER_REGION && sizeClass == CLASS_SHARE) sweepShare(me, block);
-		else if (owner == OWNER_REGION && sizeClass == CLASS_OBJECT) {
+		else if (owner != OWNER_FREE && sizeClass == CLASS_OBJECT) {
+			// Its maker may not have finished, and what is still being made names nobody.
 			const kind = load<u32>(block, OBJECT_KIND);
 			if (kind == KIND_QUEUE || kind == KIND_RECORDS) {
 				detachProducer(me, block);

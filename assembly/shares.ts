@@ -78,10 +78,12 @@ export function freeReference(me: u32, reference: u32): void {
 export function settleUnshare(me: u32, reference: u32): void {
 	const share = shareOf(reference);
 	let over = false;
-	if (ownerAt(share) == tagOf(me) || (isOver(share) && take(me, share, OWNER_REGION))) {
-		// The share may have ended, and begun again for another block, between the look and the taking.
+	while (ownerAt(share) == tagOf(me) || (isOver(share) && take(me, share, OWNER_REGION))) {
 		over = isOver(share);
-		if (!over) handOver(share, tagOf(me), OWNER_REGION);
+		if (over) break;
+		// It had ended, and begun again for another block, between the look and the taking. Who ends that one
+		// while it is `me`'s leaves it to `me`, so look again.
+		handOver(share, tagOf(me), OWNER_REGION);
 	}
 	const last = over ? load<u32>(share, SHARE_BLOCK) : 0;
 	if (last != 0) {

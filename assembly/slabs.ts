@@ -125,14 +125,16 @@ function takeBlock(me: u32, span: u32, sizeClass: u32, from: u32): i32 {
 }
 
 /**
- * Makes the claimed span a slab kept by `me`. The state comes before the bytes, so that no byte is ever
- * FREE in a span that is not a slab.
+ * Makes the claimed span a slab kept by `me`, who owns its first block: so nobody can take it apart before
+ * this is done, or before a survivor has done it. The state comes before the other bytes, so that no byte is
+ * ever FREE in a span that is not a slab.
  */
 function makeSlab(me: u32, span: u32, sizeClass: u32): void {
 	const slot = slotOf(me);
 	store<u32>(slot, sizeClass, SLOT_INTENT_C);
 	atomic.store<u32>(slot, INTENT_SLAB, SLOT_INTENT);
 	atomic.store<u32>(descriptorOf(span), me, DESCRIPTOR_KEEPER);
+	atomic.store<u8>(ownerByte(span, 0), <u8>tagOf(me));
 	setState(span, slabState(sizeClass));
 	freeAll(span, sizeClass);
 	done(me);
@@ -231,12 +233,7 @@ export function takeSmall(me: u32, sizeClass: u32): u32 {
 	if (fresh < 0) return -fresh;
 	touch(me, fresh);
 	makeSlab(me, fresh, sizeClass);
-	const index = takeBlock(me, fresh, sizeClass, 0);
-	if (index >= 0) return found(me, fresh, sizeClass, index);
-	// Everybody else emptied it first: a lost race.
-	leaveSpan(me, fresh, sizeClass);
-	const last = takeAnywhere(me, sizeClass);
-	return last != 0 ? last : FULL;
+	return found(me, fresh, sizeClass, 0);
 }
 
 /** Frees a block that `me` owns. */

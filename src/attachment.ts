@@ -192,7 +192,13 @@ export class Attachment {
 
 	/** Leaves the slot: what this participant owned and did not hand over is freed. */
 	leave(): void {
-		if (this.me !== 0 && this.#failure === undefined) this.#recoverLocked((this.me & 0xff) - 1);
+		if (this.me === 0 || this.#failure !== undefined) return;
+		try {
+			this.#recoverLocked((this.me & 0xff) - 1);
+		} catch (error) {
+			// An operation was cut off, and only now is there stack enough to see to it.
+			if (this.#failure === undefined) throw error;
+		}
 	}
 
 	/** Ends this hold. Views that are left read zeros. */
@@ -229,8 +235,8 @@ export class Attachment {
 	 * its locks drop at once, for which little stack is needed, and a survivor puts things right.
 	 */
 	#die(cause: unknown): DhmemError {
-		this.#failure ??= cutOff(this.path, cause);
 		this.shim.abandonFile(this.file);
+		this.#failure ??= cutOff(this.path, cause);
 		// Closing needs more stack than there may be; whoever comes next does it if this fails.
 		try {
 			this.close();
@@ -320,7 +326,10 @@ export class Attachment {
 				if (!(error instanceof DhmemError) || error.code !== "DHMEM_NO_SPACE") throw error;
 				failure = error;
 			}
-			if (!again || this.recover() === 0) throw failure;
+			if (!again) throw failure;
+			// What the dead had, and what the living keep in reserve, makes room.
+			this.recover();
+			this.core.reclaim(this.me);
 		}
 	}
 

@@ -9,6 +9,7 @@ export interface Core {
 	recover(slot: number): number;
 	committed(me: number): void;
 	cancel(me: number): void;
+	reclaim(me: number): void;
 	allocate(me: number, bytes: number): number;
 	allocateObject(me: number): number;
 	allocateHandle(me: number): number;
@@ -84,38 +85,53 @@ export function instantiate(memory: WebAssembly.Memory, onThrow: (error: unknown
 	module ??= new WebAssembly.Module(readFileSync(new URL("../core.wasm", import.meta.url)));
 	// The loader's own `exports` take any number of arguments, which costs; the instance's are the plain ones.
 	const { instance } = instantiateSync(module, { env: { memory } });
+	const state = { threw: false };
 	const guarded = Object.entries(instance.exports)
 		.filter((entry): entry is [string, Operation] => typeof entry[1] === "function")
-		.map(([name, operation]) => [name, guard(operation, onThrow)]);
+		.map(([name, operation]) => [name, guard(operation, state, onThrow)]);
 	return Object.fromEntries(guarded) as Core;
 }
 
 type Operation = (...values: number[]) => number;
 
-/** `operation` with its own number of parameters, so that calls stay cheap. */
-function guard(operation: Operation, onThrow: (error: unknown) => Error): Operation {
+/** What all operations of an instance know: whether one of them threw. */
+interface State {
+	threw: boolean;
+}
+
+/**
+ * `operation` with its own number of parameters, so that calls stay cheap. At the end of the stack `onThrow` may
+ * fail as well, so the throw is noted first, which needs no stack: the next operation is refused.
+ */
+function guard(operation: Operation, state: State, onThrow: (error: unknown) => Error): Operation {
 	switch (operation.length) {
 		case 2:
 			return (a, b) => {
+				if (state.threw) throw onThrow(undefined);
 				try {
 					return operation(a as number, b as number);
 				} catch (error) {
+					state.threw = true;
 					throw onThrow(error);
 				}
 			};
 		case 3:
 			return (a, b, c) => {
+				if (state.threw) throw onThrow(undefined);
 				try {
 					return operation(a as number, b as number, c as number);
 				} catch (error) {
+					state.threw = true;
 					throw onThrow(error);
 				}
 			};
 		default:
 			return (...values) => {
+				if (state.threw) throw onThrow(undefined);
 				try {
 					return operation(...values);
 				} catch (error) {
+					state.threw = true;
 					throw onThrow(error);
 				}
 			};

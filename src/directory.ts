@@ -120,8 +120,9 @@ export function* listObjects(attachment: Attachment): Generator<Listed> {
 	const count = attachment.header(HEADER_BUCKET_MASK) + 1;
 	for (let bucket = 0; bucket < count; bucket++) {
 		const list = words[(buckets + bucket * BUCKET_BYTES) >> 2] as number;
-		if (list === 0 || list > size - 4) continue;
-		const listed = Math.min(words[list >> 2] as number, (size - list) / 4 - 1);
+		// The list may be freed and used for something else at any moment, so its figures are not believed.
+		const room = list === 0 ? 0 : attachment.core.capacityOf(list) >>> 0;
+		const listed = room === 0 ? 0 : Math.min(words[list >> 2] as number, room / 4 - 1);
 		for (let index = 1; index <= listed; index++) {
 			const at = words[(list >> 2) + index] as number;
 			if (at === 0 || at > size - OBJECT_BYTES) break;

@@ -130,7 +130,8 @@ export abstract class Endpoint {
 
 	/** Throws if the peer came, and left or died without ending the stream. */
 	protected checkPeer(): void {
-		if (holderOf(this.queue, this.#peer) !== 0 || this.#peers() === this.#peersBefore) return;
+		// In this order: an end that is taken is counted after, so one that comes between the looks is seen.
+		if (this.#peers() === this.#peersBefore || holderOf(this.queue, this.#peer) !== 0) return;
 		// The producer of the stream before this one may still have been there when this end was opened.
 		const ended = Atomics.load(this.attachment.words, (this.at + QUEUE_ENDED) >> 2);
 		if (this.#peer === "producer" && ended === this.#peers()) return;
@@ -138,6 +139,14 @@ export abstract class Endpoint {
 			"DHMEM_PEER_GONE",
 			`The ${this.#peer} of queue ${this.queue.name} left or died without end(); ` +
 				"wait for the next one with queue.peer(), or give up",
+		);
+	}
+
+	/** A stream can't end before the one before it was read. */
+	protected unread(): DhmemError {
+		return new DhmemError(
+			"DHMEM_TIMEOUT",
+			`Queue ${this.queue.name} is full of streams that have ended and were not read; let a consumer drain it first`,
 		);
 	}
 

@@ -31,15 +31,14 @@ export function parseSize(what: string, size: Size): number {
 
 /** 4 GiB less one page: 2^32 itself does not fit the 32 bits of an offset. */
 export const LARGEST_REGION = 65535 * SPAN_BYTES;
-const SMALLEST_REGION = 4 * SPAN_BYTES;
+/** The tables, and a few objects and blocks. Less is rounded up to it. */
+const SMALLEST_REGION = 8 * SPAN_BYTES;
 
-/** Spans in a region of `size`, which is rounded up to whole ones. */
+/** Spans in a region of `size`, which is rounded up to whole ones, and to the smallest that is of use. */
 export function parseRegionSize(size: Size): number {
 	const bytes = parseSize("size", size);
-	if (bytes < SMALLEST_REGION || bytes > 2 ** 32) {
-		throw badArgument("size", size, `from ${SMALLEST_REGION / 1024} KiB to 4 GiB`);
-	}
-	return Math.ceil(Math.min(bytes, LARGEST_REGION) / SPAN_BYTES);
+	if (bytes < SPAN_BYTES || bytes > 2 ** 32) throw badArgument("size", size, "from 64 KiB to 4 GiB");
+	return Math.ceil(Math.min(Math.max(bytes, SMALLEST_REGION), LARGEST_REGION) / SPAN_BYTES);
 }
 
 export function checkRegionName(name: string): string {

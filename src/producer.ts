@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
 import {
+	BAD_STATE,
 	NO_ROOM,
 	OBJECT_CAPACITY,
 	OK,
@@ -78,18 +79,28 @@ export class Producer extends Endpoint {
 		if (block !== undefined) return this.#sendBlock(bytes, block);
 		if (bytes.length > this.#inRing) return this.#sendLarge(bytes);
 		const { attachment, at } = this;
-		const payload = attachment.core.reserve(attachment.me, at, bytes.length) >>> 0;
+		const payload = this.#reserve(bytes.length);
 		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
 		attachment.bytes.set(bytes, payload);
 		this.#wake(attachment.core.commit(attachment.me, at, bytes.length) >>> 0);
 		return true;
 	}
 
+	/** Room in the ring, or a status. */
+	#reserve(length: number): number {
+		const { core, me } = this.attachment;
+		const payload = core.reserve(me, this.at, length) >>> 0;
+		if (payload !== BAD_STATE) return payload;
+		// No slot is open, so a send was cut off before its commit: by the end of the stack, where all can throw.
+		core.abort(me, this.at);
+		return core.reserve(me, this.at, length) >>> 0;
+	}
+
 	#sendBlock(bytes: Uint8Array, block: Block): boolean {
 		if (!(block instanceof Block)) throw badArgument("block", block, "a Block of this region");
-		const { attachment, at } = this;
+		const { attachment } = this;
 		const offset = block.owned(attachment);
-		const payload = attachment.core.reserve(attachment.me, at, REFERENCE_BYTES + bytes.length) >>> 0;
+		const payload = this.#reserve(REFERENCE_BYTES + bytes.length);
 		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
 		attachment.bytes.set(bytes, payload + REFERENCE_BYTES);
 		this.#commitBlock(REFERENCE_BYTES + bytes.length, 0, offset, block.length);
@@ -98,9 +109,9 @@ export class Producer extends Endpoint {
 	}
 
 	#sendLarge(bytes: Uint8Array): boolean {
-		const { attachment, at } = this;
+		const { attachment } = this;
 		this.#checkSize(bytes.length);
-		const payload = attachment.core.reserve(attachment.me, at, REFERENCE_BYTES) >>> 0;
+		const payload = this.#reserve(REFERENCE_BYTES);
 		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
 		const block = this.#allocate(bytes.length);
 		if (block === 0) return false;
@@ -194,7 +205,7 @@ export class Producer extends Endpoint {
 		const { core, me } = attachment;
 		const large = length > this.#inRing;
 		if (large) this.#checkSize(length);
-		const payload = core.reserve(me, at, large ? REFERENCE_BYTES : length) >>> 0;
+		const payload = this.#reserve(large ? REFERENCE_BYTES : length);
 		if (payload < STATUS_LIMIT) {
 			this.#notReserved(payload, length);
 			return undefined;
@@ -239,7 +250,7 @@ export class Producer extends Endpoint {
 					if (!this.#sendLarge(bytes)) break;
 					staged = 0;
 				} else {
-					const payload = core.reserve(me, at, bytes.length) >>> 0;
+					const payload = this.#reserve(bytes.length);
 					if (payload < STATUS_LIMIT) {
 						this.#notReserved(payload, bytes.length);
 						break;
@@ -265,12 +276,7 @@ export class Producer extends Endpoint {
 		if (this.#ended) return;
 		this.#checkSending();
 		const result = this.attachment.core.end(this.attachment.me, this.at) >>> 0;
-		if (result === NO_ROOM) {
-			throw new DhmemError(
-				"DHMEM_TIMEOUT",
-				`Queue ${this.queue.name} is full of streams that nobody has read; let a consumer drain it first`,
-			);
-		}
+		if (result === NO_ROOM) throw this.unread();
 		this.#wake(result);
 		this.#ended = true;
 	}

@@ -128,13 +128,7 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 		if (this.#ended) return;
 		this.checkOpen();
 		const result = this.attachment.core.recordsEnd(this.attachment.me, this.at) >>> 0;
-		if (result === NO_ROOM) {
-			throw new DhmemError(
-				"DHMEM_TIMEOUT",
-				`The stream before this one in queue ${this.queue.name} was not read to its end yet; ` +
-					"let a consumer drain it first",
-			);
-		}
+		if (result === NO_ROOM) throw this.unread();
 		this.settle(result);
 		this.#ended = true;
 		this.#room = 0;

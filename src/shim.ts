@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { endianness } from "node:os";
+import { fileURLToPath } from "node:url";
 import { DhmemError } from "./errors.js";
 
 export type Shim = typeof import("../native-shim/index.d.ts");
@@ -25,7 +26,7 @@ function load(): Shim {
 		throw new DhmemError("DHMEM_UNSUPPORTED", `dhmem needs 64-bit little-endian Linux; this is ${here}`);
 	}
 	const require = createRequire(import.meta.url);
-	const built = require.resolve("../shim.node", { paths: [import.meta.dirname] });
+	const built = fileURLToPath(new URL("../shim.node", import.meta.url));
 	if (existsSync(built)) return require(built) as Shim;
 	throw new DhmemError("DHMEM_UNSUPPORTED", `The native shim is missing; run "npm run build" (${built})`);
 }

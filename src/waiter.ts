@@ -41,6 +41,8 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 export class Waiter {
 	readonly #attachment: Attachment;
 	readonly #pending = new Set<Pending>();
+	/** What each signal ends. It has one listener for all: Node warns of a leak when there are more than ten. */
+	readonly #abortable = new Map<AbortSignal, { waits: Set<Pending>; onAbort: () => void }>();
 	#armed = false;
 	#calls = 0;
 	#turnStarted = 0;
@@ -54,11 +56,10 @@ export class Waiter {
 		return new Promise<T>((resolve, reject) => {
 			if (signal?.aborted) throw signal.reason;
 			let timer: NodeJS.Timeout | undefined;
-			const onAbort = () => pending.fail(signal?.reason);
 			const settle = () => {
 				this.#pending.delete(pending);
 				clearTimeout(timer);
-				signal?.removeEventListener("abort", onAbort);
+				if (signal) this.#unlisten(signal, pending);
 				if (this.#pending.size === 0) this.#disarm();
 			};
 			const pending: Pending = {
@@ -80,7 +81,7 @@ export class Waiter {
 				},
 			};
 			this.#pending.add(pending);
-			signal?.addEventListener("abort", onAbort, { once: true });
+			if (signal) this.#listen(signal, pending);
 			if (timeout !== undefined && timeout <= LONGEST_TIMER) {
 				timer = setTimeout(() => {
 					// What came in time counts, however late the event loop finds the time.
@@ -90,6 +91,27 @@ export class Waiter {
 			}
 			this.#lookAt([pending]);
 		});
+	}
+
+	#listen(signal: AbortSignal, pending: Pending): void {
+		let abortable = this.#abortable.get(signal);
+		if (abortable === undefined) {
+			const waits = new Set<Pending>();
+			const onAbort = () => {
+				for (const each of [...waits]) each.fail(signal.reason);
+			};
+			abortable = { waits, onAbort };
+			this.#abortable.set(signal, abortable);
+			signal.addEventListener("abort", onAbort);
+		}
+		abortable.waits.add(pending);
+	}
+
+	#unlisten(signal: AbortSignal, pending: Pending): void {
+		const abortable = this.#abortable.get(signal);
+		if (!abortable?.waits.delete(pending) || abortable.waits.size > 0) return;
+		this.#abortable.delete(signal);
+		signal.removeEventListener("abort", abortable.onAbort);
 	}
 
 	/** The result of `wait`, blocking this thread meanwhile. */

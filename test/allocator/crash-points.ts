@@ -1,0 +1,205 @@
+/**
+ * Crash points: a participant is made to die before each of its writes to memory, in every scenario, and
+ * another puts things right. And stopping points: it is stopped before each of its accesses, another goes on,
+ * and it either continues or dies there. The shipped core is what runs, with a call before each access.
+ */
+import { FENCED, NOT_FOUND, OK, SPAN_BYTES, STATUS_LIMIT } from "../../assembly/layout.js";
+import { dropAll, expect, grab, hold, type Play, type Scenario, type Stage } from "./scenarios.js";
+import { type Hooks, type Participant, World } from "./world.js";
+
+/** What happens at a point: the victim dies; is stopped and goes on; or is stopped and then dies. */
+export type Fate = "dies" | "stops" | "stops and dies";
+
+/** What the other does while the victim is stopped. */
+export const intrusions = {
+	/** What the scenario says. */
+	joins: (_stage: Stage, play: Play) => play.intrude?.(),
+	/** Takes all there is, and keeps it. */
+	grabs: (stage: Stage) => {
+		grab(stage, SPAN_BYTES);
+		grab(stage, 4000);
+	},
+	/** Takes all there is, gives it back, and so takes apart every span that is empty. */
+	churns: (stage: Stage) => {
+		const before = new Map(stage.held);
+		for (const bytes of [SPAN_BYTES, 4000, 64, 2000]) {
+			for (let i = 0; i < 300 && hold(stage, bytes) !== 0; i++);
+			for (const [block, { bytes: length, mark }] of stage.held) {
+				if (before.has(block)) continue;
+				expect(stage.world.bytes[block + length - 1] === mark, "somebody wrote into a held block");
+				expect(stage.other.free(block) === OK, "a held block could not be freed");
+				stage.held.delete(block);
+			}
+		}
+	},
+};
+
+export type Intrusion = keyof typeof intrusions;
+
+class Rehearsal {
+	readonly stage: Stage;
+	readonly play: Play;
+	readonly #snapshot: Uint8Array;
+	readonly #held: Stage["held"];
+
+	constructor(scenario: Scenario, hooks: Hooks) {
+		const world = new World();
+		const other = world.participant(0);
+		const victim = world.participant(1, hooks);
+		this.stage = { world, other, victim, held: new Map() };
+		this.play = scenario.prepare(this.stage);
+		this.#snapshot = world.snapshot();
+		this.#held = new Map(this.stage.held);
+	}
+
+	/** Back to before the act. */
+	reset(): void {
+		this.stage.world.restore(this.#snapshot);
+		this.play.reset?.();
+		this.stage.held.clear();
+		for (const [block, what] of this.#held) this.stage.held.set(block, what);
+	}
+
+	/** Recovers from the victim, checks all that must hold, and gives everything back. The bytes that are still used. */
+	settle(helper?: Participant): number {
+		const { stage, play } = this;
+		const { other, victim, world } = stage;
+		if (helper !== undefined)
+			expect(other.recover(helper.slot).status === OK, "the helper was not recovered");
+		const { status } = other.recover(victim.slot);
+		expect(status === OK || status === NOT_FOUND, `recovering gave ${status}`);
+		expect(other.recover(victim.slot).status === NOT_FOUND, "recovering twice found something");
+		expect(victim.core.allocate(victim.me, 64) >>> 0 === FENCED, "the dead could allocate");
+		expect(world.ownedBy(victim.slot + 1) === 0, "the dead still own blocks");
+		dropAll(stage);
+		play.verify?.();
+		const used = other.core.used();
+		const next = world.participant(victim.slot);
+		expect(next.me !== victim.me && next.me >= STATUS_LIMIT, "the slot can't be used again");
+		const block = next.allocate(100);
+		expect(block < STATUS_LIMIT || next.free(block) === OK, "the next one in the slot can't free");
+		other.recover(victim.slot);
+		const empty = world.emptySpans();
+		const spans = grab(stage, SPAN_BYTES);
+		expect(spans === empty, `${empty} spans are free, and ${spans} could be had`);
+		dropAll(stage);
+		const blocks = grab(stage, 4000);
+		expect(blocks >= spans * 16, `${spans} spans are free, but only ${blocks} blocks`);
+		dropAll(stage);
+		expect(other.core.used() === used, "what was allocated did not come back");
+		return used;
+	}
+}
+
+/** Points 1 to `last`: all, or the first and last twenty and about `limit` in between. */
+function* pointsUpTo(last: number, limit: number): Generator<number> {
+	const step = Math.max(1, (last - 40) / limit);
+	let next = 1;
+	for (let point = 1; point <= last; point++) {
+		if (point > 20 && point <= last - 20 && point < next) continue;
+		yield point;
+		next = point + step;
+	}
+}
+
+export interface Outcome {
+	/** How many points were tried, of how many there are. */
+	tried: number;
+	points: number;
+	failures: string[];
+}
+
+export interface Sweep {
+	fate: Fate;
+	intrusion?: Intrusion;
+	/** About how many points of each scenario to try. */
+	limit?: number;
+	/** Makes who recovers die too, before each of this many of its writes. */
+	again?: number;
+}
+
+/** Tries a scenario at every point. */
+export function sweep(scenario: Scenario, { fate, intrusion, limit = 1e9, again = 0 }: Sweep): Outcome {
+	const rehearsal = new Rehearsal(scenario, fate === "dies" ? "writes" : "accesses");
+	const { stage, play } = rehearsal;
+	const { victim } = stage;
+	const outcome: Outcome = { tried: 0, points: 0, failures: [] };
+	const fail = (at: string, error: unknown) => {
+		const { name } = scenario;
+		const what = error instanceof Error ? error.message : String(error);
+		outcome.failures.push(
+			`${name}, ${fate}${intrusion ? ` while another ${intrusion}` : ""} at ${at}: ${what}`,
+		);
+	};
+
+	victim.crashesAt(0, () => play.act());
+	outcome.points = victim.accesses;
+	const expected = rehearsal.settle();
+	for (const point of pointsUpTo(outcome.points + 1, limit)) {
+		outcome.tried++;
+		rehearsal.reset();
+		try {
+			if (fate === "dies") victim.crashesAt(point, () => play.act());
+			else stopAt(stage, play, point, intrusion ?? "joins", fate === "stops and dies");
+			const used = rehearsal.settle();
+			expect(used === expected, `${used} bytes are used, not ${expected}`);
+		} catch (error) {
+			fail(`point ${point} of ${outcome.points}`, error);
+		}
+		if (again > 0) outcome.tried += recoverAgain(rehearsal, point, again, expected, fail);
+	}
+	return outcome;
+}
+
+/** Stops the victim before an access, lets the other do something, and goes on, or not. */
+function stopAt(stage: Stage, play: Play, point: number, intrusion: Intrusion, dies: boolean): void {
+	const { victim } = stage;
+	class Death extends Error {}
+	victim.accesses = 0;
+	victim.onAccess = (access) => {
+		if (access !== point) {
+			if (access > 1e6) throw new Error("the victim goes on without end");
+			return;
+		}
+		intrusions[intrusion](stage, play);
+		if (dies) throw new Death();
+	};
+	try {
+		play.act();
+	} catch (error) {
+		if (!(error instanceof Death)) throw error;
+	} finally {
+		victim.onAccess = undefined;
+	}
+}
+
+/** The victim dies at `point`; who recovers dies at each of its writes in turn; a third one finishes. */
+function recoverAgain(
+	rehearsal: Rehearsal,
+	point: number,
+	limit: number,
+	expected: number,
+	fail: (at: string, error: unknown) => void,
+): number {
+	const { stage, play } = rehearsal;
+	const die = () => {
+		rehearsal.reset();
+		stage.victim.crashesAt(point, () => play.act());
+		return stage.world.participant(2, "writes");
+	};
+	const first = die();
+	first.crashesAt(0, () => void first.recover(stage.victim.slot));
+	let tried = 0;
+	for (const write of pointsUpTo(first.accesses, limit)) {
+		tried++;
+		try {
+			const helper = die();
+			helper.crashesAt(write, () => void helper.recover(stage.victim.slot));
+			const used = rehearsal.settle(helper);
+			expect(used === expected, `${used} bytes are used, not ${expected}`);
+		} catch (error) {
+			fail(`point ${point}, then recovery at ${write} of ${first.accesses}`, error);
+		}
+	}
+	return tried;
+}

@@ -1,0 +1,217 @@
+/** A region in plain memory of this process, and participants over it: one instance of the core each. */
+import { readFileSync } from "node:fs";
+import {
+	BUSY,
+	CLASS_LARGEST,
+	DESCRIPTOR_BYTES,
+	DESCRIPTOR_STATE,
+	FULL,
+	HEADER_DESCRIPTORS,
+	HEADER_OWNERS,
+	MORE,
+	NEED_COMMIT,
+	OWNER_FREE,
+	OWNER_NONE,
+	OWNERS_PER_SPAN,
+	SLOT_ARGUMENT,
+	SLOT_BYTES,
+	SLOT_REQUEST_COUNT,
+	SLOT_RESULT,
+	SLOTS_START,
+	SPAN_SLAB,
+	STATUS_LIMIT,
+	TAKEN,
+} from "../../assembly/layout.js";
+import type { Core } from "../../src/core.js";
+import { instrument } from "./wasm.js";
+
+export const coreBytes = readFileSync(new URL("../../core.wasm", import.meta.url));
+
+const plain = new WebAssembly.Module(coreBytes);
+/** The core with a hook before each write, and before each access. */
+const instrumented = {
+	writes: new WebAssembly.Module(instrument(coreBytes)),
+	accesses: new WebAssembly.Module(instrument(coreBytes, true)),
+};
+
+export type Hooks = keyof typeof instrumented;
+
+/** Thrown out of the core where a participant is made to die. */
+export class Crash extends Error {}
+
+export class World {
+	readonly memory: WebAssembly.Memory;
+	readonly bytes: Uint8Array;
+	readonly words: Uint32Array;
+	readonly spans: number;
+	readonly heap: number;
+
+	constructor(spans = 16) {
+		this.spans = spans;
+		this.memory = new WebAssembly.Memory({ initial: spans, maximum: spans, shared: true });
+		this.bytes = new Uint8Array(this.memory.buffer);
+		this.words = new Uint32Array(this.memory.buffer);
+		this.heap = this.instance(plain).format(spans, 1, 2, 0) >>> 0;
+	}
+
+	instance(module: WebAssembly.Module, hook?: () => void): Core {
+		const { exports } = new WebAssembly.Instance(module, { env: { memory: this.memory, hook } });
+		return exports as unknown as Core;
+	}
+
+	participant(slot: number, hooks?: Hooks): Participant {
+		return new Participant(this, slot, hooks);
+	}
+
+	/** Spans that nothing is left in, by the tables; those of objects and handles stay what they are. */
+	emptySpans(): number {
+		const word = (at: number) => this.words[at >> 2] as number;
+		let empty = 0;
+		for (let span = this.heap; span < this.spans; span++) {
+			const state = word(word(HEADER_DESCRIPTORS) + span * DESCRIPTOR_BYTES + DESCRIPTOR_STATE);
+			const owners = word(HEADER_OWNERS) + span * OWNERS_PER_SPAN;
+			const free = this.bytes.subarray(owners, owners + OWNERS_PER_SPAN).every(isNobodys);
+			if (free && ((state & 0xff) !== SPAN_SLAB || state >> 8 <= CLASS_LARGEST)) empty++;
+		}
+		return empty;
+	}
+
+	/** How many blocks have this owner byte. */
+	ownedBy(tag: number): number {
+		const owners = this.words[HEADER_OWNERS >> 2] as number;
+		const bytes = this.bytes.subarray(owners, owners + this.spans * OWNERS_PER_SPAN);
+		return bytes.reduce((count, byte) => count + (byte === tag ? 1 : 0), 0);
+	}
+
+	snapshot(): Uint8Array {
+		return this.bytes.slice();
+	}
+
+	restore(snapshot: Uint8Array): void {
+		this.bytes.set(snapshot);
+	}
+}
+
+function isNobodys(owner: number): boolean {
+	return owner === OWNER_FREE || owner === OWNER_NONE;
+}
+
+/** Somebody attached. Its core can be made to call `onAccess` before each write or access. */
+export class Participant {
+	readonly world: World;
+	readonly core: Core;
+	readonly slot: number;
+	me: number;
+	/** Called before each access; the argument counts them from 1. */
+	onAccess: ((count: number) => void) | undefined;
+	accesses = 0;
+
+	constructor(world: World, slot: number, hooks?: Hooks) {
+		this.world = world;
+		this.slot = slot;
+		this.core = world.instance(hooks === undefined ? plain : instrumented[hooks], () => {
+			this.accesses++;
+			this.onAccess?.(this.accesses);
+		});
+		this.me = this.core.join(slot) >>> 0;
+	}
+
+	/** Runs `body`, which dies before its access number `count`; whether it did. */
+	crashesAt(count: number, body: () => void): boolean {
+		this.accesses = 0;
+		this.onAccess = (access) => {
+			if (access === count) throw new Crash();
+		};
+		try {
+			body();
+			return false;
+		} catch (error) {
+			if (error instanceof Crash) return true;
+			throw error;
+		} finally {
+			this.onAccess = undefined;
+		}
+	}
+
+	/** A block, or the status that says why not; what is to be committed, is. */
+	allocate(bytes: number): number {
+		return this.committing(() => this.core.allocate(this.me, bytes));
+	}
+
+	committing(operation: () => number): number {
+		for (let turn = 0; turn < 10_000; turn++) {
+			const result = operation() >>> 0;
+			if (result !== NEED_COMMIT) return result;
+			this.core.committed(this.me);
+		}
+		throw new Error("the core asks for pages without end");
+	}
+
+	free(block: number): number {
+		return this.core.free(this.me, block) >>> 0;
+	}
+
+	result(field = SLOT_RESULT): number {
+		return this.world.words[(SLOTS_START + this.slot * SLOT_BYTES + field) >> 2] as number;
+	}
+
+	/** How many spans the request names. */
+	get requested(): number {
+		return this.result(SLOT_REQUEST_COUNT);
+	}
+
+	setArgument(name: string): number {
+		const bytes = Buffer.from(name);
+		this.world.bytes.set(bytes, SLOTS_START + this.slot * SLOT_BYTES + SLOT_ARGUMENT);
+		return bytes.length;
+	}
+
+	/** The object of this name, made with `capacity` bytes of data if there is none. As the binding does it. */
+	construct(name: string, kind: number, capacity: number): number {
+		const { core, me } = this;
+		const found = core.find(me, this.setArgument(name)) >>> 0;
+		if (found >= STATUS_LIMIT) return found;
+		const data = this.allocate(capacity);
+		const object = this.committing(() => core.allocateObject(me));
+		if (data < STATUS_LIMIT || object < STATUS_LIMIT) {
+			if (data >= STATUS_LIMIT) core.free(me, data);
+			if (object >= STATUS_LIMIT) core.freeInternal(me, object);
+			return FULL;
+		}
+		core.describe(me, object, this.setArgument(name), kind, 0, capacity, capacity, data);
+		for (;;) {
+			const list = this.allocate(core.listBytes(me, this.setArgument(name)));
+			if (list < STATUS_LIMIT) {
+				core.freeInternal(me, object);
+				core.free(me, data);
+				return FULL;
+			}
+			const status = core.insert(me, object, list) >>> 0;
+			if (status !== TAKEN && status !== BUSY) return object;
+			core.free(me, list);
+			if (status === BUSY) continue;
+			core.freeInternal(me, object);
+			core.free(me, data);
+			return this.result();
+		}
+	}
+
+	/** Writes `text` as a message; whether there was room. */
+	send(queue: number, text: string): boolean {
+		const bytes = Buffer.from(text);
+		const payload = this.core.reserve(this.me, queue, bytes.length) >>> 0;
+		if (payload < STATUS_LIMIT) return false;
+		this.world.bytes.set(bytes, payload);
+		this.core.commit(this.me, queue, bytes.length);
+		return true;
+	}
+
+	/** Recovers from whoever was in `slot`; the last status, and how many calls it took. */
+	recover(slot: number): { status: number; calls: number } {
+		for (let calls = 1; calls < 1000; calls++) {
+			const status = this.core.recover(slot) >>> 0;
+			if (status !== MORE) return { status, calls };
+		}
+		throw new Error("recovery does not end");
+	}
+}
