@@ -205,6 +205,8 @@ export const QUEUE_CACHED_HEAD: u32 = 264; //          u32: what the producer la
 export const QUEUE_RESERVED: u32 = 268; //             u32: payload offset of the open reservation, or 0
 export const QUEUE_RESERVED_BYTES: u32 = 272; //       u32
 export const QUEUE_SENT: u32 = 276; //                 u32: messages, modulo 2^32
+/** u32: messages since the last publication. */
+export const QUEUE_STAGED: u32 = 288;
 /** Queue: the consumer's line. `next` runs ahead of `head` while messages are held. */
 export const QUEUE_HEAD: u32 = 384; //                 u32
 export const QUEUE_NEXT: u32 = 388; //                 u32

@@ -39,6 +39,7 @@ import {
 	QUEUE_RESERVED_BYTES,
 	QUEUE_SENT,
 	QUEUE_SPARE,
+	QUEUE_STAGED,
 	QUEUE_TAIL,
 	RECORD_BLOCK,
 	RECORD_DATA,
@@ -117,12 +118,14 @@ export function stage(me: u32, queue: u32, length: u32): u32 {
 function close(queue: u32, length: u32): void {
 	store<u32>(queue, load<u32>(queue, QUEUE_CLAIMED) + recordBytes(length), QUEUE_CLAIMED);
 	store<u32>(queue, 0, QUEUE_RESERVED);
-	store<u32>(queue, load<u32>(queue, QUEUE_SENT) + 1, QUEUE_SENT);
+	store<u32>(queue, load<u32>(queue, QUEUE_STAGED) + 1, QUEUE_STAGED);
 }
 
 /** Hands over what was staged. The doorbell to wake, or OK. */
 export function publish(me: u32, queue: u32): u32 {
 	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	store<u32>(queue, load<u32>(queue, QUEUE_SENT) + load<u32>(queue, QUEUE_STAGED), QUEUE_SENT);
+	store<u32>(queue, 0, QUEUE_STAGED);
 	// SYNC: pairs with the load in `peek`: hands over the records before `tail`.
 	atomic.store<u32>(queue, load<u32>(queue, QUEUE_CLAIMED), QUEUE_TAIL);
 	return wakeConsumer(queue);

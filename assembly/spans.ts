@@ -45,7 +45,7 @@ import {
 	SPAN_TAIL,
 } from "./layout";
 import { header, readySpans } from "./region";
-import { done, intend, slotOf, tagOf } from "./slots";
+import { done, intend, isCurrent, slotOf, tagOf } from "./slots";
 
 export function descriptorOf(span: u32): u32 {
 	return header(HEADER_DESCRIPTORS) + span * DESCRIPTOR_BYTES;
@@ -158,6 +158,7 @@ function askForPages(me: u32, first: u32, count: u32): i32 {
 
 /** The host has committed what the slot's request named. */
 export function committed(me: u32): void {
+	if (!isCurrent(me)) return;
 	const slot = slotOf(me);
 	const first = load<u32>(slot, SLOT_REQUEST_FIRST);
 	const count = load<u32>(slot, SLOT_REQUEST_COUNT);
@@ -219,6 +220,7 @@ export function claimRun(me: u32, count: u32): i32 {
 
 /** Gives up what was claimed and not yet handed out. */
 export function cancel(me: u32): void {
+	if (!isCurrent(me)) return;
 	const slot = slotOf(me);
 	store<u32>(slot, REQUEST_NONE, SLOT_REQUEST);
 	if (load<u32>(slot, SLOT_INTENT) == INTENT_RUN) {

@@ -48,6 +48,8 @@ export class Attachment {
 	readonly words: Uint32Array;
 	readonly core: Core;
 	readonly waiter: Waiter;
+	/** What gives room back that is held for the next time: called before anybody waits, here or elsewhere. */
+	readonly flushers = new Set<() => void>();
 	/** This participant's number, 0 until it has joined. */
 	me = 0;
 	/** Where the slot's words are, as an index into `words`. */
@@ -128,9 +130,10 @@ export class Attachment {
 		this.me = this.core.join(slot) >>> 0;
 		this.slotWord = start >> 2;
 		this.#doorbell = start + SLOT_DOORBELL;
-		const text = new TextEncoder().encode(label).subarray(0, LABEL_BYTES - 1);
+		// What is too long ends with a whole character, and zeros follow.
+		const text = new Uint8Array(LABEL_BYTES);
+		new TextEncoder().encodeInto(label, text.subarray(0, LABEL_BYTES - 1));
 		this.bytes.set(text, start + SLOT_LABEL);
-		this.bytes[start + SLOT_LABEL + text.length] = 0;
 		this.words[(start + SLOT_JOINED) >> 2] = Date.now() / 1000;
 		this.shim.watch(this.file, this.#doorbell, () => this.waiter.onRing());
 		debug("%s: joined as participant %d of slot %d", this.path, this.me, slot);
@@ -192,6 +195,7 @@ export class Attachment {
 
 	/** Leaves the slot: what this participant owned and did not hand over is freed. */
 	leave(): void {
+		if (this.#failure === undefined) this.flush();
 		if (this.me === 0 || this.#failure !== undefined) return;
 		try {
 			this.#recoverLocked((this.me & 0xff) - 1);
@@ -222,12 +226,48 @@ export class Attachment {
 
 	/** Throws unless the region can be used. */
 	check(): void {
-		if (this.#closed || this.#failure !== undefined) throw this.#unusable();
+		if (this.#closed || this.#failure !== undefined || this.#isDisplaced()) throw this.#unusable();
+	}
+
+	/**
+	 * Whether this participant's number is gone from its slot, because somebody took it for dead, or because
+	 * zero pages lie over the mapping since a fault. So this finds both without a call.
+	 */
+	#isDisplaced(): boolean {
+		return this.me !== 0 && this.words[this.slotWord + (SLOT_ID >> 2)] !== this.me;
 	}
 
 	#unusable(): DhmemError {
-		if (!this.#closed) this.close();
+		if (!this.#closed) {
+			this.#failure ??= this.#broken() ?? this.#takenForDead();
+			this.close();
+		}
 		return this.closedError();
+	}
+
+	#takenForDead(): DhmemError {
+		return new DhmemError(
+			"DHMEM_CLOSED",
+			`Another participant took this one of ${this.path} for dead, so it has left; open it again`,
+		);
+	}
+
+	/** Why there was a fault, if there was one, or the file is shorter than the mapping. */
+	#broken(): DhmemError | undefined {
+		const { size } = this.shim.statFile(this.file);
+		if (size < this.size) {
+			return new DhmemError(
+				"DHMEM_TRUNCATED",
+				`Somebody cut ${this.path} from ${this.size} to ${size} bytes, so this participant has left; ` +
+					"what was in it is lost: remove it",
+			);
+		}
+		if (!this.shim.isBroken(this.file)) return undefined;
+		return new DhmemError(
+			"DHMEM_NO_SPACE",
+			`The file system of ${this.path} is full, and a page of it could not be had, so this participant has ` +
+				"left; make room, and open it again",
+		);
 	}
 
 	/**
@@ -253,12 +293,9 @@ export class Attachment {
 	 * this participant's lock dropped.
 	 */
 	unexpected(status: number, what: string): DhmemError {
-		if (this.#closed || this.#failure !== undefined) return this.#unusable();
+		if (this.#closed || this.#failure !== undefined || this.#isDisplaced()) return this.#unusable();
 		if (status === FENCED) {
-			return new DhmemError(
-				"DHMEM_CLOSED",
-				`${what}: this end is closed, or another participant took this one for dead; open it again`,
-			);
+			return new DhmemError("DHMEM_CLOSED", `${what}: this end is closed; open it again`);
 		}
 		return new DhmemError(
 			"DHMEM_CORRUPT",
@@ -271,6 +308,7 @@ export class Attachment {
 		try {
 			this.shim.commit(this.file, offset, length);
 		} catch (error) {
+			if (errnoOf(error) === "ENXIO") throw this.#unusable();
 			if (errnoOf(error) !== "ENOSPC" && errnoOf(error) !== "EDQUOT") throw error;
 			throw new DhmemError(
 				"DHMEM_NO_SPACE",
@@ -290,7 +328,7 @@ export class Attachment {
 				if (this.result(length) > 0) this.commitRange(this.result(offset), this.result(length));
 			}
 		} catch (error) {
-			this.core.cancel(this.me);
+			if (!this.#closed) this.core.cancel(this.me);
 			throw error;
 		}
 		this.core.committed(this.me);
@@ -354,6 +392,11 @@ export class Attachment {
 	}
 
 	// ---------------------------------------------------------------------------------------- waking
+
+	/** Gives back what is held for the next time. */
+	flush(): void {
+		for (const flush of this.flushers) flush();
+	}
 
 	/** Wakes the sleepers on what an operation returned, if that is a doorbell. */
 	wake(doorbell: number): void {

@@ -54,7 +54,13 @@ export function errnoOf(error: unknown): string | undefined {
 
 /** A value as it stands in a message: short, and never failing. */
 export function show(value: unknown): string {
-	const text = typeof value === "string" ? JSON.stringify(value) : String(value as string);
+	let text: string;
+	try {
+		text = typeof value === "string" ? JSON.stringify(value) : String(value);
+	} catch {
+		// It has no text, or a wrong one.
+		text = Object.prototype.toString.call(value);
+	}
 	return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }
 

@@ -100,6 +100,7 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 		case "ENOSPC":
 		case "EDQUOT":
 			return new DhmemError("DHMEM_NO_SPACE", `${doing} ${path}: its file system is full; make room`, cause);
+		case "EISDIR":
 		case "ELOOP":
 		case "ENOTREG":
 			return new DhmemError(
@@ -107,9 +108,20 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 				`${path} is not a regular file, so not a region; remove it, or choose another name`,
 				cause,
 			);
+		case "ENAMETOOLONG":
+			return new DhmemError(
+				"DHMEM_BAD_ARGUMENT",
+				`${doing} ${path}: the path is too long; shorten it`,
+				cause,
+			);
 		default:
 			return error;
 	}
+}
+
+/** Whether the operating system did not allow it. */
+function isRefusal(error: unknown): boolean {
+	return ["EACCES", "EPERM", "EROFS"].includes(errnoOf(error) ?? "");
 }
 
 function whoMay(path: string): string {
@@ -194,9 +206,11 @@ function isAbandoned(file: File, header: Uint32Array): boolean {
 
 /** Removes the region at `path` if it is an abandoned one. */
 export function removeAbandoned(path: string): boolean {
-	const file = openFile(path);
-	if (file === undefined) return false;
+	let opened: File | undefined;
 	try {
+		const file = openFile(path);
+		if (file === undefined) return false;
+		opened = file;
 		const header = readHeader(file, path);
 		return whileJoining(file, path, () => {
 			if (!isAbandoned(file, header) || !shim().isNamed(file, path)) return false;
@@ -205,10 +219,11 @@ export function removeAbandoned(path: string): boolean {
 			return true;
 		});
 	} catch (error) {
-		if (error instanceof DhmemError) return false;
+		// Not a region, or another user's: not ours to remove.
+		if (error instanceof DhmemError || isRefusal(error)) return false;
 		throw error;
 	} finally {
-		shim().closeFile(file);
+		if (opened !== undefined) shim().closeFile(opened);
 	}
 }
 
@@ -304,7 +319,13 @@ export function detach(attachment: Attachment): void {
 		if (attachment.shim !== localShim && attachment.header(HEADER_LIFETIME) === LIFETIME_LAST_CLOSE) {
 			whileJoining(file, path, () => {
 				attachment.leave();
-				if (!attachment.hasCompany() && shim().isNamed(file, path)) unlinkSync(path);
+				if (attachment.hasCompany() || !shim().isNamed(file, path)) return;
+				try {
+					unlinkSync(path);
+				} catch (error) {
+					// Another user's, in a folder where that matters: whoever may will remove it.
+					if (!isRefusal(error)) throw error;
+				}
 			});
 		} else attachment.leave();
 	} finally {

@@ -79,7 +79,10 @@ export abstract class Payload {
 
 	/** The bytes as UTF-8 text, a copy. */
 	text(): string {
-		return textOf(this.bytes);
+		const text = textOf(this.bytes);
+		// Zeros, if the file was cut meanwhile.
+		this.#attachment.check();
+		return text;
 	}
 
 	/** The bytes as JSON. */

@@ -238,6 +238,7 @@ export class Producer extends Endpoint {
 	 */
 	sendMany(items: Iterable<Sendable>): number {
 		this.#checkSending();
+		if (typeof items?.[Symbol.iterator] !== "function") throw badArgument("The items", items, "an iterable");
 		const { attachment, at } = this;
 		const { core, me } = attachment;
 		let staged = 0;

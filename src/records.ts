@@ -106,7 +106,12 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 			);
 		}
 		const { attachment, at } = this;
-		const status = attachment.core.recordsRoom(attachment.me, at) >>> 0;
+		let status = attachment.core.recordsRoom(attachment.me, at) >>> 0;
+		if (status === NO_ROOM) {
+			// The consumer may be this region's too, with room that it has not given back yet.
+			attachment.flush();
+			status = attachment.core.recordsRoom(attachment.me, at) >>> 0;
+		}
 		if (status !== OK && status !== NO_ROOM) throw this.unexpected(status);
 		this.#room = attachment.result(SLOT_RESULT);
 		this.#position = attachment.result(SLOT_RESULT_2);
@@ -146,6 +151,7 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	#position = 0;
 	#taken = 0;
 	#ended = false;
+	#flushing = false;
 	/** Room goes back in steps: each costs the producer a cache line. */
 	readonly #step: number;
 
@@ -153,6 +159,7 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	constructor(queue: QueueObject, dtype: D, options?: WaitOptions) {
 		super(queue, "consumer", dtype, options);
 		this.#step = Math.min(256, this.ring.length >> 1);
+		this.attachment.flushers.add(this.#flush);
 	}
 
 	/** Whether the stream has ended: all was popped. */
@@ -165,8 +172,10 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	 * again by the next consumer, at most 256 records.
 	 */
 	pop(): ValueOf<D> | undefined {
-		if ((this.#available === 0 || this.attachment.closed) && !this.#hasRecords()) return undefined;
+		if (this.#available === 0 && !this.#hasRecords()) return undefined;
 		const value = (this.ring as unknown as Values<D>)[this.#position & this.mask];
+		// Closed, or cut meanwhile, the ring is zeros.
+		this.attachment.check();
 		this.#take(1);
 		return value;
 	}
@@ -174,7 +183,7 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	/** Fills `values` from its start with what there is; how many. Allocates nothing. */
 	popInto(values: TypedArrayOf<D>): number {
 		this.checkArray(values);
-		if ((this.#available < values.length || this.attachment.closed) && !this.#hasRecords()) return 0;
+		if (this.#available < values.length && !this.#hasRecords()) return 0;
 		const count = Math.min(values.length, this.#available);
 		const { mask } = this;
 		const start = this.#position & mask;
@@ -182,6 +191,7 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 		const to = values as unknown as Values<D>;
 		const from = this.ring as unknown as Values<D>;
 		for (let i = 0; i < count; i++) to[i] = from[(start + i) & mask] as ValueOf<D>;
+		this.attachment.check();
 		if (count > 0) this.#take(count);
 		return count;
 	}
@@ -191,7 +201,21 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 		this.#available -= count;
 		this.#taken += count;
 		if (this.#taken >= this.#step || this.#available === 0) this.#release();
+		else if (!this.#flushing) {
+			// A consumer that stops in the middle of a step must not keep the room from a producer that waits.
+			this.#flushing = true;
+			queueMicrotask(this.#flush);
+		}
 	}
+
+	readonly #flush = (): void => {
+		this.#flushing = false;
+		try {
+			if (!this.closed) this.#release();
+		} catch {
+			// Whoever calls next is told; here is nobody to tell.
+		}
+	};
 
 	#release(): void {
 		const { attachment, at } = this;
@@ -235,5 +259,6 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	protected override beforeClose(): void {
 		this.#release();
 		this.#available = 0;
+		this.attachment.flushers.delete(this.#flush);
 	}
 }

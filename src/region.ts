@@ -139,6 +139,7 @@ function oneOf<T extends string>(what: string, value: T | undefined, allowed: re
 }
 
 function directoryOf(options: { directory?: string | undefined }): string {
+	if (typeof options !== "object" || options === null) throw badArgument("The options", options, "an object");
 	const directory = options.directory ?? (process.env.DHMEM_DIR || "/dev/shm");
 	if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) return directory;
 	throw badArgument("directory", directory, "a folder's path");
@@ -186,8 +187,6 @@ export class Region {
 	 */
 	static open(name: string, options: RegionOptions = {}): Region {
 		checkRegionName(name);
-		if (typeof options !== "object" || options === null)
-			throw badArgument("The options", options, "an object");
 		const directory = directoryOf(options);
 		return new Region(name, attach(directory, pathOf(directory, name), fileOptions(options)));
 	}

@@ -117,6 +117,7 @@ export class Waiter {
 	/** The result of `wait`, blocking this thread meanwhile. */
 	waitSync<T>(wait: Wait<T>, { timeout = Number.POSITIVE_INFINITY, signal }: WaitOptions): T {
 		signal?.throwIfAborted();
+		this.#attachment.flush();
 		for (let spin = 0; spin < SPINS; spin++) {
 			const result = wait.attempt();
 			if (result !== PENDING) return result;

@@ -16,7 +16,7 @@ import {
 } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { QUEUE_PRODUCER_WAITS } from "../assembly/layout.js";
+import { QUEUE_CLAIMED, QUEUE_PRODUCER_WAITS, QUEUE_TAIL } from "../assembly/layout.js";
 import { runModel } from "./endurance/model.js";
 import { runPair } from "./endurance/pair.js";
 import { paths } from "./endurance/paths.js";
@@ -608,6 +608,36 @@ test("a producer that leaves gives its reservation up", () => {
 	using next = queue.producer();
 	next.trySend("x");
 	assert.equal(drain(consumer), ["x"]);
+});
+
+test("the next producer begins behind what was published, and not behind padding that nothing followed", () => {
+	const { region, queue, producer, consumer } = ends(64);
+	producer.trySend(new Uint8Array(24));
+	producer.trySend("");
+	for (const message of consumer.receiveMany(2)) message.release();
+	// Of the last 24 bytes of the ring padding is made, for it does not fit there.
+	producer.tryReserve(24)?.abort();
+	assert.is(wordOf(region.path, "q", QUEUE_CLAIMED), 64);
+	assert.is(wordOf(region.path, "q", QUEUE_TAIL), 40);
+	producer.close();
+	using next = queue.producer();
+	assert.is(wordOf(region.path, "q", QUEUE_CLAIMED), 40);
+	next.trySend("x");
+	assert.equal(drain(consumer), ["x"]);
+});
+
+test("what a killed producer had staged and not published never arrives", async () => {
+	const region = open();
+	using consumer = region.queue("q").consumer(patience);
+	const child = await holder("producer", 2, [], 3);
+	assert.ok(wordOf(region.path, "q", QUEUE_CLAIMED) > wordOf(region.path, "q", QUEUE_TAIL));
+	child.kill("SIGKILL");
+	await once(child, "exit");
+	assert.equal(drain(consumer), ["0", "1"]);
+	await failsLater("DHMEM_PEER_GONE", consumer.receive());
+	using next = region.queue("q").producer();
+	next.trySend("next");
+	assert.equal(drain(consumer), ["next"]);
 });
 
 test("there is no reservation without room", () => {
@@ -1295,9 +1325,10 @@ async function holder(
 	side: "producer" | "consumer",
 	count: number,
 	releases: number[],
+	staged = 0,
 ): Promise<ChildProcess> {
 	const module = fileURLToPath(new URL("./endurance/holder.js", import.meta.url));
-	const child = fork(module, [JSON.stringify({ region: name, queue: "q", side, count, releases })]);
+	const child = fork(module, [JSON.stringify({ region: name, queue: "q", side, count, releases, staged })]);
 	children.push(child);
 	const [message] = await Promise.race([once(child, "message"), once(child, "exit")]);
 	assert.is(message, "ready");

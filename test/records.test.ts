@@ -118,6 +118,23 @@ function testExtremes<D extends DType>(dtype: D): void {
 }
 for (const dtype of Object.keys(extremes) as DType[]) testExtremes(dtype);
 
+test("a full queue has room as soon as something is popped, and in its turn for another participant", async () => {
+	const region = open();
+	const queue = region.queue("one", { record: "f64", slots: 1024 });
+	const [producer, consumer] = [queue.producer(patience), queue.consumer(patience)];
+	while (producer.push(1));
+	for (let popped = 1; popped < 5; popped++) {
+		for (let i = 0; i < popped; i++) consumer.pop();
+		for (let i = 0; i < popped; i++) assert.is(producer.push(2), true);
+		assert.is(producer.push(3), false);
+	}
+	const other = ends("u8", 1024);
+	while (other.producer.push(1));
+	const waiting = other.producer.wait();
+	other.consumer.pop();
+	assert.is(await waiting, true);
+});
+
 test("a value of the wrong kind is refused, and leaves no record", () => {
 	const { producer, consumer } = ends("i64", 4);
 	assert.throws(
