@@ -6,6 +6,7 @@
  */
 import { debuglog } from "node:util";
 import {
+	CORRUPT,
 	FENCED,
 	FULL,
 	HEADER_HEAP,
@@ -309,6 +310,8 @@ export class Attachment {
 			this.shim.commit(this.file, offset, length);
 		} catch (error) {
 			if (errnoOf(error) === "ENXIO") throw this.#unusable();
+			// The range was read from the region.
+			if (error instanceof TypeError) throw this.unexpected(CORRUPT, "Committing memory");
 			if (errnoOf(error) !== "ENOSPC" && errnoOf(error) !== "EDQUOT") throw error;
 			throw new DhmemError(
 				"DHMEM_NO_SPACE",

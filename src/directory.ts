@@ -113,11 +113,14 @@ export interface Listed {
 	requested: number;
 }
 
+/** What a region of any size has at most. */
+const MOST_BUCKETS = 4096;
+
 /** Every named object, in no order. What changes meanwhile may be in the list or not. */
 export function* listObjects(attachment: Attachment): Generator<Listed> {
 	const { words, bytes, size } = attachment;
 	const buckets = attachment.header(HEADER_BUCKETS);
-	const count = attachment.header(HEADER_BUCKET_MASK) + 1;
+	const count = Math.min(attachment.header(HEADER_BUCKET_MASK) + 1, MOST_BUCKETS);
 	for (let bucket = 0; bucket < count; bucket++) {
 		const list = words[(buckets + bucket * BUCKET_BYTES) >> 2] as number;
 		// The list may be freed and used for something else at any moment, so its figures are not believed.

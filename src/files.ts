@@ -3,20 +3,33 @@ import { getRandomValues } from "node:crypto";
 import { readdirSync, statSync, unlinkSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import {
+	BUCKET_BYTES,
+	HEADER_AVAILABLE,
+	HEADER_BUCKET_MASK,
+	HEADER_BUCKETS,
+	HEADER_BUSY,
 	HEADER_BYTES,
+	HEADER_COMMITTED,
+	HEADER_DESCRIPTORS,
 	HEADER_FEATURES_ALL,
 	HEADER_FEATURES_WRITE,
+	HEADER_HEAP,
 	HEADER_LIFETIME,
 	HEADER_MAGIC,
+	HEADER_OWNED,
+	HEADER_OWNERS,
 	HEADER_SPANS,
 	HEADER_TOUCHED,
+	HEADER_TOUCHED_BYTES,
 	HEADER_VERSION,
 	LAYOUT_VERSION,
 	LIFETIME_LAST_CLOSE,
 	LIFETIME_PERSISTENT,
 	MAGIC_HIGH,
 	MAGIC_LOW,
+	SLOT_BYTES,
 	SLOTS,
+	SLOTS_START,
 	SPAN_BYTES,
 } from "../assembly/layout.js";
 import { Attachment, debug } from "./attachment.js";
@@ -194,7 +207,39 @@ function readHeader(file: File, path: string): Uint32Array {
 			`${path} is ${size} bytes long, and its header says ${spans * SPAN_BYTES}: it was cut or extended; remove it`,
 		);
 	}
+	checkTables(word, path);
 	return words;
+}
+
+/** The header's words that say where the tables are, in the order in which they lie in the file. */
+const tables = [
+	HEADER_BUSY,
+	HEADER_COMMITTED,
+	HEADER_OWNED,
+	HEADER_BUCKETS,
+	HEADER_TOUCHED,
+	HEADER_DESCRIPTORS,
+	HEADER_AVAILABLE,
+	HEADER_OWNERS,
+];
+
+/** Throws unless the tables lie one behind the other, in front of the heap, and have room for what they hold. */
+function checkTables(word: (field: number) => number, path: string): void {
+	let end = SLOTS_START + SLOTS * SLOT_BYTES;
+	let sound = true;
+	for (const start of [
+		...tables.map(word),
+		word(HEADER_HEAP) * SPAN_BYTES,
+		word(HEADER_SPANS) * SPAN_BYTES,
+	]) {
+		sound &&= start >= end;
+		end = start;
+	}
+	sound &&= (word(HEADER_BUCKET_MASK) + 1) * BUCKET_BYTES <= word(HEADER_TOUCHED) - word(HEADER_BUCKETS);
+	sound &&= word(HEADER_TOUCHED_BYTES) * SLOTS <= word(HEADER_DESCRIPTORS) - word(HEADER_TOUCHED);
+	if (!sound) {
+		throw new DhmemError("DHMEM_CORRUPT", `${path} has a header that can't be true; remove it`);
+	}
 }
 
 /** Whether nobody is there any more in a region that was to go with its last participant. */

@@ -113,6 +113,7 @@ export class Message extends Payload {
 			throw new DhmemError("DHMEM_CLOSED", "This message was released; copy what is needed longer");
 		}
 		if (this.#consumer.closed) {
+			this.#attachment.check();
 			throw new DhmemError("DHMEM_CLOSED", "The consumer of this message has left; the next one will get it");
 		}
 		return this.#offset;

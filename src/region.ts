@@ -282,7 +282,10 @@ export class Region {
 
 	#byteQueue(name: string, options: QueueOptions): Queue {
 		const explicit = options.capacity !== undefined;
-		const requested = parseSize("capacity", options.capacity ?? DEFAULT_CAPACITY);
+		const requested = parseSize(
+			"capacity",
+			options.capacity === undefined ? DEFAULT_CAPACITY : options.capacity,
+		);
 		if (requested > QUEUE_LARGEST) throw badArgument("capacity", options.capacity, "at most 1 GiB");
 		const capacity = powerOfTwo(Math.max(requested, QUEUE_SMALLEST));
 		return new Queue(
@@ -294,7 +297,12 @@ export class Region {
 		const dtype = checkDType(options.record) as D;
 		const most = QUEUE_LARGEST / bytesPer(dtype);
 		const explicit = options.slots !== undefined;
-		const requested = checkCount("slots", options.slots ?? DEFAULT_SLOTS, 1, most);
+		const requested = checkCount(
+			"slots",
+			options.slots === undefined ? DEFAULT_SLOTS : options.slots,
+			1,
+			most,
+		);
 		const capacity = powerOfTwo(Math.max(requested, 2));
 		const bytes = capacity * bytesPer(dtype);
 		const element = dtypeNumber(dtype);

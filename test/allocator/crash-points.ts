@@ -91,12 +91,12 @@ class Rehearsal {
 	}
 }
 
-/** Points 1 to `last`: all, or the first and last twenty and about `limit` in between. */
+/** Points 1 to `last`: all, or about `limit` of them, and as many at the beginning and the end. */
 function* pointsUpTo(last: number, limit: number): Generator<number> {
-	const step = Math.max(1, (last - 40) / limit);
+	const step = Math.max(1, (last - 2 * limit) / limit);
 	let next = 1;
 	for (let point = 1; point <= last; point++) {
-		if (point > 20 && point <= last - 20 && point < next) continue;
+		if (point > limit && point <= last - limit && point < next) continue;
 		yield point;
 		next = point + step;
 	}
@@ -114,12 +114,17 @@ export interface Sweep {
 	intrusion?: Intrusion;
 	/** About how many points of each scenario to try. */
 	limit?: number;
+	/** Spoils what recovery goes by, before it begins: the checks have to notice. */
+	sabotage?: (stage: Stage) => void;
 	/** Makes who recovers die too, before each of this many of its writes. */
 	again?: number;
 }
 
 /** Tries a scenario at every point. */
-export function sweep(scenario: Scenario, { fate, intrusion, limit = 1e9, again = 0 }: Sweep): Outcome {
+export function sweep(
+	scenario: Scenario,
+	{ fate, intrusion, limit = 1e9, again = 0, sabotage }: Sweep,
+): Outcome {
 	const rehearsal = new Rehearsal(scenario, fate === "dies" ? "writes" : "accesses");
 	const { stage, play } = rehearsal;
 	const { victim } = stage;
@@ -141,6 +146,7 @@ export function sweep(scenario: Scenario, { fate, intrusion, limit = 1e9, again 
 		try {
 			if (fate === "dies") victim.crashesAt(point, () => play.act());
 			else stopAt(stage, play, point, intrusion ?? "joins", fate === "stops and dies");
+			sabotage?.(stage);
 			const used = rehearsal.settle();
 			expect(used === expected, `${used} bytes are used, not ${expected}`);
 		} catch (error) {

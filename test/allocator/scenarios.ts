@@ -749,7 +749,32 @@ const handles: Scenario[] = [SMALL, 2 * SPAN_BYTES].flatMap((bytes) => [
 
 // ---------------------------------------------------------------------------------------- participants
 
+/** `victim` recovers from a third one, who died so many writes before the end of `body`. */
+function recovering(name: string, before: number, bytes: number): Scenario {
+	return {
+		name: `recover from one that died ${before} writes before it had ${name}`,
+		prepare: (stage) => {
+			const { victim, other, world } = stage;
+			const third = world.participant(3, "writes");
+			const snapshot = world.snapshot();
+			third.crashesAt(0, () => void third.allocate(bytes));
+			const writes = third.accesses;
+			world.restore(snapshot);
+			expect(
+				third.crashesAt(writes - before, () => void third.allocate(bytes)),
+				"it lives",
+			);
+			return {
+				act: () => void victim.recover(third.slot),
+				verify: () => void other.recover(third.slot),
+			};
+		},
+	};
+}
+
 const participants: Scenario[] = [
+	...[0, 1, 2, 3, 4, 5].map((before) => recovering("a block of a new span", before, SMALL)),
+	...[0, 1, 2].map((before) => recovering("a run", before, 3 * SPAN_BYTES)),
 	{
 		name: "join",
 		prepare: ({ victim, other }) => {
