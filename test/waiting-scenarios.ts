@@ -148,14 +148,6 @@ async function streams(talk: Talk, directory: string, count: string): Promise<un
 	return "done";
 }
 
-/** Sends as fast as it can, until it is killed. */
-async function flood(talk: Talk, directory: string): Promise<unknown> {
-	using region = open(directory);
-	const producer = region.queue("flood").producer();
-	talk.say("ready");
-	for (let i = 0; ; i++) producer.sendSync(String(i));
-}
-
 /** Drains as fast as it can, blocking, until the end. */
 async function drain(talk: Talk, directory: string, queue: string): Promise<unknown> {
 	using region = open(directory);
@@ -227,7 +219,6 @@ const scenarios: Record<string, Scenario> = {
 	hold: hold as Scenario,
 	echo: echo as Scenario,
 	streams: streams as Scenario,
-	flood: flood as Scenario,
 	drain: drain as Scenario,
 	leaveOpen: leaveOpen as Scenario,
 	giveUp: giveUp as Scenario,
