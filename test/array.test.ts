@@ -3,37 +3,10 @@ import { once } from "node:events";
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DhmemError, type DType, Region } from "../src/index.js";
+import type { DType } from "../src/index.js";
+import { codeOf, failure, regionTest } from "./fixture.js";
 
 const child = new URL("./typed-child.js", import.meta.url).pathname;
-
-function regionTest(title: string, body: (region: Region) => Promise<void> | void): void {
-	test(title, async () => {
-		const region = Region.open(`array-${process.pid}-${Math.random().toString(36).slice(2)}`, {
-			size: "64MiB",
-		});
-		try {
-			await body(region);
-		} finally {
-			region.unlink();
-			region.close();
-		}
-	});
-}
-
-function failure(body: () => unknown): DhmemError {
-	try {
-		body();
-	} catch (error) {
-		if (error instanceof DhmemError) return error;
-		throw error;
-	}
-	throw new Error("nothing was thrown");
-}
-
-function code(body: () => unknown): string {
-	return failure(body).code;
-}
 
 regionTest("an array is found by its name, with the values it has", (region) => {
 	const field = region.array("field", { dtype: "f64", shape: [1000, 3] });
@@ -61,7 +34,7 @@ regionTest("what is left out accepts what exists", (region) => {
 	assert.is(region.array("field", { shape: [2, 3] }).dtype, "i64");
 	for (const options of [{}, { dtype: "f64" }, { shape: [2] }] as const) {
 		assert.is(
-			code(() => region.array("none", options)),
+			codeOf(() => region.array("none", options)),
 			"DHMEM_NOT_FOUND",
 		);
 	}
@@ -105,7 +78,7 @@ regionTest("wrong shapes, dtypes and values are refused", (region) => {
 	];
 	for (const shape of [...shapes, Array(17).fill(1), new Uint8Array(2)]) {
 		assert.is(
-			code(() => region.array("wrong", { dtype: "f64", shape: shape as number[] })),
+			codeOf(() => region.array("wrong", { dtype: "f64", shape: shape as number[] })),
 			"DHMEM_BAD_ARGUMENT",
 			`${shape}`,
 		);
@@ -124,19 +97,19 @@ regionTest("wrong shapes, dtypes and values are refused", (region) => {
 	];
 	for (const initial of [...initials, new Float32Array(3), new DataView(new ArrayBuffer(2))]) {
 		assert.is(
-			code(() => region.array("wrong", { dtype: "f64", shape: [2], initial: initial as number[] })),
+			codeOf(() => region.array("wrong", { dtype: "f64", shape: [2], initial: initial as number[] })),
 			"DHMEM_BAD_ARGUMENT",
 		);
 	}
 	for (const options of [null, 1, { dtype: "f128", shape: [1] }, { dtype: "f64", initial: [1] }]) {
 		assert.is(
-			code(() => region.array("wrong", options as never)),
+			codeOf(() => region.array("wrong", options as never)),
 			"DHMEM_BAD_ARGUMENT",
 		);
 	}
 	for (const shape of [[2 ** 32 - 1], [65536, 65536], Array(16).fill(2 ** 32 - 1), [9e6]]) {
 		assert.is(
-			code(() => region.array("large", { dtype: "f64", shape })),
+			codeOf(() => region.array("large", { dtype: "f64", shape })),
 			"DHMEM_REGION_FULL",
 		);
 	}
@@ -160,8 +133,8 @@ regionTest("indices outside the shape are refused, and say so", (region) => {
 	for (const place of places) {
 		const get = () => field.get(...(place as number[]));
 		const set = () => field.set(...(place as number[]), 1);
-		assert.is(code(get), "DHMEM_BAD_ARGUMENT", `${place}`);
-		assert.is(code(set), "DHMEM_BAD_ARGUMENT", `${place}`);
+		assert.is(codeOf(get), "DHMEM_BAD_ARGUMENT", `${place}`);
+		assert.is(codeOf(set), "DHMEM_BAD_ARGUMENT", `${place}`);
 	}
 	const { message } = failure(() => field.get(2, 0));
 	assert.ok(message.includes("no element (2, 0) in array field, which is f64[2,3]"), message);
@@ -184,7 +157,7 @@ regionTest("initial values are the constructor's, from arrays and typed arrays o
 	assert.equal([...data], [1, 255]);
 	assert.is(region.array("empty", { dtype: "f64", shape: [0, 3], initial: [] }).data.length, 0);
 	assert.is(
-		code(() => region.array("empty").get(0, 0)),
+		codeOf(() => region.array("empty").get(0, 0)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 });
@@ -225,7 +198,7 @@ regionTest("an array behaves as a plain map from indices to values", (region) =>
 					model.set(`${indices}`, typed);
 				} else {
 					assert.is(
-						code(() => array.set(...indices, typed)),
+						codeOf(() => array.set(...indices, typed)),
 						"DHMEM_BAD_ARGUMENT",
 					);
 				}

@@ -2,26 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DhmemError, Region } from "../src/index.js";
+import { codeOf, regionTest } from "./fixture.js";
 
 const child = new URL("./clone-child.js", import.meta.url).pathname;
-
-function regionTest(title: string, body: (region: Region) => Promise<void> | void): void {
-	test(title, async () => {
-		using region = Region.temporary({ size: "64MiB" });
-		await body(region);
-	});
-}
-
-function code(body: () => unknown): string {
-	try {
-		body();
-	} catch (error) {
-		if (error instanceof DhmemError) return error.code;
-		throw error;
-	}
-	return "nothing";
-}
 
 regionTest("clones are the same memory, and the last one frees it", (region) => {
 	const before = region.stats().used;
@@ -35,11 +18,11 @@ regionTest("clones are the same memory, and the last one frees it", (region) => 
 		const clone = clones.splice(clones.length >> 1, 1)[0];
 		clone?.free();
 		assert.is(
-			code(() => clone?.free()),
+			codeOf(() => clone?.free()),
 			"DHMEM_DOUBLE_FREE",
 		);
 		assert.is(
-			code(() => clone?.bytes),
+			codeOf(() => clone?.bytes),
 			"DHMEM_CLOSED",
 		);
 	}
@@ -65,7 +48,7 @@ regionTest("clones are sent, taken and saved on their own", async (region) => {
 	assert.is(region.load(saved).bytes[4999], 7);
 	region.load(saved).free();
 	assert.is(
-		code(() => region.load(saved)),
+		codeOf(() => region.load(saved)),
 		"DHMEM_BAD_HANDLE",
 	);
 	assert.is(region.stats().used, before);
@@ -75,7 +58,7 @@ regionTest("a block has at most 960 references, and says so", (region) => {
 	const block = region.allocate(64);
 	const clones = Array.from({ length: 959 }, () => block.clone());
 	assert.is(
-		code(() => block.clone()),
+		codeOf(() => block.clone()),
 		"DHMEM_REGION_FULL",
 	);
 	clones.pop()?.free();

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DhmemError, Region } from "../src/index.js";
+import { type DhmemError, Region } from "../src/index.js";
+import { codeOf, regionTest } from "./fixture.js";
 
 const child = new URL("./lock-child.js", import.meta.url).pathname;
 
@@ -18,30 +19,6 @@ async function line(from: ChildProcess): Promise<string> {
 	assert.ok(from.stdout);
 	for await (const text of createInterface({ input: from.stdout })) return text;
 	throw new Error(`The process ended with ${from.exitCode}`);
-}
-
-function regionTest(title: string, body: (region: Region) => Promise<void> | void): void {
-	test(title, async () => {
-		const region = Region.open(`locks-${process.pid}-${Math.random().toString(36).slice(2)}`, {
-			size: "64MiB",
-		});
-		try {
-			await body(region);
-		} finally {
-			region.unlink();
-			region.close();
-		}
-	});
-}
-
-function code(body: () => unknown): string {
-	try {
-		body();
-	} catch (error) {
-		if (error instanceof DhmemError) return error.code;
-		throw error;
-	}
-	return "nothing";
 }
 
 function sharedCounters(region: Region): { counters: Uint32Array; token: string } {
@@ -60,7 +37,7 @@ regionTest("a mutex is held by one at a time", (region) => {
 	assert.is(held.abandoned, false);
 	assert.is(theirs.tryLock(), undefined);
 	assert.is(
-		code(() => theirs.lockSync({ timeout: 5 })),
+		codeOf(() => theirs.lockSync({ timeout: 5 })),
 		"DHMEM_TIMEOUT",
 	);
 	held.unlock();
@@ -73,7 +50,7 @@ regionTest("locking again while holding it throws at once", async (region) => {
 	const mutex = region.mutex("mutex");
 	using _held = mutex.lockSync();
 	assert.is(
-		code(() => mutex.lockSync()),
+		codeOf(() => mutex.lockSync()),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	assert.is(await mutex.lock().then(String, (error: DhmemError) => error.code), "DHMEM_BAD_ARGUMENT");
@@ -155,7 +132,7 @@ regionTest("a condition that is late or aborted has the mutex again", async (reg
 	const held = mutex.lockSync();
 	const condition = region.condition("never");
 	assert.is(
-		code(() => condition.waitSync(held, { until: () => false, timeout: 5 })),
+		codeOf(() => condition.waitSync(held, { until: () => false, timeout: 5 })),
 		"DHMEM_TIMEOUT",
 	);
 	assert.is(other.mutex("mutex").tryLock(), undefined);
@@ -165,7 +142,7 @@ regionTest("a condition that is late or aborted has the mutex again", async (reg
 	assert.is(other.mutex("mutex").tryLock(), undefined);
 	held.unlock();
 	assert.is(
-		code(() => condition.waitSync(held, { until: () => true })),
+		codeOf(() => condition.waitSync(held, { until: () => true })),
 		"DHMEM_BAD_ARGUMENT",
 	);
 });

@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DhmemError, Region } from "../src/index.js";
+import type { Region } from "../src/index.js";
+import { codeOf, regionTest } from "./fixture.js";
 import { random, runModel } from "./map-model.js";
 
 const child = new URL("./map-child.js", import.meta.url).pathname;
@@ -11,30 +12,6 @@ function start(region: Region, job: string, count: number) {
 	return spawn(process.execPath, [child, region.name, job, `${count}`], {
 		stdio: ["ignore", "ignore", "inherit"],
 	});
-}
-
-function regionTest(title: string, body: (region: Region) => Promise<void> | void): void {
-	test(title, async () => {
-		const region = Region.open(`map-${process.pid}-${Math.random().toString(36).slice(2)}`, {
-			size: "512MiB",
-		});
-		try {
-			await body(region);
-		} finally {
-			region.unlink();
-			region.close();
-		}
-	});
-}
-
-function code(body: () => unknown): string {
-	try {
-		body();
-	} catch (error) {
-		if (error instanceof DhmemError) return error.code;
-		throw error;
-	}
-	return "nothing";
 }
 
 regionTest("a map agrees with a plain one, whatever is done to it", (region) => {
@@ -79,11 +56,11 @@ regionTest("an update that throws changes nothing and leaves the map usable", (r
 		/no/,
 	);
 	assert.is(
-		code(() => map.update(-5n, () => "x" as unknown as Uint8Array)),
+		codeOf(() => map.update(-5n, () => "x" as unknown as Uint8Array)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	assert.is(
-		code(() => map.update(-5n, (old) => map.get(-5n) ?? (old as Uint8Array))),
+		codeOf(() => map.update(-5n, (old) => map.get(-5n) ?? (old as Uint8Array))),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	assert.equal(map.get(-5n), Uint8Array.of(1, 2));
@@ -93,15 +70,15 @@ regionTest("keys are told apart, and what doesn't fit is refused", (region) => {
 	const small = region.map("small", { key: "u8", value: "i64" });
 	small.set(44, -(2n ** 63n));
 	assert.is(
-		code(() => small.get(300)),
+		codeOf(() => small.get(300)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	assert.is(
-		code(() => small.get(-1)),
+		codeOf(() => small.get(-1)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	assert.is(
-		code(() => small.get(1.5)),
+		codeOf(() => small.get(1.5)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	assert.is(small.get(44), -(2n ** 63n));
@@ -109,19 +86,19 @@ regionTest("keys are told apart, and what doesn't fit is refused", (region) => {
 	for (const key of ["", "\0", "\ufeff", "\ufeff\ufeff", "é", "e\u0301", "🌊".repeat(256)]) text.set(key, 1);
 	assert.is(text.size, 7);
 	assert.is(
-		code(() => text.set("x".repeat(1025), 1)),
+		codeOf(() => text.set("x".repeat(1025), 1)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	assert.is(
-		code(() => text.set("\ud800", 1)),
+		codeOf(() => text.set("\ud800", 1)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	assert.is(
-		code(() => region.map("text", { key: "string", value: "f64" })),
+		codeOf(() => region.map("text", { key: "string", value: "f64" })),
 		"DHMEM_TYPE_MISMATCH",
 	);
 	assert.is(
-		code(() => region.map("x", { key: "f64" as "u8", value: "f64" })),
+		codeOf(() => region.map("x", { key: "f64" as "u8", value: "f64" })),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	const large = region.map("large", { key: "u32", value: "bytes" });

@@ -122,6 +122,8 @@ let directory = "";
 
 /** A folder in shared memory for one test, gone with `removeFolder`. */
 export function makeFolder(): string {
+	// A test that ends the process leaves nothing either.
+	if (!process.listeners("exit").includes(removeFolder)) process.on("exit", removeFolder);
 	directory = mkdtempSync("/dev/shm/dhmem-region-");
 	return directory;
 }

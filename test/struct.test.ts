@@ -12,38 +12,11 @@ import {
 	OBJECT_REQUESTED,
 	SPAN_BYTES,
 } from "../assembly/layout.js";
-import { DhmemError, type DType, type Fields, Region, schema } from "../src/index.js";
+import { type DType, type Fields, Region, schema } from "../src/index.js";
+import { codeOf, failure, regionTest } from "./fixture.js";
 
 const child = new URL("./typed-child.js", import.meta.url).pathname;
 const dtypes: DType[] = ["i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f32", "f64"];
-
-function regionTest(title: string, body: (region: Region) => Promise<void> | void): void {
-	test(title, async () => {
-		const region = Region.open(`struct-${process.pid}-${Math.random().toString(36).slice(2)}`, {
-			size: "64MiB",
-		});
-		try {
-			await body(region);
-		} finally {
-			region.unlink();
-			region.close();
-		}
-	});
-}
-
-function failure(body: () => unknown): DhmemError {
-	try {
-		body();
-	} catch (error) {
-		if (error instanceof DhmemError) return error;
-		throw error;
-	}
-	throw new Error("nothing was thrown");
-}
-
-function code(body: () => unknown): string {
-	return failure(body).code;
-}
 
 /** The words of a named object, and where they start: what only a broken peer changes. */
 function wordsOf(region: Region, name: string): { words: Uint32Array; at: number } {
@@ -124,7 +97,7 @@ regionTest("opening as something else says what it is and what was wanted", (reg
 
 regionTest("what is not there is not found without its type", (region) => {
 	assert.is(
-		code(() => region.struct("params")),
+		codeOf(() => region.struct("params")),
 		"DHMEM_NOT_FOUND",
 	);
 	assert.equal(region.entries(), []);
@@ -144,7 +117,7 @@ regionTest("initial values are the constructor's, and the rest is zeros", (regio
 	const wrong: unknown[] = [null, 1, { d: 1 }, { a: 1n }, { b: 1 }, { a: "1" }, { toString: 1 }];
 	for (const initial of wrong) {
 		assert.is(
-			code(() => region.struct("new", type, { initial: initial as never })),
+			codeOf(() => region.struct("new", type, { initial: initial as never })),
 			"DHMEM_BAD_ARGUMENT",
 		);
 	}
@@ -203,7 +176,7 @@ regionTest("fields of any name are fields, or refused", (region) => {
 	const bad: unknown = JSON.parse('{ "__proto__": "f64", "a": "f64" }');
 	for (const wrong of [bad, {}, [], ["f64"], null, 1, "f64", { a: "f128" }, { a: 1 }, { a: { b: "f64" } }]) {
 		assert.is(
-			code(() => region.struct("wrong", wrong as Fields)),
+			codeOf(() => region.struct("wrong", wrong as Fields)),
 			"DHMEM_BAD_ARGUMENT",
 		);
 	}
@@ -220,7 +193,7 @@ regionTest("a thousand fields are as good as one", (region) => {
 	for (const value of Object.values(region.struct("many"))) assert.is(Number(value), 100);
 	const tooMany = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`field${i}`, "u8" as const]));
 	assert.is(
-		code(() => region.struct("too many", tooMany)),
+		codeOf(() => region.struct("too many", tooMany)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 });
@@ -274,16 +247,16 @@ regionTest("a block is as many structs as fit, live", (region) => {
 	assert.throws(() => Array.prototype.push.call(particles, {}), TypeError);
 	assert.is(region.allocate(3).as({ a: "u32" }).length, 0);
 	assert.is(
-		code(() => block.as({ a: "f128" } as never)),
+		codeOf(() => block.as({ a: "f128" } as never)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	assert.is(
-		code(() => block.as(undefined as never)),
+		codeOf(() => block.as(undefined as never)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	block.free();
 	assert.is(
-		code(() => block.as(particle)),
+		codeOf(() => block.as(particle)),
 		"DHMEM_CLOSED",
 	);
 });
@@ -313,11 +286,11 @@ regionTest("after the region was closed, fields read zeros, and nothing can be o
 	params.a = 5;
 	assert.is(field.get(0), 0);
 	assert.is(
-		code(() => other.struct("params", { a: "f64" })),
+		codeOf(() => other.struct("params", { a: "f64" })),
 		"DHMEM_CLOSED",
 	);
 	assert.is(
-		code(() => other.array("field")),
+		codeOf(() => other.array("field")),
 		"DHMEM_CLOSED",
 	);
 	assert.is(region.struct("params", { a: "f64" }).a, 1);
@@ -328,7 +301,7 @@ regionTest("what a broken peer has written is found out before it is used", (reg
 		region.struct(name, { a: "f64", step: "u32" });
 		const { words, at } = wordsOf(region, name);
 		change(words, at);
-		return code(() => region.struct(name, { a: "f64", step: "u32" }));
+		return codeOf(() => region.struct(name, { a: "f64", step: "u32" }));
 	};
 	for (const [i, value] of [0, 1, 64, 65536, 0x7fffffff, 0xffffffc0, 0xffffffff].entries()) {
 		for (const field of [OBJECT_DATA, OBJECT_REQUESTED, OBJECT_CAPACITY]) {
@@ -356,7 +329,7 @@ regionTest("what a broken peer has written is found out before it is used", (reg
 			bytes.set(Buffer.from(type).subarray(0, bytes.length));
 		});
 		assert.is(
-			code(() => region.struct(name)),
+			codeOf(() => region.struct(name)),
 			"DHMEM_CORRUPT",
 		);
 	}

@@ -3,35 +3,14 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DhmemError, Region } from "../src/index.js";
+import type { Region } from "../src/index.js";
+import { codeOf, regionTest } from "./fixture.js";
 
 const child = new URL("./vector-child.js", import.meta.url).pathname;
 
 function start(region: Region, job: string, count: number) {
 	const args = [child, region.name, job, `${count}`];
 	return spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-}
-
-function regionTest(title: string, body: (region: Region) => Promise<void> | void, size = "64MiB"): void {
-	test(title, async () => {
-		const region = Region.open(`vector-${process.pid}-${Math.random().toString(36).slice(2)}`, { size });
-		try {
-			await body(region);
-		} finally {
-			region.unlink();
-			region.close();
-		}
-	});
-}
-
-function code(body: () => unknown): string {
-	try {
-		body();
-	} catch (error) {
-		if (error instanceof DhmemError) return error.code;
-		throw error;
-	}
-	return "nothing";
 }
 
 regionTest("a vector grows, shrinks and is read like an array", (region) => {
@@ -57,19 +36,19 @@ regionTest("a vector grows, shrinks and is read like an array", (region) => {
 	vector.set(3, 77);
 	assert.is(vector.at(3), 77);
 	assert.is(
-		code(() => vector.set(model.length, 1)),
+		codeOf(() => vector.set(model.length, 1)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	assert.is(
-		code(() => vector.resize(-1)),
+		codeOf(() => vector.resize(-1)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	assert.is(
-		code(() => vector.push("x" as unknown as number) && vector.push(1n as unknown as number)),
+		codeOf(() => vector.push("x" as unknown as number) && vector.push(1n as unknown as number)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	assert.is(
-		code(() => region.vector("v", "f32")),
+		codeOf(() => region.vector("v", "f32")),
 		"DHMEM_TYPE_MISMATCH",
 	);
 });
@@ -80,7 +59,7 @@ regionTest("64-bit integers are bigints", (region) => {
 	vector.resize(3);
 	assert.equal([...vector], [2n ** 63n, 1n, 0n]);
 	assert.is(
-		code(() => vector.push(1 as unknown as bigint)),
+		codeOf(() => vector.push(1 as unknown as bigint)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	assert.is(vector.length, 3);
@@ -92,7 +71,7 @@ regionTest("growing gives the old place back, and what can't grow is left as it 
 	for (let i = 0; i < 200_000; i++) vector.push(i);
 	assert.ok(region.stats().used - before < 4 * 200_000 * 8);
 	assert.is(
-		code(() => vector.resize(2 ** 24)),
+		codeOf(() => vector.resize(2 ** 24)),
 		"DHMEM_REGION_FULL",
 	);
 	assert.is(vector.length, 200_000);

@@ -85,7 +85,7 @@ test(`whoever waits uses under 1 % of a core over ${IDLE} ms`, async () => {
 	);
 	for (const [way, share] of shares) {
 		// The control: what doesn't sleep is seen to.
-		if (way === "spinning") assert.ok(share > 0.2, `spinning used ${share} of a core`);
+		if (way === "spinning") assert.ok(share > 0.05, `spinning used ${share} of a core`);
 		else assert.ok(share < 0.01, `${way} used ${share} of a core`);
 	}
 });
