@@ -131,10 +131,13 @@ export abstract class Endpoint {
 	/** Throws if the peer came, and left or died without ending the stream. */
 	protected checkPeer(): void {
 		// In this order: an end that is taken is counted after, so one that comes between the looks is seen.
-		if (this.#peers() === this.#peersBefore || holderOf(this.queue, this.#peer) !== 0) return;
+		const count = this.#peers();
+		if (count === this.#peersBefore || holderOf(this.queue, this.#peer) !== 0) return;
 		// The producer of the stream before this one may still have been there when this end was opened.
 		const ended = Atomics.load(this.attachment.words, (this.at + QUEUE_ENDED) >> 2);
-		if (this.#peer === "producer" && ended === this.#peers()) return;
+		if (this.#peer === "producer" && ended === count) return;
+		// Another one has come since, and what was read may be of both.
+		if (this.#peers() !== count) return;
 		throw new DhmemError(
 			"DHMEM_PEER_GONE",
 			`The ${this.#peer} of queue ${this.queue.name} left or died without end(); ` +
