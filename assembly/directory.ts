@@ -9,6 +9,7 @@
 
 import { capacityOf, handOver, ownerAt } from "./blocks";
 import { freeOwned } from "./free";
+import { fnv1a } from "./hash";
 import {
 	BUCKET_BYTES,
 	BUSY,
@@ -37,13 +38,6 @@ import {
 } from "./layout";
 import { header } from "./region";
 import { done, intend, isCurrent, slotOf, tagOf, touch } from "./slots";
-
-/** FNV-1a (Fowler, Noll, Vo). */
-function hashOf(name: u32, length: u32): u32 {
-	let hash: u32 = 2166136261;
-	for (let i: u32 = 0; i < length; i++) hash = (hash ^ load<u8>(name + i)) * 16777619;
-	return hash;
-}
 
 function bucketOf(hash: u32): u32 {
 	return header(HEADER_BUCKETS) + (hash & header(HEADER_BUCKET_MASK)) * BUCKET_BYTES;
@@ -79,7 +73,7 @@ function search(list: u32, count: u32, hash: u32, name: u32, length: u32): u32 {
 export function find(me: u32, length: u32): u32 {
 	if (!isCurrent(me) || length > NAME_BYTES) return FENCED;
 	const name = slotOf(me) + SLOT_ARGUMENT;
-	const hash = hashOf(name, length);
+	const hash = fnv1a(name, length);
 	const bucket = bucketOf(hash);
 	for (let turn = 0; turn < 1000; turn++) {
 		const seen = atomic.load<u64>(bucket);
@@ -94,7 +88,7 @@ export function find(me: u32, length: u32): u32 {
 
 /** Bytes that the list of the argument's bucket needs to take one more. */
 export function listBytes(me: u32, length: u32): u32 {
-	const bucket = bucketOf(hashOf(slotOf(me) + SLOT_ARGUMENT, length));
+	const bucket = bucketOf(fnv1a(slotOf(me) + SLOT_ARGUMENT, length));
 	return 4 * (2 + max(countOf(atomic.load<u32>(bucket)), 0));
 }
 
@@ -111,7 +105,7 @@ export function describe(
 ): void {
 	const name = slotOf(me) + SLOT_ARGUMENT;
 	memory.fill(object, 0, OBJECT_BYTES);
-	store<u32>(object, hashOf(name, length), OBJECT_HASH);
+	store<u32>(object, fnv1a(name, length), OBJECT_HASH);
 	store<u32>(object, kind, OBJECT_KIND);
 	store<u32>(object, element, OBJECT_ELEMENT);
 	store<u32>(object, requested, OBJECT_REQUESTED);

@@ -8,6 +8,7 @@
  */
 
 import { capacityOf, ownerAt } from "./blocks";
+import { fnv1a } from "./hash";
 import {
 	CORRUPT,
 	EMPTY,
@@ -30,8 +31,7 @@ import { slotOf, tagOf } from "./slots";
 
 /** FNV-1a, then the finaliser of MurmurHash3, for linear search needs every bit. */
 function hashOf(key: u32, length: u32): u32 {
-	let hash: u32 = 2166136261;
-	for (let i: u32 = 0; i < length; i++) hash = (hash ^ load<u8>(key + i)) * 16777619;
+	let hash = fnv1a(key, length);
 	hash = (hash ^ (hash >> 16)) * 0x85ebca6b;
 	hash = (hash ^ (hash >> 13)) * 0xc2b2ae35;
 	return hash ^ (hash >> 16);
