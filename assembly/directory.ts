@@ -1,190 +1,198 @@
 /**
- * Named objects: found, or constructed once.
+ * The directory: named objects, found without a lock.
  *
- * A bucket is a 64-bit word, `{ list: u32, version: u32 }`. A list is immutable: `{ count: u32, objects:
- * u32[count] }`. Whoever changes a bucket makes a new list, puts it there with one compare-and-swap and
- * frees the old one; whoever reads checks afterwards that the bucket still says the same. So nobody waits,
- * a half-made object is never seen, and two who construct at once agree on the one that came first.
+ * A hash table whose buckets are linked lists, as in Michael, *High Performance Dynamic Lock-Free Hash Tables and
+ * List-Based Sets* (SPAA 2002), with tags, because objects never become anything but objects. An object is put
+ * in at the head of its list by one compare-and-swap. It is removed by one as well, which marks its own link: from
+ * there on that link stands still, and whoever passes may go by. It is taken out of the list when it is freed.
+ *
+ * Nobody who only looks writes anything. A look that others disturb begins again.
  */
 
-import { capacityOf, handOver, ownerAt } from "./blocks";
-import { freeOwned } from "./free";
+import { ownerOf } from "./blocks";
 import { fnv1a } from "./hash";
 import {
 	BUCKET_BYTES,
 	BUSY,
+	CLASS_OBJECT,
 	CORRUPT,
-	FENCED,
+	EMPTY,
 	HEADER_BUCKET_MASK,
 	HEADER_BUCKETS,
-	INTENT_INSERT,
+	LINK_REMOVED,
 	NAME_BYTES,
 	NOT_FOUND,
-	OBJECT_BYTES,
-	OBJECT_CAPACITY,
-	OBJECT_DATA,
-	OBJECT_ELEMENT,
 	OBJECT_HASH,
-	OBJECT_KIND,
 	OBJECT_NAME,
 	OBJECT_NAME_LENGTH,
-	OBJECT_REQUESTED,
+	OBJECT_NEXT,
 	OK,
-	OWNER_REGION,
-	SLOT_ARGUMENT,
-	SLOT_RESULT,
 	SPAN_SHIFT,
+	STATUS_LIMIT,
 	TAKEN,
 } from "./layout";
-import { header } from "./region";
-import { done, intend, isCurrent, slotOf, tagOf, touch } from "./slots";
+import { header, isHeapSpan } from "./region";
+import { slabState } from "./slabs";
+import { stateOf } from "./spans";
+
+/** Turns of a look that others disturb: nobody meets so many changes by chance. */
+const TURNS = 10000;
+/** More objects than a region has room for: a longer list is a circle. */
+const MOST_OBJECTS = 1 << 23;
 
 function bucketOf(hash: u32): u32 {
 	return header(HEADER_BUCKETS) + (hash & header(HEADER_BUCKET_MASK)) * BUCKET_BYTES;
 }
 
-/** Objects in the list, or -1 if it is no longer one. */
-function countOf(list: u32): i32 {
-	if (list == 0) return 0;
-	const capacity = capacityOf(list);
-	if (capacity == 0) return -1;
-	const count = atomic.load<u32>(list);
-	return count < capacity >> 2 ? count : -1;
+function linked(link: u64): u32 {
+	return <u32>link & ~LINK_REMOVED;
+}
+
+/** The link to `object` that replaces `link`. */
+function relinked(link: u64, object: u32): u64 {
+	return (((link >> 32) + 1) << 32) | object;
+}
+
+/** Whether the memory at `offset` is an object's, or waits to be one. */
+export function isObject(offset: u32): bool {
+	const span = offset >> SPAN_SHIFT;
+	return isHeapSpan(span) && stateOf(span) == slabState(CLASS_OBJECT) && ownerOf(offset) >= STATUS_LIMIT;
+}
+
+export function isRemoved(object: u32): bool {
+	return (atomic.load<u64>(object, OBJECT_NEXT) & LINK_REMOVED) != 0;
 }
 
 /** Whether `object` has this name. It may be freed meanwhile, so nothing in it is believed. */
 function isNamed(object: u32, hash: u32, name: u32, length: u32): bool {
-	if (capacityOf(object) != OBJECT_BYTES) return false;
-	if (load<u32>(object, OBJECT_HASH) != hash || load<u32>(object, OBJECT_NAME_LENGTH) != length) return false;
-	return memory.compare(object + OBJECT_NAME, name, length) == 0;
+	return (
+		load<u32>(object, OBJECT_HASH) == hash &&
+		load<u32>(object, OBJECT_NAME_LENGTH) == length &&
+		memory.compare(object + OBJECT_NAME, name, length) == 0
+	);
 }
 
-/** The object in the list that has the name; 0 if none has. */
-function search(list: u32, count: u32, hash: u32, name: u32, length: u32): u32 {
-	for (let i: u32 = 1; i <= count; i++) {
-		// Atomic, so that it is not read after the second look at the bucket.
-		const object = atomic.load<u32>(list + (i << 2));
-		if (isNamed(object, hash, name, length)) return object;
+/**
+ * The object in the list behind `head`, as read from `bucket`, that has the name; or NOT_FOUND. `BUSY` when somebody
+ * changed what was being read.
+ *
+ * `place` is the last link on the way that was not of a removed object, and `link` what it said. While it still says
+ * so, all that was read behind it is in the list: the links of removed objects stand still.
+ */
+function search(bucket: u32, head: u64, hash: u32, name: u32, length: u32): u32 {
+	let place = bucket;
+	let link = head;
+	let object = linked(head);
+	for (let step = 0; step < MOST_OBJECTS; step++) {
+		if (object == 0) return NOT_FOUND;
+		if (!isObject(object)) return atomic.load<u64>(place) == link ? CORRUPT : BUSY;
+		// SYNC: pairs with the compare-and-swap in `link`: what an object is comes before the link to it.
+		const next = atomic.load<u64>(object, OBJECT_NEXT);
+		const found = (next & LINK_REMOVED) == 0 && isNamed(object, hash, name, length);
+		if (atomic.load<u64>(place) != link) return BUSY;
+		if (found) return object;
+		if ((next & LINK_REMOVED) == 0) {
+			place = object + OBJECT_NEXT;
+			link = next;
+		}
+		object = linked(next);
 	}
-	return 0;
+	return CORRUPT;
 }
 
-/** The object whose name is the first `length` bytes of the slot's argument, or a status. */
-export function find(me: u32, length: u32): u32 {
-	if (!isCurrent(me) || length > NAME_BYTES) return FENCED;
-	const name = slotOf(me) + SLOT_ARGUMENT;
+/** The object of this name, or NOT_FOUND. Writes nothing. */
+export function find(name: u32, length: u32): u32 {
+	if (length > NAME_BYTES) return NOT_FOUND;
 	const hash = fnv1a(name, length);
 	const bucket = bucketOf(hash);
-	for (let turn = 0; turn < 1000; turn++) {
-		const seen = atomic.load<u64>(bucket);
-		const count = countOf(<u32>seen);
-		const object = count < 0 ? 0 : search(<u32>seen, count, hash, name, length);
-		if (atomic.load<u64>(bucket) != seen) continue;
-		if (count < 0) return CORRUPT;
-		return object != 0 ? object : NOT_FOUND;
+	for (let turn = 0; turn < TURNS; turn++) {
+		const found = search(bucket, atomic.load<u64>(bucket), hash, name, length);
+		if (found != BUSY) return found;
 	}
 	return BUSY;
 }
 
-/** Bytes that the list of the argument's bucket needs to take one more. */
-export function listBytes(me: u32, length: u32): u32 {
-	const bucket = bucketOf(fnv1a(slotOf(me) + SLOT_ARGUMENT, length));
-	return 4 * (2 + max(countOf(atomic.load<u32>(bucket)), 0));
+/** The object behind `object` in bucket number `index`, the first if it is 0; EMPTY at the end. Writes nothing. */
+export function nextObject(index: u32, object: u32): u32 {
+	const mask = header(HEADER_BUCKET_MASK);
+	let place = object == 0 ? header(HEADER_BUCKETS) + (index & mask) * BUCKET_BYTES : object + OBJECT_NEXT;
+	for (let step = 0; step < MOST_OBJECTS; step++) {
+		const next = linked(atomic.load<u64>(place));
+		// A link of an object that was freed may lead to another list.
+		if (next == 0 || !isObject(next) || ((load<u32>(next, OBJECT_HASH) ^ index) & mask) != 0) return EMPTY;
+		if (!isRemoved(next)) return next;
+		place = next + OBJECT_NEXT;
+	}
+	return EMPTY;
 }
 
-/** Fills in `object`, which `me` has just allocated, and gives it the slot's argument for a name. */
-export function describe(
-	me: u32,
-	object: u32,
-	length: u32,
-	kind: u32,
-	element: u32,
-	requested: u32,
-	capacity: u32,
-	data: u32,
-): void {
-	const name = slotOf(me) + SLOT_ARGUMENT;
-	memory.fill(object, 0, OBJECT_BYTES);
-	store<u32>(object, fnv1a(name, length), OBJECT_HASH);
-	store<u32>(object, kind, OBJECT_KIND);
-	store<u32>(object, element, OBJECT_ELEMENT);
-	store<u32>(object, requested, OBJECT_REQUESTED);
-	store<u32>(object, capacity, OBJECT_CAPACITY);
-	store<u32>(object, data, OBJECT_DATA);
-	store<u32>(object, length, OBJECT_NAME_LENGTH);
-	memory.copy(object + OBJECT_NAME, name, length);
-}
-
-/**
- * Puts a described object into the directory, by means of `list`, a block with room for it. `TAKEN` when
- * the name has come up meanwhile (the object is in the slot's result), `BUSY` when the bucket has changed:
- * in both cases the blocks are still the caller's.
- */
-export function insert(me: u32, object: u32, list: u32): u32 {
-	if (!isCurrent(me)) return FENCED;
+/** Puts `object`, whose head is written, into the directory: OK, or `TAKEN` when there is one of its name. */
+export function link(object: u32): u32 {
 	const hash = load<u32>(object, OBJECT_HASH);
 	const bucket = bucketOf(hash);
-	const seen = atomic.load<u64>(bucket);
-	const count = countOf(<u32>seen);
-	if (count < 0) return atomic.load<u64>(bucket) == seen ? CORRUPT : BUSY;
-	const named = search(<u32>seen, count, hash, object + OBJECT_NAME, load<u32>(object, OBJECT_NAME_LENGTH));
-	if (capacityOf(list) < (<u32>(count + 2)) << 2) return BUSY;
-	store<u32>(list, count + 1);
-	for (let i: u32 = 1; i <= <u32>count; i++) {
-		store<u32>(list + (i << 2), atomic.load<u32>(<u32>seen + (i << 2)));
+	const length = load<u32>(object, OBJECT_NAME_LENGTH);
+	for (let turn = 0; turn < TURNS; turn++) {
+		const head = atomic.load<u64>(bucket);
+		const found = search(bucket, head, hash, object + OBJECT_NAME, length);
+		if (found == BUSY) continue;
+		if (found != NOT_FOUND) return found >= STATUS_LIMIT ? TAKEN : found;
+		const next = load<u64>(object, OBJECT_NEXT);
+		atomic.store<u64>(object, relinked(next, linked(head)), OBJECT_NEXT);
+		// SYNC: hands the object to everybody who looks (`search`). That the head is the same says that none came in.
+		if (atomic.cmpxchg<u64>(bucket, head, relinked(head, object)) == head) return OK;
 	}
-	store<u32>(list + ((count + 1) << 2), object);
-	if (atomic.load<u64>(bucket) != seen) return BUSY;
-	if (named != 0) {
-		store<u32>(slotOf(me), named, SLOT_RESULT);
-		return TAKEN;
-	}
-	const version = ((seen >> 32) + 1) << 32;
-	intend(me, INTENT_INSERT, bucket, list, object, <u32>seen);
-	// SYNC: hands the object and the list to everybody who reads the bucket (`find`).
-	if (atomic.cmpxchg<u64>(bucket, seen, version | list) != seen) {
-		done(me);
-		return BUSY;
-	}
-	finishInsert(me, list, object, <u32>seen);
-	return OK;
+	return BUSY;
 }
 
-/** After the bucket was changed: what was inserted becomes the region's, and the old list goes. */
-function finishInsert(me: u32, list: u32, object: u32, old: u32): void {
-	const tag = tagOf(me);
-	handOver(object, tag, OWNER_REGION);
-	handOver(load<u32>(object, OBJECT_DATA), tag, OWNER_REGION);
-	if (old != 0) seize(me, old);
-	handOver(list, tag, OWNER_REGION);
-	done(me);
-	if (old != 0 && ownerAt(old) == tag) freeOwned(me, old);
+/** Marks `object` as removed: OK, or NOT_FOUND when somebody else has done so. From here on it has no name. */
+export function markRemoved(object: u32): u32 {
+	let next = atomic.load<u64>(object, OBJECT_NEXT);
+	while ((next & LINK_REMOVED) == 0) {
+		// SYNC: pairs with the second look in `open`.
+		const seen = atomic.cmpxchg<u64>(object, next, relinked(next, linked(next) | LINK_REMOVED), OBJECT_NEXT);
+		if (seen == next) return OK;
+		// The one behind was taken out of the list.
+		next = seen;
+	}
+	return NOT_FOUND;
 }
 
 /**
- * Ends what `insert` began, if the directory has the object. That the bucket has another list says nothing,
- * and neither does the list's owner: somebody may have replaced it, and be stopped before he takes it.
+ * Looks for `object` in its list, as `search` does: OK or NOT_FOUND, or `BUSY` when somebody changed what was being
+ * read. `cut` takes it out, and what is removed right before it.
  */
-export function settleInsert(me: u32, bucket: u32, list: u32, object: u32, old: u32): void {
-	if (contains(bucket, object)) finishInsert(me, list, object, old);
-	else done(me);
+function reach(object: u32, cut: bool): u32 {
+	let place = bucketOf(load<u32>(object, OBJECT_HASH));
+	let link = atomic.load<u64>(place);
+	let at = linked(link);
+	for (let step = 0; step < MOST_OBJECTS; step++) {
+		if (at == object) {
+			const cutLink = relinked(link, linked(atomic.load<u64>(object, OBJECT_NEXT)));
+			const seen = cut ? atomic.cmpxchg<u64>(place, link, cutLink) : atomic.load<u64>(place);
+			return seen == link ? OK : BUSY;
+		}
+		const known = at != 0 && isObject(at);
+		const next = known ? atomic.load<u64>(at, OBJECT_NEXT) : 0;
+		if (atomic.load<u64>(place) != link) return BUSY;
+		if (!known) return NOT_FOUND;
+		if ((next & LINK_REMOVED) == 0) {
+			place = at + OBJECT_NEXT;
+			link = next;
+		}
+		at = linked(next);
+	}
+	return NOT_FOUND;
 }
 
-/** Whether the bucket has the object. Another turn means that somebody has changed it meanwhile. */
-function contains(bucket: u32, object: u32): bool {
-	let has: bool;
-	let seen: u64;
-	do {
-		seen = atomic.load<u64>(bucket);
-		const count = countOf(<u32>seen);
-		has = false;
-		for (let i = 1; i <= count; i++) if (atomic.load<u32>(<u32>seen + ((<u32>i) << 2)) == object) has = true;
-	} while (atomic.load<u64>(bucket) != seen);
-	return has;
+/** Whether the object is in its list. */
+export function isLinked(object: u32): bool {
+	let found: u32;
+	do found = reach(object, false);
+	while (found == BUSY);
+	return found == OK;
 }
 
-/** Takes a replaced list, which is the region's or still its maker's. */
-function seize(me: u32, list: u32): void {
-	touch(me, list >> SPAN_SHIFT);
-	for (let turn = 0; turn < 4; turn++) if (handOver(list, ownerAt(list), tagOf(me))) return;
+/** Takes `object`, which is removed, out of its list. */
+export function unlink(object: u32): void {
+	while (reach(object, true) == BUSY) {}
 }

@@ -19,13 +19,11 @@ import {
 	OWNER_REGION,
 	REFERENCE_LENGTH,
 	REFERENCE_OFFSET,
-	SLOT_RESULT,
-	SLOT_RESULT_2,
 	SPAN_SHIFT,
 } from "./layout";
 import { isHeapSpan } from "./region";
 import { slabState } from "./slabs";
-import { done, intend, isCurrent, slotOf, tagOf } from "./slots";
+import { done, intend, isCurrent, tagOf } from "./slots";
 import { stateOf } from "./spans";
 
 /** Gives `me`'s block to the region under `handle`, a block from `allocateHandle`. */
@@ -66,24 +64,21 @@ function isHandle(handle: u32, nonceLow: u32, nonceHigh: u32): bool {
 	return hasNonce(handle, nonceLow, nonceHigh);
 }
 
-/** What was saved: offset and length are the slot's results. */
-export function lookUp(me: u32, handle: u32, nonceLow: u32, nonceHigh: u32): u32 {
-	if (!isCurrent(me)) return FENCED;
+/** The block that was saved, or BAD_HANDLE. Its length is in the handle's reference. Writes nothing. */
+export function lookUp(handle: u32, nonceLow: u32, nonceHigh: u32): u32 {
 	if (!isHandle(handle, nonceLow, nonceHigh)) return BAD_HANDLE;
 	// Atomic, so that they are not read after the second look at the handle.
 	const block = atomic.load<u32>(handle, HANDLE_REFERENCE + REFERENCE_OFFSET);
 	const length = atomic.load<u32>(handle, HANDLE_REFERENCE + REFERENCE_LENGTH);
 	if (ownerAt(block) != OWNER_REGION || length > capacityOf(block)) return BAD_HANDLE;
-	store<u32>(slotOf(me), block, SLOT_RESULT);
-	store<u32>(slotOf(me), length, SLOT_RESULT_2);
-	return isHandle(handle, nonceLow, nonceHigh) ? OK : BAD_HANDLE;
+	return isHandle(handle, nonceLow, nonceHigh) ? block : BAD_HANDLE;
 }
 
 /** Frees what was saved, and the handle; whoever comes first. */
 export function freeSaved(me: u32, handle: u32, nonceLow: u32, nonceHigh: u32): u32 {
-	const status = lookUp(me, handle, nonceLow, nonceHigh);
-	if (status != OK) return status;
-	const block = load<u32>(slotOf(me), SLOT_RESULT);
+	if (!isCurrent(me)) return FENCED;
+	const block = lookUp(handle, nonceLow, nonceHigh);
+	if (block == BAD_HANDLE) return BAD_HANDLE;
 	intend(me, INTENT_UNSAVE, block, handle, nonceLow, nonceHigh);
 	// Between look-up and this the handle may have become another's; then its nonce differs.
 	if (!take(me, handle, OWNER_REGION)) {

@@ -15,7 +15,7 @@ export {
 	largestFree,
 	used,
 } from "./blocks";
-export { describe, find, insert, listBytes } from "./directory";
+export { find, nextObject } from "./directory";
 export {
 	announceConsumer,
 	announceProducer,
@@ -27,7 +27,8 @@ export {
 export { free, freeInternal } from "./free";
 export { freeSaved, lookUp, save } from "./handles";
 export { announceLock, isAnnounced, retractLock, ringNext, tryLock, unlock } from "./locks";
-export { mapDelete, mapGet, mapGrow, mapNeeds, mapNext, mapSet } from "./map";
+export { mapDelete, mapEntry, mapFind, mapGrow, mapNeeds, mapPlaces, mapSet } from "./map";
+export { construct, isNoted, open, openAt, remove, unpin } from "./objects";
 export { abort, commit, commitBlock, end, peek, publish, release, reserve, stage } from "./queue";
 export { recordsAvailable, recordsEnd, recordsPublish, recordsRelease, recordsRoom } from "./records";
 export { recover } from "./recovery";

@@ -85,8 +85,6 @@ export const SLOT_INTENT_D: u32 = 80; //               u32
 export const SLOT_INTENT_E: u32 = 84; //               u32
 /** u32, on lines of its own, for others write it: changes when the holder should look around. */
 export const SLOT_DOORBELL: u32 = 128;
-/** Where the host puts a name before it calls. */
-export const SLOT_ARGUMENT: u32 = 256; //              256 bytes
 /** For each size class the span allocated from (0: none) and the block to look at first. */
 export const SLOT_CURRENT: u32 = 512; //               32 × { span: u32, block: u32 }
 export const SLOT_LABEL: u32 = 768; //                 UTF-8, zero-terminated
@@ -107,7 +105,7 @@ export const INTENT_RUN: u32 = 1;
 export const INTENT_SLAB: u32 = 2;
 /** Giving back slab span `a`, all of whose blocks are the holder's. */
 export const INTENT_RETIRE: u32 = 3;
-/** Putting object `c` into bucket `a`: list `b` replaces list `d`. */
+/** Putting object `a` into the directory. */
 export const INTENT_INSERT: u32 = 4;
 /** Sending block `c` through queue `a` in the record at position `b`. */
 export const INTENT_SEND: u32 = 5;
@@ -117,12 +115,14 @@ export const INTENT_TAKE: u32 = 6;
 export const INTENT_SAVE: u32 = 7;
 /** Freeing block `a`, saved under handle `b`. */
 export const INTENT_UNSAVE: u32 = 8;
-/** Making word `a` say block `b` in place of block `c`, and word `d` then say `e`. */
+/** Making word `a` of object `d` say block `b` in place of block `c`, and its count then say `e`. */
 export const INTENT_REPLACE: u32 = 9;
 /** Putting block `a` into share `b`. */
 export const INTENT_SHARE: u32 = 10;
 /** Giving up reference `a`. */
 export const INTENT_UNSHARE: u32 = 11;
+/** Looking whether object `a`, which was removed, can go. */
+export const INTENT_DISPOSE: u32 = 12;
 
 // ------------------------------------------------------------------------------------------------ spans
 
@@ -174,20 +174,47 @@ export const BLOCK_ALIGNMENT: u32 = 64;
 
 // ---------------------------------------------------------------------------------------------- objects
 
-/** A bucket of the directory: `{ list: u32, version: u32 }`. */
+/** A bucket of the directory: the link to its first object. */
 export const BUCKET_BYTES: u32 = 8;
 
+/**
+ * A named object. Its head is written once, before anybody sees it: what it is, and what it is called. Behind that
+ * are the words of its kind. It never becomes anything but another object, so whoever comes late reads one.
+ *
+ * ```text
+ *  0      256                544    560       632
+ *  ┌──────┬──────────────────┬──────┬─────────┬──────┐
+ *  │ head │ queue, lock, …   │ pins │ version │ next │
+ *  └──────┴──────────────────┴──────┴─────────┴──────┘
+ * ```
+ */
 export const OBJECT_BYTES: u32 = 640;
+export const OBJECT_HEAD_BYTES: u32 = 256;
 export const OBJECT_HASH: u32 = 0; //                  u32
 export const OBJECT_KIND: u32 = 4; //                  u32: KIND_…
-export const OBJECT_ELEMENT: u32 = 8; //               u32: index of the dtype, ELEMENT_BYTES for none
+export const OBJECT_ELEMENT: u32 = 8; //               u32: numbers of its dtypes, 0 for none
 export const OBJECT_REQUESTED: u32 = 12; //            u32: the capacity that was asked for
-export const OBJECT_DATA: u32 = 16; //                 u32: offset of the ring
+export const OBJECT_DATA: u32 = 16; //                 u32: offset of its memory
 export const OBJECT_DATA_SEGMENT: u32 = 20; //         u16: reserved, 0
-export const OBJECT_CAPACITY: u32 = 24; //             u32: bytes or slots, a power of two
+export const OBJECT_CAPACITY: u32 = 24; //             u32: bytes or slots, a power of two in queues
 export const OBJECT_NAME_LENGTH: u32 = 28; //          u32
+export const OBJECT_TYPE: u32 = 32; //                 u32: offset of its type as text, 0 for none
+export const OBJECT_TYPE_SEGMENT: u32 = 36; //         u16: reserved, 0
+export const OBJECT_TYPE_BYTES: u32 = 40; //           u32: bytes of that text
+export const OBJECT_NONCE: u32 = 48; //                u64: random; handles carry it
 export const OBJECT_NAME: u32 = 56;
 export const NAME_BYTES: u32 = 200;
+/** A bit for each slot whose participant has the object open: it is not freed before they are all 0. */
+export const OBJECT_PINS: u32 = 544; //                128 bits
+/** u32: changes after a reference in the object has changed, and before what it referred to is freed. */
+export const OBJECT_VERSION: u32 = 560;
+/** u32: elements of a vector, entries of a map. */
+export const OBJECT_COUNT: u32 = 512;
+/** The link to the next object of the bucket. LINK_REMOVED in it says that this object was removed. */
+export const OBJECT_NEXT: u32 = 632;
+
+/** A link: `{ object: u32, tag: u32 }`; the tag changes with every change, so that none is taken for an older one. */
+export const LINK_REMOVED: u32 = 1;
 
 export const KIND_QUEUE: u32 = 1;
 export const KIND_RECORDS: u32 = 2;
@@ -232,15 +259,10 @@ export const LOCK_WAITERS: u32 = 392; //          128 bits, as two u64
 /** No participant's number: the holder died with the mutex. */
 export const LOCK_ABANDONED: u32 = 19;
 
-/** Vector: behind the words of the mutex under which it is changed. */
-export const VECTOR_LENGTH: u32 = 512; //         u32: elements
-/** u32: changes whenever the elements move, after they have and before their old place is freed. */
-export const VECTOR_VERSION: u32 = 516;
-
 /**
- * Map: behind the words of its mutex. Its data is a table of `capacity` u32, each an entry, 0, or MAP_GONE.
+ * Vectors and maps begin with the words of the mutex under which they are changed. A map's data is a table of u32,
+ * each an entry, 0, or MAP_GONE.
  */
-export const MAP_COUNT: u32 = 512; //             u32: entries
 export const MAP_GONE_COUNT: u32 = 516; //        u32: places that are MAP_GONE, a hint
 /** An entry was here: a search goes on behind it. */
 export const MAP_GONE: u32 = 1;

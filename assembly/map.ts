@@ -1,6 +1,7 @@
 /**
  * The hash map: a table of references to entries, searched linearly (Knuth, The Art of Computer
- * Programming, vol. 3, 6.4, algorithm L). Everything is done under the object's mutex.
+ * Programming, vol. 3, 6.4, algorithm L). It is changed under its object's mutex; readers take none: they
+ * check afterwards that the object's version is the same.
  *
  * An entry never changes: a new value is a new entry, put in place of the old one by storing one word. A
  * larger table is filled from the old one and put in its place likewise. So wherever its holder dies, the map
@@ -11,23 +12,24 @@ import { capacityOf, ownerAt } from "./blocks";
 import { fnv1a } from "./hash";
 import {
 	CORRUPT,
-	EMPTY,
 	ENTRY_HASH,
 	ENTRY_KEY,
 	ENTRY_KEY_LENGTH,
+	HEADER_SPANS,
 	LOCK_HOLDER,
-	MAP_COUNT,
 	MAP_GONE,
 	MAP_GONE_COUNT,
 	MORE,
 	NOT_FOUND,
 	NOT_OWNER,
+	OBJECT_COUNT,
 	OBJECT_DATA,
 	OK,
-	SLOT_RESULT,
+	SPAN_SHIFT,
 } from "./layout";
+import { header } from "./region";
 import { replace } from "./replace";
-import { slotOf, tagOf } from "./slots";
+import { tagOf } from "./slots";
 
 /** FNV-1a, then the finaliser of MurmurHash3, for linear search needs every bit. */
 function hashOf(key: u32, length: u32): u32 {
@@ -43,45 +45,65 @@ function placesIn(table: u32): u32 {
 	return words == 0 ? 0 : 1 << (31 - clz(words));
 }
 
+function isHolder(me: u32, map: u32): bool {
+	return atomic.load<u32>(map, LOCK_HOLDER) == me;
+}
+
+/** Whether an entry can lie there whose key has `length` bytes: what is read without the mutex may be anything. */
+function isEntry(entry: u32, length: u32): bool {
+	return entry > MAP_GONE && entry <= (header(HEADER_SPANS) << SPAN_SHIFT) - ENTRY_KEY - length;
+}
+
+function hasKey(entry: u32, hash: u32, key: u32, length: u32): bool {
+	return (
+		load<u32>(entry, ENTRY_HASH) == hash &&
+		load<u32>(entry, ENTRY_KEY_LENGTH) == length &&
+		memory.compare(entry + ENTRY_KEY, key, length) == 0
+	);
+}
+
 /**
- * The place of the entry with this key: its address; otherwise NOT_FOUND, and the slot's result is the place
- * for it, 0 where there is none.
+ * The place of the entry with this key. Where there is none the place for it, which holds 0 or MAP_GONE; and 0 where
+ * there is no such place either.
  */
-function search(me: u32, table: u32, hash: u32, key: u32, length: u32): u32 {
+function search(table: u32, hash: u32, key: u32, length: u32): u32 {
 	const places = placesIn(table);
 	let free: u32 = 0;
 	for (let step: u32 = 0; step < places; step++) {
 		const place = table + (((hash + step) & (places - 1)) << 2);
-		const entry = load<u32>(place);
-		if (entry == 0) {
-			if (free == 0) free = place;
-			break;
-		}
-		if (entry == MAP_GONE) {
-			if (free == 0) free = place;
-		} else if (
-			load<u32>(entry, ENTRY_HASH) == hash &&
-			load<u32>(entry, ENTRY_KEY_LENGTH) == length &&
-			memory.compare(entry + ENTRY_KEY, key, length) == 0
-		) {
-			return place;
-		}
+		// SYNC: pairs with the store in `replace`: what is in the entry comes before it is in the table.
+		const entry = atomic.load<u32>(place);
+		if (isEntry(entry, length) && hasKey(entry, hash, key, length)) return place;
+		if (free == 0 && entry <= MAP_GONE) free = place;
+		if (entry == 0) break;
 	}
-	store<u32>(slotOf(me), free, SLOT_RESULT);
-	return NOT_FOUND;
+	return free;
 }
 
-/** The entry whose key is the `length` bytes at `key`; or NOT_FOUND. */
-export function mapGet(me: u32, map: u32, key: u32, length: u32): u32 {
-	if (atomic.load<u32>(map, LOCK_HOLDER) != me) return NOT_OWNER;
-	const place = search(me, load<u32>(map, OBJECT_DATA), hashOf(key, length), key, length);
-	return place == NOT_FOUND ? NOT_FOUND : load<u32>(place);
+/** The entry whose key is the `length` bytes at `key`; or NOT_FOUND. Writes nothing, and needs no mutex. */
+export function mapFind(map: u32, key: u32, length: u32): u32 {
+	const place = search(atomic.load<u32>(map, OBJECT_DATA), hashOf(key, length), key, length);
+	const entry: u32 = place == 0 ? 0 : atomic.load<u32>(place);
+	return entry <= MAP_GONE ? NOT_FOUND : entry;
+}
+
+/** Places in the map's table. Writes nothing. */
+export function mapPlaces(map: u32): u32 {
+	return placesIn(atomic.load<u32>(map, OBJECT_DATA));
+}
+
+/** The entry at place `index`; NOT_FOUND where there is none. Writes nothing. */
+export function mapEntry(map: u32, index: u32): u32 {
+	const table = atomic.load<u32>(map, OBJECT_DATA);
+	if (index >= placesIn(table)) return NOT_FOUND;
+	const entry = atomic.load<u32>(table + (index << 2));
+	return isEntry(entry, 0) ? entry : NOT_FOUND;
 }
 
 /** Bytes of the table to give to `mapGrow` before another entry is put; 0 while there is room. */
 export function mapNeeds(map: u32): u32 {
 	const places = placesIn(load<u32>(map, OBJECT_DATA));
-	const count = load<u32>(map, MAP_COUNT);
+	const count = load<u32>(map, OBJECT_COUNT);
 	// A quarter of the table stays empty, or searches get long. What is gone is left behind by growing.
 	if ((count + load<u32>(map, MAP_GONE_COUNT) + 1) << 2 <= places * 3) return 0;
 	let wanted: u32 = 16;
@@ -91,68 +113,59 @@ export function mapNeeds(map: u32): u32 {
 
 /** Makes `table`, a block of `me`'s, the map's table. */
 export function mapGrow(me: u32, map: u32, table: u32): u32 {
-	if (atomic.load<u32>(map, LOCK_HOLDER) != me || ownerAt(table) != tagOf(me)) return NOT_OWNER;
+	if (!isHolder(me, map) || ownerAt(table) != tagOf(me)) return NOT_OWNER;
 	const old = load<u32>(map, OBJECT_DATA);
+	const count = load<u32>(map, OBJECT_COUNT);
 	const places = placesIn(table);
-	if (places <= load<u32>(map, MAP_COUNT)) return MORE;
+	if (places <= count) return MORE;
 	memory.fill(table, 0, places << 2);
 	const before = placesIn(old);
-	let left = load<u32>(map, MAP_COUNT);
+	let left = count;
 	for (let index: u32 = 0; index < before; index++) {
 		const entry = load<u32>(old + (index << 2));
 		if (entry <= MAP_GONE) continue;
-		if (left-- == 0) return CORRUPT;
+		if (!isEntry(entry, 0) || left-- == 0) return CORRUPT;
 		let at = load<u32>(entry, ENTRY_HASH);
 		while (load<u32>(table + ((at & (places - 1)) << 2)) != 0) at++;
 		store<u32>(table + ((at & (places - 1)) << 2), entry);
 	}
-	replace(me, map + OBJECT_DATA, table, old, map + MAP_GONE_COUNT, 0);
+	replace(me, map, map + OBJECT_DATA, table, old, count);
+	store<u32>(map, 0, MAP_GONE_COUNT);
 	return OK;
 }
 
 /** Puts `entry`, a block of `me`'s in which all but the hash is written, in place of one with the same key. */
 export function mapSet(me: u32, map: u32, entry: u32): u32 {
-	if (atomic.load<u32>(map, LOCK_HOLDER) != me || ownerAt(entry) != tagOf(me)) return NOT_OWNER;
+	if (!isHolder(me, map) || ownerAt(entry) != tagOf(me)) return NOT_OWNER;
 	const length = load<u32>(entry, ENTRY_KEY_LENGTH);
 	const hash = hashOf(entry + ENTRY_KEY, length);
 	store<u32>(entry, hash, ENTRY_HASH);
-	const count = load<u32>(map, MAP_COUNT);
-	const place = search(me, load<u32>(map, OBJECT_DATA), hash, entry + ENTRY_KEY, length);
-	if (place != NOT_FOUND) {
-		replace(me, place, entry, load<u32>(place), map + MAP_COUNT, count);
-		return OK;
-	}
-	const free = load<u32>(slotOf(me), SLOT_RESULT);
-	if (free == 0) return MORE;
-	if (load<u32>(free) == MAP_GONE) {
-		const gone = map + MAP_GONE_COUNT;
-		store<u32>(gone, max(load<u32>(gone), 1) - 1);
-	}
-	replace(me, free, entry, 0, map + MAP_COUNT, count + 1);
+	const place = search(load<u32>(map, OBJECT_DATA), hash, entry + ENTRY_KEY, length);
+	if (place == 0) return MORE;
+	const old = load<u32>(place);
+	const count = load<u32>(map, OBJECT_COUNT);
+	if (old == MAP_GONE) store<u32>(map, max(load<u32>(map, MAP_GONE_COUNT), 1) - 1, MAP_GONE_COUNT);
+	replace(me, map, place, entry, old, old > MAP_GONE ? count : count + 1);
 	return OK;
 }
 
 /** Takes the entry with this key out: OK, or NOT_FOUND. */
 export function mapDelete(me: u32, map: u32, key: u32, length: u32): u32 {
-	if (atomic.load<u32>(map, LOCK_HOLDER) != me) return NOT_OWNER;
-	const place = search(me, load<u32>(map, OBJECT_DATA), hashOf(key, length), key, length);
-	if (place == NOT_FOUND) return NOT_FOUND;
-	const gone = map + MAP_GONE_COUNT;
-	store<u32>(gone, load<u32>(gone) + 1);
-	replace(me, place, MAP_GONE, load<u32>(place), map + MAP_COUNT, max(load<u32>(map, MAP_COUNT), 1) - 1);
+	if (!isHolder(me, map)) return NOT_OWNER;
+	const place = search(load<u32>(map, OBJECT_DATA), hashOf(key, length), key, length);
+	const entry: u32 = place == 0 ? 0 : load<u32>(place);
+	if (entry <= MAP_GONE) return NOT_FOUND;
+	store<u32>(map, load<u32>(map, MAP_GONE_COUNT) + 1, MAP_GONE_COUNT);
+	replace(me, map, place, MAP_GONE, entry, max(load<u32>(map, OBJECT_COUNT), 1) - 1);
 	return OK;
 }
 
-/** The next entry at or after place `from`: `EMPTY` when there is none. The slot's result is where to go on. */
-export function mapNext(me: u32, map: u32, from: u32): u32 {
-	if (atomic.load<u32>(map, LOCK_HOLDER) != me) return NOT_OWNER;
+/** Frees every entry of a map that nobody uses any more. */
+export function clearMap(me: u32, map: u32): void {
 	const table = load<u32>(map, OBJECT_DATA);
 	const places = placesIn(table);
-	for (let index = from; index < places; index++) {
+	for (let index: u32 = 0; index < places; index++) {
 		const entry = load<u32>(table + (index << 2));
-		if (entry <= MAP_GONE) continue;
-		store<u32>(slotOf(me), index + 1, SLOT_RESULT);
-		return entry;
+		if (entry > MAP_GONE) replace(me, map, table + (index << 2), MAP_GONE, entry, 0);
 	}
-	return EMPTY;
 }

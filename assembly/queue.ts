@@ -57,6 +57,7 @@ import {
 	SLOT_RESULT_3,
 	SLOT_RESULT_4,
 	SLOT_RESULT_5,
+	STATUS_LIMIT,
 	TOO_LARGE,
 } from "./layout";
 import { done, intend, slotOf, tagOf } from "./slots";
@@ -324,4 +325,19 @@ function advance(queue: u32, from: u32): u32 {
 	// SYNC: pairs with the load in `reserve`: hands the room before `head` back.
 	atomic.store<u32>(queue, head, QUEUE_HEAD);
 	return wakeProducer(queue);
+}
+
+/** Frees the blocks of messages that nobody will receive any more, in a queue that nobody uses. */
+export function drain(me: u32, queue: u32): void {
+	if (load<u32>(queue, OBJECT_DATA) == 0) return;
+	atomic.store<u32>(queue, me, QUEUE_CONSUMER);
+	store<u32>(queue, load<u32>(queue, QUEUE_HEAD), QUEUE_NEXT);
+	store<u32>(queue, load<u32>(queue, QUEUE_HEAD), QUEUE_CACHED_TAIL);
+	for (;;) {
+		const message = peek(me, queue);
+		if (message == ENDED) continue;
+		if (message < STATUS_LIMIT) break;
+		const kept = release(me, queue, load<u32>(slotOf(me), SLOT_RESULT), false);
+		if (kept > OK && kept < STATUS_LIMIT) break;
+	}
 }

@@ -7,7 +7,7 @@
  */
 
 import { ownerAt } from "./blocks";
-import { settleInsert } from "./directory";
+import { isRemoved } from "./directory";
 import { detachConsumer, detachProducer } from "./endpoints";
 import { freeOwned } from "./free";
 import { settleSave, settleUnsave } from "./handles";
@@ -18,8 +18,8 @@ import {
 	CLASS_SHARE,
 	CLASSES,
 	DESCRIPTOR_KEEPER,
-	HEADER_BUCKETS,
 	HEADER_SPANS,
+	INTENT_DISPOSE,
 	INTENT_INSERT,
 	INTENT_REPLACE,
 	INTENT_RETIRE,
@@ -58,6 +58,7 @@ import {
 	SPAN_SHIFT,
 } from "./layout";
 import { abandonLock } from "./locks";
+import { destroy, settleDispose, settleInsert, unpin } from "./objects";
 import { settleSend, settleTake } from "./queue";
 import { header } from "./region";
 import { settleReplace } from "./replace";
@@ -121,7 +122,9 @@ function settle(me: u32): void {
 			return isSlab(state) ? dissolve(me, a, state >> 8) : settleRun(me, a, 1);
 		}
 		case INTENT_INSERT:
-			return settleInsert(me, a, b, c, load<u32>(slot, SLOT_INTENT_D));
+			return settleInsert(me, a);
+		case INTENT_DISPOSE:
+			return settleDispose(me, a);
 		case INTENT_SEND:
 			return settleSend(me, a, b, c);
 		case INTENT_TAKE:
@@ -135,7 +138,7 @@ function settle(me: u32): void {
 		case INTENT_UNSHARE:
 			return ownerAt(a) == tagOf(me) ? done(me) : settleUnshare(me, a);
 		case INTENT_REPLACE:
-			return settleReplace(me, a, b, c, load<u32>(slot, SLOT_INTENT_D), load<u32>(slot, SLOT_INTENT_E));
+			return settleReplace(me, load<u32>(slot, SLOT_INTENT_D), a, b, c, load<u32>(slot, SLOT_INTENT_E));
 	}
 }
 
@@ -160,18 +163,23 @@ function sweep(me: u32, span: u32): void {
 		const owner = atomic.load<u8>(ownerByte(span, index));
 		const block = (span << SPAN_SHIFT) + index * bytes;
 		// Freeing the last block may give the span back; then nothing more of it is `me`'s.
-		if (owner == tag) freeOwned(me, block);
+		if (sizeClass == CLASS_OBJECT && owner != OWNER_FREE) sweepObject(me, block, owner == tag);
+		else if (owner == tag) freeOwned(me, block);
 		else if (owner == OWNER_REGION && sizeClass == CLASS_SHARE) sweepShare(me, block);
-		else if (owner != OWNER_FREE && sizeClass == CLASS_OBJECT) {
-			// Its maker may not have finished, and what is still being made names nobody.
-			const kind = load<u32>(block, OBJECT_KIND);
-			if (kind == KIND_QUEUE || kind == KIND_RECORDS) {
-				detachProducer(me, block);
-				detachConsumer(me, block);
-			} else if (hasLock(kind)) abandonLock(me, block);
-		}
 	}
 	// A dead keeper would hide its free blocks.
 	leaveSpan(me, span, sizeClass);
 	if (sizeClass <= <u32>CLASS_LARGEST) retire(me, span, sizeClass);
+}
+
+/** Leaves the object, whatever `me` was in it. */
+function sweepObject(me: u32, object: u32, isMine: bool): void {
+	// Its own are those that were being made, or being freed.
+	if (isMine) return isRemoved(object) ? destroy(me, object) : freeOwned(me, object);
+	const kind = load<u32>(object, OBJECT_KIND);
+	if (kind == KIND_QUEUE || kind == KIND_RECORDS) {
+		detachProducer(me, object);
+		detachConsumer(me, object);
+	} else if (hasLock(kind)) abandonLock(me, object);
+	unpin(me, object);
 }

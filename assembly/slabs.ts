@@ -135,6 +135,8 @@ function makeSlab(me: u32, span: u32, sizeClass: u32): void {
 	atomic.store<u32>(slot, INTENT_SLAB, SLOT_INTENT);
 	atomic.store<u32>(descriptorOf(span), me, DESCRIPTOR_KEEPER);
 	atomic.store<u8>(ownerByte(span, 0), <u8>tagOf(me));
+	// What was there before must not look like an object: that it was removed, or that somebody has it.
+	if (sizeClass == CLASS_OBJECT) memory.fill(span << SPAN_SHIFT, 0, SPAN_BYTES);
 	setState(span, slabState(sizeClass));
 	freeAll(span, sizeClass);
 	done(me);

@@ -9,7 +9,6 @@ import {
 	HEADER_TOUCHED_BYTES,
 	INTENT_NONE,
 	MORE,
-	SLOT_ARGUMENT,
 	SLOT_BYTES,
 	SLOT_CURRENT,
 	SLOT_DOORBELL,
@@ -52,7 +51,7 @@ export function join(index: u32): u32 {
 	if (generation == 0) generation = 1;
 	store<u32>(slot, generation, SLOT_GENERATION);
 	memory.fill(slot + SLOT_REQUEST, 0, SLOT_DOORBELL - SLOT_REQUEST);
-	memory.fill(slot + SLOT_ARGUMENT, 0, SLOT_BYTES - SLOT_ARGUMENT);
+	memory.fill(slot + SLOT_CURRENT, 0, SLOT_BYTES - SLOT_CURRENT);
 	const me = (generation << 8) | (index + 1);
 	atomic.store<u32>(slot, me, SLOT_ID);
 	return me;

@@ -4,7 +4,7 @@
  */
 
 import { ownerAt } from "./blocks";
-import { LOCK_HOLDER, NOT_OWNER, OBJECT_DATA, OK, VECTOR_LENGTH, VECTOR_VERSION } from "./layout";
+import { LOCK_HOLDER, NOT_OWNER, OBJECT_COUNT, OBJECT_DATA, OK } from "./layout";
 import { replace } from "./replace";
 import { tagOf } from "./slots";
 
@@ -16,8 +16,7 @@ export function moveVector(me: u32, vector: u32, fresh: u32, bytes: u32): u32 {
 	if (atomic.load<u32>(vector, LOCK_HOLDER) != me || ownerAt(fresh) != tagOf(me)) return NOT_OWNER;
 	const old = load<u32>(vector, OBJECT_DATA);
 	if (old != 0) memory.copy(fresh, old, bytes);
-	const version = vector + VECTOR_VERSION;
-	replace(me, vector + OBJECT_DATA, fresh, old, version, load<u32>(version) + 1);
+	replace(me, vector, vector + OBJECT_DATA, fresh, old, load<u32>(vector, OBJECT_COUNT));
 	return OK;
 }
 
@@ -25,6 +24,6 @@ export function moveVector(me: u32, vector: u32, fresh: u32, bytes: u32): u32 {
 export function setVectorLength(me: u32, vector: u32, length: u32): u32 {
 	if (atomic.load<u32>(vector, LOCK_HOLDER) != me) return NOT_OWNER;
 	// SYNC: pairs with the readers' load: hands over the elements before `length`.
-	atomic.store<u32>(vector, length, VECTOR_LENGTH);
+	atomic.store<u32>(vector, length, OBJECT_COUNT);
 	return OK;
 }

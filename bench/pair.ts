@@ -11,6 +11,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { type Consumer, type Message, type Producer, Region } from "../src/index.js";
+import { loadBlock } from "../test/load-block.js";
 import {
 	type Answer,
 	BATCH,
@@ -325,7 +326,7 @@ export async function measurePairs(
 	for (const { name, capacity } of Object.values(queues)) region.queue(name, { capacity });
 	const block = region.allocate(LINE_WORDS * 8);
 	const token = String(region.save(block));
-	const line = region.load(token).as("i32");
+	const line = loadBlock(region, token).as("i32");
 	const script = fileURLToPath(new URL("./peer.js", import.meta.url));
 	const directory = region.path.slice(0, region.path.lastIndexOf("/"));
 	const child = fork(script, [name, directory]);

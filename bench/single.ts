@@ -4,6 +4,7 @@
  */
 import { Bench } from "tinybench";
 import { Region } from "../src/index.js";
+import { loadBlock } from "../test/load-block.js";
 import { MESSAGE_BYTES, RECORDS } from "./data.js";
 import type { Measurement } from "./measure.js";
 
@@ -92,7 +93,7 @@ function costs(region: Region): Cost[] {
 			what: "load a handle, read",
 			operations: OPERATIONS,
 			task() {
-				for (let i = 0; i < OPERATIONS; i++) expect(region.load(token).bytes[0] === 7);
+				for (let i = 0; i < OPERATIONS; i++) expect(loadBlock(region, token).bytes[0] === 7);
 			},
 		},
 		{
@@ -102,7 +103,7 @@ function costs(region: Region): Cost[] {
 				for (let i = 0; i < OPERATIONS; i++) {
 					const block = region.allocate(MESSAGE_BYTES);
 					const handle = region.save(block);
-					const loaded = region.load(handle);
+					const loaded = loadBlock(region, handle);
 					expect(loaded.length === MESSAGE_BYTES);
 					loaded.free();
 				}

@@ -143,8 +143,8 @@ static napi_value read_file(napi_env env, napi_callback_info info) {
 	return number(env, (double)done);
 }
 
-/* Whether the array spans the whole of a SharedArrayBuffer, which is never detached and never moves. */
-static bool is_whole_shared(napi_env env, const struct bytes *memory) {
+/* Whether the array begins a SharedArrayBuffer, which is never detached and never moves. */
+static bool begins_shared(napi_env env, const struct bytes *memory) {
 	struct environment *environment = NULL;
 	napi_value getter, length, ignored;
 	double bytes;
@@ -157,7 +157,7 @@ static bool is_whole_shared(napi_env env, const struct bytes *memory) {
 		return false;
 	}
 	return napi_get_value_double(env, length, &bytes) == napi_ok && memory->offset == 0 &&
-		bytes == (double)memory->length;
+		bytes >= (double)memory->length;
 }
 
 static napi_value map_file(napi_env env, napi_callback_info info) {
@@ -171,8 +171,8 @@ static napi_value map_file(napi_env env, napi_callback_info info) {
 		!take_bytes(&call, 1, &memory) || !take_boolean(&call, 2, &is_private)) {
 		return NULL;
 	}
-	if (!is_whole_shared(env, &memory)) {
-		return throw_type(&call, "argument 2 must be the whole of a shared WebAssembly.Memory");
+	if (!begins_shared(env, &memory)) {
+		return throw_type(&call, "argument 2 must begin a shared WebAssembly.Memory");
 	}
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	if (memory.length == 0 || memory.length % page != 0 || (uintptr_t)memory.start % page != 0) {

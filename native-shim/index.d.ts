@@ -35,7 +35,7 @@ export function isNamed(file: File, path: string): boolean;
 export function readFile(file: File, into: Uint8Array, position: number): number;
 
 /**
- * Lays the file over the pages of `memory`, which must be a whole shared WebAssembly memory.
+ * Lays the file over the pages of `memory`, which must begin a shared WebAssembly memory and be as long as the file.
  * `isPrivate` maps it copy-on-write; a file opened read-only can't be mapped otherwise (`"EACCES"`). A file is
  * mapped once, and a memory takes one file at a time (`"EBUSY"`). The file keeps the memory alive until it
  * is closed.

@@ -10,6 +10,7 @@ import {
 	type ValueOf,
 } from "./dtypes.js";
 import { badArgument, DhmemError } from "./errors.js";
+import type { NamedObject } from "./named.js";
 import { checkCount } from "./options.js";
 import { checkValue } from "./schema.js";
 import { corrupt, describeTyped, payloadOf, type Wanted } from "./typed.js";
@@ -27,6 +28,9 @@ export interface ArrayOptions<D extends DType> {
 }
 
 const MOST_DIMENSIONS = 16;
+
+/** What an array's elements belong to. */
+type ArraySource = Pick<NamedObject, "attachment" | "name" | "checkNotRemoved">;
 
 /** The elements as a plain sequence: TypeScript cannot index a generic typed array. */
 interface Values<D extends DType> {
@@ -52,15 +56,17 @@ export class SharedArray<D extends DType = DType> {
 	readonly shape: readonly number[];
 	/** Elements from one to the next along each dimension. */
 	readonly strides: readonly number[];
-	/** All elements: a typed array over the region. `Atomics` work on it if they are integers. */
-	readonly data: TypedArrayOf<D>;
+	/** @internal */
+	readonly object: ArraySource;
+	readonly #data: TypedArrayOf<D>;
 	/** Shape and strides once more: looking up a frozen array is four times slower. */
 	readonly #sizes: readonly number[];
 	readonly #steps: readonly number[];
 
 	/** @internal */
-	constructor(name: string, dtype: D, shape: readonly number[], data: TypedArrayOf<D>) {
-		this.name = name;
+	constructor(object: ArraySource, dtype: D, shape: readonly number[], data: TypedArrayOf<D>) {
+		this.name = object.name;
+		this.object = object;
 		this.dtype = dtype;
 		this.shape = Object.freeze([...shape]);
 		this.#sizes = [...shape];
@@ -72,7 +78,18 @@ export class SharedArray<D extends DType = DType> {
 		}
 		this.strides = Object.freeze([...strides]);
 		this.#steps = strides;
-		this.data = data;
+		this.#data = data;
+	}
+
+	/**
+	 * All elements: a typed array over the region. `Atomics` work on it if they are integers. Don't keep it beyond
+	 * the array's removal.
+	 *
+	 * @throws DHMEM_CLOSED after this participant has removed the array
+	 */
+	get data(): TypedArrayOf<D> {
+		this.object.checkNotRemoved();
+		return this.#data;
 	}
 
 	/**
@@ -88,9 +105,12 @@ export class SharedArray<D extends DType = DType> {
 	/**
 	 * Changes an element: one index for each dimension, then the value, which is converted as in `data`.
 	 *
-	 * @throws DHMEM_BAD_ARGUMENT if there is none; a TypeError for a number where the dtype needs a bigint
+	 * @throws DHMEM_BAD_ARGUMENT if there is none; DHMEM_READ_ONLY; a TypeError for a number where the dtype needs a
+	 * bigint
 	 */
 	set(...place: [...indices: number[], value: ValueOf<D>]): void {
+		const { access } = this.object.attachment;
+		if (access === "read-only") throw this.object.attachment.readOnlyError();
 		const rank = place.length - 1;
 		(this.data as unknown as Values<D>)[this.#place(place, rank)] = place[rank] as ValueOf<D>;
 	}
@@ -201,16 +221,19 @@ export function wantedArray(attachment: Attachment, options: Partial<ArrayOption
 	};
 }
 
-/** A named array that was found. @throws DHMEM_CORRUPT */
-export function openArray(attachment: Attachment, at: number, name: string, text: string): SharedArray {
-	const type = parseType(text);
-	if (type === undefined) throw corrupt(name);
-	const length = lengthOf(type.shape);
-	const payload = payloadOf(attachment, at, name, length * bytesPer(type.dtype));
-	return new SharedArray(
-		name,
-		type.dtype,
-		type.shape,
-		typedArray(type.dtype, attachment.buffer, payload, length),
-	);
+const arrayOf = new WeakMap<NamedObject, SharedArray>();
+
+/** A named array that was found; the same one each time. @throws DHMEM_CORRUPT */
+export function openArray(object: NamedObject, text: string): SharedArray {
+	let array = arrayOf.get(object);
+	if (array === undefined) {
+		const type = parseType(text);
+		if (type === undefined) throw corrupt(object.name);
+		const length = lengthOf(type.shape);
+		const payload = payloadOf(object, length * bytesPer(type.dtype));
+		const data = typedArray(type.dtype, object.attachment.buffer, payload, length);
+		array = new SharedArray(object, type.dtype, type.shape, data);
+		arrayOf.set(object, array);
+	}
+	return array;
 }

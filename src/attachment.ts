@@ -10,13 +10,14 @@ import {
 	FENCED,
 	FULL,
 	HEADER_HEAP,
+	HEADER_MAGIC,
 	HEADER_TOUCHED,
 	HEADER_TOUCHED_BYTES,
 	LABEL_BYTES,
+	MAGIC_LOW,
 	MORE,
 	NEED_COMMIT,
 	OK,
-	SLOT_ARGUMENT,
 	SLOT_BYTES,
 	SLOT_DOORBELL,
 	SLOT_ID,
@@ -35,20 +36,32 @@ import {
 import { type Core, instantiate } from "./core.js";
 import { DhmemError, errnoOf } from "./errors.js";
 import type { Host } from "./local-shim.js";
+import type { NamedObject } from "./named.js";
 import type { File } from "./shim.js";
 import { Waiter } from "./waiter.js";
 
 export const debug = debuglog("dhmem");
 
+/** Index of the lock byte that all who only read have a lock on, behind the slots'. */
+export const READER_LOCK = 4096;
+
+/** What an opening may do: `copy-on-write` is `read-only`, but elements may be changed for oneself. */
+export type Access = "read-write" | "read-only" | "copy-on-write";
+
 export class Attachment {
 	readonly path: string;
+	readonly access: Access;
 	readonly file: File;
 	readonly shim: Host;
 	readonly buffer: SharedArrayBuffer;
 	readonly bytes: Uint8Array;
 	readonly words: Uint32Array;
+	/** Memory of this opening's own, behind the region, where the core reads what it is given. */
+	readonly scratch: Uint8Array;
 	readonly core: Core;
 	readonly waiter: Waiter;
+	/** The named objects that this participant has open, by their offset. */
+	readonly opened = new Map<number, NamedObject>();
 	/** What gives room back that is held for the next time: called before anybody waits, here or elsewhere. */
 	readonly flushers = new Set<() => void>();
 	/** This participant's number, 0 until it has joined. */
@@ -56,17 +69,19 @@ export class Attachment {
 	/** Where the slot's words are, as an index into `words`. */
 	slotWord = 0;
 	#doorbell = 0;
+	readonly #barrier = new Int32Array(1);
 	#failure: DhmemError | undefined;
 	#closed = false;
 
 	/** Maps `file` of `spans` spans. It is not a participant before `join`. */
-	constructor(shim: Host, file: File, path: string, spans: number) {
+	constructor(shim: Host, file: File, path: string, spans: number, access: Access = "read-write") {
 		this.path = path;
+		this.access = access;
 		this.file = file;
 		this.shim = shim;
 		let memory: WebAssembly.Memory;
 		try {
-			memory = new WebAssembly.Memory({ initial: spans, maximum: spans, shared: true });
+			memory = new WebAssembly.Memory({ initial: spans + 1, maximum: spans + 1, shared: true });
 		} catch (error) {
 			const mib = (spans * SPAN_BYTES) / 2 ** 20;
 			throw new DhmemError(
@@ -76,10 +91,15 @@ export class Attachment {
 			);
 		}
 		this.buffer = memory.buffer;
-		this.bytes = new Uint8Array(this.buffer);
-		this.words = new Uint32Array(this.buffer);
-		shim.mapFile(file, this.bytes, false);
-		this.core = instantiate(memory, (error) => this.#die(error));
+		const size = spans * SPAN_BYTES;
+		this.bytes = new Uint8Array(this.buffer, 0, size);
+		this.words = new Uint32Array(this.buffer, 0, size / 4);
+		this.scratch = new Uint8Array(this.buffer, size);
+		shim.mapFile(file, this.bytes, access !== "read-write");
+		this.core = instantiate(memory, {
+			onThrow: (error) => this.#die(error),
+			refuse: access === "read-write" ? undefined : () => this.readOnlyError(),
+		});
 		this.waiter = new Waiter(this);
 	}
 
@@ -156,6 +176,7 @@ export class Attachment {
 
 	/** Whether anybody else has joined and lives. */
 	hasCompany(): boolean {
+		if (this.shim.isLocked(this.file, READER_LOCK)) return true;
 		for (let slot = 0; slot < SLOTS; slot++) {
 			const id = this.slotId(slot);
 			if (id !== 0 && id !== this.me && this.shim.isLocked(this.file, slot)) return true;
@@ -232,10 +253,26 @@ export class Attachment {
 
 	/**
 	 * Whether this participant's number is gone from its slot, because somebody took it for dead, or because
-	 * zero pages lie over the mapping since a fault. So this finds both without a call.
+	 * zero pages lie over the mapping since a fault. So this finds both without a call. Who only reads has no slot,
+	 * and looks at the header instead.
 	 */
 	#isDisplaced(): boolean {
-		return this.me !== 0 && this.words[this.slotWord + (SLOT_ID >> 2)] !== this.me;
+		if (this.me !== 0) return this.words[this.slotWord + (SLOT_ID >> 2)] !== this.me;
+		return this.access !== "read-write" && this.header(HEADER_MAGIC) !== MAGIC_LOW;
+	}
+
+	/** The error for a change where none may be made. */
+	readOnlyError(): DhmemError {
+		return new DhmemError(
+			"DHMEM_READ_ONLY",
+			`The region ${this.path} was opened ${this.access}, which can't change it; open it in another mode`,
+		);
+	}
+
+	/** Throws unless the region can be used, and changed. */
+	checkWritable(): void {
+		this.check();
+		if (this.access !== "read-write") throw this.readOnlyError();
 	}
 
 	#unusable(): DhmemError {
@@ -388,10 +425,18 @@ export class Attachment {
 		return this.allocateBy(bytes, (core, me) => core.allocate(me, bytes));
 	}
 
-	/** Puts a name where the core reads it; its length. */
-	setArgument(name: Uint8Array): number {
-		this.bytes.set(name, (this.slotWord << 2) + SLOT_ARGUMENT);
-		return name.length;
+	/** Puts bytes where the core reads them; their offset. They stay until the next call. */
+	lend(bytes: Uint8Array): number {
+		this.scratch.set(bytes);
+		return this.size;
+	}
+
+	/**
+	 * What was read from the region before is read: no load after this comes before one before it, on any processor.
+	 * Atomic stores and loads keep their order, and plain loads don't pass an atomic store behind them.
+	 */
+	fence(): void {
+		Atomics.store(this.#barrier, 0, 0);
 	}
 
 	// ---------------------------------------------------------------------------------------- waking

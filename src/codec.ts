@@ -10,11 +10,13 @@ import {
 } from "./dtypes.js";
 import { badArgument } from "./errors.js";
 import { textOf } from "./payload.js";
+import { checkInitial, type Fields, type Schema, type Struct, toSchema } from "./schema.js";
+import { localStruct } from "./struct.js";
 
 /** The type of a map's keys: text, or a whole number. */
 export type KeyType = "string" | Exclude<DType, "f32" | "f64">;
-/** The type of a map's values. */
-export type ValueType = "string" | "bytes" | DType;
+/** The type of a map's values: a schema for structs, which go in and come out as plain objects. */
+export type ValueType = "string" | "bytes" | DType | Fields | Schema;
 
 /** The JavaScript value for a key's or a value's type. */
 export type CodedOf<T extends ValueType> = T extends "string"
@@ -23,21 +25,30 @@ export type CodedOf<T extends ValueType> = T extends "string"
 		? Uint8Array
 		: T extends DType
 			? ValueOf<T>
-			: never;
+			: T extends Schema<infer F>
+				? Struct<F>
+				: T extends Fields
+					? Struct<T>
+					: never;
 
 export interface Codec<T> {
 	/** The number that stands for the type in the region. */
 	readonly number: number;
-	readonly name: string;
+	/** The type as text, if the number does not say all of it. */
+	readonly type?: string;
 	/** @throws DHMEM_BAD_ARGUMENT for a value of another type */
 	encode(value: T): Uint8Array;
 	/** From bytes of its own, which it may keep. */
 	decode(bytes: Uint8Array): T;
 }
 
+/** Behind the numbers of the dtypes. */
+const STRING = 16;
+const BYTES = 17;
+const STRUCT = 18;
+
 const text: Codec<string> = {
-	number: 16,
-	name: "string",
+	number: STRING,
 	encode(value) {
 		if (typeof value === "string" && value.isWellFormed()) return Buffer.from(value);
 		throw badArgument("The value", value, "a string without lone surrogates");
@@ -46,8 +57,7 @@ const text: Codec<string> = {
 };
 
 const binary: Codec<Uint8Array> = {
-	number: 17,
-	name: "bytes",
+	number: BYTES,
 	encode(value) {
 		if (value instanceof Uint8Array) return value;
 		throw badArgument("The value", value, "a Uint8Array");
@@ -63,7 +73,6 @@ function numeric<D extends DType>(dtype: D): Codec<ValueOf<D>> {
 	const whole = dtype !== "f32" && dtype !== "f64";
 	return {
 		number: dtypeNumber(dtype),
-		name: dtype,
 		encode(value) {
 			if (typeof value === type) {
 				element[0] = value;
@@ -79,21 +88,48 @@ function numeric<D extends DType>(dtype: D): Codec<ValueOf<D>> {
 	};
 }
 
+function structured<F extends Fields>(type: Schema<F>): Codec<Struct<F>> {
+	const { struct, bytes } = localStruct(type);
+	return {
+		number: STRUCT,
+		type: String(type),
+		encode(value) {
+			const given = checkInitial(type, value);
+			const missing = type.layout.find(({ name }) => !Object.hasOwn(given, name));
+			if (missing !== undefined) throw badArgument("The value", value, `with a field ${missing.name}`);
+			Object.assign(struct, given);
+			return bytes.slice();
+		},
+		decode(from) {
+			bytes.set(from.subarray(0, bytes.length));
+			return { ...struct };
+		},
+	};
+}
+
+function codecOf(type: ValueType): unknown {
+	if (type === "string") return text;
+	if (type === "bytes") return binary;
+	if (typeof type === "object" && type !== null) return structured(toSchema(type as Fields | Schema));
+	return numeric(checkDType(type));
+}
+
 /** @throws DHMEM_BAD_ARGUMENT */
 export function codecFor<T extends ValueType>(type: T): Codec<CodedOf<T>> {
-	const codec: unknown = type === "string" ? text : type === "bytes" ? binary : numeric(checkDType(type));
-	return codec as Codec<CodedOf<T>>;
+	return codecOf(type) as Codec<CodedOf<T>>;
 }
 
 /** @throws DHMEM_BAD_ARGUMENT */
 export function keyCodecFor<K extends KeyType>(type: K): Codec<CodedOf<K>> {
-	if (type === "string" || /^[iu](8|16|32|64)$/.test(type)) return codecFor(type);
+	if (type === "string" || (typeof type === "string" && /^[iu](8|16|32|64)$/.test(type)))
+		return codecFor(type);
 	throw badArgument("The key's type", type, '"string" or an integer dtype');
 }
 
-/** The name of the type that a number in the region stands for. */
-export function codedName(number: number): string {
-	if (number === text.number) return text.name;
-	if (number === binary.number) return binary.name;
+/** The type that a number in the region stands for, in words. */
+export function codedName(number: number, type = "unknown"): string {
+	if (number === STRING) return "string";
+	if (number === BYTES) return "bytes";
+	if (number === STRUCT) return type;
 	return dtypeOf(number) ?? "unknown";
 }

@@ -1,7 +1,7 @@
 import { STATUS_LIMIT } from "../assembly/layout.js";
-import type { QueueObject as SharedObject } from "./endpoint.js";
 import { badArgument, DhmemError } from "./errors.js";
 import { HeldLock } from "./mutex.js";
+import type { NamedObject } from "./named.js";
 import { type WaitOptions, waitOptions } from "./options.js";
 import { WaitList } from "./wait-list.js";
 import { PENDING, type Wait } from "./waiter.js";
@@ -26,11 +26,11 @@ const LOOK = 50;
 export class Condition {
 	readonly kind = "condition";
 	readonly name: string;
-	readonly #object: SharedObject;
+	readonly #object: NamedObject;
 	readonly #waiters: WaitList;
 
 	/** @internal */
-	constructor(object: SharedObject) {
+	constructor(object: NamedObject) {
 		this.name = object.name;
 		this.#object = object;
 		this.#waiters = new WaitList(object);
@@ -89,14 +89,14 @@ export class Condition {
 
 	#notify(): boolean {
 		const { attachment, at } = this.#object;
-		attachment.check();
+		this.#object.check();
 		const doorbell = attachment.core.ringNext(at) >>> 0;
 		attachment.wake(doorbell);
 		return doorbell >= STATUS_LIMIT;
 	}
 
 	#check(held: HeldLock, options: ConditionWaitOptions): WaitOptions {
-		this.#object.attachment.check();
+		this.#object.check();
 		if (typeof options?.until !== "function") {
 			throw badArgument("until", options?.until, "a function that says whether to go on");
 		}
@@ -126,7 +126,6 @@ export class Condition {
 	 * announcement is made with the mutex still held, so a change under it is notified after it.
 	 */
 	#wait(held: HeldLock, until: () => boolean): Wait<true> & { holds(): boolean } {
-		const { attachment } = this.#object;
 		const { mutex } = held;
 		let locking = false;
 		let holds = true;
@@ -143,7 +142,7 @@ export class Condition {
 			what: `condition ${this.name}`,
 			holds: () => holds,
 			attempt: () => {
-				attachment.check();
+				this.#object.check();
 				if (holds) return sleep();
 				if (!locking && this.#waiters.announced && performance.now() - since < LOOK) return PENDING;
 				locking = true;

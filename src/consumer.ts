@@ -9,8 +9,9 @@ import {
 	SLOT_RESULT_5,
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
-import { Endpoint, type QueueObject } from "./endpoint.js";
+import { Endpoint } from "./endpoint.js";
 import { Message } from "./message.js";
+import type { NamedObject } from "./named.js";
 import { checkCount, type WaitOptions } from "./options.js";
 import { readable } from "./streams.js";
 import { PENDING } from "./waiter.js";
@@ -20,7 +21,7 @@ export class Consumer extends Endpoint implements AsyncIterable<Message> {
 	#ended = false;
 
 	/** @internal */
-	constructor(queue: QueueObject, options?: WaitOptions) {
+	constructor(queue: NamedObject, options?: WaitOptions) {
 		super(queue, "consumer", options);
 	}
 

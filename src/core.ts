@@ -23,19 +23,14 @@ export interface Core {
 	checkOwned(me: number, block: number): number;
 	used(): number;
 	largestFree(spans: number): number;
-	find(me: number, nameLength: number): number;
-	listBytes(me: number, nameLength: number): number;
-	describe(
-		me: number,
-		object: number,
-		nameLength: number,
-		kind: number,
-		element: number,
-		requested: number,
-		capacity: number,
-		data: number,
-	): void;
-	insert(me: number, object: number, list: number): number;
+	find(name: number, length: number): number;
+	nextObject(bucket: number, object: number): number;
+	open(me: number, name: number, length: number): number;
+	openAt(me: number, object: number, low: number, high: number): number;
+	isNoted(object: number, low: number, high: number): number;
+	construct(me: number, object: number, template: number): number;
+	remove(me: number, name: number, length: number): number;
+	unpin(me: number, object: number): void;
 	attachProducer(me: number, queue: number): number;
 	attachConsumer(me: number, queue: number): number;
 	detachProducer(me: number, queue: number): number;
@@ -62,33 +57,63 @@ export interface Core {
 	isAnnounced(me: number, lock: number): number;
 	retractLock(me: number, lock: number): void;
 	ringNext(lock: number): number;
-	mapGet(me: number, map: number, key: number, length: number): number;
+	mapFind(map: number, key: number, length: number): number;
+	mapPlaces(map: number): number;
+	mapEntry(map: number, index: number): number;
 	mapSet(me: number, map: number, entry: number): number;
 	mapDelete(me: number, map: number, key: number, length: number): number;
 	mapNeeds(map: number): number;
 	mapGrow(me: number, map: number, table: number): number;
-	mapNext(me: number, map: number, from: number): number;
 	setVectorLength(me: number, vector: number, length: number): number;
 	moveVector(me: number, vector: number, fresh: number, bytes: number): number;
 	save(me: number, handle: number, low: number, high: number, block: number, length: number): number;
-	lookUp(me: number, handle: number, low: number, high: number): number;
+	lookUp(handle: number, low: number, high: number): number;
 	freeSaved(me: number, handle: number, low: number, high: number): number;
 }
 
+/** The operations that write nothing, and that a read-only opening has; a test holds them to it. */
+export const reading: ReadonlySet<string> = new Set<keyof Core>([
+	"bytesOf",
+	"capacityOf",
+	"find",
+	"isNoted",
+	"largestFree",
+	"lookUp",
+	"mapEntry",
+	"mapFind",
+	"mapPlaces",
+	"nextObject",
+	"used",
+]);
+
 let module: WebAssembly.Module | undefined;
 
-/**
- * An instance over `memory`. A throw out of it (a trap, the end of the stack) leaves an operation half
- * done, so `onThrow` is called with it: for this participant, it was the end.
- */
-export function instantiate(memory: WebAssembly.Memory, onThrow: (error: unknown) => Error): Core {
+/** What happens when an operation does not return. */
+interface Handlers {
+	/**
+	 * A throw out of the core (a trap, the end of the stack) leaves an operation half done: for this participant, it
+	 * was the end.
+	 */
+	onThrow(error: unknown): Error;
+	/** The error for an operation that writes, where nothing may be written. */
+	refuse?: ((operation: string) => Error) | undefined;
+}
+
+/** An instance over `memory`. */
+export function instantiate(memory: WebAssembly.Memory, { onThrow, refuse }: Handlers): Core {
 	module ??= new WebAssembly.Module(readFileSync(new URL("../core.wasm", import.meta.url)));
 	// The loader's own `exports` take any number of arguments, which costs; the instance's are the plain ones.
 	const { instance } = instantiateSync(module, { env: { memory } });
 	const state = { threw: false };
 	const guarded = Object.entries(instance.exports)
 		.filter((entry): entry is [string, Operation] => typeof entry[1] === "function")
-		.map(([name, operation]) => [name, guard(operation, state, onThrow)]);
+		.map(([name, operation]) => {
+			if (refuse === undefined || reading.has(name)) return [name, guard(operation, state, onThrow)];
+			const refused = () => {
+				throw refuse(name);
+			};
+			return [name, refused];
+		});
 	return Object.fromEntries(guarded) as Core;
 }
 

@@ -1,100 +1,181 @@
-/** Named objects: found in the region's directory, or constructed there once. */
+/** Named objects: found in the region's directory, constructed there once, removed from it. */
+import { getRandomValues } from "node:crypto";
 import {
-	BUCKET_BYTES,
-	BUSY,
 	HEADER_BUCKET_MASK,
-	HEADER_BUCKETS,
 	NAME_BYTES,
 	NOT_FOUND,
 	OBJECT_BYTES,
+	OBJECT_CAPACITY,
+	OBJECT_DATA,
 	OBJECT_ELEMENT,
+	OBJECT_HEAD_BYTES,
 	OBJECT_KIND,
 	OBJECT_NAME,
 	OBJECT_NAME_LENGTH,
+	OBJECT_NONCE,
 	OBJECT_REQUESTED,
+	OBJECT_TYPE,
+	OBJECT_TYPE_BYTES,
 	OK,
 	STATUS_LIMIT,
 	TAKEN,
 } from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
 import { DhmemError } from "./errors.js";
+import { NamedObject } from "./named.js";
 import { encodeName } from "./options.js";
 
 /** What an object is to be, if it is not there yet. */
 export interface Description {
 	kind: number;
-	/** The number of its dtype, 0 for none. */
-	element: number;
+	/** The numbers of its dtypes, 0 for none. */
+	element?: number;
+	/** Its type as text, for kinds that carry one. */
+	type?: string;
 	/** The capacity that was asked for, as it stands in messages; or the default. */
-	requested: number;
+	requested?: number;
 	/** The capacity it is made with. */
-	capacity: number;
+	capacity?: number;
 	/** Bytes of memory it needs beside its own record. */
-	bytes: number;
+	bytes?: number;
 	/** Fills in that memory, at `offset`, before anybody else can see it; there is something left in it. */
 	prepare?(offset: number): void;
 }
 
-/** The offset of the object of this name, which is constructed if there is none. */
-export function findOrConstruct(attachment: Attachment, name: string, description: Description): number {
-	const bytes = encodeName(name);
-	attachment.check();
-	return find(attachment, bytes, name) ?? construct(attachment, bytes, name, description);
+/** Turns of a search that others disturb by constructing and removing. */
+const TURNS = 1000;
+
+/** The object of this name, which is constructed if there is none. */
+export function findOrConstruct(attachment: Attachment, name: string, description: Description): NamedObject {
+	for (let turn = 0; turn < TURNS; turn++) {
+		const found = findObject(attachment, name);
+		if (found !== undefined) return found;
+		if (attachment.access !== "read-write") {
+			throw new DhmemError(
+				"DHMEM_READ_ONLY",
+				`There is no ${name} in ${attachment.path}, which was opened ${attachment.access}, so it can't be made ` +
+					"here; open the region in another mode, or wait until somebody makes it",
+			);
+		}
+		const made = construct(attachment, encodeName(name), name, description);
+		if (made !== undefined) return made;
+	}
+	throw new DhmemError(
+		"DHMEM_TIMEOUT",
+		`${name} in ${attachment.path} is made and removed without end by others`,
+	);
 }
 
-/** The offset of the object of this name, if there is one. */
-export function findObject(attachment: Attachment, name: string): number | undefined {
+/** The object of this name, if there is one. */
+export function findObject(attachment: Attachment, name: string): NamedObject | undefined {
 	const bytes = encodeName(name);
 	attachment.check();
-	return find(attachment, bytes, name);
-}
-
-function find(attachment: Attachment, bytes: Uint8Array, name: string): number | undefined {
-	const found = attachment.core.find(attachment.me, attachment.setArgument(bytes)) >>> 0;
-	if (found >= STATUS_LIMIT) return found;
+	const { core, me } = attachment;
+	const at = attachment.lend(bytes);
+	const isReader = attachment.access !== "read-write";
+	const found = (isReader ? core.find(at, bytes.length) : core.open(me, at, bytes.length)) >>> 0;
+	if (found >= STATUS_LIMIT) return objectAt(attachment, found);
 	if (found !== NOT_FOUND) throw attachment.unexpected(found, `Looking up ${name}`);
 	return undefined;
 }
 
-/**
- * Everything is made first, owned by this participant, and put into the directory in one step; who loses the
- * race frees its own and takes what is there.
- */
-function construct(attachment: Attachment, bytes: Uint8Array, name: string, made: Description): number {
-	const { core, me } = attachment;
-	const data = made.bytes === 0 ? 0 : attachment.allocate(made.bytes);
-	let object = 0;
-	try {
-		made.prepare?.(data);
-		object = attachment.allocateBy(OBJECT_BYTES, () => core.allocateObject(me));
-		const length = attachment.setArgument(bytes);
-		core.describe(me, object, length, made.kind, made.element, made.requested, made.capacity, data);
-		for (;;) {
-			const list = attachment.allocate(core.listBytes(me, attachment.setArgument(bytes)));
-			const status = core.insert(me, object, list) >>> 0;
-			if (status === OK) return object;
-			core.free(me, list);
-			if (status === TAKEN) break;
-			if (status !== BUSY) throw attachment.unexpected(status, `Constructing ${name}`);
-		}
-	} catch (error) {
-		release(attachment, object, data);
-		throw error;
-	}
-	const found = attachment.result();
-	release(attachment, object, data);
-	return found;
+/** The object at an offset, which this participant has opened. */
+export function objectAt(attachment: Attachment, at: number): NamedObject {
+	const known = attachment.opened.get(at);
+	if (known !== undefined) return known;
+	const object = new NamedObject(attachment, at, nameOf(attachment, at));
+	// Without a pin, another object may come there at any time.
+	if (attachment.access === "read-write") attachment.opened.set(at, object);
+	return object;
 }
 
-function release({ core, me, closed }: Attachment, object: number, data: number): void {
+/**
+ * Everything is made first, owned by this participant, and put into the directory in one step; who loses the
+ * race frees its own. Undefined then.
+ */
+function construct(
+	attachment: Attachment,
+	name: Uint8Array,
+	text: string,
+	made: Description,
+): NamedObject | undefined {
+	const { core, me } = attachment;
+	const type = Buffer.from(made.type ?? "");
+	const blocks: number[] = [];
+	const allocate = (bytes: number) => {
+		const block = bytes === 0 ? 0 : attachment.allocate(bytes);
+		if (block !== 0) blocks.push(block);
+		return block;
+	};
+	let object = 0;
+	try {
+		const data = allocate(made.bytes ?? 0);
+		made.prepare?.(data);
+		const typeAt = allocate(type.length);
+		attachment.bytes.set(type, typeAt);
+		object = attachment.allocateBy(OBJECT_BYTES, () => core.allocateObject(me));
+		const head = headOf(name, { ...made, data, typeAt, typeBytes: type.length });
+		const status = core.construct(me, object, attachment.lend(head)) >>> 0;
+		if (status === OK) return objectAt(attachment, object);
+		if (status !== TAKEN) throw attachment.unexpected(status, `Constructing ${text}`);
+	} catch (error) {
+		release(attachment, object, blocks);
+		throw error;
+	}
+	release(attachment, object, blocks);
+	return undefined;
+}
+
+/** The bytes that say what an object is, as they stand in its record. */
+function headOf(
+	name: Uint8Array,
+	made: Description & { data: number; typeAt: number; typeBytes: number },
+): Uint8Array {
+	const head = new Uint8Array(OBJECT_HEAD_BYTES);
+	const words = new Uint32Array(head.buffer);
+	words[OBJECT_KIND >> 2] = made.kind;
+	words[OBJECT_ELEMENT >> 2] = made.element ?? 0;
+	words[OBJECT_REQUESTED >> 2] = made.requested ?? 0;
+	words[OBJECT_DATA >> 2] = made.data;
+	words[OBJECT_CAPACITY >> 2] = made.capacity ?? 0;
+	words[OBJECT_NAME_LENGTH >> 2] = name.length;
+	words[OBJECT_TYPE >> 2] = made.typeAt;
+	words[OBJECT_TYPE_BYTES >> 2] = made.typeBytes;
+	getRandomValues(words.subarray(OBJECT_NONCE >> 2, (OBJECT_NONCE >> 2) + 2));
+	head.set(name, OBJECT_NAME);
+	return head;
+}
+
+function release({ core, me, closed }: Attachment, object: number, blocks: number[]): void {
 	if (closed) return;
 	if (object !== 0) core.freeInternal(me, object);
-	if (data !== 0) core.free(me, data);
+	for (const block of blocks) core.free(me, block);
+}
+
+/** Removes the object of this name; whether there was one. */
+export function removeObject(attachment: Attachment, name: string): boolean {
+	const bytes = encodeName(name);
+	attachment.checkWritable();
+	const { core, me } = attachment;
+	const found = core.remove(me, attachment.lend(bytes), bytes.length) >>> 0;
+	if (found === NOT_FOUND) return false;
+	if (found < STATUS_LIMIT) throw attachment.unexpected(found, `Removing ${name}`);
+	attachment.opened.get(found)?.end();
+	attachment.opened.delete(found);
+	core.unpin(me, found);
+	return true;
 }
 
 /** A word of an object's record. */
 export function objectWord(attachment: Attachment, object: number, field: number): number {
 	return attachment.words[(object + field) >> 2] as number;
+}
+
+/** The name in an object's record. */
+export function nameOf(attachment: Attachment, object: number): string {
+	const length = Math.min(objectWord(attachment, object, OBJECT_NAME_LENGTH), NAME_BYTES);
+	const from = object + OBJECT_NAME;
+	return Buffer.from(attachment.bytes.subarray(from, from + length)).toString();
 }
 
 export function typeMismatch(name: string, is: string, wanted: string): DhmemError {
@@ -104,39 +185,20 @@ export function typeMismatch(name: string, is: string, wanted: string): DhmemErr
 	);
 }
 
-/** An object as the directory lists it. */
-export interface Listed {
-	at: number;
-	name: string;
-	kind: number;
-	element: number;
-	requested: number;
-}
-
 /** What a region of any size has at most. */
 const MOST_BUCKETS = 4096;
 
-/** Every named object, in no order. What changes meanwhile may be in the list or not. */
-export function* listObjects(attachment: Attachment): Generator<Listed> {
-	const { words, bytes, size } = attachment;
-	const buckets = attachment.header(HEADER_BUCKETS);
+/** Offsets of the named objects, in no order. What changes meanwhile may be in the list or not. */
+export function* listObjects(attachment: Attachment): Generator<number> {
 	const count = Math.min(attachment.header(HEADER_BUCKET_MASK) + 1, MOST_BUCKETS);
+	const seen = new Set<number>();
 	for (let bucket = 0; bucket < count; bucket++) {
-		const list = words[(buckets + bucket * BUCKET_BYTES) >> 2] as number;
-		// The list may be freed and used for something else at any moment, so its figures are not believed.
-		const room = list === 0 ? 0 : attachment.core.capacityOf(list) >>> 0;
-		const listed = room === 0 ? 0 : Math.min(words[list >> 2] as number, room / 4 - 1);
-		for (let index = 1; index <= listed; index++) {
-			const at = words[(list >> 2) + index] as number;
-			if (at === 0 || at > size - OBJECT_BYTES) break;
-			const length = Math.min(objectWord(attachment, at, OBJECT_NAME_LENGTH), NAME_BYTES);
-			yield {
-				at,
-				name: Buffer.from(bytes.subarray(at + OBJECT_NAME, at + OBJECT_NAME + length)).toString(),
-				kind: objectWord(attachment, at, OBJECT_KIND),
-				element: objectWord(attachment, at, OBJECT_ELEMENT),
-				requested: objectWord(attachment, at, OBJECT_REQUESTED),
-			};
+		let object = 0;
+		for (;;) {
+			object = attachment.core.nextObject(bucket, object) >>> 0;
+			if (object < STATUS_LIMIT || seen.has(object)) break;
+			seen.add(object);
+			yield object;
 		}
 	}
 }

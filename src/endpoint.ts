@@ -12,17 +12,9 @@ import {
 } from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
 import { DhmemError } from "./errors.js";
-import type { WaitOptions } from "./options.js";
-import { waitOptions } from "./options.js";
+import type { NamedObject } from "./named.js";
+import { type WaitOptions, waitOptions } from "./options.js";
 import { PENDING, type Wait } from "./waiter.js";
-
-/** Where a queue is, and what it is called in messages. */
-export interface QueueObject {
-	readonly attachment: Attachment;
-	/** Offset of its words in the region. */
-	readonly at: number;
-	readonly name: string;
-}
 
 export type Side = "producer" | "consumer";
 
@@ -32,13 +24,13 @@ const words = {
 };
 
 /** The participant that has a side of the queue, 0 for nobody. */
-export function holderOf({ attachment, at }: QueueObject, side: Side): number {
-	return Atomics.load(attachment.words, (at + words[side].holder) >> 2);
+export function holderOf(queue: NamedObject, side: Side): number {
+	return queue.word(words[side].holder);
 }
 
 /** One end of a queue, held by this participant: what the four kinds of ends have in common. */
 export abstract class Endpoint {
-	protected readonly queue: QueueObject;
+	protected readonly queue: NamedObject;
 	protected readonly attachment: Attachment;
 	protected readonly at: number;
 	protected readonly defaults: WaitOptions;
@@ -52,9 +44,9 @@ export abstract class Endpoint {
 	#closed = false;
 
 	/** @throws DHMEM_ENDPOINT_TAKEN */
-	protected constructor(queue: QueueObject, side: Side, options: WaitOptions | undefined) {
+	protected constructor(queue: NamedObject, side: Side, options: WaitOptions | undefined) {
 		const { attachment, at } = queue;
-		attachment.check();
+		queue.check();
 		this.queue = queue;
 		this.attachment = attachment;
 		this.at = at;
@@ -62,6 +54,7 @@ export abstract class Endpoint {
 		this.#side = side;
 		this.#peer = side === "producer" ? "consumer" : "producer";
 		this.#attach();
+		queue.endings.add(this.#onRemoval);
 		this.#peersBefore = this.#peers() - (holderOf(queue, this.#peer) === 0 ? 0 : 1);
 	}
 
@@ -83,10 +76,11 @@ export abstract class Endpoint {
 		this.attachment.wake(result);
 	}
 
+	readonly #onRemoval = (): void => this.close();
+
 	/** How many there have been on the other side. */
 	#peers(): number {
-		const { count } = words[this.#peer];
-		return Atomics.load(this.attachment.words, (this.at + count) >> 2);
+		return this.queue.word(words[this.#peer].count);
 	}
 
 	/** For messages. */
@@ -102,6 +96,7 @@ export abstract class Endpoint {
 	/** Leaves this end. It does not end the stream, and what was not released is delivered again. */
 	close(): void {
 		if (this.closed) return;
+		this.queue.endings.delete(this.#onRemoval);
 		this.beforeClose();
 		const { core, me } = this.attachment;
 		const result =
@@ -134,7 +129,7 @@ export abstract class Endpoint {
 		const count = this.#peers();
 		if (count === this.#peersBefore || holderOf(this.queue, this.#peer) !== 0) return;
 		// The producer of the stream before this one may still have been there when this end was opened.
-		const ended = Atomics.load(this.attachment.words, (this.at + QUEUE_ENDED) >> 2);
+		const ended = this.queue.word(QUEUE_ENDED);
 		if (this.#peer === "producer" && ended === count) return;
 		// Another one has come since, and what was read may be of both.
 		if (this.#peers() !== count) return;
@@ -155,10 +150,7 @@ export abstract class Endpoint {
 
 	/** Whether something was sent and not yet released. */
 	protected get hasContents(): boolean {
-		const { words } = this.attachment;
-		return (
-			Atomics.load(words, (this.at + QUEUE_TAIL) >> 2) !== Atomics.load(words, (this.at + QUEUE_HEAD) >> 2)
-		);
+		return this.queue.word(QUEUE_TAIL) !== this.queue.word(QUEUE_HEAD);
 	}
 
 	/** A wait for `attempt` to give something; it fails when the peer has gone and nothing is left to do. */

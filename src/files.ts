@@ -32,7 +32,7 @@ import {
 	SLOTS_START,
 	SPAN_BYTES,
 } from "../assembly/layout.js";
-import { Attachment, debug } from "./attachment.js";
+import { type Access, Attachment, debug, READER_LOCK } from "./attachment.js";
 import { DhmemError, errnoOf } from "./errors.js";
 import { localFile, localShim } from "./local-shim.js";
 import { LARGEST_REGION } from "./options.js";
@@ -45,7 +45,7 @@ const JOIN_TIMEOUT = 10_000;
 const SUFFIX = ".dhmem";
 
 export interface FileOptions {
-	mode: "open-or-create" | "create" | "open" | "force-create";
+	mode: "open-or-create" | "create" | "open" | "force-create" | "read-only" | "copy-on-write";
 	/** Spans, if the size was given. */
 	spans: number | undefined;
 	permissions: number;
@@ -65,15 +65,20 @@ export function namesIn(directory: string): string[] {
 		.sort();
 }
 
+/** What an opening in this mode may do. */
+function accessOf({ mode }: FileOptions): Access {
+	return mode === "read-only" || mode === "copy-on-write" ? mode : "read-write";
+}
+
 /** Opens or makes the region at `path`, and joins it. */
 export function attach(directory: string, path: string, options: FileOptions): Attachment {
 	// Each turn meets a change that somebody else has made meanwhile; nobody is that busy for long.
 	for (let turn = 0; turn < 1000; turn++) {
-		if (options.mode === "open" || options.mode === "open-or-create") {
+		if (options.mode !== "create" && options.mode !== "force-create") {
 			const found = openExisting(path, options);
 			if (found === "changed") continue;
 			if (found !== undefined) return found;
-			if (options.mode === "open") {
+			if (options.mode !== "open-or-create") {
 				throw new DhmemError(
 					"DHMEM_NOT_FOUND",
 					`There is no region at ${path}; create it, or check DHMEM_DIR`,
@@ -171,9 +176,9 @@ function whileJoining<T>(file: File, path: string, body: () => T): T {
 	}
 }
 
-function openFile(path: string): File | undefined {
+function openFile(path: string, access: Access): File | undefined {
 	try {
-		return shim().openFile(path, true);
+		return shim().openFile(path, access === "read-write");
 	} catch (error) {
 		if (errnoOf(error) === "ENOENT") return undefined;
 		throw systemError(error, path, "Opening");
@@ -246,14 +251,14 @@ function checkTables(word: (field: number) => number, path: string): void {
 function isAbandoned(file: File, header: Uint32Array): boolean {
 	if (header[HEADER_LIFETIME >> 2] !== LIFETIME_LAST_CLOSE) return false;
 	for (let slot = 0; slot < SLOTS; slot++) if (shim().isLocked(file, slot)) return false;
-	return true;
+	return !shim().isLocked(file, READER_LOCK);
 }
 
 /** Removes the region at `path` if it is an abandoned one. */
 export function removeAbandoned(path: string): boolean {
 	let opened: File | undefined;
 	try {
-		const file = openFile(path);
+		const file = openFile(path, "read-write");
 		if (file === undefined) return false;
 		opened = file;
 		const header = readHeader(file, path);
@@ -272,9 +277,19 @@ export function removeAbandoned(path: string): boolean {
 	}
 }
 
+/** Removes the name; if it is another user's, in a folder where that matters, whoever may will. */
+function removeName(path: string): void {
+	try {
+		unlinkSync(path);
+	} catch (error) {
+		if (!isRefusal(error)) throw error;
+	}
+}
+
 /** The region, joined; undefined if there is none; "changed" if it went away meanwhile. */
 function openExisting(path: string, options: FileOptions): Attachment | "changed" | undefined {
-	const file = openFile(path);
+	const access = accessOf(options);
+	const file = openFile(path, access);
 	if (file === undefined) return undefined;
 	let attachment: Attachment | undefined;
 	try {
@@ -290,17 +305,18 @@ function openExisting(path: string, options: FileOptions): Attachment | "changed
 		const abandoned = whileJoining(file, path, () => {
 			if (!shim().isNamed(file, path)) return true;
 			if (isAbandoned(file, header)) {
-				unlinkSync(path);
+				removeName(path);
 				return true;
 			}
-			attachment = joined(file, path, spans, options.label);
+			attachment = joined(file, path, spans, access, options.label);
 			return false;
 		});
 		if (abandoned) {
 			shim().closeFile(file);
-			return "changed";
+			// Who may not remove it, and only wants to read, takes it for absent.
+			return access === "read-write" ? "changed" : undefined;
 		}
-		attachment?.recover();
+		if (access === "read-write") attachment?.recover();
 		return attachment;
 	} catch (error) {
 		shim().closeFile(file);
@@ -308,9 +324,9 @@ function openExisting(path: string, options: FileOptions): Attachment | "changed
 	}
 }
 
-function joined(file: File, path: string, spans: number, label: string): Attachment {
-	const attachment = new Attachment(shim(), file, path, spans);
-	if (attachment.join(label)) return attachment;
+function joined(file: File, path: string, spans: number, access: Access, label: string): Attachment {
+	const attachment = new Attachment(shim(), file, path, spans, access);
+	if (access === "read-write" ? attachment.join(label) : shim().tryLock(file, READER_LOCK)) return attachment;
 	throw new DhmemError(
 		"DHMEM_TOO_MANY_PARTICIPANTS",
 		`${path} has ${SLOTS} participants, which is the most; close some`,
@@ -364,13 +380,7 @@ export function detach(attachment: Attachment): void {
 		if (attachment.shim !== localShim && attachment.header(HEADER_LIFETIME) === LIFETIME_LAST_CLOSE) {
 			whileJoining(file, path, () => {
 				attachment.leave();
-				if (attachment.hasCompany() || !shim().isNamed(file, path)) return;
-				try {
-					unlinkSync(path);
-				} catch (error) {
-					// Another user's, in a folder where that matters: whoever may will remove it.
-					if (!isRefusal(error)) throw error;
-				}
+				if (!attachment.hasCompany() && shim().isNamed(file, path)) removeName(path);
 			});
 		} else attachment.leave();
 	} finally {

@@ -1,12 +1,12 @@
 import { badArgument, DhmemError } from "./errors.js";
 
 /**
- * A name for a saved block that is good in any process: `String(handle)` is a token of printable characters.
+ * A name for what was saved that is good in any process: `String(handle)` is a token of printable characters.
  * It carries the region's identity, the place, and a random number, so one that was made up, or whose
- * block was freed, is found out.
+ * block was freed or object removed, is found out.
  *
  * ```text
- *  format u8   3 reserved   region u64   place u32   segment u16   2 reserved   nonce u64     28 bytes, as base64url
+ *  format u8   what u8   2 reserved   region u64   place u32   segment u16   2 reserved   nonce u64     28 bytes, as base64url
  * ```
  */
 export class Handle {
@@ -29,15 +29,27 @@ export class Handle {
 const FORMAT = 1;
 const BYTES = 28;
 
+/** What a handle is of, by the number that stands for it: a block and its record, or a named object. */
+const kinds = ["block", "object"] as const;
+
 /** What a token says. */
 export interface Place {
+	of: (typeof kinds)[number];
 	region: readonly [number, number];
 	at: number;
 	nonce: readonly [number, number];
 }
 
-export function encodeHandle({ region, at, nonce }: Place): Handle {
-	const words = new Uint32Array([FORMAT, region[0], region[1], at, 0, nonce[0], nonce[1]]);
+export function encodeHandle({ of, region, at, nonce }: Place): Handle {
+	const words = new Uint32Array([
+		FORMAT | (kinds.indexOf(of) << 8),
+		region[0],
+		region[1],
+		at,
+		0,
+		nonce[0],
+		nonce[1],
+	]);
 	return new Handle(Buffer.from(words.buffer).toString("base64url"));
 }
 
@@ -51,10 +63,16 @@ export function decodeHandle(handle: Handle | string): Place {
 	const words = bytes.length === BYTES ? new Uint32Array(bytes.buffer) : new Uint32Array(BYTES / 4);
 	const word = (index: number) => words[index] as number;
 	// Decoding is lenient, so that many strings could mean one handle: only the one that we write counts.
-	if (word(0) !== FORMAT || word(4) !== 0 || Buffer.from(bytes).toString("base64url") !== token) {
+	const of = kinds[word(0) >>> 8];
+	if (
+		(word(0) & 0xff) !== FORMAT ||
+		of === undefined ||
+		word(4) !== 0 ||
+		Buffer.from(bytes).toString("base64url") !== token
+	) {
 		throw badHandle("is not a token of dhmem's");
 	}
-	return { region: [word(1), word(2)], at: word(3), nonce: [word(5), word(6)] };
+	return { of, region: [word(1), word(2)], at: word(3), nonce: [word(5), word(6)] };
 }
 
 export function badHandle(why: string): DhmemError {

@@ -18,15 +18,11 @@ export type { Size, WaitOptions } from "./options.js";
 export { Producer, type Sendable, type SendOptions } from "./producer.js";
 export { Queue, RecordQueue } from "./queue.js";
 export { RecordConsumer, RecordProducer } from "./records.js";
-export {
-	type Entry,
-	type QueueOptions,
-	type RecordQueueOptions,
-	Region,
-	type RegionOptions,
-	type RegionStats,
-} from "./region.js";
+export { type QueueOptions, type RecordQueueOptions, Region } from "./region.js";
+export type { RegionOptions } from "./region-options.js";
+export type { Loaded, LoadedStruct } from "./saved.js";
 export { type Fields, Schema, type Struct, schema } from "./schema.js";
 export { Slot } from "./slot.js";
+export type { Entry, RegionStats } from "./stats.js";
 export type { StructOptions } from "./struct.js";
 export { Vector } from "./vector.js";

@@ -2,28 +2,31 @@ import {
 	ENTRY_KEY,
 	ENTRY_KEY_LENGTH,
 	ENTRY_VALUE_LENGTH,
-	MAP_COUNT,
 	NOT_FOUND,
+	OBJECT_COUNT,
 	OK,
-	SLOT_RESULT,
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
 import type { Codec, CodedOf, KeyType, ValueType } from "./codec.js";
-import type { QueueObject as SharedObject } from "./endpoint.js";
+import { RESTLESS, readConsistently } from "./consistent.js";
 import { badArgument, DhmemError } from "./errors.js";
 import { Mutex } from "./mutex.js";
+import type { NamedObject } from "./named.js";
 
 /** Bytes of the longest key. */
 const LONGEST_KEY = 1024;
+/** Readings that somebody's change may spoil before the mutex is taken, or before a reader gives up. */
+const TURNS = { locking: 16, reading: 1000 };
 
 function align8(bytes: number): number {
 	return (bytes + 7) & ~7;
 }
 
 /**
- * A hash map. Every operation is done under a mutex of its own, so they wait for one another, and for a
- * participant that was stopped in the middle of one; each is done wholly or not at all, also when its
- * participant dies. From `region.map(name, { key, value })`.
+ * A hash map. Changes are made under a mutex of its own, so they wait for one another, and for a participant that
+ * was stopped in the middle of one; each is done wholly or not at all, also when its participant dies. Reading takes
+ * no mutex, unless others change the map so often that there is no reading in between. From
+ * `region.map(name, { key, value })`.
  *
  * @example
  * ```ts
@@ -37,15 +40,13 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 {
 	readonly kind = "map";
 	readonly name: string;
-	readonly #object: SharedObject;
+	readonly #object: NamedObject;
 	readonly #mutex: Mutex;
 	readonly #key: Codec<CodedOf<K>>;
 	readonly #value: Codec<CodedOf<V>>;
-	/** A block of this participant's, in which the core reads the key that is looked for; 0 until needed. */
-	#scratch = 0;
 
 	/** @internal */
-	constructor(object: SharedObject, key: Codec<CodedOf<K>>, value: Codec<CodedOf<V>>) {
+	constructor(object: NamedObject, key: Codec<CodedOf<K>>, value: Codec<CodedOf<V>>) {
 		this.name = object.name;
 		this.#object = object;
 		this.#mutex = new Mutex(object);
@@ -55,28 +56,31 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 
 	/** Entries. */
 	get size(): number {
-		const { attachment, at } = this.#object;
-		attachment.check();
-		return Atomics.load(attachment.words, (at + MAP_COUNT) >> 2);
+		this.#object.check();
+		return this.#object.word(OBJECT_COUNT);
 	}
 
 	/**
 	 * The value for `key`, a copy; undefined if there is none.
 	 *
-	 * @throws DHMEM_BAD_ARGUMENT, DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_CLOSED
+	 * @throws DHMEM_BAD_ARGUMENT, DHMEM_CLOSED; DHMEM_TIMEOUT if a region that was opened read-only changes all the time
 	 */
 	get(key: CodedOf<K>): CodedOf<V> | undefined {
 		const bytes = this.#encodeKey(key);
-		return this.#locked(() => this.#get(bytes));
+		return this.#read(() => this.#get(bytes));
 	}
 
 	/** Whether there is a value for `key`. */
 	has(key: CodedOf<K>): boolean {
 		const bytes = this.#encodeKey(key);
-		return this.#locked(() => this.#find(bytes) !== 0);
+		return this.#read(() => this.#find(bytes) !== 0);
 	}
 
-	/** Makes `value` the value for `key`. @throws as `get` */
+	/**
+	 * Makes `value` the value for `key`.
+	 *
+	 * @throws DHMEM_BAD_ARGUMENT, DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_CLOSED, DHMEM_READ_ONLY
+	 */
 	set(key: CodedOf<K>, value: CodedOf<V>): this {
 		const bytes = this.#encodeKey(key);
 		const encoded = this.#value.encode(value);
@@ -84,12 +88,12 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		return this;
 	}
 
-	/** Takes `key` out; whether it was there. */
+	/** Takes `key` out; whether it was there. @throws as `set` */
 	delete(key: CodedOf<K>): boolean {
 		const bytes = this.#encodeKey(key);
 		const { attachment, at } = this.#object;
 		return this.#locked(() => {
-			const status = attachment.core.mapDelete(attachment.me, at, this.#place(bytes), bytes.length) >>> 0;
+			const status = attachment.core.mapDelete(attachment.me, at, attachment.lend(bytes), bytes.length) >>> 0;
 			if (status === OK) return true;
 			if (status === NOT_FOUND) return false;
 			throw this.#unexpected(status);
@@ -98,7 +102,9 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 
 	/**
 	 * Changes the value for `key` to what `change` makes of it, with nobody in between; the new value. `change` must
-	 * not use this map. If it throws, nothing has changed.
+	 * not change this map. If it throws, nothing has changed.
+	 *
+	 * @throws as `set`
 	 */
 	update(key: CodedOf<K>, change: (old: CodedOf<V> | undefined) => CodedOf<V>): CodedOf<V> {
 		if (typeof change !== "function") throw badArgument("change", change, "a function");
@@ -118,16 +124,17 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 	/** The same as an array. */
 	entries(): [CodedOf<K>, CodedOf<V>][] {
 		const { attachment, at } = this.#object;
-		return this.#locked(() => {
+		const { core } = attachment;
+		return this.#read(() => {
 			const entries: [CodedOf<K>, CodedOf<V>][] = [];
-			let place = 0;
-			for (;;) {
-				const entry = attachment.core.mapNext(attachment.me, at, place) >>> 0;
-				if (entry < STATUS_LIMIT) return entries;
-				place = attachment.result(SLOT_RESULT);
+			const places = core.mapPlaces(at) >>> 0;
+			for (let place = 0; place < places; place++) {
+				const entry = core.mapEntry(at, place) >>> 0;
+				if (entry < STATUS_LIMIT) continue;
 				const keyLength = this.#word(entry, ENTRY_KEY_LENGTH);
 				entries.push([this.#key.decode(this.#copy(entry + ENTRY_KEY, keyLength)), this.#valueOf(entry)]);
 			}
+			return entries;
 		});
 	}
 
@@ -135,6 +142,18 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		const bytes = this.#key.encode(key);
 		if (bytes.length <= LONGEST_KEY) return bytes;
 		throw badArgument("The key", key, `of at most ${LONGEST_KEY} bytes as UTF-8`);
+	}
+
+	/** What `look` reads while nobody changes the map. */
+	#read<T>(look: () => T): T {
+		const canLock = this.#object.attachment.access === "read-write";
+		const result = readConsistently(this.#object, canLock ? TURNS.locking : TURNS.reading, look);
+		if (result !== RESTLESS) return result;
+		if (canLock) return this.#locked(look);
+		throw new DhmemError(
+			"DHMEM_TIMEOUT",
+			`Map ${this.name} is changed all the time, so it can't be read whole; try again, or open the region to write`,
+		);
 	}
 
 	#locked<T>(body: () => T): T {
@@ -162,21 +181,11 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		return this.#value.decode(this.#copy(from, this.#word(entry, ENTRY_VALUE_LENGTH)));
 	}
 
-	/** Puts the key where the core reads it. */
-	#place(key: Uint8Array): number {
-		const { attachment } = this.#object;
-		this.#scratch ||= attachment.allocate(LONGEST_KEY);
-		attachment.bytes.set(key, this.#scratch);
-		return this.#scratch;
-	}
-
 	/** The entry with this key, 0 if there is none. */
 	#find(key: Uint8Array): number {
 		const { attachment, at } = this.#object;
-		const entry = attachment.core.mapGet(attachment.me, at, this.#place(key), key.length) >>> 0;
-		if (entry >= STATUS_LIMIT) return entry;
-		if (entry === NOT_FOUND) return 0;
-		throw this.#unexpected(entry);
+		const entry = attachment.core.mapFind(at, attachment.lend(key), key.length) >>> 0;
+		return entry === NOT_FOUND ? 0 : entry;
 	}
 
 	#get(key: Uint8Array): CodedOf<V> | undefined {

@@ -1,6 +1,6 @@
 import { LOCK_ABANDONED, LOCK_HOLDER, NOT_OWNER, OK, STATUS_LIMIT, TAKEN } from "../assembly/layout.js";
-import type { QueueObject as SharedObject } from "./endpoint.js";
 import { DhmemError } from "./errors.js";
+import type { NamedObject } from "./named.js";
 import { type WaitOptions, waitOptions } from "./options.js";
 import { WaitList } from "./wait-list.js";
 import { PENDING, type Wait } from "./waiter.js";
@@ -25,7 +25,8 @@ export class HeldLock {
 
 	/** Whether it is held still. */
 	get held(): boolean {
-		return this.#held && !this.#mutex.object.attachment.closed;
+		const { removed, attachment } = this.#mutex.object;
+		return this.#held && !removed && !attachment.closed;
 	}
 
 	/** Gives the mutex up. Twice does nothing. */
@@ -55,12 +56,12 @@ export class Mutex {
 	readonly kind = "mutex";
 	readonly name: string;
 	/** @internal */
-	readonly object: SharedObject;
+	readonly object: NamedObject;
 	/** @internal */
 	readonly waiters: WaitList;
 
 	/** @internal */
-	constructor(object: SharedObject) {
+	constructor(object: NamedObject) {
 		this.name = object.name;
 		this.object = object;
 		this.waiters = new WaitList(object);
@@ -103,14 +104,13 @@ export class Mutex {
 
 	/** The participant that holds it. @internal */
 	get holder(): number {
-		const { attachment, at } = this.object;
-		const holder = Atomics.load(attachment.words, (at + LOCK_HOLDER) >> 2);
+		const holder = this.object.word(LOCK_HOLDER);
 		return holder === LOCK_ABANDONED ? 0 : holder;
 	}
 
 	#checkNotOurs(): void {
 		const { attachment } = this.object;
-		attachment.check();
+		this.object.check();
 		if (this.holder !== attachment.me) return;
 		throw new DhmemError(
 			"DHMEM_BAD_ARGUMENT",
@@ -121,7 +121,7 @@ export class Mutex {
 	/** @internal */
 	attempt(): HeldLock | typeof PENDING {
 		const { attachment, at } = this.object;
-		attachment.check();
+		this.object.check();
 		const status = attachment.core.tryLock(attachment.me, at) >>> 0;
 		if (status === OK || status === LOCK_ABANDONED) return new HeldLock(this, status === LOCK_ABANDONED);
 		if (status === TAKEN) return PENDING;

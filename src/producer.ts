@@ -9,8 +9,9 @@ import {
 	TOO_LARGE,
 } from "../assembly/layout.js";
 import { Block } from "./block.js";
-import { Endpoint, type QueueObject } from "./endpoint.js";
+import { Endpoint } from "./endpoint.js";
 import { badArgument, DhmemError } from "./errors.js";
+import type { NamedObject } from "./named.js";
 import { bytesOf, checkCount, type WaitOptions } from "./options.js";
 import { Slot } from "./slot.js";
 import { writable } from "./streams.js";
@@ -32,7 +33,7 @@ export class Producer extends Endpoint {
 	#slot: Slot | undefined;
 
 	/** @internal */
-	constructor(queue: QueueObject, options?: WaitOptions) {
+	constructor(queue: NamedObject, options?: WaitOptions) {
 		super(queue, "producer", options);
 		const capacity = this.attachment.words[(this.at + OBJECT_CAPACITY) >> 2] as number;
 		this.#inRing = capacity / 2 - 8;

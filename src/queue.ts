@@ -1,7 +1,8 @@
 import { OBJECT_CAPACITY } from "../assembly/layout.js";
 import { Consumer } from "./consumer.js";
 import type { DType } from "./dtypes.js";
-import { holderOf, type QueueObject, type Side } from "./endpoint.js";
+import { holderOf, type Side } from "./endpoint.js";
+import type { NamedObject } from "./named.js";
 import { type WaitOptions, waitOptions } from "./options.js";
 import { Producer } from "./producer.js";
 import { RecordConsumer, RecordProducer } from "./records.js";
@@ -10,18 +11,18 @@ import { PENDING } from "./waiter.js";
 /** What byte queues and queues of records have in common. */
 abstract class AnyQueue {
 	readonly name: string;
-	protected readonly object: QueueObject;
+	protected readonly object: NamedObject;
 
 	/** @internal */
-	constructor(object: QueueObject) {
+	constructor(object: NamedObject) {
 		this.name = object.name;
 		this.object = object;
 	}
 
 	/** Room in the ring, in bytes or records: what was asked for, rounded up to a power of two. */
 	get capacity(): number {
-		this.object.attachment.check();
-		return this.object.attachment.words[(this.object.at + OBJECT_CAPACITY) >> 2] as number;
+		this.object.check();
+		return this.object.word(OBJECT_CAPACITY);
 	}
 
 	/**
@@ -32,7 +33,7 @@ abstract class AnyQueue {
 	async peer(options?: WaitOptions): Promise<void> {
 		const { attachment, at } = this.object;
 		const { core, me } = attachment;
-		attachment.check();
+		this.object.check();
 		const checked = waitOptions(options, {});
 		const others = () => {
 			const sides: Side[] = ["producer", "consumer"];
@@ -46,7 +47,7 @@ abstract class AnyQueue {
 			{
 				what: `the other end of queue ${this.name}`,
 				attempt: () => {
-					attachment.check();
+					this.object.check();
 					const side = present();
 					if (side === undefined) return PENDING;
 					if (attachment.isAlive(holderOf(this.object, side))) return true;
@@ -92,7 +93,7 @@ export class RecordQueue<D extends DType = DType> extends AnyQueue {
 	readonly dtype: D;
 
 	/** @internal */
-	constructor(object: QueueObject, dtype: D) {
+	constructor(object: NamedObject, dtype: D) {
 		super(object);
 		this.dtype = dtype;
 	}

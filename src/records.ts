@@ -10,8 +10,9 @@ import {
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
 import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
-import { Endpoint, type QueueObject, type Side } from "./endpoint.js";
+import { Endpoint, type Side } from "./endpoint.js";
 import { badArgument, DhmemError } from "./errors.js";
+import type { NamedObject } from "./named.js";
 import type { WaitOptions } from "./options.js";
 import { PENDING } from "./waiter.js";
 
@@ -25,7 +26,7 @@ abstract class RecordEndpoint<D extends DType> extends Endpoint {
 	protected readonly ring: TypedArrayOf<D>;
 	protected readonly mask: number;
 
-	protected constructor(queue: QueueObject, side: Side, dtype: D, options?: WaitOptions) {
+	protected constructor(queue: NamedObject, side: Side, dtype: D, options?: WaitOptions) {
 		super(queue, side, options);
 		const { attachment, at } = this;
 		const slots = attachment.words[(at + OBJECT_CAPACITY) >> 2] as number;
@@ -55,7 +56,7 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 	#ended = false;
 
 	/** @internal */
-	constructor(queue: QueueObject, dtype: D, options?: WaitOptions) {
+	constructor(queue: NamedObject, dtype: D, options?: WaitOptions) {
 		super(queue, "producer", dtype, options);
 	}
 
@@ -156,7 +157,7 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	readonly #step: number;
 
 	/** @internal */
-	constructor(queue: QueueObject, dtype: D, options?: WaitOptions) {
+	constructor(queue: NamedObject, dtype: D, options?: WaitOptions) {
 		super(queue, "consumer", dtype, options);
 		this.#step = Math.min(256, this.ring.length >> 1);
 		this.attachment.flushers.add(this.#flush);

@@ -1,8 +1,17 @@
 import { KIND_STRUCT } from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
 import { bytesPer, type DType, dtypes, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
-import { badArgument } from "./errors.js";
-import { checkInitial, type Fields, parseSchema, type Schema, type Struct, toSchema } from "./schema.js";
+import { badArgument, DhmemError } from "./errors.js";
+import type { NamedObject } from "./named.js";
+import {
+	checkInitial,
+	type Fields,
+	parseSchema,
+	roundUp,
+	type Schema,
+	type Struct,
+	toSchema,
+} from "./schema.js";
 import { corrupt, describeTyped, payloadOf, type Wanted } from "./typed.js";
 
 export interface StructOptions<F extends Fields> {
@@ -18,13 +27,17 @@ const viewsOf = new WeakMap<Attachment, Views>();
 function views(attachment: Attachment): Views {
 	let made = viewsOf.get(attachment);
 	if (made === undefined) {
-		const { buffer, size } = attachment;
-		made = Object.fromEntries(
-			dtypes.map((dtype) => [dtype, typedArray(dtype, buffer, 0, size / bytesPer(dtype))]),
-		) as unknown as Views;
+		made = viewsOver(attachment.buffer, attachment.size);
 		viewsOf.set(attachment, made);
 	}
 	return made;
+}
+
+/** The first `bytes` bytes, a multiple of 8, as an array of each dtype. */
+function viewsOver(buffer: SharedArrayBuffer, bytes: number): Views {
+	return Object.fromEntries(
+		dtypes.map((dtype) => [dtype, typedArray(dtype, buffer, 0, bytes / bytesPer(dtype))]),
+	) as unknown as Views;
 }
 
 /**
@@ -32,9 +45,9 @@ function views(attachment: Attachment): Views {
  * `{ ...struct }` is a copy, and none of them can be in the way of a method.
  */
 class StructView {
-	readonly #views: Views;
+	#views: Views;
 	/** Offset in the region, aligned for every field. */
-	readonly #at: number;
+	#at: number;
 
 	constructor(views: Views, at: number, accessors: PropertyDescriptorMap) {
 		this.#views = views;
@@ -42,6 +55,17 @@ class StructView {
 		Object.defineProperties(this, accessors);
 		// A field that is not there would be a value that nobody else sees.
 		Object.preventExtensions(this);
+	}
+
+	/** What `region.load` tells it by, unless a field is called so. */
+	get kind(): string {
+		return "struct";
+	}
+
+	/** Moves a struct that was removed to memory of its own, so that it is in nobody's way. */
+	static revoke(struct: StructView, bytes: number): void {
+		struct.#views = viewsOver(new SharedArrayBuffer(bytes), bytes);
+		struct.#at = 0;
 	}
 
 	/** How Node's console shows it. */
@@ -148,31 +172,49 @@ class StructView {
 
 type Maker = (views: Views, at: number) => StructView;
 
-const makers = new WeakMap<Schema, Maker>();
+/** By type, for those who may change the fields and for those who may not. */
+const makers = { writable: new WeakMap<Schema, Maker>(), readable: new WeakMap<Schema, Maker>() };
+
+/** The setter of fields that can't be changed. */
+function refuse(): never {
+	throw new DhmemError(
+		"DHMEM_READ_ONLY",
+		"A field of a struct in a region that was opened read-only can't be changed; open the region in another mode",
+	);
+}
 
 /** What makes the structs of a type. */
-function makerOf(type: Schema): Maker {
-	let maker = makers.get(type);
+function makerOf(type: Schema, access: keyof typeof makers): Maker {
+	let maker = makers[access].get(type);
 	if (maker === undefined) {
 		const accessors = Object.fromEntries(
-			type.layout.map(({ name, dtype, offset }) => [
-				name,
-				{ ...StructView.accessor(dtype, offset), enumerable: true },
-			]),
+			type.layout.map(({ name, dtype, offset }) => {
+				const accessor = { ...StructView.accessor(dtype, offset), enumerable: true };
+				return [name, access === "writable" ? accessor : { ...accessor, set: refuse }];
+			}),
 		);
 		// A class for each type: with one for all, V8 takes its objects for dictionaries.
 		class OfType extends StructView {}
 		// To whoever compares it, a struct is a plain object.
 		Object.defineProperty(OfType.prototype, "constructor", { value: Object });
 		maker = (views, at) => new OfType(views, at, accessors);
-		makers.set(type, maker);
+		makers[access].set(type, maker);
 	}
 	return maker;
 }
 
 /** The struct at an offset of the region, which is aligned, and has room for it. */
-function structAt<F extends Fields>(attachment: Attachment, type: Schema<F>, at: number): Struct<F> {
-	return makerOf(type)(views(attachment), at) as unknown as Struct<F>;
+export function structAt<F extends Fields>(attachment: Attachment, type: Schema<F>, at: number): Struct<F> {
+	const access = attachment.access === "read-only" ? "readable" : "writable";
+	return makerOf(type, access)(views(attachment), at) as unknown as Struct<F>;
+}
+
+/** A struct in memory of this process alone, and that memory: to turn structs into bytes and back. */
+export function localStruct<F extends Fields>(type: Schema<F>): { struct: Struct<F>; bytes: Uint8Array } {
+	const room = roundUp(type.size, 8);
+	const buffer = new SharedArrayBuffer(room);
+	const struct = makerOf(type, "writable")(viewsOver(buffer, room), 0) as unknown as Struct<F>;
+	return { struct, bytes: new Uint8Array(buffer, 0, type.size) };
 }
 
 /** What opening a named struct asks for; the type is left out to take what there is. */
@@ -198,11 +240,28 @@ export function wantedStruct(
 	};
 }
 
-/** A named struct that was found. @throws DHMEM_CORRUPT */
-export function openStruct(attachment: Attachment, at: number, name: string, text: string): Struct {
-	const type = parseSchema(text);
-	if (type === undefined) throw corrupt(name);
-	return structAt(attachment, type, payloadOf(attachment, at, name, type.size));
+/** The named structs that are open, and what each is of. */
+const structOf = new WeakMap<NamedObject, Struct>();
+const objectOf = new WeakMap<object, NamedObject>();
+
+/** A named struct that was found; the same one each time. @throws DHMEM_CORRUPT */
+export function openStruct(object: NamedObject, text: string): Struct {
+	let struct = structOf.get(object);
+	if (struct === undefined) {
+		const type = parseSchema(text);
+		if (type === undefined) throw corrupt(object.name);
+		const made = structAt(object.attachment, type, payloadOf(object, type.size));
+		object.endings.add(() => StructView.revoke(made as unknown as StructView, roundUp(type.size, 8)));
+		structOf.set(object, made);
+		objectOf.set(made, object);
+		struct = made;
+	}
+	return struct;
+}
+
+/** What a struct is called; undefined for one that has no name, or what is none. */
+export function objectOfStruct(struct: object): NamedObject | undefined {
+	return objectOf.get(struct);
 }
 
 /**

@@ -1,20 +1,13 @@
 /**
- * Named objects that carry their type with them. Their memory begins with it, as text; the payload follows at the
- * next multiple of 64. Whoever opens one compares text with text.
+ * Named objects that carry their type with them, as text in a block of its own. Whoever opens one compares text with
+ * text.
  */
-import {
-	BLOCK_ALIGNMENT,
-	KIND_ARRAY,
-	KIND_STRUCT,
-	OBJECT_CAPACITY,
-	OBJECT_DATA,
-	OBJECT_KIND,
-	OBJECT_REQUESTED,
-} from "../assembly/layout.js";
+import { OBJECT_CAPACITY, OBJECT_DATA, OBJECT_TYPE, OBJECT_TYPE_BYTES } from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
 import { type Description, objectWord } from "./directory.js";
 import { DhmemError } from "./errors.js";
-import { LONGEST_TYPE, roundUp } from "./schema.js";
+import type { NamedObject } from "./named.js";
+import { LONGEST_TYPE } from "./schema.js";
 
 /** What an opening asks for. */
 export interface Wanted {
@@ -38,46 +31,39 @@ export function describeTyped(
 	{ kind, element, type, bytes }: { kind: number; element: number; type: string; bytes: number },
 	initialize: (payload: number) => void,
 ): Description {
-	const text = Buffer.from(type);
-	const start = roundUp(text.length, BLOCK_ALIGNMENT);
 	return {
 		kind,
 		element,
-		requested: text.length,
+		type,
 		capacity: bytes,
-		bytes: start + bytes,
+		bytes,
 		prepare(offset) {
-			attachment.bytes.fill(0, offset, offset + start + bytes);
-			attachment.bytes.set(text, offset);
-			initialize(offset + start);
+			attachment.bytes.fill(0, offset, offset + bytes);
+			initialize(offset);
 		},
 	};
 }
 
-/** Where the text and the payload of an object are, and their bytes; undefined if that can't be true. */
-function partsOf(attachment: Attachment, at: number) {
-	const data = objectWord(attachment, at, OBJECT_DATA);
-	const text = objectWord(attachment, at, OBJECT_REQUESTED);
-	const bytes = objectWord(attachment, at, OBJECT_CAPACITY);
-	const payload = data + roundUp(text, BLOCK_ALIGNMENT);
-	const room = attachment.core.capacityOf(data) >>> 0;
-	const end = payload + bytes;
-	return end - data <= room && end <= attachment.size ? { data, text, payload, bytes } : undefined;
-}
-
 /** The type that an object carries; undefined if it carries none, or it can't be read. */
 export function typeOf(attachment: Attachment, at: number): string | undefined {
-	const kind = objectWord(attachment, at, OBJECT_KIND);
-	if (kind !== KIND_STRUCT && kind !== KIND_ARRAY) return undefined;
-	const parts = partsOf(attachment, at);
-	if (parts === undefined || parts.text > LONGEST_TYPE) return undefined;
-	return Buffer.from(attachment.bytes.subarray(parts.data, parts.data + parts.text)).toString();
+	const text = objectWord(attachment, at, OBJECT_TYPE);
+	const length = objectWord(attachment, at, OBJECT_TYPE_BYTES);
+	if (length === 0 || length > LONGEST_TYPE || !holds(attachment, text, length)) return undefined;
+	return Buffer.from(attachment.bytes.subarray(text, text + length)).toString();
+}
+
+/** Whether a block lies there with room for so many bytes. */
+function holds(attachment: Attachment, block: number, bytes: number): boolean {
+	return bytes <= attachment.core.capacityOf(block) >>> 0 && block + bytes <= attachment.size;
 }
 
 /** Where the payload of an object is, which must have this many bytes. @throws DHMEM_CORRUPT */
-export function payloadOf(attachment: Attachment, at: number, name: string, bytes: number): number {
-	const parts = partsOf(attachment, at);
-	if (parts !== undefined && parts.bytes === bytes) return parts.payload;
+export function payloadOf({ attachment, at, name }: NamedObject, bytes: number): number {
+	const data = objectWord(attachment, at, OBJECT_DATA);
+	const isWhole = objectWord(attachment, at, OBJECT_CAPACITY) === bytes && holds(attachment, data, bytes);
+	// An array of no elements has no memory.
+	if (bytes === 0 && data === 0) return 0;
+	if (isWhole) return data;
 	throw corrupt(name);
 }
 

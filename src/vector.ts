@@ -1,9 +1,11 @@
-import { OBJECT_DATA, OK, VECTOR_LENGTH, VECTOR_VERSION } from "../assembly/layout.js";
+import { OBJECT_COUNT, OBJECT_DATA, OBJECT_VERSION, OK } from "../assembly/layout.js";
+import { RESTLESS, readConsistently } from "./consistent.js";
 import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
-import type { QueueObject as SharedObject } from "./endpoint.js";
 import { badArgument, DhmemError } from "./errors.js";
 import { Mutex } from "./mutex.js";
+import type { NamedObject } from "./named.js";
 import { checkCount } from "./options.js";
+import { corrupt } from "./typed.js";
 
 /** The elements as a plain sequence: TypeScript cannot index a generic typed array. */
 interface Values<D extends DType> {
@@ -26,24 +28,26 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	readonly kind = "vector";
 	readonly name: string;
 	readonly dtype: D;
-	readonly #object: SharedObject;
+	/** @internal */
+	readonly object: NamedObject;
 	readonly #mutex: Mutex;
 	/** The elements where they were last seen, and the version that says so. */
 	#elements: TypedArrayOf<D>;
 	#version = -1;
 
 	/** @internal */
-	constructor(object: SharedObject, dtype: D) {
+	constructor(object: NamedObject, dtype: D) {
 		this.name = object.name;
 		this.dtype = dtype;
-		this.#object = object;
+		this.object = object;
 		this.#mutex = new Mutex(object);
 		this.#elements = typedArray(dtype, object.attachment.buffer, 0, 0);
 	}
 
 	/** Elements. */
 	get length(): number {
-		return this.#word(VECTOR_LENGTH);
+		this.object.check();
+		return this.object.word(OBJECT_COUNT);
 	}
 
 	/**
@@ -59,15 +63,17 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	}
 
 	/**
-	 * Changes the element at `index`.
+	 * Changes the element at `index`; in a region opened copy-on-write, for oneself.
 	 *
-	 * @throws DHMEM_BAD_ARGUMENT where there is none
+	 * @throws DHMEM_BAD_ARGUMENT where there is none; DHMEM_READ_ONLY
 	 */
 	set(index: number, value: ValueOf<D>): void {
-		this.#change((length) => {
+		const write = (length: number) => {
 			checkCount("The index", index, 0, length - 1);
 			this.#write(index, [value]);
-		});
+		};
+		if (this.object.attachment.access === "copy-on-write") this.#read((_, length) => write(length));
+		else this.#change(write);
 	}
 
 	/**
@@ -122,18 +128,12 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		return (this.dtype === "i64" || this.dtype === "u64" ? 0n : 0) as never;
 	}
 
-	#word(field: number): number {
-		const { attachment, at } = this.#object;
-		attachment.check();
-		return Atomics.load(attachment.words, (at + field) >> 2);
-	}
-
 	/** The elements' place as it is now. */
 	#look(): TypedArrayOf<D> {
-		const { attachment } = this.#object;
-		const version = this.#word(VECTOR_VERSION);
+		const { attachment } = this.object;
+		const version = this.object.word(OBJECT_VERSION);
 		if (version === this.#version) return this.#elements;
-		const data = this.#word(OBJECT_DATA);
+		const data = this.object.word(OBJECT_DATA);
 		const capacity = data === 0 ? 0 : attachment.core.capacityOf(data) >>> 0;
 		this.#elements = typedArray(
 			this.dtype,
@@ -147,19 +147,17 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 
 	/** What `body` reads, from elements that did not move meanwhile. */
 	#read<T>(body: (elements: TypedArrayOf<D>, length: number) => T): T {
-		for (let turn = 0; turn < 1000; turn++) {
-			const version = this.#word(VECTOR_VERSION);
-			const length = this.length;
+		const result = readConsistently(this.object, 1000, () => {
+			const length = this.object.word(OBJECT_COUNT);
 			const elements = this.#look();
-			// SYNC: pairs with `settleReplace`: with the same version, the elements read were still in place.
-			const whole = length <= elements.length;
-			const result = whole ? body(elements, length) : undefined;
-			if (this.#word(VECTOR_VERSION) === version && whole) return result as T;
+			if (length <= elements.length) return body(elements, length);
 			this.#version = -1;
-		}
+			throw corrupt(this.name);
+		});
+		if (result !== RESTLESS) return result;
 		throw new DhmemError(
-			"DHMEM_CORRUPT",
-			`Vector ${this.name} says it has ${this.length} elements, which its memory can't hold; remove it`,
+			"DHMEM_TIMEOUT",
+			`Vector ${this.name} moves all the time, so it can't be read; push many elements at once`,
 		);
 	}
 
@@ -189,20 +187,20 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	}
 
 	#setLength(length: number): number {
-		const { attachment, at } = this.#object;
+		const { attachment, at } = this.object;
 		this.#settle(attachment.core.setVectorLength(attachment.me, at, length) >>> 0);
 		return length;
 	}
 
 	#settle(status: number): void {
-		if (status !== OK) throw this.#object.attachment.unexpected(status, `Vector ${this.name}`);
+		if (status !== OK) throw this.object.attachment.unexpected(status, `Vector ${this.name}`);
 	}
 
 	/** Room for `wanted` elements; twice as much as before, so that pushing costs the same on average. */
 	#reserve(length: number, wanted: number): void {
 		const elements = this.#look();
 		if (wanted <= elements.length) return;
-		const { attachment, at } = this.#object;
+		const { attachment, at } = this.object;
 		const size = bytesPer(this.dtype);
 		const fresh = attachment.allocate(Math.max(wanted, elements.length * 2, 8) * size);
 		this.#settle(attachment.core.moveVector(attachment.me, at, fresh, length * size) >>> 0);

@@ -1,11 +1,11 @@
-import type { QueueObject as SharedObject } from "./endpoint.js";
+import type { NamedObject } from "./named.js";
 
 /** This participant's place among those who wait at a mutex or a condition. */
 export class WaitList {
-	readonly #object: SharedObject;
+	readonly #object: NamedObject;
 	#waiting = 0;
 
-	constructor(object: SharedObject) {
+	constructor(object: NamedObject) {
 		this.#object = object;
 	}
 

@@ -29,6 +29,7 @@ import {
 	Region,
 	type RegionOptions,
 } from "../src/index.js";
+import { loadBlock } from "./load-block.js";
 import {
 	Child,
 	codeOf,
@@ -904,7 +905,7 @@ test("freeing twice, and using what was given away", () => {
 	assert.is(plain?.block, undefined);
 	plain?.release();
 	plain?.release();
-	region.load(handle).free();
+	loadBlock(region, handle).free();
 	assert.is(region.stats().used, used + 64, "but for the block that was refused");
 });
 

@@ -179,7 +179,7 @@ test("a double free, and what is no block of one's own, are found out", () => {
 	for (const wrong of [0, 1, HEADER_BUSY, 4096, world.bytes.length, world.bytes.length + 64, 0xffff_ffff]) {
 		assert.is(me.free(wrong), NOT_A_BLOCK, `at ${wrong}`);
 	}
-	assert.is(me.core.lookUp(me.me, 12345, 1, 2), BAD_HANDLE);
+	assert.is(me.core.lookUp(12345, 1, 2), BAD_HANDLE);
 });
 
 test("pages are asked for before they are handed out, and what is cancelled is free again", () => {
@@ -229,8 +229,9 @@ test("who was declared dead is fenced off, and its slot is given out under anoth
 		assert.is(dead.allocate(100), FENCED);
 		assert.is(dead.allocate(3 * SPAN_BYTES), FENCED);
 		assert.is(dead.free(block), FENCED);
-		assert.is(dead.core.find(dead.me, dead.setArgument("x")) >>> 0, FENCED);
-		assert.is(dead.core.lookUp(dead.me, block, 1, 2), FENCED);
+		assert.is(dead.open("x"), FENCED);
+		assert.is(dead.remove("x"), FENCED);
+		assert.is(dead.core.openAt(dead.me, block, 1, 2), FENCED);
 		// What its host was about to tell must not reach the next one in the slot.
 		if (turn > 0) continue;
 		const next = world.participant(0);

@@ -1,5 +1,6 @@
 /** A process that works under the locks of `test/locks.test.ts`: `node lock-child.js REGION JOB [ARGUMENT]`. */
 import { Region } from "../src/index.js";
+import { loadBlock } from "./load-block.js";
 
 const [name = "", job = "", argument = "0"] = process.argv.slice(2);
 const region = Region.open(name, { mode: "open" });
@@ -7,7 +8,7 @@ const mutex = region.mutex("mutex");
 
 /** A pair of counters that agree whenever the mutex is free. */
 function counters(): Uint32Array {
-	return region.load(process.env.COUNTERS ?? "").as("u32");
+	return loadBlock(region, process.env.COUNTERS ?? "").as("u32");
 }
 
 const jobs: Record<string, () => Promise<void> | void> = {

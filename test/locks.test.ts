@@ -5,6 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type DhmemError, Region } from "../src/index.js";
 import { codeOf, regionTest } from "./fixture.js";
+import { loadBlock } from "./load-block.js";
 
 const child = new URL("./lock-child.js", import.meta.url).pathname;
 
@@ -25,7 +26,7 @@ function sharedCounters(region: Region): { counters: Uint32Array; token: string 
 	const block = region.allocate(64);
 	block.bytes.fill(0);
 	const token = String(region.save(block));
-	return { counters: region.load(token).as("u32"), token };
+	return { counters: loadBlock(region, token).as("u32"), token };
 }
 
 regionTest("a mutex is held by one at a time", (region) => {

@@ -60,9 +60,15 @@ regionTest("an update that throws changes nothing and leaves the map usable", (r
 		"DHMEM_BAD_ARGUMENT",
 	);
 	assert.is(
-		codeOf(() => map.update(-5n, (old) => map.get(-5n) ?? (old as Uint8Array))),
+		codeOf(() =>
+			map.update(-5n, (old) => {
+				map.set(6n, old as Uint8Array);
+				return Uint8Array.of(3);
+			}),
+		),
 		"DHMEM_BAD_ARGUMENT",
 	);
+	assert.equal(map.get(6n), undefined);
 	assert.equal(map.get(-5n), Uint8Array.of(1, 2));
 });
 

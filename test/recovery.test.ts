@@ -10,6 +10,7 @@ import * as assert from "uvu/assert";
 import { temporaryFolder, until } from "./allocator/main.js";
 import { isMarked } from "./allocator/player.js";
 import { NOTES, numberIn, SAVED, savedHandle } from "./allocator/victim.js";
+import { loadBlock } from "./load-block.js";
 
 const VICTIM = fileURLToPath(new URL("allocator/victim.js", import.meta.url));
 const KILLS = Number(process.env.KILLS ?? 120);
@@ -105,7 +106,7 @@ async function player(region: Region, number: number) {
 	const notes = region.allocate(NOTES.bytes);
 	notes.bytes.fill(0);
 	const token = region.save(notes);
-	const view = region.load(token);
+	const view = loadBlock(region, token);
 	const words = view.as("u32");
 	const note = (word: number) => Atomics.load(words, word);
 	const incoming = region.queue(`out ${number}`, { capacity: "4KiB" });
@@ -172,7 +173,7 @@ async function player(region: Region, number: number) {
 
 			if (note(NOTES.saved) === 1) {
 				// It was about to be loaded.
-				const block = region.load(savedHandle(view.bytes));
+				const block = loadBlock(region, savedHandle(view.bytes));
 				assert.is(block.length, SAVED);
 				block.free();
 				Atomics.store(words, NOTES.saved, 0);
@@ -219,7 +220,7 @@ test("128 may take part, and the place of one that died is given to the next", a
 	try {
 		const token = await tokenOf(region);
 		const victim = startProcess([directory, region.name, "0", token]);
-		const words = region.load(token).as("u32");
+		const words = loadBlock(region, token).as("u32");
 		await Promise.race([until(() => Atomics.load(words, NOTES.turns) > 100), victim.failed]);
 		const join = () => others.push(Region.open(region.name, { mode: "open", directory }));
 		while (others.length < 126) join();

@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { test as uvu } from "uvu";
 import * as assert from "uvu/assert";
 import { Block, Handle, Region, type RegionOptions } from "../src/index.js";
+import { loadBlock } from "./load-block.js";
 import { Child, codeOf, errorOf, makeFolder, regionPath, removeFolder, within } from "./region-child.js";
 import type { Failure } from "./region-scenarios.js";
 
@@ -600,7 +601,7 @@ test("a saved block is found by its token in any process, and outlives the saver
 		assert.ok(loaded instanceof Block);
 		assert.equal([loaded.kind, loaded.length, loaded.text()], ["block", 5, "saved"]);
 	}
-	const loaded = region.load(handle);
+	const loaded = loadBlock(region, handle);
 	loaded.free();
 	assert.is(
 		codeOf(() => loaded.free()),
@@ -626,7 +627,7 @@ test("a freed handle stays bad when its memory is in use again", () => {
 				"DHMEM_BAD_HANDLE",
 			);
 		region.load(handle);
-		region.load(handle).free();
+		loadBlock(region, handle).free();
 		old.push(handle);
 	}
 	// The control: the memory is in use again, rather than new each time.
@@ -639,11 +640,11 @@ test("a freed handle stays bad when its memory is in use again", () => {
 			codeOf(() => region.load(freed)),
 			"DHMEM_BAD_HANDLE",
 		);
-	for (const handle of handles) region.load(handle).free();
+	for (const handle of handles) loadBlock(region, handle).free();
 	assert.ok(region.stats().used <= used);
 	// A view of the region's block that somebody else freed.
 	const handle = region.save(region.allocate(100));
-	const [one, two] = [region.load(handle), region.load(handle)];
+	const [one, two] = [loadBlock(region, handle), loadBlock(region, handle)];
 	one.free();
 	assert.ok(["DHMEM_BAD_HANDLE", "DHMEM_DOUBLE_FREE"].includes(codeOf(() => two.free())));
 });
@@ -704,7 +705,7 @@ test("10,000 forged tokens are found out", () => {
 		);
 	}
 	assert.is(region.stats().used, used);
-	for (const good of tokens) region.load(good).free();
+	for (const good of tokens) loadBlock(region, good).free();
 	// Another region's.
 	const other = open({}, "other");
 	assert.is(

@@ -9,7 +9,8 @@ import {
 	OBJECT_CAPACITY,
 	OBJECT_DATA,
 	OBJECT_NAME,
-	OBJECT_REQUESTED,
+	OBJECT_TYPE,
+	OBJECT_TYPE_BYTES,
 	SPAN_BYTES,
 } from "../assembly/layout.js";
 import { type DType, type Fields, Region, schema } from "../src/index.js";
@@ -301,10 +302,11 @@ regionTest("what a broken peer has written is found out before it is used", (reg
 		region.struct(name, { a: "f64", step: "u32" });
 		const { words, at } = wordsOf(region, name);
 		change(words, at);
-		return codeOf(() => region.struct(name, { a: "f64", step: "u32" }));
+		using other = Region.open(region.name);
+		return codeOf(() => other.struct(name, { a: "f64", step: "u32" }));
 	};
 	for (const [i, value] of [0, 1, 64, 65536, 0x7fffffff, 0xffffffc0, 0xffffffff].entries()) {
-		for (const field of [OBJECT_DATA, OBJECT_REQUESTED, OBJECT_CAPACITY]) {
+		for (const field of [OBJECT_DATA, OBJECT_TYPE, OBJECT_TYPE_BYTES, OBJECT_CAPACITY]) {
 			const found = spoil(`spoilt-${field}-${i}`, (words, at) => {
 				words[at + (field >> 2)] = value;
 			});
@@ -322,14 +324,15 @@ regionTest("what a broken peer has written is found out before it is used", (reg
 		spoil(name, (words, at) => {
 			const bytes = new Uint8Array(
 				words.buffer,
-				words[at + (OBJECT_DATA >> 2)],
-				words[at + (OBJECT_REQUESTED >> 2)],
+				words[at + (OBJECT_TYPE >> 2)],
+				words[at + (OBJECT_TYPE_BYTES >> 2)],
 			);
 			bytes.fill(0x20);
 			bytes.set(Buffer.from(type).subarray(0, bytes.length));
 		});
+		using other = Region.open(region.name);
 		assert.is(
-			codeOf(() => region.struct(name)),
+			codeOf(() => other.struct(name)),
 			"DHMEM_CORRUPT",
 		);
 	}

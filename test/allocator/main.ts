@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Region } from "dhmem";
+import { loadBlock } from "../load-block.js";
 import type { Report } from "./player.js";
 
 const PLAYER = fileURLToPath(new URL("player.js", import.meta.url));
@@ -49,7 +50,7 @@ export async function match(operations: number, stops: number): Promise<Match> {
 		const words = region.allocate(64);
 		words.bytes.fill(0);
 		const token = region.save(words);
-		const progress = region.load(token).as("u32");
+		const progress = loadBlock(region, token).as("u32");
 		// What objects need is needed once.
 		const { used: usedBefore } = region.stats();
 		const seeds = [randomInt(2 ** 31), randomInt(2 ** 31)];

@@ -3,7 +3,9 @@
  *
  * Arguments: folder, region, which of the two (0 or 1), operations, seed, the progress words' handle.
  */
+
 import { type Block, DhmemError, Region } from "dhmem";
+import { loadBlock } from "../load-block.js";
 
 /** What a player tells when it is through. */
 export interface Report {
@@ -58,7 +60,7 @@ function play(args: string[]): Report {
 	const me = Number(which);
 	const random = randomFrom(Number(seed));
 	using region = Region.open(name, { mode: "open", directory, label: `player ${me}` });
-	const progress = region.load(token).as("u32");
+	const progress = loadBlock(region, token).as("u32");
 	using producer = region.queue(`from ${me}`).producer();
 	using consumer = region.queue(`from ${1 - me}`).consumer();
 	const largest = region.size / 2;

@@ -5,6 +5,7 @@ import {
 	EMPTY,
 	ENDED,
 	FULL,
+	HANDLE_REFERENCE,
 	KIND_QUEUE,
 	KIND_RECORDS,
 	NO_ROOM,
@@ -18,6 +19,7 @@ import {
 	QUEUE_TAIL,
 	RECORD_BLOCK,
 	REFERENCE_BYTES,
+	REFERENCE_LENGTH,
 	SLOT_RESULT_2,
 	SLOT_RESULT_3,
 	SLOT_RESULT_4,
@@ -291,13 +293,12 @@ function constructing(name: string, present: string[]): Scenario {
 				act: () => {
 					const object = victim.construct("a", KIND_QUEUE, 1024);
 					if (object === FULL) return;
-					const { core, me } = victim;
-					expect(core.find(me, victim.setArgument("a")) >>> 0 === object, "what was made is not found");
+					expect(victim.find("a") === object, "what was made is not found");
 				},
 				intrude: () => {
 					// Somebody uses it at once, and dies.
 					const third = world.participant(3);
-					const early = third.core.find(third.me, third.setArgument("a")) >>> 0;
+					const early = third.open("a");
 					if (early >= STATUS_LIMIT) {
 						attach(third, early, "producer");
 						attach(third, early, "consumer");
@@ -308,10 +309,8 @@ function constructing(name: string, present: string[]): Scenario {
 				},
 				verify: () => {
 					const { core, me } = other;
-					for (const each of present) {
-						expect(core.find(me, other.setArgument(each)) >>> 0 >= STATUS_LIMIT, `${each} was lost`);
-					}
-					expect(core.find(me, other.setArgument("absent")) >>> 0 === NOT_FOUND, "a name from nowhere");
+					for (const each of present) expect(other.find(each) >= STATUS_LIMIT, `${each} was lost`);
+					expect(other.find("absent") === NOT_FOUND, "a name from nowhere");
 					// Whoever made it, it is whole, and both ends are free.
 					for (const each of ["a", intruder]) {
 						const object = other.construct(each, KIND_QUEUE, 1024);
@@ -677,10 +676,11 @@ const NONCE = [12345, 67890] as const;
 
 /** Whether the block saved under `handle` is there and whole. */
 function isSaved({ other, world }: Stage, handle: number): boolean {
-	const status = other.core.lookUp(other.me, handle, ...NONCE);
-	expect(status === OK || status === BAD_HANDLE, `looking up gave ${status}`);
-	if (status === BAD_HANDLE) return false;
-	expect(isFilled(world, other.result(), other.result(SLOT_RESULT_2), 0xee), "what was saved is not whole");
+	const block = other.core.lookUp(handle, ...NONCE) >>> 0;
+	expect(block >= STATUS_LIMIT || block === BAD_HANDLE, `looking up gave ${block}`);
+	if (block === BAD_HANDLE) return false;
+	const length = world.words[(handle + HANDLE_REFERENCE + REFERENCE_LENGTH) >> 2] as number;
+	expect(isFilled(world, block, length, 0xee), "what was saved is not whole");
 	return true;
 }
 

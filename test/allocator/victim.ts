@@ -6,6 +6,7 @@
  */
 import { isMainThread, workerData } from "node:worker_threads";
 import { type Block, DhmemError, Region } from "dhmem";
+import { loadBlock } from "../load-block.js";
 import { randomFrom, randomSize } from "./player.js";
 
 /** The notes: words of a block. */
@@ -38,7 +39,7 @@ function live(args: string[]): never {
 	const [directory, name, number, token] = args as [string, string, string, string];
 	const random = randomFrom(Number(number) * 7919 + process.pid);
 	const region = Region.open(name, { mode: "open", directory, label: `victim ${number}` });
-	const notes = region.load(token);
+	const notes = loadBlock(region, token);
 	const words = notes.as("u32");
 	const producer = region.queue(`out ${number}`).producer();
 	const consumer = region.queue(`in ${number}`).consumer();
@@ -73,7 +74,7 @@ function live(args: string[]): never {
 		const handle = region.save(region.allocate(SAVED));
 		notes.bytes.set(Buffer.from(String(handle)), NOTES.handle);
 		Atomics.store(words, NOTES.saved, 1);
-		const block = region.load(handle);
+		const block = loadBlock(region, handle);
 		Atomics.store(words, NOTES.saved, 0);
 		block.free();
 	};

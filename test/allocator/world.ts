@@ -1,7 +1,6 @@
 /** A region in plain memory of this process, and participants over it: one instance of the core each. */
 import { readFileSync } from "node:fs";
 import {
-	BUSY,
 	CLASS_LARGEST,
 	DESCRIPTOR_BYTES,
 	DESCRIPTOR_STATE,
@@ -10,17 +9,25 @@ import {
 	HEADER_OWNERS,
 	MORE,
 	NEED_COMMIT,
+	OBJECT_CAPACITY,
+	OBJECT_DATA,
+	OBJECT_HEAD_BYTES,
+	OBJECT_KIND,
+	OBJECT_NAME,
+	OBJECT_NAME_LENGTH,
+	OBJECT_NONCE,
+	OBJECT_REQUESTED,
+	OK,
 	OWNER_FREE,
 	OWNER_NONE,
 	OWNERS_PER_SPAN,
-	SLOT_ARGUMENT,
 	SLOT_BYTES,
 	SLOT_REQUEST_COUNT,
 	SLOT_RESULT,
 	SLOTS_START,
+	SPAN_BYTES,
 	SPAN_SLAB,
 	STATUS_LIMIT,
-	TAKEN,
 } from "../../assembly/layout.js";
 import type { Core } from "../../src/core.js";
 import { instrument } from "./wasm.js";
@@ -43,14 +50,17 @@ export class World {
 	readonly memory: WebAssembly.Memory;
 	readonly bytes: Uint8Array;
 	readonly words: Uint32Array;
+	/** Behind the region, a page for each participant: where the core reads what it is given. */
+	readonly scratch: Uint8Array;
 	readonly spans: number;
 	readonly heap: number;
 
 	constructor(spans = 16) {
 		this.spans = spans;
-		this.memory = new WebAssembly.Memory({ initial: spans, maximum: spans, shared: true });
-		this.bytes = new Uint8Array(this.memory.buffer);
-		this.words = new Uint32Array(this.memory.buffer);
+		this.memory = new WebAssembly.Memory({ initial: spans + 1, maximum: spans + 1, shared: true });
+		this.bytes = new Uint8Array(this.memory.buffer, 0, spans * SPAN_BYTES);
+		this.words = new Uint32Array(this.memory.buffer, 0, this.bytes.length / 4);
+		this.scratch = new Uint8Array(this.memory.buffer, this.bytes.length);
 		this.heap = this.instance(plain).format(spans, 1, 2, 0) >>> 0;
 	}
 
@@ -90,6 +100,20 @@ export class World {
 	restore(snapshot: Uint8Array): void {
 		this.bytes.set(snapshot);
 	}
+}
+
+function headOf(name: string, kind: number, capacity: number, data: number): Uint8Array {
+	const head = new Uint8Array(OBJECT_HEAD_BYTES);
+	const words = new Uint32Array(head.buffer);
+	const text = Buffer.from(name);
+	words[OBJECT_KIND >> 2] = kind;
+	words[OBJECT_REQUESTED >> 2] = capacity;
+	words[OBJECT_CAPACITY >> 2] = capacity;
+	words[OBJECT_DATA >> 2] = data;
+	words[OBJECT_NAME_LENGTH >> 2] = text.length;
+	words[OBJECT_NONCE >> 2] = text.length * 7919;
+	head.set(text, OBJECT_NAME);
+	return head;
 }
 
 function isNobodys(owner: number): boolean {
@@ -160,39 +184,49 @@ export class Participant {
 		return this.result(SLOT_REQUEST_COUNT);
 	}
 
-	setArgument(name: string): number {
+	/** Puts bytes where the core reads them; their offset. */
+	lend(bytes: Uint8Array): number {
+		const { scratch } = this.world;
+		const start = this.slot * 4096;
+		scratch.set(bytes, start);
+		return scratch.byteOffset + start;
+	}
+
+	/** The object of this name, or a status; not opened. */
+	find(name: string): number {
 		const bytes = Buffer.from(name);
-		this.world.bytes.set(bytes, SLOTS_START + this.slot * SLOT_BYTES + SLOT_ARGUMENT);
-		return bytes.length;
+		return this.core.find(this.lend(bytes), bytes.length) >>> 0;
+	}
+
+	/** The object of this name, which this participant has open from now on; or a status. */
+	open(name: string): number {
+		const bytes = Buffer.from(name);
+		return this.core.open(this.me, this.lend(bytes), bytes.length) >>> 0;
+	}
+
+	/** Removes the object of this name; OK, or another status. */
+	remove(name: string): number {
+		const bytes = Buffer.from(name);
+		const object = this.core.remove(this.me, this.lend(bytes), bytes.length) >>> 0;
+		if (object < STATUS_LIMIT) return object;
+		this.core.unpin(this.me, object);
+		return OK;
 	}
 
 	/** The object of this name, made with `capacity` bytes of data if there is none. As the binding does it. */
 	construct(name: string, kind: number, capacity: number): number {
 		const { core, me } = this;
-		const found = core.find(me, this.setArgument(name)) >>> 0;
-		if (found >= STATUS_LIMIT) return found;
-		const data = this.allocate(capacity);
-		const object = this.committing(() => core.allocateObject(me));
-		if (data < STATUS_LIMIT || object < STATUS_LIMIT) {
-			if (data >= STATUS_LIMIT) core.free(me, data);
-			if (object >= STATUS_LIMIT) core.freeInternal(me, object);
-			return FULL;
-		}
-		core.describe(me, object, this.setArgument(name), kind, 0, capacity, capacity, data);
 		for (;;) {
-			const list = this.allocate(core.listBytes(me, this.setArgument(name)));
-			if (list < STATUS_LIMIT) {
-				core.freeInternal(me, object);
-				core.free(me, data);
-				return FULL;
-			}
-			const status = core.insert(me, object, list) >>> 0;
-			if (status !== TAKEN && status !== BUSY) return object;
-			core.free(me, list);
-			if (status === BUSY) continue;
-			core.freeInternal(me, object);
-			core.free(me, data);
-			return this.result();
+			const found = this.open(name);
+			if (found >= STATUS_LIMIT) return found;
+			const data = capacity === 0 ? 0 : this.allocate(capacity);
+			const isFull = capacity > 0 && data < STATUS_LIMIT;
+			const object = isFull ? FULL : this.committing(() => core.allocateObject(me));
+			const head = headOf(name, kind, capacity, data);
+			if (object >= STATUS_LIMIT && core.construct(me, object, this.lend(head)) >>> 0 === OK) return object;
+			if (object >= STATUS_LIMIT) core.freeInternal(me, object);
+			if (data >= STATUS_LIMIT) core.free(me, data);
+			if (object < STATUS_LIMIT) return FULL;
 		}
 	}
 

@@ -1,0 +1,56 @@
+/** How a region is opened: what users say, checked, and what that means for its file. */
+import { hostname } from "node:os";
+import { badArgument } from "./errors.js";
+import type { FileOptions } from "./files.js";
+import { checkCount, parseRegionSize, type Size } from "./options.js";
+
+export interface RegionOptions {
+	/**
+	 * `"open-or-create"` (default), `"create"` (must be new), `"open"` (must exist), `"force-create"` (replaces;
+	 * who has the old one keeps it). And two that need no permission to write, and take part in nothing:
+	 * `"read-only"` (must exist; what others change is seen) and `"copy-on-write"` (the same, but elements of structs,
+	 * arrays and vectors may be changed for oneself: after that, what others change on the same page of memory is not
+	 * seen any more).
+	 */
+	mode?: FileOptions["mode"] | undefined;
+	/** The most it may grow to: address space, not memory. `"4GiB"` by default, the most, less one page of 64 KiB. */
+	size?: Size | undefined;
+	/** File mode when creating, exactly: the umask does not apply. `0o600` by default. */
+	permissions?: number | undefined;
+	/** Where the file is. By default `$DHMEM_DIR`, else `/dev/shm`. */
+	directory?: string | undefined;
+	/** `"last-close"`: the region is gone once its last participant has left or died. */
+	lifetime?: "persistent" | "last-close" | undefined;
+	/** What others see this participant as. By default the task's name, else hostname and process id. */
+	label?: string | undefined;
+}
+
+const modes = ["open-or-create", "create", "open", "force-create", "read-only", "copy-on-write"] as const;
+const lifetimes = ["persistent", "last-close"] as const;
+
+function oneOf<T extends string>(what: string, value: T | undefined, allowed: readonly T[], usual: T): T {
+	if (value === undefined) return usual;
+	if (allowed.includes(value)) return value;
+	throw badArgument(what, value, `one of ${allowed.join(", ")}`);
+}
+
+/** @throws DHMEM_BAD_ARGUMENT */
+export function directoryOf(options: { directory?: string | undefined }): string {
+	if (typeof options !== "object" || options === null) throw badArgument("The options", options, "an object");
+	const directory = options.directory ?? (process.env.DHMEM_DIR || "/dev/shm");
+	if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) return directory;
+	throw badArgument("directory", directory, "a folder's path");
+}
+
+/** @throws DHMEM_BAD_ARGUMENT */
+export function fileOptions(options: RegionOptions): FileOptions {
+	const { permissions = 0o600, label } = options;
+	if (label !== undefined && typeof label !== "string") throw badArgument("label", label, "a string");
+	return {
+		mode: oneOf("mode", options.mode, modes, "open-or-create"),
+		spans: options.size === undefined ? undefined : parseRegionSize(options.size),
+		permissions: checkCount("permissions", permissions, 0, 0o777),
+		lifetime: oneOf("lifetime", options.lifetime, lifetimes, "persistent"),
+		label: label ?? process.env.DHMEM_TASK ?? `${hostname()}:${process.pid}`,
+	};
+}

@@ -1,0 +1,155 @@
+/** Handles: what is saved under one, and finding it again. */
+import { getRandomValues } from "node:crypto";
+import {
+	BAD_HANDLE,
+	HANDLE_REFERENCE,
+	HEADER_IDENTITY,
+	KIND_ARRAY,
+	KIND_STRUCT,
+	KIND_VECTOR,
+	OBJECT_ELEMENT,
+	OBJECT_KIND,
+	OBJECT_NONCE,
+	OK,
+	REFERENCE_LENGTH,
+} from "../assembly/layout.js";
+import { openArray, SharedArray } from "./array.js";
+import type { Attachment } from "./attachment.js";
+import { Block } from "./block.js";
+import { describeObject } from "./describe.js";
+import { objectAt, objectWord } from "./directory.js";
+import { bytesPer, type DType, dtypeOf } from "./dtypes.js";
+import { badArgument, DhmemError } from "./errors.js";
+import { badHandle, decodeHandle, encodeHandle, type Handle, type Place } from "./handle.js";
+import type { NamedObject } from "./named.js";
+import type { Schema, Struct } from "./schema.js";
+import { objectOfStruct, openStruct, structAt } from "./struct.js";
+import { corrupt, typeOf } from "./typed.js";
+import { Vector } from "./vector.js";
+
+/** A struct that was loaded without saying its type. `kind` is not its own property, so `{ ...struct }` has fields only. */
+export type LoadedStruct = Struct & { readonly kind: "struct" };
+
+/** What a handle gives back, to be told apart by `kind`. */
+export type Loaded = Block | SharedArray | Vector | LoadedStruct;
+
+export function save(attachment: Attachment, value: Block | SharedArray | Vector | Struct): Handle {
+	const object = objectOf(value);
+	if (object !== undefined) return saveObject(attachment, object);
+	if (value instanceof Block) return saveBlock(attachment, value);
+	throw badArgument("What is saved", value, "a Block, or an array, vector or struct that has a name");
+}
+
+function objectOf(value: unknown): NamedObject | undefined {
+	if (value instanceof Vector) return value.object;
+	if (value instanceof SharedArray) return "at" in value.object ? (value.object as NamedObject) : undefined;
+	return typeof value === "object" && value !== null ? objectOfStruct(value) : undefined;
+}
+
+function identity(attachment: Attachment): [number, number] {
+	return [attachment.header(HEADER_IDENTITY), attachment.header(HEADER_IDENTITY + 4)];
+}
+
+/** Named objects are the region's already: their handle is what is in their record. */
+function saveObject(attachment: Attachment, object: NamedObject): Handle {
+	object.check();
+	if (object.attachment !== attachment) {
+		throw badArgument("What is saved", object.name, `of the same opening of ${attachment.path}`);
+	}
+	const nonce: [number, number] = [object.word(OBJECT_NONCE), object.word(OBJECT_NONCE + 4)];
+	return encodeHandle({ of: "object", region: identity(attachment), at: object.at, nonce });
+}
+
+function saveBlock(attachment: Attachment, block: Block): Handle {
+	attachment.checkWritable();
+	const { core, me } = attachment;
+	const offset = block.owned(attachment);
+	const at = attachment.allocateBy(64, () => core.allocateHandle(me));
+	const [low, high] = getRandomValues(new Uint32Array(2)) as unknown as [number, number];
+	const status = core.save(me, at, low, high, offset, block.length) >>> 0;
+	if (status !== OK) throw attachment.unexpected(status, "Saving a block");
+	block.spend();
+	return encodeHandle({ of: "block", region: identity(attachment), at, nonce: [low, high] });
+}
+
+/** What the handle names; of type `type`, if that is given. */
+export function load(
+	attachment: Attachment,
+	handle: Handle | string,
+	type?: DType | Schema,
+): Loaded | Struct {
+	attachment.check();
+	const place = decodeHandle(handle);
+	const [low, high] = identity(attachment);
+	if (place.region[0] !== low || place.region[1] !== high) {
+		throw badHandle(`is of another region than ${attachment.path}`);
+	}
+	return place.of === "block" ? loadBlock(attachment, place, type) : loadObject(attachment, place, type);
+}
+
+const gone = "is of something that was freed or removed, or was made up";
+
+function loadBlock(attachment: Attachment, { at, nonce }: Place, type?: DType | Schema): Loaded | Struct {
+	const { core, me } = attachment;
+	const offset = core.lookUp(at, ...nonce) >>> 0;
+	const length = objectWord(attachment, at, HANDLE_REFERENCE + REFERENCE_LENGTH);
+	// The handle may have been freed between the two looks at it.
+	if (offset === BAD_HANDLE || core.lookUp(at, ...nonce) >>> 0 !== offset) throw badHandle(gone);
+	const free = () => {
+		const status = core.freeSaved(me, at, ...nonce) >>> 0;
+		if (status === BAD_HANDLE) throw badHandle(gone);
+		if (status !== OK) throw attachment.unexpected(status, "Freeing a saved block");
+	};
+	const block = new Block(attachment, offset, length, "region", free);
+	return type === undefined ? block : typed(attachment, block, type);
+}
+
+/** A block has no type of its own, so it is seen as what is asked for, if it can be that. */
+function typed(attachment: Attachment, block: Block, type: DType | Schema): SharedArray | Struct {
+	if (typeof type === "object") {
+		if (block.length >= type.size) return structAt(attachment, type, block.bytes.byteOffset);
+		throw otherType(`a block of ${block.length} bytes`, `a struct ${type}, which has ${type.size}`);
+	}
+	const size = bytesPer(type);
+	if (block.length % size !== 0)
+		throw otherType(`a block of ${block.length} bytes`, `${type}, each of ${size}`);
+	const source = { attachment, name: "of a saved block", checkNotRemoved() {} };
+	return new SharedArray(source, type, [block.length / size], block.as(type));
+}
+
+function loadObject(attachment: Attachment, { at, nonce }: Place, type?: DType | Schema): Loaded | Struct {
+	const { core, me } = attachment;
+	const isReader = attachment.access !== "read-write";
+	const found = isReader ? core.isNoted(at, ...nonce) !== 0 : core.openAt(me, at, ...nonce) >>> 0 === OK;
+	if (!found) throw badHandle(gone);
+	const object = objectAt(attachment, at);
+	const kind = object.word(OBJECT_KIND);
+	const text = typeOf(attachment, at);
+	const asked = typeof type === "object" ? String(type) : type;
+	const mismatch = () =>
+		otherType(
+			`${object.name}, ${describeObject(attachment, at)}`,
+			typeof type === "object" ? `a struct ${type}` : `${type}`,
+		);
+	if (kind === KIND_VECTOR) {
+		const dtype = dtypeOf(object.word(OBJECT_ELEMENT));
+		if (dtype === undefined) throw corrupt(object.name);
+		if (asked !== undefined && asked !== dtype) throw mismatch();
+		return new Vector(object, dtype);
+	}
+	if (text === undefined || (kind !== KIND_ARRAY && kind !== KIND_STRUCT)) throw corrupt(object.name);
+	if (kind === KIND_STRUCT) {
+		if (asked !== undefined && asked !== text) throw mismatch();
+		return openStruct(object, text);
+	}
+	const array = openArray(object, text);
+	if (asked !== undefined && asked !== array.dtype) throw mismatch();
+	return array;
+}
+
+function otherType(is: string, wanted: string): DhmemError {
+	return new DhmemError(
+		"DHMEM_TYPE_MISMATCH",
+		`The handle is of ${is}, and was loaded as ${wanted}; load it as it is`,
+	);
+}

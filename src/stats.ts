@@ -1,0 +1,89 @@
+/** What is in a region, as it looks at a moment. */
+import {
+	KIND_QUEUE,
+	KIND_RECORDS,
+	LABEL_BYTES,
+	OBJECT_KIND,
+	QUEUE_HEAD,
+	QUEUE_RECEIVED,
+	QUEUE_SENT,
+	QUEUE_TAIL,
+	SLOT_BYTES,
+	SLOT_LABEL,
+	SLOTS,
+	SLOTS_START,
+} from "../assembly/layout.js";
+import type { Attachment } from "./attachment.js";
+import { describeObject } from "./describe.js";
+import { listObjects, nameOf, objectWord } from "./directory.js";
+
+export interface RegionStats {
+	/** The most the region may grow to, bytes. */
+	size: number;
+	/** Bytes in blocks that belong to somebody: participants, messages, objects. */
+	used: number;
+	/** Bytes that the file system has given it. */
+	committed: number;
+	/** Bytes of the largest block that could be allocated. */
+	largestFree: number;
+	/** Who has it open, but for those who only read. */
+	participants: { slot: number; label: string; alive: boolean }[];
+	/** How many named objects there are. */
+	objects: number;
+	queues: {
+		name: string;
+		/** Messages sent and not yet released. */
+		depth: number;
+		/** Bytes, or records, of the ring in use. */
+		bytes: number;
+		/** Messages, or records, since the queue was made, modulo 2^32. */
+		sent: number;
+		received: number;
+	}[];
+}
+
+/** A named object: its name, and what it is. */
+export interface Entry {
+	name: string;
+	type: string;
+}
+
+export function readEntries(attachment: Attachment): Entry[] {
+	return Array.from(listObjects(attachment), (at) => ({
+		name: nameOf(attachment, at),
+		type: describeObject(attachment, at),
+	}));
+}
+
+export function readStats(attachment: Attachment): RegionStats {
+	const objects = [...listObjects(attachment)];
+	return {
+		size: attachment.size,
+		used: attachment.core.used(),
+		committed: attachment.shim.statFile(attachment.file).committed,
+		largestFree: attachment.core.largestFree(attachment.spans),
+		participants: readParticipants(attachment),
+		objects: objects.length,
+		queues: objects
+			.filter((at) => [KIND_QUEUE, KIND_RECORDS].includes(objectWord(attachment, at, OBJECT_KIND)))
+			.map((at) => {
+				const word = (field: number) => objectWord(attachment, at, field);
+				const sent = word(QUEUE_SENT);
+				const received = word(QUEUE_RECEIVED);
+				const bytes = (word(QUEUE_TAIL) - word(QUEUE_HEAD)) >>> 0;
+				return { name: nameOf(attachment, at), depth: (sent - received) >>> 0, bytes, sent, received };
+			}),
+	};
+}
+
+function readParticipants(attachment: Attachment): RegionStats["participants"] {
+	const participants = [];
+	for (let slot = 0; slot < SLOTS; slot++) {
+		const id = attachment.slotId(slot);
+		if (id === 0) continue;
+		const start = SLOTS_START + slot * SLOT_BYTES + SLOT_LABEL;
+		const text = Buffer.from(attachment.bytes.slice(start, start + LABEL_BYTES)).toString();
+		participants.push({ slot, label: text.split("\0", 1)[0] ?? "", alive: attachment.isAlive(id) });
+	}
+	return participants;
+}
