@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Region } from "../src/index.js";
-import { codeOf, regionTest } from "./fixture.js";
+import { type Region, schema } from "../src/index.js";
+import { codeOf, failure, regionTest } from "./fixture.js";
 import { random, runModel } from "./map-model.js";
 
 const child = new URL("./map-child.js", import.meta.url).pathname;
@@ -146,6 +146,35 @@ regionTest("processes killed in the middle leave the map whole", async (region) 
 	for (const [key] of map) map.delete(key);
 	region.recover();
 	assert.ok(region.stats().used < 20_000, `${region.stats().used} bytes are left over`);
+});
+
+regionTest("values may be structs, which go in and come out as plain objects", (region) => {
+	const runs = region.map("runs", { key: "u32", value: { residual: "f64", steps: "u32", id: "i64" } });
+	const run = { residual: 0.25, steps: 12, id: -1n };
+	runs.set(7, run);
+	const got = runs.get(7);
+	assert.equal(got, run);
+	run.steps = 13;
+	if (got) got.steps = 14;
+	assert.is(runs.get(7)?.steps, 12, "copies");
+	assert.is(runs.update(7, (old) => ({ ...(old ?? run), steps: 99 })).steps, 99);
+	assert.equal([...runs], [[7, { residual: 0.25, steps: 99, id: -1n }]]);
+	for (const wrong of [{ residual: 1, steps: 1 }, { ...run, other: 1 }, { ...run, id: 1 }, null, 5]) {
+		assert.is(
+			codeOf(() => runs.set(7, wrong as typeof run)),
+			"DHMEM_BAD_ARGUMENT",
+		);
+	}
+	assert.is(runs.get(7)?.steps, 99);
+	const type = schema({ residual: "f64", steps: "u32", id: "i64" });
+	assert.is(region.map("runs", { key: "u32", value: type }).get(7)?.id, -1n);
+	const error = failure(() => region.map("runs", { key: "u32", value: { residual: "f32" } }));
+	assert.is(error.code, "DHMEM_TYPE_MISMATCH");
+	assert.match(error.message, /\{ residual: f64, steps: u32, id: i64 \}.*\{ residual: f32 \}/);
+	assert.is(
+		codeOf(() => region.map("runs", { key: "u32", value: "f64" })),
+		"DHMEM_TYPE_MISMATCH",
+	);
 });
 
 test.run();
