@@ -1,15 +1,16 @@
 /** `npm run bench`: measures, and prints a Markdown table. */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { measureGrowth } from "./growth.js";
 import { type Measurement, machine, markdown } from "./measure.js";
 import { measurePairs } from "./pair.js";
 import { measureCosts } from "./single.js";
 
-const usage = `npm run bench -- [--quick] [--json FILE] [--only single|pair]
+const usage = `npm run bench -- [--quick] [--json FILE] [--only single|growth|pair]
 
   --quick       fewer and shorter rounds: a look, not a measurement
   --json FILE   also writes the figures there
-  --only WHAT   costs inside one process, or measurements between two`;
+  --only WHAT   costs inside one process, how they grow, or measurements between two`;
 
 interface Options {
 	quick: boolean;
@@ -32,8 +33,8 @@ function optionsOf(args: string[]): Options {
 			console.log(usage);
 			process.exit(0);
 		}
-		if (values.only !== undefined && !["single", "pair"].includes(values.only)) {
-			throw new Error(`--only is ${values.only}; it must be single or pair`);
+		if (values.only !== undefined && !["single", "growth", "pair"].includes(values.only)) {
+			throw new Error(`--only is ${values.only}; it must be single, growth or pair`);
 		}
 		return { quick: values.quick, json: values.json, only: values.only };
 	} catch (error) {
@@ -45,8 +46,10 @@ function optionsOf(args: string[]): Options {
 const { quick, json, only } = optionsOf(process.argv.slice(2));
 const measurements: Measurement[] = [];
 const onDone = ({ what }: Measurement) => console.error(`measured: ${what}`);
-if (only !== "pair") measurements.push(...measureCosts(quick ? 200 : 1000, onDone));
-if (only !== "single") {
+const wants = (what: string) => only === undefined || only === what;
+if (wants("single")) measurements.push(...measureCosts(quick ? 200 : 1000, onDone));
+if (wants("growth")) measurements.push(...measureGrowth(quick ? 3 : 9, onDone));
+if (wants("pair")) {
 	const scale = quick ? { rounds: 3, divisor: 4 } : { rounds: 9, divisor: 1 };
 	measurements.push(...(await measurePairs(scale, onDone)));
 }
