@@ -117,7 +117,10 @@ interface Case {
 }
 
 const cases: Arbitrary<Case> = fc
-	.record({ key: fc.constantFrom(...keyTypes), value: fc.constantFrom(...valueTypes) })
+	.record({
+		key: fc.oneof(fc.constant("string" as const), fc.constantFrom(...keyTypes)),
+		value: fc.oneof(fc.constantFrom("string" as const, "bytes" as const), fc.constantFrom(...valueTypes)),
+	})
 	.chain((types) =>
 		fc.record({
 			types: fc.constant(types),
