@@ -162,7 +162,11 @@ class Model {
 	finish(): void {
 		for (const held of this.#held.flat()) {
 			if (held.spent) continue;
-			held.block.free();
+			same(
+				codeOf(() => held.block.free()),
+				"nothing",
+				"freeing what is left",
+			);
 			this.spend(held);
 		}
 		for (const saved of this.#saved) {

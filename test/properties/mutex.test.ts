@@ -80,6 +80,7 @@ class Model {
 		const held = lock === locks.at(-1) && this.holder === each;
 		if (way === "unlock") lock.unlock();
 		else lock[Symbol.dispose]();
+		same(lock.held, false, "whether it is held when it was given up");
 		if (held) await this.free();
 	}
 
