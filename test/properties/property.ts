@@ -1,12 +1,14 @@
 /**
  * Properties: what holds whatever fast-check thinks of, in a region that two participants have open. `FC_RUNS`
- * says how often each is tried; a failure prints the seed, and the smallest counterexample.
+ * says how often each is tried; a failure prints the smallest counterexample, and the seed, from which `FC_SEED`
+ * starts again.
  */
 import fc, { type Arbitrary } from "fast-check";
 import * as assert from "uvu/assert";
 import { Region } from "../../src/index.js";
 
-export const numRuns = Number(process.env.FC_RUNS ?? 100);
+const numRuns = Number(process.env.FC_RUNS ?? 100);
+const seed = process.env.FC_SEED === undefined ? {} : { seed: Number(process.env.FC_SEED) };
 /** How often a fault may be looked for in vain. */
 const patience = 5000;
 
@@ -52,7 +54,7 @@ function inOpenings<T>(arbitrary: Arbitrary<T>, property: Property<T>): fc.IAsyn
 
 /** Passes if the property holds for everything that is tried. */
 export async function holds<T>(arbitrary: Arbitrary<T>, property: Property<T>): Promise<void> {
-	await fc.assert(inOpenings(arbitrary, property), { numRuns });
+	await fc.assert(inOpenings(arbitrary, property), { numRuns, ...seed, includeErrorInReport: true });
 }
 
 /** Passes if the property is found not to hold: the same that `holds`, of something with a fault. */

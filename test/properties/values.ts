@@ -75,7 +75,7 @@ export function valuesOf(dtype: DType): Arbitrary<Value> {
 
 /** Compares by `Object.is`, which knows NaN, and tells 0 from -0. */
 export function same(actual: unknown, expected: unknown, what: string): void {
-	if (!Object.is(actual, expected)) assert.is(show(actual), show(expected), what);
+	if (!Object.is(actual, expected)) assert.unreachable(`${what}: ${show(actual)}, not ${show(expected)}`);
 }
 
 /** Compares sequences, element by element. */
@@ -86,6 +86,7 @@ export function sameAll(actual: Iterable<unknown>, expected: Iterable<unknown>, 
 }
 
 function show(value: unknown): string {
+	if (typeof value === "string") return JSON.stringify(value);
 	if (typeof value === "bigint") return `${value}n`;
 	return Object.is(value, -0) ? "-0" : String(value);
 }
