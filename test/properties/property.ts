@@ -7,7 +7,7 @@ import fc, { type Arbitrary } from "fast-check";
 import * as assert from "uvu/assert";
 import { Region } from "../../src/index.js";
 
-const numRuns = Number(process.env.FC_RUNS ?? 100);
+const numRuns = Number(process.env.FC_RUNS ?? 60);
 const seed = process.env.FC_SEED === undefined ? {} : { seed: Number(process.env.FC_SEED) };
 /** How often a fault may be looked for in vain. */
 const patience = 5000;
