@@ -3,8 +3,10 @@ import { once } from "node:events";
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { DType } from "../src/index.js";
+import type { DType, SharedArray } from "../src/index.js";
 import { codeOf, failure, regionTest } from "./fixture.js";
+import { type By, but, by, holds, isRefuted, type Property } from "./properties/property.js";
+import { dtypes, plain, same, sameAll, type Value, valuesOf } from "./properties/values.js";
 
 const child = new URL("./typed-child.js", import.meta.url).pathname;
 
@@ -172,52 +174,151 @@ regionTest("integers are counted atomically by several processes", async (region
 	assert.equal([...counts.data], Array(7).fill(30_000));
 });
 
-const dtypes: DType[] = ["i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f32", "f64"];
-const arrays = fc.record({
-	dtype: fc.constantFrom(...dtypes),
-	shape: fc.array(fc.nat(6), { minLength: 1, maxLength: 5 }),
-	changes: fc.array(
-		fc.record({ place: fc.array(fc.nat(6), { minLength: 5, maxLength: 5 }), value: fc.nat(127) }),
-	),
-});
+interface Changes {
+	dtype: DType;
+	shape: number[];
+	/** In turn, each by one of two participants. */
+	changes: { by: By; place: unknown[]; value: Value }[];
+}
 
-regionTest("an array behaves as a plain map from indices to values", (region) => {
-	let count = 0;
-	fc.assert(
-		fc.property(arrays, ({ dtype, shape, changes }) => {
-			const name = `array ${count++}`;
-			const array = region.array(name, { dtype, shape });
-			const reader = region.array(name);
-			const model = new Map<string, number | bigint>();
-			for (const { place, value } of changes) {
-				const indices = place.slice(0, shape.length);
-				const inside = indices.every((index, axis) => index < (shape[axis] ?? 0));
-				const typed = dtype === "i64" || dtype === "u64" ? BigInt(value) : value;
-				if (inside) {
-					array.set(...indices, typed);
-					model.set(`${indices}`, typed);
-				} else {
-					assert.is(
-						codeOf(() => array.set(...indices, typed)),
-						"DHMEM_BAD_ARGUMENT",
-					);
-				}
-			}
-			assert.is(
-				array.data.length,
-				shape.reduce((product, size) => product * size, 1),
-			);
-			let others = array.data.length;
-			for (const [indices, value] of model) {
-				const place = indices.split(",").map(Number);
-				assert.is(reader.get(...place), value);
-				const at = place.reduce((sum, index, axis) => sum + index * (reader.strides[axis] ?? 0), 0);
-				assert.is(reader.data[at], value);
-				others--;
-			}
-			assert.ok([...reader.data].filter((value) => Number(value) === 0).length >= others);
-		}),
+const sizes = fc.oneof({ weight: 4, arbitrary: fc.integer({ min: 1, max: 5 }) }, fc.constantFrom(0, 1, 7));
+const wrongIndices = fc.constantFrom<unknown>(
+	-1,
+	0.5,
+	Number.NaN,
+	Number.POSITIVE_INFINITY,
+	2 ** 32,
+	2 ** 53,
+	"0",
+	1n,
+	undefined,
+	null,
+);
+
+/** Mostly a place in the array, at times beside it, with too many or too few indices, or with something else. */
+function placesIn(shape: number[]): fc.Arbitrary<unknown[]> {
+	const inside = fc.tuple(...shape.map((size) => fc.nat(Math.max(size - 1, 0))));
+	const edge = fc.tuple(...shape.map((size) => fc.nat(size)));
+	const wrong = fc
+		.tuple(inside, fc.nat(), wrongIndices)
+		.map(([place, axis, index]) => place.with(axis % place.length, index as number));
+	const shorter = inside.map((place) => place.slice(1));
+	const longer = inside.map((place) => [...place, 0]);
+	return fc.oneof({ weight: 6, arbitrary: inside }, edge, wrong, shorter, longer);
+}
+
+const changes: fc.Arbitrary<Changes> = fc
+	.record({
+		dtype: fc.constantFrom(...dtypes),
+		shape: fc.oneof(
+			fc.array(sizes, { minLength: 1, maxLength: 5, size: "max" }),
+			// As many dimensions as there can be.
+			fc.array(fc.constantFrom(1, 1, 1, 2), { minLength: 16, maxLength: 16 }),
+		),
+	})
+	.chain(({ dtype, shape }) => {
+		const change = fc.record({ by, place: placesIn(shape), value: valuesOf(dtype) });
+		return fc.record({
+			dtype: fc.constant(dtype),
+			shape: fc.constant(shape),
+			changes: fc.array(change, { maxLength: 50, size: "max" }),
+		});
+	});
+
+/** The elements in one row, the last index changing fastest; undefined for no place in the array. */
+function numberOf(place: readonly unknown[], shape: readonly number[]): number | undefined {
+	if (place.length !== shape.length) return undefined;
+	let number = 0;
+	for (const [axis, size] of shape.entries()) {
+		const index = place[axis];
+		if (typeof index !== "number" || !Number.isInteger(index) || index < 0 || index >= size) return undefined;
+		number = number * size + index;
+	}
+	return number;
+}
+
+/** Every place in an array of this shape, in order. */
+function everyPlace(shape: readonly number[]): number[][] {
+	return shape.reduce<number[][]>(
+		(places, size) =>
+			places.flatMap((place) => Array.from({ length: size }, (_, index) => [...place, index])),
+		[[]],
 	);
-});
+}
+
+function likeAPlainRow(change: (array: SharedArray) => SharedArray = (array) => array): Property<Changes> {
+	return (openings, { dtype, shape, changes }) => {
+		const arrays = ([0, 1] as const).map((each) =>
+			change(openings.at(each).array("array", { dtype, shape })),
+		);
+		const model = plain(
+			dtype,
+			shape.reduce((product, size) => product * size, 1),
+		);
+		for (const { by: each, place, value } of changes) {
+			const array = arrays[each] as SharedArray;
+			const number = numberOf(place, shape);
+			const indices = place as number[];
+			const expected = number === undefined ? "DHMEM_BAD_ARGUMENT" : "nothing";
+			same(
+				codeOf(() => array.get(...indices)),
+				expected,
+				`get (${place.map(String)})`,
+			);
+			same(
+				codeOf(() => array.set(...indices, value)),
+				expected,
+				`set (${place.map(String)})`,
+			);
+			if (number !== undefined) model[number] = value;
+		}
+		for (const array of [...arrays, openings.at(0).array("array")]) {
+			assert.equal(array.shape, shape);
+			sameAll(array.data as unknown as Iterable<Value>, model as unknown as Iterable<Value>, "the data");
+			for (const [number, place] of everyPlace(shape).entries()) {
+				same(array.get(...place), model[number], `at (${place})`);
+				const at = place.reduce((sum, index, axis) => sum + index * (array.strides[axis] ?? Number.NaN), 0);
+				same(at, number, `by strides, where (${place}) is`);
+			}
+		}
+	};
+}
+
+test("an array behaves as a plain one of all its elements, whatever its shape", () =>
+	holds(changes, likeAPlainRow()));
+
+const faults: [string, (array: SharedArray) => SharedArray][] = [
+	[
+		"confuses two dimensions",
+		(array) => but(array, { get: (...place) => array.get(...swapped(array, place)) }),
+	],
+	["has the strides of another order", (array) => but(array, { strides: [...array.strides].reverse() })],
+	[
+		"takes what is no whole number for one",
+		(array) =>
+			but(array, { get: (...place) => array.get(...place.map((index) => Math.trunc(Number(index)))) }),
+	],
+	[
+		"drops what is set at its end",
+		(array) =>
+			but(array, {
+				set(...place) {
+					const before = array.data[array.data.length - 1];
+					array.set(...place);
+					array.data[array.data.length - 1] = before as never;
+				},
+			}),
+	],
+];
+
+/** The first two indices the other way round, where both ways are in the array. */
+function swapped({ shape }: SharedArray, place: number[]): number[] {
+	const [first = 0, second = 0, ...others] = place;
+	return first < (shape[1] ?? 0) && second < (shape[0] ?? 0) ? [second, first, ...others] : place;
+}
+
+for (const [fault, change] of faults) {
+	test(`an array that ${fault} is found out`, () => isRefuted(fault, changes, likeAPlainRow(change)));
+}
 
 test.run();

@@ -13,11 +13,12 @@ import {
 	OBJECT_TYPE_BYTES,
 	SPAN_BYTES,
 } from "../assembly/layout.js";
-import { type DType, type Fields, Region, schema } from "../src/index.js";
+import { type DType, type Fields, Region, type Struct, schema } from "../src/index.js";
 import { codeOf, failure, regionTest } from "./fixture.js";
+import { type By, by, holds, isRefuted, type Property } from "./properties/property.js";
+import { dtypes, plain, same, sameAll, stored, type Value, valuesOf, zero } from "./properties/values.js";
 
 const child = new URL("./typed-child.js", import.meta.url).pathname;
-const dtypes: DType[] = ["i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f32", "f64"];
 
 /** The words of a named object, and where they start: what only a broken peer changes. */
 function wordsOf(region: Region, name: string): { words: Uint32Array; at: number } {
@@ -339,48 +340,153 @@ regionTest("what a broken peer has written is found out before it is used", (reg
 	assert.ok(region.entries().every(({ type }) => type.startsWith("a struct")));
 });
 
-const fieldsOf = fc.dictionary(
-	fc.oneof(fc.string({ unit: "binary", maxLength: 12 }), fc.constantFrom("constructor", "toString", "kind")),
-	fc.constantFrom(...dtypes),
-	{ minKeys: 1, maxKeys: 40, noNullPrototype: true },
-);
-const assignments = fc.array(fc.record({ field: fc.nat(), value: fc.bigInt(-(2n ** 70n), 2n ** 70n) }));
+const fieldsOf: fc.Arbitrary<Fields> = fc
+	.dictionary(
+		fc.oneof(
+			fc.string({ unit: "binary", maxLength: 12 }),
+			fc.constantFrom("constructor", "toString", "kind"),
+		),
+		fc.constantFrom(...dtypes),
+		{ minKeys: 1, maxKeys: 40, size: "max", noNullPrototype: true },
+	)
+	.filter((fields) => !Object.hasOwn(fields, "__proto__"));
 
-/** What a dtype makes of a number, by a typed array of one. */
-function stored(dtype: DType, value: bigint): number | bigint {
-	const view = new DataView(new ArrayBuffer(8));
-	if (dtype === "i64") return BigInt.asIntN(64, value);
-	if (dtype === "u64") return BigInt.asUintN(64, value);
-	if (dtype === "f64") return Number(value);
-	if (dtype === "f32") return Math.fround(Number(value));
-	view.setUint32(0, Number(BigInt.asUintN(32, BigInt(Number(value)))), true);
-	const bits = Number(dtype.slice(1)) as 8 | 16 | 32;
-	return dtype.startsWith("i")
-		? Number(BigInt.asIntN(bits, BigInt(view.getUint32(0, true))))
-		: Number(BigInt.asUintN(bits, BigInt(view.getUint32(0, true))));
+interface Assignments {
+	fields: Fields;
+	/** In turn, each by one of two participants. */
+	changes: { by: By; name: string; value: Value }[];
 }
 
-regionTest("a struct behaves as a plain object whose values have a dtype", (region) => {
-	let count = 0;
-	fc.assert(
-		fc.property(fieldsOf, assignments, (fields, changes) => {
-			fc.pre(!Object.hasOwn(fields, "__proto__"));
-			const name = `struct ${count++}`;
-			const struct = region.struct(name, fields);
-			const reader = region.struct(name);
-			const model = new Map<string, number | bigint>();
-			const names = Object.keys(fields);
-			for (const each of names) model.set(each, stored(fields[each] ?? "u8", 0n));
-			for (const { field, value } of changes) {
-				const at = names[field % names.length] ?? "";
-				const dtype = fields[at] ?? "u8";
-				struct[at] = dtype === "i64" || dtype === "u64" ? value : Number(value);
-				model.set(at, stored(dtype, value));
-				assert.is(reader[at], model.get(at));
-			}
-			assert.equal(new Map(Object.entries(reader)), model);
-		}),
+const assignments: fc.Arbitrary<Assignments> = fieldsOf.chain((fields) => {
+	const change = fc
+		.constantFrom(...Object.keys(fields))
+		.chain((name) => fc.record({ by, name: fc.constant(name), value: valuesOf(fields[name] ?? "u8") }));
+	return fc.record({
+		fields: fc.constant(fields),
+		changes: fc.array(change, { maxLength: 60, size: "max" }),
+	});
+});
+
+function likeAPlainObject(change: (struct: Struct) => Struct = (struct) => struct): Property<Assignments> {
+	return (openings, { fields, changes }) => {
+		const structs = ([0, 1] as const).map((each) => change(openings.at(each).struct("struct", fields)));
+		const model = new Map(Object.entries(fields).map(([name, dtype]) => [name, zero(dtype)]));
+		for (const { by: each, name, value } of changes) {
+			(structs[each] as Struct)[name] = value;
+			model.set(name, stored(fields[name] ?? "u8", value));
+			for (const struct of structs) same(struct[name], model.get(name), name);
+		}
+		for (const struct of [...structs, openings.at(0).struct("struct")]) {
+			sameAll(Object.keys(struct), model.keys(), "the names");
+			sameAll(Object.values(struct), model.values(), "the values");
+		}
+	};
+}
+
+test("a struct behaves as a plain object whose values have a dtype", () =>
+	holds(assignments, likeAPlainObject()));
+
+function assigning(struct: Struct, assign: (name: string, value: Value) => Value): Struct {
+	return new Proxy(struct, {
+		get: (_, name) => Reflect.get(struct, name),
+		set: (_, name, value: Value) => Reflect.set(struct, name, assign(String(name), value)),
+	});
+}
+
+const faults: [string, (struct: Struct) => Struct][] = [
+	["loses the sign of zero", (struct) => assigning(struct, (_, value) => (value === 0 ? 0 : value))],
+	[
+		"takes nothing above a limit",
+		(struct) =>
+			assigning(struct, (_, value) => (typeof value === "number" ? Math.min(value, 2 ** 33) : value)),
+	],
+	[
+		"assigns to one field only the first time",
+		(struct) => {
+			const [first = ""] = Object.keys(struct);
+			return assigning(struct, (name, value) => (name === first && struct[name] ? struct[name] : value));
+		},
+	],
+];
+
+for (const [fault, change] of faults) {
+	test(`a struct that ${fault} is found out`, () => isRefuted(fault, assignments, likeAPlainObject(change)));
+}
+
+/** Where each field is by the rules of C: in turn, each at a multiple of its size. */
+function layoutOf(fields: Fields): { offsets: Map<string, number>; size: number; alignment: number } {
+	const offsets = new Map<string, number>();
+	let end = 0;
+	let alignment = 1;
+	for (const [name, dtype] of Object.entries(fields)) {
+		const bytes = plain(dtype, 0).BYTES_PER_ELEMENT;
+		while (end % bytes !== 0) end++;
+		offsets.set(name, end);
+		end += bytes;
+		alignment = Math.max(alignment, bytes);
+	}
+	while (end % alignment !== 0) end++;
+	return { offsets, size: end, alignment };
+}
+
+/** A number as it is in memory, apart from whatever reads structs. */
+function read(bytes: Uint8Array, offset: number, dtype: DType): Value {
+	const cell = plain(dtype, 1);
+	new Uint8Array(cell.buffer).set(bytes.subarray(offset, offset + cell.BYTES_PER_ELEMENT));
+	return cell[0] as Value;
+}
+
+function laidOutLikeC(layout: typeof layoutOf = layoutOf): Property<Assignments> {
+	return (openings, { fields, changes }) => {
+		const { offsets, size, alignment } = layout(fields);
+		const type = schema(fields);
+		same(type.size, size, "the size");
+		same(type.alignment, alignment, "the alignment");
+		const count = 3;
+		using block = openings.at(0).allocate(size * count + size - 1);
+		block.bytes.fill(0);
+		const structs = block.as(type);
+		same(structs.length, count, "how many fit");
+		const used = new Uint8Array(block.length);
+		for (const [index, { name, value }] of changes.entries()) {
+			const dtype = fields[name] ?? "u8";
+			const at = (index % count) * size + (offsets.get(name) ?? 0);
+			(structs[index % count] as Struct)[name] = value;
+			same(read(block.bytes, at, dtype), stored(dtype, value), name);
+			used.fill(1, at, at + plain(dtype, 0).BYTES_PER_ELEMENT);
+		}
+		same(
+			block.bytes.findIndex((byte, at) => byte !== 0 && used[at] === 0),
+			-1,
+			"what was written beside them",
+		);
+	};
+}
+
+test("fields of any number and order lie where a C compiler would put them, and nothing beside them is touched", () =>
+	holds(assignments, laidOutLikeC()));
+
+test("a layout that packs its fields, or one that orders them by size, is found out", async () => {
+	await isRefuted(
+		"packs",
+		assignments,
+		laidOutLikeC((fields) => ({ ...layoutOf(fields), size: sizesOf(fields).reduce((a, b) => a + b) })),
+	);
+	const sorted = (fields: Fields) =>
+		Object.fromEntries(
+			Object.entries(fields).sort(
+				([, a], [, b]) => plain(b, 0).BYTES_PER_ELEMENT - plain(a, 0).BYTES_PER_ELEMENT,
+			),
+		);
+	await isRefuted(
+		"orders",
+		assignments,
+		laidOutLikeC((fields) => layoutOf(sorted(fields))),
 	);
 });
+
+function sizesOf(fields: Fields): number[] {
+	return Object.values(fields).map((dtype) => plain(dtype, 0).BYTES_PER_ELEMENT);
+}
 
 test.run();
