@@ -66,7 +66,7 @@ export function attachConsumer(me: u32, queue: u32): u32 {
 	if (holder != 0) return taken(me, holder);
 	const head = load<u32>(queue, QUEUE_HEAD);
 	store<u32>(queue, head, QUEUE_NEXT);
-	store<u32>(queue, head, QUEUE_CACHED_TAIL);
+	store<u32>(queue, atomic.load<u32>(queue, QUEUE_TAIL), QUEUE_CACHED_TAIL);
 	atomic.add<u32>(queue, 1, QUEUE_CONSUMER_COUNT);
 	return wakeProducer(queue);
 }

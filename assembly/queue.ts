@@ -311,16 +311,23 @@ export function settleTake(me: u32, queue: u32, position: u32, block: u32): void
 	done(me);
 }
 
-/** Returns the room up to `head`, and of what was released or passed behind it. */
+/**
+ * Returns the room up to `head`, and of what was released or passed behind it: also what an earlier consumer released
+ * that this one has not come to yet.
+ */
 function advance(queue: u32, from: u32): u32 {
 	const next = load<u32>(queue, QUEUE_NEXT);
+	const tail = load<u32>(queue, QUEUE_CACHED_TAIL);
 	let head = from;
-	while (head != next) {
-		const record = recordAt(queue, head, next);
+	while (head != tail) {
+		const record = recordAt(queue, head, tail);
 		if (record == 0) return CORRUPT;
 		const kind = load<u32>(record, 4);
-		if (kind != RECORD_PAD && kind != RECORD_END && (kind & RECORD_RELEASED) == 0) break;
+		const isSeen = <i32>(next - head) > 0;
+		const isOver = kind == RECORD_PAD || (kind & RECORD_RELEASED) != 0 || (kind == RECORD_END && isSeen);
+		if (!isOver) break;
 		head += recordBytes(load<u32>(record));
+		if (!isSeen) store<u32>(queue, head, QUEUE_NEXT);
 	}
 	// SYNC: pairs with the load in `reserve`: hands the room before `head` back.
 	atomic.store<u32>(queue, head, QUEUE_HEAD);

@@ -9,7 +9,9 @@ import { badArgument, DhmemError } from "./errors.js";
  *  format u8   what u8   2 reserved   region u64   place u32   segment u16   2 reserved   nonce u64     28 bytes, as base64url
  * ```
  */
-export class Handle {
+export class Handle<T = unknown> {
+	/** Only a type: what it is of. */
+	declare protected readonly of: T;
 	readonly #token: string;
 
 	/** @internal */
@@ -40,7 +42,7 @@ export interface Place {
 	nonce: readonly [number, number];
 }
 
-export function encodeHandle({ of, region, at, nonce }: Place): Handle {
+export function encodeHandle<T>({ of, region, at, nonce }: Place): Handle<T> {
 	const words = new Uint32Array([
 		FORMAT | (kinds.indexOf(of) << 8),
 		region[0],
@@ -50,7 +52,7 @@ export function encodeHandle({ of, region, at, nonce }: Place): Handle {
 		nonce[0],
 		nonce[1],
 	]);
-	return new Handle(Buffer.from(words.buffer).toString("base64url"));
+	return new Handle<T>(Buffer.from(words.buffer).toString("base64url"));
 }
 
 /** @throws DHMEM_BAD_HANDLE, DHMEM_BAD_ARGUMENT */

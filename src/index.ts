@@ -20,7 +20,7 @@ export { Queue, RecordQueue } from "./queue.js";
 export { RecordConsumer, RecordProducer } from "./records.js";
 export { type QueueOptions, type RecordQueueOptions, Region } from "./region.js";
 export type { RegionOptions } from "./region-options.js";
-export type { Loaded, LoadedStruct } from "./saved.js";
+export type { Loaded, LoadedStruct, Saveable } from "./saved.js";
 export { type Fields, Schema, type Struct, schema } from "./schema.js";
 export { Slot } from "./slot.js";
 export type { Entry, RegionStats } from "./stats.js";

@@ -101,7 +101,7 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 	}
 
 	/**
-	 * Changes the value for `key` to what `change` makes of it, with nobody in between; the new value. `change` must
+	 * Changes the value for `key` to what `change` makes of it, with nobody in between; the new value, as it is stored. `change` must
 	 * not change this map. If it throws, nothing has changed.
 	 *
 	 * @throws as `set`
@@ -110,9 +110,9 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		if (typeof change !== "function") throw badArgument("change", change, "a function");
 		const bytes = this.#encodeKey(key);
 		return this.#locked(() => {
-			const value = change(this.#get(bytes));
-			this.#set(bytes, this.#value.encode(value));
-			return value;
+			const value = this.#value.encode(change(this.#get(bytes)));
+			this.#set(bytes, value);
+			return this.#value.decode(value);
 		});
 	}
 

@@ -4,7 +4,7 @@ import { DhmemError } from "./errors.js";
 import { type Fields, type Schema, type Struct, toSchema } from "./schema.js";
 import { structsAt } from "./struct.js";
 
-/** UTF-8 as a string. A TextDecoder refuses shared memory, and drops a byte order mark. */
+/** UTF-8 as a string. A TextDecoder would drop a byte order mark, and elsewhere than in Node refuses shared memory. */
 export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
 	return Buffer.from(buffer, byteOffset, length).toString();
 }

@@ -30,7 +30,7 @@ import type { NamedObject } from "./named.js";
 import { checkCount, checkRegionName, parseSize, type Size } from "./options.js";
 import { Queue, RecordQueue } from "./queue.js";
 import { directoryOf, fileOptions, type RegionOptions } from "./region-options.js";
-import { type Loaded, load, save } from "./saved.js";
+import { type Loaded, load, type Saveable, save } from "./saved.js";
 import { type Fields, type Schema, type Struct, toSchema } from "./schema.js";
 import { isSupported } from "./shim.js";
 import { type Entry, type RegionStats, readEntries, readStats } from "./stats.js";
@@ -343,12 +343,12 @@ export class Region {
 	 * spawn("node", ["other.js", String(handle)]);
 	 * ```
 	 */
-	save(value: Block | SharedArray | Vector | Struct): Handle {
+	save<T extends Saveable>(value: T): Handle<T> {
 		return save(this.#attachment, value);
 	}
 
 	/**
-	 * What was saved, to be told apart by its `kind`, in any process. With a dtype or schema it is checked to be of that:
+	 * What was saved, in any process; what a token gives is to be told apart by its `kind`. With a dtype or schema it is checked to be of that:
 	 * an array or vector of the dtype, a struct of the schema. A block, which has no type of its own, is seen as an array
 	 * of one dimension, or as a struct in its first bytes.
 	 *
@@ -360,6 +360,7 @@ export class Region {
 	 * const params = region.load(other, { dt: "f64", step: "u32" });
 	 * ```
 	 */
+	load<T extends Saveable>(handle: Handle<T>): T;
 	load(handle: Handle | string): Loaded;
 	load<D extends DType>(handle: Handle | string, dtype: D): SharedArray<D> | Vector<D>;
 	load<F extends Fields>(handle: Handle | string, schema: F | Schema<F>): Struct<F>;

@@ -33,7 +33,10 @@ export type LoadedStruct = Struct & { readonly kind: "struct" };
 /** What a handle gives back, to be told apart by `kind`. */
 export type Loaded = Block | SharedArray | Vector | LoadedStruct;
 
-export function save(attachment: Attachment, value: Block | SharedArray | Vector | Struct): Handle {
+/** What can be saved. */
+export type Saveable = Block | SharedArray | Vector | Struct;
+
+export function save<T extends Saveable>(attachment: Attachment, value: T): Handle<T> {
 	const object = objectOf(value);
 	if (object !== undefined) return saveObject(attachment, object);
 	if (value instanceof Block) return saveBlock(attachment, value);
@@ -51,7 +54,7 @@ function identity(attachment: Attachment): [number, number] {
 }
 
 /** Named objects are the region's already: their handle is what is in their record. */
-function saveObject(attachment: Attachment, object: NamedObject): Handle {
+function saveObject<T>(attachment: Attachment, object: NamedObject): Handle<T> {
 	object.check();
 	if (object.attachment !== attachment) {
 		throw badArgument("What is saved", object.name, `of the same opening of ${attachment.path}`);
@@ -60,7 +63,7 @@ function saveObject(attachment: Attachment, object: NamedObject): Handle {
 	return encodeHandle({ of: "object", region: identity(attachment), at: object.at, nonce });
 }
 
-function saveBlock(attachment: Attachment, block: Block): Handle {
+function saveBlock<T>(attachment: Attachment, block: Block): Handle<T> {
 	attachment.checkWritable();
 	const { core, me } = attachment;
 	const offset = block.owned(attachment);

@@ -57,7 +57,9 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	 */
 	at(index: number): ValueOf<D> | undefined {
 		return this.#read((elements, length) => {
-			const place = index < 0 ? length + index : index;
+			// As in plain arrays, a fraction is cut off, and what is no number is 0.
+			const whole = Math.trunc(index) || 0;
+			const place = whole < 0 ? length + whole : whole;
 			return place < length ? (elements as unknown as Values<D>)[place] : undefined;
 		});
 	}

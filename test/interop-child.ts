@@ -2,6 +2,7 @@
 import * as arrow from "apache-arrow";
 import ndarray from "ndarray";
 import { Region } from "../src/index.js";
+import { loadBlock } from "./load-block.js";
 import { serve } from "./region-child.js";
 
 /** What was found in a table: enough to know that all of it was read, and where. */
@@ -54,7 +55,7 @@ serve(import.meta.url, {
 	/** Reads a table that was saved under a token. */
 	fromToken(_, name, token) {
 		using region = Region.open(name as string, { mode: "open" });
-		return report(region.load(token as string).bytes);
+		return report(loadBlock(region, token as string).bytes);
 	},
 
 	/** Writes to two arrays through views of them. */

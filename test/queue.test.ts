@@ -374,6 +374,20 @@ test("what a consumer leaves unreleased is delivered again to the next one; what
 	assert.equal(drain(last), ["1", "6", "7"]);
 });
 
+test("what an earlier consumer released out of turn gives its room back with the release before it", () => {
+	const { region, queue, producer, consumer } = ends(64);
+	producer.trySend("1");
+	producer.trySend("x".repeat(9));
+	const [, second] = consumer.receiveMany(2);
+	second?.release();
+	consumer.close();
+	using next = queue.consumer();
+	got(next.tryReceive()).release();
+	assert.equal([region.stats().queues[0]?.depth, region.stats().queues[0]?.bytes], [0, 0]);
+	assert.is(producer.trySend("y".repeat(17)), true);
+	assert.equal(drain(next), ["y".repeat(17)]);
+});
+
 test("a message whose consumer has left can't be read, nor released under the next one's hands", () => {
 	const { queue, producer, consumer } = ends(64);
 	producer.close();

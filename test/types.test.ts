@@ -9,6 +9,7 @@ import {
 	type Fields,
 	type Handle,
 	type HeldLock,
+	type Loaded,
 	type Message,
 	type Mutex,
 	type Producer,
@@ -16,7 +17,7 @@ import {
 	type RecordConsumer,
 	type RecordProducer,
 	type RecordQueue,
-	type Region,
+	Region,
 	type Schema,
 	type SharedArray,
 	type SharedMap,
@@ -405,11 +406,38 @@ export function blocks(region: Region, message: Message): void {
 	message.clone();
 
 	const handle = region.save(block);
-	same<typeof handle, Handle>(true);
+	same<typeof handle, Handle<Block>>(true);
 	same<ReturnType<typeof handle.toJSON>, string>(true);
 	const loaded = region.load(handle);
 	same<typeof loaded.kind, "block">(true);
-	region.load(`${handle}`).free();
+	const found = region.load(`${handle}`);
+	same<typeof found, Loaded>(true);
+	// @ts-expect-error a token may be of anything
+	found.free();
+	if (found.kind === "block") found.free();
+	if (found.kind === "array") same<typeof found, SharedArray>(true);
+	if (found.kind === "struct") same<(typeof found)["x"], number | bigint>(true);
+	const field = region.array("field", { dtype: "f32", shape: [2] });
+	const again = region.load(region.save(field));
+	same<typeof again, SharedArray<"f32">>(true);
+	const point = region.load("token", { x: "f64", id: "u64" });
+	same<typeof point, { x: number; id: bigint }>(true);
+	const numbers = region.load("token", "u64");
+	same<typeof numbers, SharedArray<"u64"> | Vector<"u64">>(true);
+	// @ts-expect-error no dtype
+	region.load("token", "f16");
+	// @ts-expect-error a queue can't be saved
+	region.save(region.queue("queue"));
+	same<ReturnType<typeof region.remove>, boolean>(true);
+	const runs = region.map("runs", { key: "u32", value: { residual: "f64", id: "u64" } });
+	same<ReturnType<typeof runs.get>, { residual: number; id: bigint } | undefined>(true);
+	// @ts-expect-error a field is missing
+	runs.set(1, { residual: 1 });
+	const typed = region.map("typed", { key: "string", value: schema({ n: "i8" }) });
+	same<ReturnType<typeof typed.get>, { n: number } | undefined>(true);
+	Region.open("x", { mode: "read-only" });
+	// @ts-expect-error no such mode
+	Region.open("x", { mode: "write-only" });
 	// @ts-expect-error a message is no block, but it may have one
 	region.save(message);
 	// @ts-expect-error bytes anywhere are no block

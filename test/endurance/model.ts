@@ -31,12 +31,19 @@ class Model {
 	claimed: number;
 	head: number;
 	next: number;
+	/** The end of what was published, as the consumer last looked. */
+	seen: number;
 
 	constructor(capacity: number, start: number) {
 		this.capacity = capacity;
 		this.claimed = start;
 		this.head = start;
 		this.next = start;
+		this.seen = start;
+	}
+
+	get #published(): number {
+		return this.claimed - this.staged.reduce((sum, { bytes }) => sum + bytes, 0);
 	}
 
 	/** Whether a record with this much payload can be reserved; padding before it is then in place. */
@@ -72,12 +79,19 @@ class Model {
 
 	/** Another producer: what was staged is gone. */
 	restartProducer(): void {
-		this.claimed -= this.staged.reduce((sum, { bytes }) => sum + bytes, 0);
+		this.claimed = this.#published;
 		this.staged = [];
+	}
+
+	/** Another consumer: what was not released comes again. */
+	restartConsumer(): void {
+		this.next = this.head;
+		this.seen = this.#published;
 	}
 
 	receive(): Entry | "empty" | "ended" {
 		for (;;) {
+			if (this.next === this.seen) this.seen = this.#published;
 			const entry = this.entries.find(({ at }) => at === this.next);
 			if (entry === undefined) return "empty";
 			this.next += entry.bytes;
@@ -92,8 +106,11 @@ class Model {
 		if (entry.at !== this.head) return;
 		let head = entry.at;
 		for (const each of this.entries) {
-			if (each.at >= this.next || (each.kind === "message" && !each.released)) break;
+			const isReceived = each.at < this.next;
+			const isOver = each.kind === "padding" || each.released || (each.kind === "end" && isReceived);
+			if (each.at >= this.seen || !isOver) break;
 			head = each.at + each.bytes;
+			this.next = Math.max(this.next, head);
 		}
 		this.#giveBack(head);
 	}
@@ -233,7 +250,7 @@ export function runModel({ sender, receiver, capacity, steps, seed }: Walk): voi
 	const restartConsumer = (): void => {
 		consumer.close();
 		consumer = receiver.queue(name).consumer();
-		model.next = model.head;
+		model.restartConsumer();
 		held = [];
 		ended = false;
 	};

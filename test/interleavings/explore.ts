@@ -4,7 +4,7 @@
  * goes on anyway.
  */
 import { World } from "../allocator/world.js";
-import { type Program, type Stepper, Steppers } from "./stepper.js";
+import type { Program, Stepper, Steppers } from "./stepper.js";
 
 /** Two programs over one region, and what must hold when both have ended. */
 export interface Pair {
@@ -105,7 +105,10 @@ export class Race {
 	/** Random schedules, with up to so many preemptions each. */
 	wander(count: number, random: (below: number) => number, preemptions = 12, enough = 3): void {
 		for (let i = 0; i < count && this.findings.failures.length < enough; i++) {
-			const stretches = Array.from({ length: 1 + random(preemptions) }, () => 1 + random(random(40) === 0 ? 400 : 24));
+			const stretches = Array.from(
+				{ length: 1 + random(preemptions) },
+				() => 1 + random(random(40) === 0 ? 400 : 24),
+			);
 			this.run(random(2) as 0 | 1, stretches);
 		}
 	}

@@ -115,7 +115,8 @@ export class Stepper {
 		while (this.#program !== undefined) {
 			const result = this.#advance();
 			if (this.#suspended) {
-				if (this.accesses >= ENDLESS) throw new Stuck("it goes on without end, as if it waited for the other");
+				if (this.accesses >= ENDLESS)
+					throw new Stuck("it goes on without end, as if it waited for the other");
 				return;
 			}
 			const next = this.#program.next(result);
