@@ -44,7 +44,9 @@ const instrumented = {
 export type Hooks = keyof typeof instrumented;
 
 /** Thrown out of the core where a participant is made to die. */
-export class Crash extends Error {}
+class Crash extends Error {}
+
+const crash = new Crash();
 
 export class World {
 	readonly memory: WebAssembly.Memory;
@@ -52,6 +54,8 @@ export class World {
 	readonly words: Uint32Array;
 	/** Behind the region, a page for each participant: where the core reads what it is given. */
 	readonly scratch: Uint8Array;
+	/** The core as it is, which has no state of its own, so all participants without hooks can share it. */
+	readonly core: Core;
 	readonly spans: number;
 	readonly heap: number;
 
@@ -61,7 +65,8 @@ export class World {
 		this.bytes = new Uint8Array(this.memory.buffer, 0, spans * SPAN_BYTES);
 		this.words = new Uint32Array(this.memory.buffer, 0, this.bytes.length / 4);
 		this.scratch = new Uint8Array(this.memory.buffer, this.bytes.length);
-		this.heap = this.instance(plain).format(spans, 1, 2, 0) >>> 0;
+		this.core = this.instance(plain);
+		this.heap = this.core.format(spans, 1, 2, 0) >>> 0;
 	}
 
 	instance(module: WebAssembly.Module, hook?: () => void): Core {
@@ -80,17 +85,27 @@ export class World {
 		for (let span = this.heap; span < this.spans; span++) {
 			const state = word(word(HEADER_DESCRIPTORS) + span * DESCRIPTOR_BYTES + DESCRIPTOR_STATE);
 			const owners = word(HEADER_OWNERS) + span * OWNERS_PER_SPAN;
-			const free = this.bytes.subarray(owners, owners + OWNERS_PER_SPAN).every(isNobodys);
-			if (free && ((state & 0xff) !== SPAN_SLAB || state >> 8 <= CLASS_LARGEST)) empty++;
+			if (
+				this.#isNobodys(owners, OWNERS_PER_SPAN) &&
+				((state & 0xff) !== SPAN_SLAB || state >> 8 <= CLASS_LARGEST)
+			)
+				empty++;
 		}
 		return empty;
 	}
 
-	/** How many blocks have this owner byte. */
-	ownedBy(tag: number): number {
+	#isNobodys(from: number, length: number): boolean {
+		for (let at = from; at < from + length; at++) {
+			const owner = this.bytes[at];
+			if (owner !== OWNER_FREE && owner !== OWNER_NONE) return false;
+		}
+		return true;
+	}
+
+	/** Whether any block has this owner byte. */
+	owns(tag: number): boolean {
 		const owners = this.words[HEADER_OWNERS >> 2] as number;
-		const bytes = this.bytes.subarray(owners, owners + this.spans * OWNERS_PER_SPAN);
-		return bytes.reduce((count, byte) => count + (byte === tag ? 1 : 0), 0);
+		return this.bytes.subarray(owners, owners + this.spans * OWNERS_PER_SPAN).includes(tag);
 	}
 
 	snapshot(): Uint8Array {
@@ -116,16 +131,12 @@ function headOf(name: string, kind: number, capacity: number, data: number): Uin
 	return head;
 }
 
-function isNobodys(owner: number): boolean {
-	return owner === OWNER_FREE || owner === OWNER_NONE;
-}
-
 /** Somebody attached. Its core can be made to call `onAccess` before each write or access. */
 export class Participant {
 	readonly world: World;
 	readonly core: Core;
 	readonly slot: number;
-	me: number;
+	me = 0;
 	/** Called before each access; the argument counts them from 1. */
 	onAccess: ((count: number) => void) | undefined;
 	accesses = 0;
@@ -133,18 +144,26 @@ export class Participant {
 	constructor(world: World, slot: number, hooks?: Hooks) {
 		this.world = world;
 		this.slot = slot;
-		this.core = world.instance(hooks === undefined ? plain : instrumented[hooks], () => {
-			this.accesses++;
-			this.onAccess?.(this.accesses);
-		});
-		this.me = this.core.join(slot) >>> 0;
+		if (hooks === undefined) this.core = world.core;
+		else {
+			this.core = world.instance(instrumented[hooks], () => {
+				this.accesses++;
+				this.onAccess?.(this.accesses);
+			});
+		}
+		this.join();
+	}
+
+	/** Takes its slot, which nobody has. */
+	join(): void {
+		this.me = this.core.join(this.slot) >>> 0;
 	}
 
 	/** Runs `body`, which dies before its access number `count`; whether it did. */
 	crashesAt(count: number, body: () => void): boolean {
 		this.accesses = 0;
 		this.onAccess = (access) => {
-			if (access === count) throw new Crash();
+			if (access === count) throw crash;
 		};
 		try {
 			body();
