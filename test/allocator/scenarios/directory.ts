@@ -18,11 +18,11 @@ function constructing(name: string, present: string[]): Scenario {
 	return {
 		name: `construct ${name}`,
 		prepare: ({ victim, other, world }) => {
-			for (const each of present) other.construct(each, KIND_QUEUE, 1024);
+			for (const each of present) other.construct(each, KIND_QUEUE, { capacity: 1024 });
 			const intruder = sharing[40] as string;
 			return {
 				act: () => {
-					const object = victim.construct("a", KIND_QUEUE, 1024);
+					const object = victim.construct("a", KIND_QUEUE, { capacity: 1024 });
 					if (object === FULL) return;
 					expect(victim.find("a") === object, "what was made is not found");
 				},
@@ -35,8 +35,8 @@ function constructing(name: string, present: string[]): Scenario {
 						attach(third, early, "consumer");
 					}
 					other.recover(third.slot);
-					other.construct("a", KIND_QUEUE, 1024);
-					other.construct(intruder, KIND_QUEUE, 1024);
+					other.construct("a", KIND_QUEUE, { capacity: 1024 });
+					other.construct(intruder, KIND_QUEUE, { capacity: 1024 });
 				},
 				verify: () => {
 					const { core, me } = other;
@@ -44,7 +44,7 @@ function constructing(name: string, present: string[]): Scenario {
 					expect(other.find("absent") === NOT_FOUND, "a name from nowhere");
 					// Whoever made it, it is whole, and both ends are free.
 					for (const each of ["a", intruder]) {
-						const object = other.construct(each, KIND_QUEUE, 1024);
+						const object = other.construct(each, KIND_QUEUE, { capacity: 1024 });
 						expect(core.capacityOf(object) > 0, "an object that is no block");
 						expect(receiveAll(other, object).length === 0, "a queue that is not empty");
 						attach(other, object, "producer");

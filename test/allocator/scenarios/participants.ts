@@ -44,7 +44,7 @@ export const participants: Scenario[] = [
 		name: "leave, owning some of everything",
 		prepare: (stage) => {
 			const { victim, other, world } = stage;
-			const queue = other.construct("queue", KIND_QUEUE, CAPACITY);
+			const queue = other.construct("queue", KIND_QUEUE, { capacity: CAPACITY });
 			for (const bytes of [1, 1, 100, SMALL, SMALL, 30_000, SPAN_BYTES, 2 * SPAN_BYTES]) own(stage, bytes);
 			attach(victim, queue, "producer");
 			attach(other, queue, "consumer");

@@ -13,7 +13,7 @@ function sending(
 		name: `send ${name}`,
 		prepare: (stage) => {
 			const { victim, other, world } = stage;
-			const queue = other.construct("queue", KIND_QUEUE, CAPACITY);
+			const queue = other.construct("queue", KIND_QUEUE, { capacity: CAPACITY });
 			moveTo(world, queue, position);
 			attach(other, queue, "consumer");
 			attach(victim, queue, "producer");
@@ -89,7 +89,7 @@ function receiving(name: string, block: boolean, order: number[], take = 0): Sce
 		name: `receive ${name}`,
 		prepare: (stage) => {
 			const { victim, other, world } = stage;
-			const queue = other.construct("queue", KIND_QUEUE, CAPACITY);
+			const queue = other.construct("queue", KIND_QUEUE, { capacity: CAPACITY });
 			moveTo(world, queue, 0xffff_ffc0);
 			attach(other, queue, "producer");
 			attach(victim, queue, "consumer");
@@ -161,7 +161,7 @@ export const queues: Scenario[] = [
 	{
 		name: "attach and detach both ends",
 		prepare: ({ victim, other }) => {
-			const queue = other.construct("queue", KIND_QUEUE, CAPACITY);
+			const queue = other.construct("queue", KIND_QUEUE, { capacity: CAPACITY });
 			return {
 				act: () => {
 					attach(victim, queue, "producer");
@@ -178,7 +178,7 @@ export const queues: Scenario[] = [
 	{
 		name: "send records, and end",
 		prepare: ({ victim, other, world }) => {
-			const queue = other.construct("records", KIND_RECORDS, 64);
+			const queue = other.construct("records", KIND_RECORDS, { capacity: 64 });
 			moveTo(world, queue, 0xffff_fff8);
 			attach(victim, queue, "producer");
 			attach(other, queue, "consumer");
@@ -221,7 +221,7 @@ export const queues: Scenario[] = [
 	{
 		name: "receive records",
 		prepare: ({ victim, other }) => {
-			const queue = other.construct("records", KIND_RECORDS, 64);
+			const queue = other.construct("records", KIND_RECORDS, { capacity: 64 });
 			attach(victim, queue, "consumer");
 			attach(other, queue, "producer");
 			other.core.recordsRoom(other.me, queue);
