@@ -36,7 +36,7 @@ export function receive(who: Participant, queue: number): { text: string; positi
 	if (who.result(SLOT_RESULT_3) === RECORD_BLOCK) {
 		const block = who.result(SLOT_RESULT_4);
 		const length = who.result(SLOT_RESULT_5);
-		const filled = isFilled(world, block, length, 0xee);
+		const filled = isFilled(world, core.bytesOf(block) >>> 0, length, 0xee);
 		text = `${text.slice(REFERENCE_BYTES)}+${filled ? length : "torn"}`;
 	}
 	return { text, position: who.result() };
