@@ -60,7 +60,9 @@ function pin(me: u32, object: u32): bool {
 /** `me` has the object open no longer. The last one of a removed object frees it. */
 export function unpin(me: u32, object: u32): void {
 	// SYNC: pairs with the look at the pins in `isOver`: what was done with the object is done.
-	if ((atomic.and<u32>(pinWord(object, me), ~pinBit(me)) & pinBit(me)) != 0) dispose(me, object);
+	atomic.and<u32>(pinWord(object, me), ~pinBit(me));
+	// Whether or not the pin was there: who recovers from one that died right here finds none, and is the last.
+	dispose(me, object);
 }
 
 // ---------------------------------------------------------------------------------------------- opening

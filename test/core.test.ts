@@ -28,7 +28,8 @@ import {
 } from "../assembly/layout.js";
 import type { Core } from "../src/core.js";
 import { type Sweep, sweep } from "./allocator/crash-points.js";
-import { type Stage, scenarios } from "./allocator/scenarios.js";
+import { scenarios } from "./allocator/scenarios/index.js";
+import type { Stage } from "./allocator/scenarios/stage.js";
 import { type Findings, inspect } from "./allocator/wasm.js";
 import { coreBytes, type Participant, World } from "./allocator/world.js";
 

@@ -4,7 +4,16 @@
  * and it either continues or dies there. The shipped core is what runs, with a call before each access.
  */
 import { FENCED, NOT_FOUND, OK, SPAN_BYTES, STATUS_LIMIT } from "../../assembly/layout.js";
-import { dropAll, expect, grab, hold, type Play, type Scenario, type Stage } from "./scenarios.js";
+import {
+	dropAll,
+	expect,
+	grab,
+	Held,
+	hold,
+	type Play,
+	type Scenario,
+	type Stage,
+} from "./scenarios/stage.js";
 import { type Hooks, type Participant, World } from "./world.js";
 
 /** What happens at a point: the victim dies; is stopped and goes on; or is stopped and then dies. */
@@ -40,16 +49,16 @@ class Rehearsal {
 	readonly stage: Stage;
 	readonly play: Play;
 	readonly #snapshot: Uint8Array;
-	readonly #held: Stage["held"];
+	readonly #held: [number, { bytes: number; mark: number }][];
 
 	constructor(scenario: Scenario, hooks: Hooks) {
 		const world = new World();
 		const other = world.participant(0);
 		const victim = world.participant(1, hooks);
-		this.stage = { world, other, victim, held: new Map() };
+		this.stage = { world, other, victim, held: new Held(world.spans) };
 		this.play = scenario.prepare(this.stage);
 		this.#snapshot = world.snapshot();
-		this.#held = new Map(this.stage.held);
+		this.#held = [...this.stage.held];
 	}
 
 	/** Back to before the act. */
@@ -70,7 +79,7 @@ class Rehearsal {
 		expect(status === OK || status === NOT_FOUND, `recovering gave ${status}`);
 		expect(other.recover(victim.slot).status === NOT_FOUND, "recovering twice found something");
 		expect(victim.core.allocate(victim.me, 64) >>> 0 === FENCED, "the dead could allocate");
-		expect(world.ownedBy(victim.slot + 1) === 0, "the dead still own blocks");
+		expect(!world.owns(victim.slot + 1), "the dead still own blocks");
 		dropAll(stage);
 		play.verify?.();
 		const used = other.core.used();
@@ -188,23 +197,25 @@ function recoverAgain(
 	fail: (at: string, error: unknown) => void,
 ): number {
 	const { stage, play } = rehearsal;
+	const helper = stage.world.participant(2, "writes");
 	const die = () => {
 		rehearsal.reset();
 		stage.victim.crashesAt(point, () => play.act());
-		return stage.world.participant(2, "writes");
+		helper.join();
 	};
-	const first = die();
-	first.crashesAt(0, () => void first.recover(stage.victim.slot));
+	die();
+	helper.crashesAt(0, () => void helper.recover(stage.victim.slot));
+	const writes = helper.accesses;
 	let tried = 0;
-	for (const write of pointsUpTo(first.accesses, limit)) {
+	for (const write of pointsUpTo(writes, limit)) {
 		tried++;
 		try {
-			const helper = die();
+			die();
 			helper.crashesAt(write, () => void helper.recover(stage.victim.slot));
 			const used = rehearsal.settle(helper);
 			expect(used === expected, `${used} bytes are used, not ${expected}`);
 		} catch (error) {
-			fail(`point ${point}, then recovery at ${write} of ${first.accesses}`, error);
+			fail(`point ${point}, then recovery at ${write} of ${writes}`, error);
 		}
 	}
 	return tried;

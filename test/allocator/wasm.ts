@@ -180,10 +180,23 @@ function named(text: string): number[] {
 	return [...leb(text.length), ...Buffer.from(text)];
 }
 
-const HOOK_CALL = [0x10, 0];
+/** The number that stands for a load, which is no site. */
+const NO_SITE = -1;
+
+/** `env.hook(site)`, the hook being function 0. */
+function hookCall(site: number): number[] {
+	const constant = site === NO_SITE ? [0x7f] : signedLeb(site);
+	return [0x41, ...constant, 0x10, 0];
+}
+
+/** Signed LEB128 of a number that is not negative. */
+function signedLeb(value: number): number[] {
+	if (value < 64) return [value];
+	return [(value % 128) | 128, ...signedLeb(Math.floor(value / 128))];
+}
 
 /** A function's body with a call of function 0 before each access, and all other functions one further on. */
-function rewriteBody(body: Uint8Array, loads: boolean): number[] {
+function rewriteBody(body: Uint8Array, loads: boolean, onWrite: (opcode: number) => number): number[] {
 	const reader = new Reader(body);
 	for (let groups = reader.leb(); groups > 0; groups--) {
 		reader.leb();
@@ -198,17 +211,35 @@ function rewriteBody(body: Uint8Array, loads: boolean): number[] {
 			continue;
 		}
 		const access = skipImmediates(reader, opcode);
-		if (access !== undefined && (loads || access !== "load")) out.push(...HOOK_CALL);
+		if (access !== undefined && access !== "load") out.push(...hookCall(onWrite(opcode)));
+		else if (access === "load" && loads) out.push(...hookCall(NO_SITE));
 		for (let at = start; at < reader.at; at++) out.push(body[at] as number);
 	}
 	return out;
 }
 
+/** An instruction of a module that writes to memory. */
+export interface Site {
+	/** Which function of the module has it, imports not counted. */
+	function: number;
+	/** The instruction's first byte. */
+	opcode: number;
+}
+
+/** A module with hooks, and what they tell. */
+export interface Instrumented {
+	bytes: Uint8Array;
+	/** The instructions that write, by the number with which they call the hook. */
+	sites: Site[];
+}
+
 /**
- * The module with one more import, the function `env.hook`, called right before each write to memory, or each
- * access with `loads`. All else is as it was, so it is the shipped binary that gets checked.
+ * The module with one more import, the function `env.hook`, called right before each write to memory with the number
+ * of its site, or before each access with `loads`, and then with -1 for those that only read. All else is as it was,
+ * so it is the shipped binary that gets checked.
  */
-export function instrument(module: Uint8Array, loads = false): Uint8Array {
+export function instrument(module: Uint8Array, loads = false): Instrumented {
+	const sites: Site[] = [];
 	const out = [...module.subarray(0, 8)];
 	let hookType = 0;
 	for (const { id, body } of sectionsOf(module)) {
@@ -222,7 +253,7 @@ export function instrument(module: Uint8Array, loads = false): Uint8Array {
 				throw new Error(`section ${id} is new here`);
 			case SECTION.type:
 				hookType = reader.leb();
-				rewritten = [...leb(hookType + 1), ...body.subarray(reader.at), 0x60, 0, 0];
+				rewritten = [...leb(hookType + 1), ...body.subarray(reader.at), 0x60, 1, 0x7f, 0];
 				break;
 			case SECTION.import:
 				rewritten = [...leb(reader.leb() + 1), ...body.subarray(reader.at)];
@@ -240,7 +271,8 @@ export function instrument(module: Uint8Array, loads = false): Uint8Array {
 				const count = reader.leb();
 				rewritten = leb(count);
 				for (let index = 0; index < count; index++) {
-					const code = rewriteBody(reader.take(reader.leb()), loads);
+					const onWrite = (opcode: number) => sites.push({ function: index, opcode }) - 1;
+					const code = rewriteBody(reader.take(reader.leb()), loads, onWrite);
 					rewritten = rewritten.concat(leb(code.length), code);
 				}
 				break;
@@ -251,5 +283,5 @@ export function instrument(module: Uint8Array, loads = false): Uint8Array {
 		out.push(id, ...leb(rewritten.length));
 		for (const byte of rewritten) out.push(byte);
 	}
-	return Uint8Array.from(out);
+	return { bytes: Uint8Array.from(out), sites };
 }

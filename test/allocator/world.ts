@@ -17,6 +17,8 @@ import {
 	OBJECT_NAME_LENGTH,
 	OBJECT_NONCE,
 	OBJECT_REQUESTED,
+	OBJECT_TYPE,
+	OBJECT_TYPE_BYTES,
 	OK,
 	OWNER_FREE,
 	OWNER_NONE,
@@ -30,21 +32,48 @@ import {
 	STATUS_LIMIT,
 } from "../../assembly/layout.js";
 import type { Core } from "../../src/core.js";
-import { instrument } from "./wasm.js";
+import { instrument, type Site } from "./wasm.js";
 
 export const coreBytes = readFileSync(new URL("../../core.wasm", import.meta.url));
 
-const plain = new WebAssembly.Module(coreBytes);
-/** The core with a hook before each write, and before each access. */
-const instrumented = {
-	writes: new WebAssembly.Module(instrument(coreBytes)),
-	accesses: new WebAssembly.Module(instrument(coreBytes, true)),
-};
+/** Where a participant's core calls a hook: before each write, or before each access. */
+export type Hooks = "writes" | "accesses";
 
-export type Hooks = keyof typeof instrumented;
+/** A core to put over a region: the shipped one, or one that was spoilt. */
+export class CoreModule {
+	readonly plain: WebAssembly.Module;
+	/** The instructions that write to memory. */
+	readonly sites: readonly Site[];
+	readonly #instrumented: Record<Hooks, WebAssembly.Module>;
+
+	constructor(bytes: Uint8Array) {
+		this.plain = new WebAssembly.Module(bytes);
+		const writes = instrument(bytes);
+		this.sites = writes.sites;
+		this.#instrumented = {
+			writes: new WebAssembly.Module(writes.bytes),
+			accesses: new WebAssembly.Module(instrument(bytes, true).bytes),
+		};
+	}
+
+	instance(memory: WebAssembly.Memory): Core {
+		const { exports } = new WebAssembly.Instance(this.plain, { env: { memory } });
+		return exports as unknown as Core;
+	}
+
+	/** An instance that calls `hook` with the number of the site before each write; with -1 before other accesses. */
+	hooked(memory: WebAssembly.Memory, hooks: Hooks, hook: (site: number) => void): Core {
+		const { exports } = new WebAssembly.Instance(this.#instrumented[hooks], { env: { memory, hook } });
+		return exports as unknown as Core;
+	}
+}
+
+export const shipped = new CoreModule(coreBytes);
 
 /** Thrown out of the core where a participant is made to die. */
-export class Crash extends Error {}
+class Crash extends Error {}
+
+const crash = new Crash();
 
 export class World {
 	readonly memory: WebAssembly.Memory;
@@ -52,21 +81,25 @@ export class World {
 	readonly words: Uint32Array;
 	/** Behind the region, a page for each participant: where the core reads what it is given. */
 	readonly scratch: Uint8Array;
+	/** The core as it is, which has no state of its own, so all participants without hooks can share it. */
+	readonly core: Core;
 	readonly spans: number;
 	readonly heap: number;
 
-	constructor(spans = 16) {
+	readonly module: CoreModule;
+	/** The sites that were reached by participants whose cores have hooks, 1 for each that was. */
+	readonly reached: Uint8Array;
+
+	constructor(spans = 16, module = shipped) {
 		this.spans = spans;
+		this.module = module;
+		this.reached = new Uint8Array(module.sites.length);
 		this.memory = new WebAssembly.Memory({ initial: spans + 1, maximum: spans + 1, shared: true });
 		this.bytes = new Uint8Array(this.memory.buffer, 0, spans * SPAN_BYTES);
 		this.words = new Uint32Array(this.memory.buffer, 0, this.bytes.length / 4);
 		this.scratch = new Uint8Array(this.memory.buffer, this.bytes.length);
-		this.heap = this.instance(plain).format(spans, 1, 2, 0) >>> 0;
-	}
-
-	instance(module: WebAssembly.Module, hook?: () => void): Core {
-		const { exports } = new WebAssembly.Instance(module, { env: { memory: this.memory, hook } });
-		return exports as unknown as Core;
+		this.core = module.instance(this.memory);
+		this.heap = this.core.format(spans, 1, 2, 0) >>> 0;
 	}
 
 	participant(slot: number, hooks?: Hooks): Participant {
@@ -80,17 +113,27 @@ export class World {
 		for (let span = this.heap; span < this.spans; span++) {
 			const state = word(word(HEADER_DESCRIPTORS) + span * DESCRIPTOR_BYTES + DESCRIPTOR_STATE);
 			const owners = word(HEADER_OWNERS) + span * OWNERS_PER_SPAN;
-			const free = this.bytes.subarray(owners, owners + OWNERS_PER_SPAN).every(isNobodys);
-			if (free && ((state & 0xff) !== SPAN_SLAB || state >> 8 <= CLASS_LARGEST)) empty++;
+			if (
+				this.#isNobodys(owners, OWNERS_PER_SPAN) &&
+				((state & 0xff) !== SPAN_SLAB || state >> 8 <= CLASS_LARGEST)
+			)
+				empty++;
 		}
 		return empty;
 	}
 
-	/** How many blocks have this owner byte. */
-	ownedBy(tag: number): number {
+	#isNobodys(from: number, length: number): boolean {
+		for (let at = from; at < from + length; at++) {
+			const owner = this.bytes[at];
+			if (owner !== OWNER_FREE && owner !== OWNER_NONE) return false;
+		}
+		return true;
+	}
+
+	/** Whether any block has this owner byte. */
+	owns(tag: number): boolean {
 		const owners = this.words[HEADER_OWNERS >> 2] as number;
-		const bytes = this.bytes.subarray(owners, owners + this.spans * OWNERS_PER_SPAN);
-		return bytes.reduce((count, byte) => count + (byte === tag ? 1 : 0), 0);
+		return this.bytes.subarray(owners, owners + this.spans * OWNERS_PER_SPAN).includes(tag);
 	}
 
 	snapshot(): Uint8Array {
@@ -102,7 +145,17 @@ export class World {
 	}
 }
 
-function headOf(name: string, kind: number, capacity: number, data: number): Uint8Array {
+/** What an object is made with beside its name and kind. */
+export interface Made {
+	/** Bytes of data. */
+	capacity?: number;
+	/** Bytes of its type's text. */
+	type?: number;
+	nonce?: number;
+}
+
+function headOf(name: string, kind: number, made: Made, data: number, type: number): Uint8Array {
+	const { capacity = 0, nonce = 1 } = made;
 	const head = new Uint8Array(OBJECT_HEAD_BYTES);
 	const words = new Uint32Array(head.buffer);
 	const text = Buffer.from(name);
@@ -111,13 +164,11 @@ function headOf(name: string, kind: number, capacity: number, data: number): Uin
 	words[OBJECT_CAPACITY >> 2] = capacity;
 	words[OBJECT_DATA >> 2] = data;
 	words[OBJECT_NAME_LENGTH >> 2] = text.length;
-	words[OBJECT_NONCE >> 2] = text.length * 7919;
+	words[OBJECT_NONCE >> 2] = nonce;
+	words[OBJECT_TYPE >> 2] = type;
+	words[OBJECT_TYPE_BYTES >> 2] = type === 0 ? 0 : (made.type ?? 0);
 	head.set(text, OBJECT_NAME);
 	return head;
-}
-
-function isNobodys(owner: number): boolean {
-	return owner === OWNER_FREE || owner === OWNER_NONE;
 }
 
 /** Somebody attached. Its core can be made to call `onAccess` before each write or access. */
@@ -125,7 +176,7 @@ export class Participant {
 	readonly world: World;
 	readonly core: Core;
 	readonly slot: number;
-	me: number;
+	me = 0;
 	/** Called before each access; the argument counts them from 1. */
 	onAccess: ((count: number) => void) | undefined;
 	accesses = 0;
@@ -133,18 +184,27 @@ export class Participant {
 	constructor(world: World, slot: number, hooks?: Hooks) {
 		this.world = world;
 		this.slot = slot;
-		this.core = world.instance(hooks === undefined ? plain : instrumented[hooks], () => {
-			this.accesses++;
-			this.onAccess?.(this.accesses);
-		});
-		this.me = this.core.join(slot) >>> 0;
+		if (hooks === undefined) this.core = world.core;
+		else {
+			this.core = world.module.hooked(world.memory, hooks, (site) => {
+				this.accesses++;
+				this.onAccess?.(this.accesses);
+				if (site >= 0) world.reached[site] = 1;
+			});
+		}
+		this.join();
+	}
+
+	/** Takes its slot, which nobody has. */
+	join(): void {
+		this.me = this.core.join(this.slot) >>> 0;
 	}
 
 	/** Runs `body`, which dies before its access number `count`; whether it did. */
 	crashesAt(count: number, body: () => void): boolean {
 		this.accesses = 0;
 		this.onAccess = (access) => {
-			if (access === count) throw new Crash();
+			if (access === count) throw crash;
 		};
 		try {
 			body();
@@ -213,19 +273,26 @@ export class Participant {
 		return OK;
 	}
 
-	/** The object of this name, made with `capacity` bytes of data if there is none. As the binding does it. */
-	construct(name: string, kind: number, capacity: number): number {
+	/** The object of this name, which is opened, or made if there is none; FULL. As the binding does it. */
+	construct(name: string, kind: number, made: Made = {}): number {
 		const { core, me } = this;
 		for (;;) {
 			const found = this.open(name);
 			if (found >= STATUS_LIMIT) return found;
-			const data = capacity === 0 ? 0 : this.allocate(capacity);
-			const isFull = capacity > 0 && data < STATUS_LIMIT;
-			const object = isFull ? FULL : this.committing(() => core.allocateObject(me));
-			const head = headOf(name, kind, capacity, data);
+			const blocks: number[] = [];
+			const allocate = (bytes = 0) => {
+				if (bytes === 0) return 0;
+				const block = this.allocate(bytes);
+				if (block >= STATUS_LIMIT) blocks.push(block);
+				return block;
+			};
+			const data = allocate(made.capacity);
+			const type = data === FULL ? FULL : allocate(made.type);
+			const object = type === FULL ? FULL : this.committing(() => core.allocateObject(me));
+			const head = headOf(name, kind, made, data, type);
 			if (object >= STATUS_LIMIT && core.construct(me, object, this.lend(head)) >>> 0 === OK) return object;
 			if (object >= STATUS_LIMIT) core.freeInternal(me, object);
-			if (data >= STATUS_LIMIT) core.free(me, data);
+			for (const block of blocks) core.free(me, block);
 			if (object < STATUS_LIMIT) return FULL;
 		}
 	}

@@ -1,0 +1,161 @@
+/** Blocks: allocating and freeing them. */
+import { DOUBLE_FREE, NOT_A_BLOCK, NOT_OWNER, SPAN_BYTES } from "../../../assembly/layout.js";
+import {
+	drop,
+	expect,
+	fillBut,
+	grab,
+	hold,
+	own,
+	PER_SPAN,
+	release,
+	type Scenario,
+	SMALL,
+	type Stage,
+} from "./stage.js";
+
+function allocating(name: string, bytes: number, prepare: (stage: Stage) => void): Scenario {
+	return {
+		name: `allocate ${bytes} bytes: ${name}`,
+		prepare: (stage) => {
+			prepare(stage);
+			return {
+				act: () => {
+					const block = own(stage, bytes);
+					// What is allocated next must not be the same.
+					if (block !== 0) expect(own(stage, bytes) !== block, "a block was given out twice");
+				},
+				intrude: () => hold(stage, bytes),
+			};
+		},
+	};
+}
+
+function freeing(name: string, bytes: number, prepare: (stage: Stage) => number): Scenario {
+	return {
+		name: `free ${bytes} bytes: ${name}`,
+		prepare: (stage) => {
+			const block = prepare(stage);
+			const others = stage.world.heap;
+			expect(block >= others, "there is no block to free");
+			return {
+				act: () => release(stage, block, bytes),
+				intrude: () => hold(stage, bytes),
+			};
+		},
+	};
+}
+
+export const allocation: Scenario[] = [
+	allocating("first of its class", SMALL, () => {}),
+	allocating("next of its span", SMALL, (stage) => own(stage, SMALL)),
+	allocating("the smallest", 1, () => {}),
+	allocating("when the span is full", SMALL, (stage) => {
+		for (let i = 0; i < PER_SPAN; i++) own(stage, SMALL);
+	}),
+	allocating("from a span that another left", SMALL, (stage) => {
+		const blocks = Array.from({ length: PER_SPAN + 1 }, () => hold(stage, SMALL));
+		drop(stage, blocks[3] as number);
+	}),
+	allocating("from a span that another keeps, the region being full", SMALL, (stage) => {
+		for (let i = 0; i < 5; i++) hold(stage, SMALL);
+		grab(stage, SPAN_BYTES);
+	}),
+	allocating("from a span that another keeps empty, the region being full", 2000, (stage) => {
+		drop(stage, hold(stage, SMALL));
+		fillBut(stage, 1);
+	}),
+	allocating("a span", SPAN_BYTES, () => {}),
+	allocating("a run", 3 * SPAN_BYTES - 100, () => {}),
+	allocating("a run behind another", 2 * SPAN_BYTES, (stage) => own(stage, 3 * SPAN_BYTES)),
+	allocating("a run where only spans are left that are kept empty", 2 * SPAN_BYTES, (stage) => {
+		drop(stage, hold(stage, SMALL));
+		drop(stage, hold(stage, 2000));
+		stage.victim.free(own(stage, 1000));
+		fillBut(stage, 3);
+	}),
+	allocating("from a span that was another's meanwhile", SMALL, (stage) => {
+		stage.victim.free(own(stage, SMALL));
+		grab(stage, SPAN_BYTES);
+		const first = stage.world.heap * SPAN_BYTES;
+		drop(stage, first);
+		stage.victim.free(own(stage, SPAN_BYTES));
+		const block = hold(stage, SMALL);
+		expect(block === first, "it is not where it was");
+	}),
+	freeing("of several", SMALL, (stage) => {
+		own(stage, SMALL);
+		return own(stage, SMALL);
+	}),
+	freeing("the only one of a kept span", SMALL, (stage) => own(stage, SMALL)),
+	freeing("one of a span that was left", SMALL, (stage) => {
+		const blocks = Array.from({ length: PER_SPAN + 1 }, () => own(stage, SMALL));
+		return blocks[5] as number;
+	}),
+	freeing("the last one of a span that was left", SMALL, (stage) => {
+		const blocks = Array.from({ length: PER_SPAN + 1 }, () => own(stage, SMALL));
+		for (const block of blocks.slice(1, PER_SPAN)) stage.victim.free(block);
+		return blocks[0] as number;
+	}),
+	freeing("the last one of a span of the smallest", 64, (stage) => {
+		const blocks = Array.from({ length: 1025 }, () => own(stage, 64));
+		for (const block of blocks.slice(1, 1024)) stage.victim.free(block);
+		return blocks[0] as number;
+	}),
+	freeing("one of another's span", SMALL, (stage) => {
+		const blocks = Array.from({ length: PER_SPAN + 1 }, () => hold(stage, SMALL));
+		drop(stage, blocks[3] as number);
+		const block = own(stage, SMALL);
+		for (let i = 0; i < PER_SPAN; i++) own(stage, SMALL);
+		return block;
+	}),
+	freeing("a span", SPAN_BYTES, (stage) => own(stage, SPAN_BYTES)),
+	freeing("a run", 3 * SPAN_BYTES, (stage) => own(stage, 3 * SPAN_BYTES)),
+	{
+		name: "freeing twice",
+		prepare: (stage) => {
+			const block = own(stage, SMALL);
+			return {
+				act: () => {
+					stage.victim.free(block);
+					const status = stage.victim.free(block);
+					expect([DOUBLE_FREE, NOT_OWNER, NOT_A_BLOCK].includes(status), `freeing twice gave ${status}`);
+				},
+			};
+		},
+	},
+	{
+		name: "allocate while another makes room, then free a run",
+		prepare: (stage) => {
+			const blocks = Array.from({ length: PER_SPAN + 1 }, () => hold(stage, SMALL));
+			const run = own(stage, 2 * SPAN_BYTES);
+			return {
+				act: () => {
+					own(stage, SMALL);
+					release(stage, run, 2 * SPAN_BYTES);
+				},
+				intrude: () => drop(stage, blocks[3] as number),
+			};
+		},
+	},
+	{
+		name: "a mixture of allocating and freeing",
+		prepare: (stage) => ({
+			act: () => {
+				const blocks: [number, number][] = [];
+				for (let turn = 0; turn < 40; turn++) {
+					const bytes = [100, 5000, 30_000, 70_000, 200_000][turn % 5] as number;
+					const block = own(stage, bytes);
+					if (block !== 0) blocks.push([block, bytes]);
+					const oldest = turn % 3 === 2 ? blocks.shift() : undefined;
+					if (oldest !== undefined) release(stage, ...oldest);
+				}
+				for (const block of blocks) release(stage, ...block);
+			},
+			intrude: () => {
+				hold(stage, 100);
+				hold(stage, 70_000);
+			},
+		}),
+	},
+];

@@ -1,0 +1,243 @@
+/** Mutexes and conditions: taking, giving up, and being rung. */
+import {
+	KIND_CONDITION,
+	KIND_MUTEX,
+	LOCK_ABANDONED,
+	OK,
+	SLOT_BYTES,
+	SLOT_DOORBELL,
+	SLOTS_START,
+	STATUS_LIMIT,
+	TAKEN,
+} from "../../../assembly/layout.js";
+import type { Participant } from "../world.js";
+import { expect, type Scenario } from "./stage.js";
+
+function doorbellOf({ slot }: Participant): number {
+	return SLOTS_START + slot * SLOT_BYTES + SLOT_DOORBELL;
+}
+
+/** How often somebody was rung. */
+function ringsOf(who: Participant): number {
+	return who.world.words[doorbellOf(who) >> 2] as number;
+}
+
+function tryLock({ core, me }: Participant, mutex: number): number {
+	return core.tryLock(me, mutex) >>> 0;
+}
+
+function unlock({ core, me }: Participant, mutex: number): number {
+	const status = core.unlock(me, mutex) >>> 0;
+	expect(status === OK || status >= STATUS_LIMIT, `unlocking gave ${status}`);
+	return status;
+}
+
+/** The next gets the mutex, and is told if its holder died with it. */
+function expectFree(who: Participant, mutex: number, abandoned: boolean | undefined): void {
+	const status = tryLock(who, mutex);
+	expect(status === OK || status === LOCK_ABANDONED, `the next one gets ${status}`);
+	if (abandoned !== undefined) {
+		expect((status === LOCK_ABANDONED) === abandoned, `abandoned: ${abandoned}, but locking gave ${status}`);
+	}
+	unlock(who, mutex);
+	expect(tryLock(who, mutex) === OK, "it is said twice that a mutex was abandoned");
+	unlock(who, mutex);
+}
+
+export const locks: Scenario[] = [
+	{
+		name: "lock and unlock a mutex that others want",
+		prepare: ({ victim, other, world }) => {
+			const mutex = other.construct("mutex", KIND_MUTEX);
+			victim.open("mutex");
+			const third = world.participant(3);
+			third.open("mutex");
+			third.core.announceLock(third.me, mutex);
+			let holds: boolean | undefined = false;
+			return {
+				reset: () => {
+					holds = false;
+				},
+				act: () => {
+					for (let turn = 0; turn < 2; turn++) {
+						holds = undefined;
+						expect(tryLock(victim, mutex) === OK, "a free mutex was not to be had");
+						holds = true;
+						expect(tryLock(victim, mutex) === TAKEN, "a mutex was given twice");
+						holds = undefined;
+						unlock(victim, mutex);
+						holds = false;
+					}
+					expect(ringsOf(third) > 0, "who waits was not rung");
+				},
+				intrude: () => {
+					const status = tryLock(other, mutex);
+					expect(status === OK || status === TAKEN, `locking gave ${status}`);
+					if (holds !== undefined) expect((status === TAKEN) === holds, "the mutex does not exclude");
+					if (status === OK) unlock(other, mutex);
+				},
+				verify: () => {
+					expectFree(other, mutex, holds);
+					other.recover(third.slot);
+					expect(other.remove("mutex") === OK, "it could not be removed");
+				},
+			};
+		},
+	},
+	{
+		name: "lock a mutex whose holder died",
+		prepare: ({ victim, other, world }) => {
+			const mutex = other.construct("mutex", KIND_MUTEX);
+			victim.open("mutex");
+			const third = world.participant(3);
+			third.open("mutex");
+			expect(tryLock(third, mutex) === OK, "a free mutex was not to be had");
+			other.recover(third.slot);
+			let told = false;
+			let begun = false;
+			return {
+				reset: () => {
+					told = false;
+					begun = false;
+				},
+				act: () => {
+					begun = true;
+					const status = tryLock(victim, mutex);
+					// Who looks while another takes it and gives it back finds it taken.
+					if (status === TAKEN && told) return;
+					expect(told ? status === OK : status === LOCK_ABANDONED, `locking gave ${status}`);
+					told = true;
+					unlock(victim, mutex);
+					begun = false;
+				},
+				intrude: () => {
+					const status = tryLock(other, mutex);
+					if (status === LOCK_ABANDONED) told = true;
+					else expect(status === TAKEN || told, `locking gave ${status}`);
+					if (status !== TAKEN) unlock(other, mutex);
+				},
+				verify: () => {
+					// Whoever dies with it leaves it abandoned again.
+					expectFree(other, mutex, begun ? undefined : !told);
+					expect(other.remove("mutex") === OK, "it could not be removed");
+				},
+			};
+		},
+	},
+	{
+		name: "wait for a mutex",
+		prepare: ({ victim, other }) => {
+			const mutex = other.construct("mutex", KIND_MUTEX);
+			victim.open("mutex");
+			expect(tryLock(other, mutex) === OK, "a free mutex was not to be had");
+			let given = false;
+			return {
+				reset: () => {
+					given = false;
+				},
+				act: () => {
+					const { core, me } = victim;
+					expect(core.announceLock(me, mutex) >>> 0 === OK, "announcing failed");
+					const rings = ringsOf(victim);
+					const status = tryLock(victim, mutex);
+					expect(status === TAKEN || (status === OK && given), `locking gave ${status}`);
+					if (status === TAKEN) {
+						// It would sleep now, unless it was rung.
+						const isAnnounced = core.isAnnounced(me, mutex) !== 0;
+						const isRung = ringsOf(victim) !== rings;
+						expect(isRung === given, "who waits was not rung, or too early");
+						expect(isAnnounced !== isRung, "rung, and waiting still");
+						if (isRung) expect(tryLock(victim, mutex) === OK, "rung for nothing");
+					}
+					core.retractLock(me, mutex);
+					expect(core.isAnnounced(me, mutex) === 0, "waiting still");
+					if (status === OK || given) {
+						const held = tryLock(victim, mutex);
+						expect(held === TAKEN || held === OK, `locking gave ${held}`);
+						unlock(victim, mutex);
+					}
+				},
+				intrude: () => {
+					unlock(other, mutex);
+					given = true;
+				},
+				verify: () => {
+					const { core, me } = other;
+					if (!given) {
+						expect(core.unlock(me, mutex) >>> 0 === OK, "the dead was rung");
+					}
+					expectFree(other, mutex, undefined);
+					expect(other.remove("mutex") === OK, "it could not be removed");
+				},
+			};
+		},
+	},
+	{
+		name: "ring those who wait at a condition",
+		prepare: ({ victim, other, world }) => {
+			const condition = other.construct("condition", KIND_CONDITION);
+			const third = world.participant(3);
+			for (const who of [victim, third]) who.open("condition");
+			for (const who of [other, third]) who.core.announceLock(who.me, condition);
+			let rung = 0;
+			return {
+				reset: () => {
+					rung = 0;
+				},
+				act: () => {
+					for (let turn = 0; turn < 3; turn++) {
+						const doorbell = victim.core.ringNext(condition) >>> 0;
+						if (doorbell === OK) continue;
+						expect(
+							[other, third].some((who) => doorbellOf(who) === doorbell),
+							"somebody else was rung",
+						);
+						rung++;
+					}
+					expect(ringsOf(other) + ringsOf(third) === 2, "of two who wait not both were rung");
+				},
+				intrude: () => {
+					if (other.core.ringNext(condition) >>> 0 !== OK) rung++;
+				},
+				verify: () => {
+					const { core, me } = other;
+					const waiting = [other, third].filter((who) => core.isAnnounced(who.me, condition) !== 0);
+					// Who was taken off the list and not rung looks for itself, a slice later.
+					expect(
+						waiting.length + rung <= 2 && waiting.length + rung >= 1,
+						`${waiting.length} wait, ${rung} rung`,
+					);
+					for (let i = 0; i < waiting.length; i++) {
+						expect(core.ringNext(condition) >>> 0 !== OK, "one that waits was not rung");
+					}
+					expect(core.ringNext(condition) >>> 0 === OK, "nobody was rung");
+					core.retractLock(me, condition);
+					other.recover(third.slot);
+					expect(other.remove("condition") === OK, "it could not be removed");
+				},
+			};
+		},
+	},
+	{
+		name: "wait at a condition, before another",
+		prepare: ({ victim, other, world }) => {
+			const condition = other.construct("condition", KIND_CONDITION);
+			const third = world.participant(3);
+			for (const who of [victim, third]) who.open("condition");
+			third.core.announceLock(third.me, condition);
+			return {
+				act: () => {
+					victim.core.announceLock(victim.me, condition);
+				},
+				verify: () => {
+					expect(
+						other.core.ringNext(condition) >>> 0 === doorbellOf(third),
+						"the dead stands before the others",
+					);
+					other.recover(third.slot);
+					expect(other.remove("condition") === OK, "it could not be removed");
+				},
+			};
+		},
+	},
+];

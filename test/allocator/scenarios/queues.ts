@@ -1,0 +1,257 @@
+/** Queues of messages and of records. */
+import { EMPTY, ENDED, KIND_QUEUE, KIND_RECORDS, OK, STATUS_LIMIT } from "../../../assembly/layout.js";
+import { attach, CAPACITY, moveTo, receive, receiveAll, sendBlock, tryOut } from "./messages.js";
+import { expect, hold, type Scenario, SMALL, type Stage } from "./stage.js";
+
+/** What is sent, in steps that are each published at once; `other` receives. */
+function sending(
+	name: string,
+	position: number,
+	steps: ((stage: Stage, queue: number) => string[])[],
+): Scenario {
+	return {
+		name: `send ${name}`,
+		prepare: (stage) => {
+			const { victim, other, world } = stage;
+			const queue = other.construct("queue", KIND_QUEUE, { capacity: CAPACITY });
+			moveTo(world, queue, position);
+			attach(other, queue, "consumer");
+			attach(victim, queue, "producer");
+			victim.send(queue, "one");
+			let published = ["one"];
+			let begun: string[] = [];
+			let received: string[] = [];
+			return {
+				reset: () => {
+					published = ["one"];
+					received = [];
+					begun = [];
+				},
+				act: () => {
+					for (const step of steps) {
+						// It may not return, and what it sends is known only then; texts are the same each time.
+						begun = [name];
+						published.push(...step(stage, queue));
+						begun = [];
+					}
+				},
+				intrude: () => {
+					received.push(...receiveAll(other, queue, true));
+				},
+				verify: () => {
+					received.push(...receiveAll(other, queue, true));
+					const got = received.join();
+					const sent = published.join();
+					const ok = got === sent || (begun.length > 0 && got.startsWith(`${sent},`));
+					expect(ok, `published ${sent}, received ${got}`);
+					other.core.detachConsumer(other.me, queue);
+					tryOut(other, queue);
+				},
+			};
+		},
+	};
+}
+
+function sendText(text: string): (stage: Stage, queue: number) => string[] {
+	return ({ victim }, queue) => (victim.send(queue, text) ? [text] : []);
+}
+
+function sendBatch({ victim, world }: Stage, queue: number): string[] {
+	const { core, me } = victim;
+	const staged = [];
+	for (const text of ["b1", "b2", "b3"]) {
+		const payload = core.reserve(me, queue, 2) >>> 0;
+		if (payload < STATUS_LIMIT) break;
+		world.bytes.set(Buffer.from(text), payload);
+		core.stage(me, queue, 2);
+		staged.push(text);
+	}
+	core.publish(me, queue);
+	return staged;
+}
+
+function abortOne({ victim }: Stage, queue: number): string[] {
+	if (victim.core.reserve(victim.me, queue, 9) >>> 0 >= STATUS_LIMIT) victim.core.abort(victim.me, queue);
+	return [];
+}
+
+function sendEnd({ victim }: Stage, queue: number): string[] {
+	const status = victim.core.end(victim.me, queue) >>> 0;
+	return status === OK || status >= STATUS_LIMIT ? ["end"] : [];
+}
+
+/**
+ * `other` sends three messages, `victim` receives; in which order it releases them, and whether it takes the
+ * blocks.
+ */
+function receiving(name: string, block: boolean, order: number[], take = 0): Scenario {
+	return {
+		name: `receive ${name}`,
+		prepare: (stage) => {
+			const { victim, other, world } = stage;
+			const queue = other.construct("queue", KIND_QUEUE, { capacity: CAPACITY });
+			moveTo(world, queue, 0xffff_ffc0);
+			attach(other, queue, "producer");
+			attach(victim, queue, "consumer");
+			const texts = ["one", "two", "three"];
+			for (const text of texts) {
+				if (!block) other.send(queue, text);
+				else sendBlock({ ...stage, victim: other }, queue);
+			}
+			const expected = block ? texts.map(() => `B+${SMALL}`) : texts;
+			let released: number[] = [];
+			let begun = -1;
+			return {
+				reset: () => {
+					released = [];
+					begun = -1;
+				},
+				act: () => {
+					const messages = texts.map(() => receive(victim, queue));
+					for (const index of order) {
+						const message = messages[index];
+						expect(typeof message === "object", `receiving gave ${message}`);
+						expect(message.text === expected[index], `received ${message.text}`);
+						begun = index;
+						const status = victim.core.release(victim.me, queue, message.position, take) >>> 0;
+						expect(status === OK || status >= STATUS_LIMIT, `releasing gave ${status}`);
+						const again = victim.core.release(victim.me, queue, message.position, take) >>> 0;
+						expect(again !== OK && again < STATUS_LIMIT, "a message was released twice");
+						released.push(index);
+						begun = -1;
+					}
+				},
+				intrude: () => {
+					hold(stage, SMALL);
+				},
+				verify: () => {
+					const left = receiveAll(other, queue);
+					const certain = [0, 1, 2].filter((index) => !released.includes(index));
+					const possible = [certain, certain.filter((index) => index !== begun)].map((indices) =>
+						indices.map((index) => expected[index]).join(),
+					);
+					expect(
+						possible.includes(left.join()),
+						`released ${released}, and ${begun} half, but then came ${left.join()}`,
+					);
+					other.core.detachProducer(other.me, queue);
+					tryOut(other, queue);
+				},
+			};
+		},
+	};
+}
+
+export const queues: Scenario[] = [
+	sending("text", 0, [sendText("two")]),
+	sending("text behind padding", 200, [sendText("t".repeat(40)), sendText("three")]),
+	sending("text where positions wrap", 0xffff_ff80, ["two", "t".repeat(50), "three", "four"].map(sendText)),
+	sending("a batch", 0, [sendBatch]),
+	sending("a block", 0, [sendBlock]),
+	sending("a block where positions wrap", 0xffff_ffe0, [sendBlock, sendText("three")]),
+	sending("after giving up", 240, [abortOne, sendText("two")]),
+	sending("the end, and the next stream", 0, [sendEnd, sendText("three"), sendEnd]),
+	receiving("in order", false, [0, 1, 2]),
+	receiving("backwards", false, [2, 1, 0]),
+	receiving("one of three", false, [1]),
+	receiving("blocks in order", true, [0, 1, 2]),
+	receiving("blocks backwards", true, [2, 1, 0]),
+	receiving("a block and keep it", true, [0], 1),
+	receiving("a later block and keep it", true, [1, 0], 1),
+	{
+		name: "attach and detach both ends",
+		prepare: ({ victim, other }) => {
+			const queue = other.construct("queue", KIND_QUEUE, { capacity: CAPACITY });
+			return {
+				act: () => {
+					attach(victim, queue, "producer");
+					attach(victim, queue, "consumer");
+					victim.core.announceConsumer(victim.me, queue);
+					victim.core.announceProducer(victim.me, queue);
+					victim.core.detachProducer(victim.me, queue);
+					victim.core.detachConsumer(victim.me, queue);
+				},
+				verify: () => tryOut(other, queue),
+			};
+		},
+	},
+	{
+		name: "send records, and end",
+		prepare: ({ victim, other, world }) => {
+			const queue = other.construct("records", KIND_RECORDS, { capacity: 64 });
+			moveTo(world, queue, 0xffff_fff8);
+			attach(victim, queue, "producer");
+			attach(other, queue, "consumer");
+			let sent = 0;
+			let sending = 0;
+			return {
+				reset: () => {
+					sent = 0;
+					sending = 0;
+				},
+				act: () => {
+					for (const count of [3, 5]) {
+						sending = count;
+						expect(victim.core.recordsRoom(victim.me, queue) === OK, "no room");
+						victim.core.recordsPublish(victim.me, queue, count);
+						sent += count;
+						sending = 0;
+					}
+					victim.core.recordsEnd(victim.me, queue);
+				},
+				verify: () => {
+					const { core, me } = other;
+					const status = core.recordsAvailable(me, queue);
+					const got = status === OK ? other.result() : 0;
+					expect(got === sent || got === sent + sending, `sent ${sent}, received ${got}`);
+					core.recordsRelease(me, queue, got);
+					if (core.recordsAvailable(me, queue) === ENDED) core.recordsAvailable(me, queue);
+					expect(core.recordsAvailable(me, queue) === EMPTY, "records out of nothing");
+					attach(other, queue, "producer");
+					core.recordsRoom(me, queue);
+					core.recordsPublish(me, queue, 64);
+					expect(core.recordsAvailable(me, queue) === OK && other.result() === 64, "no more records");
+					core.recordsRelease(me, queue, 64);
+					core.detachProducer(me, queue);
+					core.detachConsumer(me, queue);
+				},
+			};
+		},
+	},
+	{
+		name: "receive records",
+		prepare: ({ victim, other }) => {
+			const queue = other.construct("records", KIND_RECORDS, { capacity: 64 });
+			attach(victim, queue, "consumer");
+			attach(other, queue, "producer");
+			other.core.recordsRoom(other.me, queue);
+			other.core.recordsPublish(other.me, queue, 10);
+			let left = 10;
+			let leaving = 0;
+			return {
+				reset: () => {
+					left = 10;
+					leaving = 0;
+				},
+				act: () => {
+					for (const count of [4, 6]) {
+						leaving = count;
+						victim.core.recordsAvailable(victim.me, queue);
+						expect(victim.core.recordsRelease(victim.me, queue, count) === OK, "records were not there");
+						left -= count;
+						leaving = 0;
+					}
+				},
+				verify: () => {
+					const { core, me } = other;
+					attach(other, queue, "consumer");
+					const got = core.recordsAvailable(me, queue) === OK ? other.result() : 0;
+					expect(got === left || got === left - leaving, `${left} were left, and ${got} came`);
+					core.recordsRelease(me, queue, got);
+					core.detachConsumer(me, queue);
+					core.detachProducer(me, queue);
+				},
+			};
+		},
+	},
+];
