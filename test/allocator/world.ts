@@ -154,7 +154,8 @@ export interface Made {
 	nonce?: number;
 }
 
-function headOf(name: string, kind: number, made: Made, data: number, type: number): Uint8Array {
+/** The head of an object, as the binding writes it. */
+export function headOf(name: string, kind: number, made: Made, data: number, type: number): Uint8Array {
 	const { capacity = 0, nonce = 1 } = made;
 	const head = new Uint8Array(OBJECT_HEAD_BYTES);
 	const words = new Uint32Array(head.buffer);

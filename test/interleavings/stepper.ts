@@ -8,11 +8,12 @@ import { instrument } from "../allocator/wasm.js";
 import { coreBytes, type World } from "../allocator/world.js";
 
 function suspendable(core: Uint8Array): WebAssembly.Module {
-	const module = binaryen.readBinary(instrument(core, true));
+	const module = binaryen.readBinary(instrument(core, true).bytes);
 	// Named one by one: some of all there are make modules that Node 20 refuses.
 	module.setFeatures(
 		binaryen.Features.Atomics |
 			binaryen.Features.BulkMemory |
+			binaryen.Features.BulkMemoryOpt |
 			binaryen.Features.SignExt |
 			binaryen.Features.MutableGlobals |
 			binaryen.Features.NontrappingFPToInt,
@@ -78,7 +79,8 @@ export class Stepper {
 	constructor(module: WebAssembly.Module, world: World, index: number) {
 		this.#world = world;
 		this.#stack = world.scratch.byteOffset + STACKS + index * STACK_BYTES;
-		this.#core = world.instance(module, () => this.#onAccess()) as Core & Asyncify;
+		const imports = { env: { memory: world.memory, hook: () => this.#onAccess() } };
+		this.#core = new WebAssembly.Instance(module, imports).exports as unknown as Core & Asyncify;
 	}
 
 	#onAccess(): void {

@@ -1,0 +1,97 @@
+/** What the pairs of programs have in common. */
+import { NEED_COMMIT, OK, OWNER_IN_FLIGHT, STATUS_LIMIT } from "../../assembly/layout.js";
+import type { Core } from "../../src/core.js";
+import type { Participant, World } from "../allocator/world.js";
+import type { Pair } from "./explore.js";
+import type { Call, Program } from "./stepper.js";
+
+/** Two who are stepped, and one who prepares, looks, and tidies up. */
+export interface Stage {
+	world: World;
+	a: Participant;
+	b: Participant;
+	observer: Participant;
+}
+
+/** What a pair is made of: the two programs, and what must be true of what they saw and left. */
+export interface Scene {
+	a(): Program;
+	b(): Program;
+	/** Forgets what an earlier schedule noted. */
+	reset?(): void;
+	/** While both are still there. */
+	check?(): void;
+	/** After both have left: bytes that may still be used. What `tidy` left is compared with it. */
+	used?: number;
+	/** Takes away what the two left to the region, by the observer, after both have left. */
+	tidy?(): void;
+}
+
+export function expect(condition: boolean, what: string): asserts condition {
+	if (!condition) throw new Error(what);
+}
+
+/** A pair over three participants. Whatever the two did, when they have left nothing of theirs is left. */
+export function pair(name: string, prepare: (stage: Stage) => Scene): Pair {
+	return {
+		name,
+		prepare: (world) => {
+			const [a, b, observer] = [world.participant(0), world.participant(1), world.participant(2)];
+			const scene = prepare({ world, a, b, observer });
+			const begin = (program: () => Program) => () => {
+				scene.reset?.();
+				return program();
+			};
+			return {
+				programs: [begin(scene.a), begin(scene.b)],
+				check: () => {
+					scene.check?.();
+					for (const each of [a, b]) {
+						expect(observer.recover(each.slot).status === OK, "one of them could not leave");
+						expect(!world.owns(each.slot + 1), "one has left, and owns blocks still");
+					}
+					scene.tidy?.();
+					expect(!world.owns(OWNER_IN_FLIGHT), "a block is in flight for ever");
+					const used = observer.core.used();
+					expect(used === (scene.used ?? 0), `${used} bytes are used in the end, not ${scene.used ?? 0}`);
+				},
+			};
+		},
+	};
+}
+
+/** A call by its name and parameters, and again after each commit that it asks for. */
+export function* call<Name extends keyof Core>(
+	who: Participant,
+	name: Name,
+	...parameters: Parameters<Core[Name]>
+): Generator<Call, number, number> {
+	for (;;) {
+		const result = yield [name, ...parameters] as unknown as Call;
+		if (result !== NEED_COMMIT) return result;
+		yield ["committed", who.me];
+	}
+}
+
+/** A block of `bytes` filled with `mark`, or 0 where there is no room. */
+export function* allocate(who: Participant, bytes: number, mark = 0): Generator<Call, number, number> {
+	const block = yield* call(who, "allocate", who.me, bytes);
+	if (block < STATUS_LIMIT) return 0;
+	if (mark !== 0) who.world.bytes.fill(mark, block, block + bytes);
+	return block;
+}
+
+/** Frees a block, which must be as it was filled. */
+export function* free(who: Participant, block: number, bytes = 0, mark = 0): Generator<Call, void, number> {
+	if (block === 0) return;
+	const whole = who.world.bytes.subarray(block, block + bytes).every((byte) => byte === mark);
+	expect(whole, "somebody else wrote into a block");
+	const status = yield* call(who, "free", who.me, block);
+	expect(status === OK, `freeing gave ${status}`);
+}
+
+/** Puts a name where the core reads it; where that is, and its length. */
+export function named(who: Participant, name: string): [number, number] {
+	const bytes = Buffer.from(name);
+	return [who.lend(bytes), bytes.length];
+}
