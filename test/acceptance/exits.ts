@@ -7,7 +7,7 @@ import { codeOf } from "../region-child.js";
 import { Child, type Row, type Scenario, serve } from "./row.js";
 
 const LIFETIMES = ["persistent", "last-close"] as const;
-const ENDS = ["close", "return", "exit", "throw", "SIGTERM", "SIGKILL"] as const;
+const ENDS = ["SIGKILL", "close", "throw", "exit", "return", "SIGTERM"] as const;
 type End = (typeof ENDS)[number];
 
 const member: Scenario = async (talk, directory, lifetime) => {
@@ -85,7 +85,7 @@ export const exits: Row = {
 	title: "a region keeps its name while anybody is in it, and last-close goes with the last",
 	unit: "regions",
 	full: 120,
-	short: 12,
+	short: 6,
 	run,
 };
 

@@ -142,7 +142,7 @@ export const killedHolder: Row = {
 	title: "a mutex whose holder is killed goes to the next locker, who is told",
 	unit: "kills",
 	full: 300,
-	short: 6,
+	short: 3,
 	run,
 };
 
