@@ -21,7 +21,7 @@ class Fields extends Payloads {
 	}
 }
 
-/** Sends message `sequence` if there is room; `spoil` may change it meanwhile. */
+/** Sends what `write` writes: whether there was room, or a promise to wait for it with what is written already. */
 function trySend(
 	region: Region,
 	producer: Producer,

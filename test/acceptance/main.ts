@@ -1,9 +1,33 @@
 /**
- * Acceptance: what must hold where Dhmem had its faults, at full counts, with a report.
+ * Acceptance: what must hold where Dhmem had its faults, at full counts, with a report. The tests run the same at
+ * short counts.
  *
  * node dist/test/acceptance/main.js [--scale F] [--only WORDS] [--seed N]
+ *
+ * Where each fault of the original is looked for, and what its structures promise:
+ *
+ * | in the original | here | and in |
+ * | --- | --- | --- |
+ * | killed with a mutex: the next hangs | `killed-holder` | `locks.test` |
+ * | killed while allocating: others hang | `killed-allocators` | `recovery.test`, `core.test` |
+ * | empty or half-created segments | `planted` | `bad-input.test`, `region.test` |
+ * | any exit unlinks the name | `exits` | `region.test` |
+ * | a wrong order of starting hangs |  | `newton.test`: every order of three |
+ * | 10 MiB messages torn or skipped | `large-messages` | `endurance/`: every way |
+ * | another type gives the same bytes | `mismatch` | `struct.test`, `array.test` |
+ * | a bad handle segfaults | `tokens` | `region.test`: other processes' |
+ * | constructor arguments |  | `struct.test`, `array.test` |
+ * | `make_shared` | `killed-clone-holders` | `clone.test` |
+ * | a second user cannot open | `second-user` | `bad-input.test` |
+ * | fixed size, exhaustion aborts | `capacity` | `bad-input.test` |
+ * | readers overwritten | `held-messages` | `endurance/`, `queue.test` |
+ * | mutex | `mutual-exclusion` | `locks.test` |
+ * | condition | `ping-pong` | `locks.test` |
+ * | map | `map-entries`, `map-cost` | `map.test` |
+ * | vector | `moving-vector` | `vector.test` |
  */
 import { parseArgs } from "node:util";
+import { Assertion } from "uvu/assert";
 import { runRow } from "./row.js";
 import { rows } from "./rows.js";
 
@@ -29,6 +53,8 @@ for (const row of chosen) {
 	} catch (error) {
 		failed++;
 		console.log(`\tFAILED: ${error instanceof Error ? error.stack : error}`);
+		// What was and what should have been, where an assertion failed.
+		if (error instanceof Assertion && error.details) console.log(error.details);
 	}
 	console.log(`\t${((performance.now() - began) / 1000).toFixed(1)} s`);
 }
