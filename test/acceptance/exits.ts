@@ -1,10 +1,9 @@
 /** However a process ends, the region keeps its name while others are in it. */
-import { existsSync, rmSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { Region } from "dhmem";
 import * as assert from "uvu/assert";
-import { temporaryFolder } from "../allocator/main.js";
 import { codeOf } from "../region-child.js";
-import { Child, type Row, type Scenario, serve } from "./row.js";
+import { Child, inFolder, type Row, type Scenario, serve } from "./row.js";
 
 const LIFETIMES = ["persistent", "last-close"] as const;
 const ENDS = ["SIGKILL", "close", "throw", "exit", "return", "SIGTERM"] as const;
@@ -68,17 +67,13 @@ async function turn(directory: string, lifetime: (typeof LIFETIMES)[number], end
 }
 
 async function run(count: number): Promise<string[]> {
-	const directory = temporaryFolder();
-	try {
+	await inFolder(async (directory) => {
 		for (let index = 0; index < count; index++) {
 			const lifetime = LIFETIMES[index % LIFETIMES.length] ?? "persistent";
 			await turn(directory, lifetime, ENDS[(index >> 1) % ENDS.length] ?? "close");
 		}
-	} finally {
-		await Child.killAll();
-		rmSync(directory, { recursive: true });
-	}
-	return [`${count} regions, which saw ${2 * count} processes end by ${ENDS.join(", ")}`];
+	});
+	return [`${count} regions, which saw ${2 * count} processes end, in turn by ${ENDS.join(", ")}`];
 }
 
 export const exits: Row = {

@@ -28,7 +28,7 @@
  */
 import { parseArgs } from "node:util";
 import { Assertion } from "uvu/assert";
-import { runRow } from "./row.js";
+import { Child, runRow } from "./row.js";
 import { rows } from "./rows.js";
 
 const { values } = parseArgs({
@@ -40,6 +40,14 @@ const { values } = parseArgs({
 });
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const scale = Number(values.scale);
+
+// Processes that work without end do so after this one, unless they are ended.
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+	process.once(signal, async () => {
+		await Child.killAll();
+		process.exit(1);
+	});
+}
 
 console.log(`seed ${seed}, scale ${scale}, Node ${process.version}`);
 let failed = 0;

@@ -1,12 +1,11 @@
 /** Files planted where a region should be: DHMEM_FORMAT, at once, from whoever opens them. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Region } from "dhmem";
 import * as assert from "uvu/assert";
-import { temporaryFolder } from "../allocator/main.js";
 import { randomFrom } from "../allocator/player.js";
 import { codeOf } from "../region-child.js";
-import { type Conditions, clock, hear, type Row, type Scenario, serve, start } from "./row.js";
+import { type Conditions, clock, hear, inFolder, type Row, type Scenario, serve, start } from "./row.js";
 
 /** Milliseconds. */
 const AT_ONCE = 1000;
@@ -29,8 +28,7 @@ const opener: Scenario = async (talk, directory) => {
 };
 
 async function run(count: number, { seed, timed }: Conditions): Promise<string[]> {
-	const directory = temporaryFolder();
-	try {
+	return inFolder(async (directory) => {
 		Region.open("whole", { directory, size: "1MiB" }).close();
 		const whole = readFileSync(join(directory, "whole.dhmem"));
 		const random = randomFrom(seed);
@@ -62,9 +60,7 @@ async function run(count: number, { seed, timed }: Conditions): Promise<string[]
 		const slowest = Math.max(...times);
 		if (timed) assert.ok(slowest < AT_ONCE, `took ${slowest} ms`);
 		return [`${planted.length} files, each opened in two modes; the slowest took ${slowest.toFixed(1)} ms`];
-	} finally {
-		rmSync(directory, { recursive: true });
-	}
+	});
 }
 
 export const planted: Row = {

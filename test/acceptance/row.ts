@@ -1,5 +1,7 @@
 /** A line of the list of what must hold: how it is counted and run, and kept from hanging. */
+import { rmSync } from "node:fs";
 import { Region, type RegionOptions } from "dhmem";
+import { temporaryFolder } from "../allocator/main.js";
 import { Child, type Scenario, serve, within } from "../region-child.js";
 
 export interface Conditions {
@@ -56,17 +58,30 @@ export async function hear<T>(child: Child): Promise<T> {
 
 export { Child, type Scenario, serve };
 
-/** Runs `body` in a region of its own. The processes in it end before, so that nothing is left of it. */
-export async function inRegion<T>(
+/** Runs `body` in a region of its own. */
+export function inRegion<T>(
 	options: Omit<RegionOptions, "mode" | "lifetime">,
 	body: (region: Region) => Promise<T>,
 ): Promise<T> {
 	const region = Region.temporary(options);
+	return leavingNothing(() => region.close(), body(region));
+}
+
+/** Runs `body` in a folder of its own in shared memory. */
+export function inFolder<T>(body: (directory: string) => Promise<T>): Promise<T> {
+	const directory = temporaryFolder();
+	return leavingNothing(() => rmSync(directory, { recursive: true, force: true }), body(directory));
+}
+
+/** Tidies up when all processes have ended, so that nothing is left; also when this one is told to end before. */
+async function leavingNothing<T>(tidy: () => void, result: Promise<T>): Promise<T> {
+	process.once("exit", tidy);
 	try {
-		return await body(region);
+		return await result;
 	} finally {
 		await Child.killAll();
-		region.close();
+		process.off("exit", tidy);
+		tidy();
 	}
 }
 

@@ -1,10 +1,9 @@
 /** A second user, and one of the same group: who may open is told by the permissions, and so is who may not. */
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import { Region } from "dhmem";
 import * as assert from "uvu/assert";
-import { temporaryFolder } from "../allocator/main.js";
 import { errorOf } from "../region-child.js";
-import { hear, type Row, type Scenario, serve, start } from "./row.js";
+import { hear, inFolder, type Row, type Scenario, serve, start } from "./row.js";
 
 const SECOND = 1000;
 const SHARED_GROUP = 2000;
@@ -40,8 +39,7 @@ const second: Scenario = (_, directory, group) => {
 
 async function run(): Promise<string[]> {
 	assert.is(process.getuid?.(), 0, "this needs root, to become somebody else");
-	const directory = temporaryFolder();
-	try {
+	return inFolder(async (directory) => {
 		chmodSync(directory, 0o1777);
 		const group = process.getegid?.() ?? 0;
 		process.setegid?.(SHARED_GROUP);
@@ -75,9 +73,7 @@ async function run(): Promise<string[]> {
 			}
 		}
 		return [`${refused} openings refused with user, mode and group; 3 that are permitted opened`];
-	} finally {
-		rmSync(directory, { recursive: true });
-	}
+	});
 }
 
 export const secondUser: Row = {
