@@ -90,8 +90,10 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 				living[at] = save(region);
 			}
 			const kind = kinds[index % kinds.length] as string;
-			const token = forgers[kind]?.() ?? "";
-			if (living.some((each) => each.token === token)) continue;
+			let token: string;
+			// What comes out may be a good one, such as one with its own number again.
+			do token = forgers[kind]?.() ?? "";
+			while (living.some((each) => each.token === token));
 			assert.is(
 				codeOf(() => region.load(token)),
 				"DHMEM_BAD_HANDLE",
