@@ -27,19 +27,27 @@ export const PATIENCE = 60_000;
 
 let fail: (error: Error) => void = () => {};
 
-/** Runs a row. It ends when the row does, or a process that it started has failed, and leaves no process. */
-export async function runRow(row: Row, count: number, conditions: Conditions): Promise<string[]> {
-	const failed = new Promise<never>((_, reject) => {
-		fail = reject;
+/**
+ * Runs a row. It ends when the row does, or a process that it started has failed, and leaves no process. Regions are
+ * in a folder of its own meanwhile, where nobody else is in the way.
+ */
+export function runRow(row: Row, count: number, conditions: Conditions): Promise<string[]> {
+	return inFolder(async (directory) => {
+		const before = process.env.DHMEM_DIR;
+		process.env.DHMEM_DIR = directory;
+		const failed = new Promise<never>((_, reject) => {
+			fail = reject;
+		});
+		try {
+			const run = Promise.resolve(row.run(count, conditions));
+			const longest = conditions.timed ? LONGEST.timed : LONGEST.untimed;
+			return await within(longest, row.title, Promise.race([run, failed]));
+		} finally {
+			fail = () => {};
+			if (before === undefined) delete process.env.DHMEM_DIR;
+			else process.env.DHMEM_DIR = before;
+		}
 	});
-	try {
-		const run = Promise.resolve(row.run(count, conditions));
-		const longest = conditions.timed ? LONGEST.timed : LONGEST.untimed;
-		return await within(longest, row.title, Promise.race([run, failed]));
-	} finally {
-		fail = () => {};
-		await Child.killAll();
-	}
 }
 
 /** Starts a process that runs a scenario. If it ends with an error, so does the row. */
