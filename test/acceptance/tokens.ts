@@ -1,5 +1,5 @@
 /** Tokens that nobody gave out, or whose block is gone: DHMEM_BAD_HANDLE. */
-import { Region } from "dhmem";
+import { Block, Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { randomFrom } from "../allocator/player.js";
 import { codeOf } from "../region-child.js";
@@ -15,6 +15,12 @@ const NONCE = 20;
 interface Saved {
 	token: string;
 	mark: number;
+}
+
+function blockOf(region: Region, token: string): Block {
+	const loaded = region.load(token);
+	assert.ok(loaded instanceof Block);
+	return loaded;
 }
 
 async function run(count: number, { seed }: Conditions): Promise<string[]> {
@@ -85,7 +91,7 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 			if (index % 20 === 0) {
 				const at = random(LIVING);
 				const old = living[at] as Saved;
-				region.load(old.token).free();
+				blockOf(region, old.token).free();
 				freed.push(old.token);
 				living[at] = save(region);
 			}
@@ -113,8 +119,9 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 		const again = freed.filter((token) => places.has(bytesOf(token).readUInt32LE(PLACE))).length;
 		assert.ok(again > 0, "no freed place is in use again");
 		for (const { token, mark } of living) {
-			assert.ok(region.load(token).bytes.every((byte) => byte === mark));
-			region.load(token).free();
+			const block = blockOf(region, token);
+			assert.ok(block.bytes.every((byte) => byte === mark));
+			block.free();
 		}
 		const forged = [...tried.values()].reduce((sum, each) => sum + each);
 		const list = [...tried].map(([kind, each]) => `${each} ${kind}`).join(", ");
