@@ -32,7 +32,8 @@ function churn(region: Region, who: number, seed: number): number {
 		one.block.free();
 	};
 	while (Atomics.load(progress, STOP) === 0) {
-		if (held.length === HELD || (held.length > 0 && random(2) === 0)) free();
+		// One is always held, so that whoever is killed leaves something.
+		if (held.length === HELD || (held.length > 1 && random(2) === 0)) free();
 		else {
 			const mark = who + (FIRST + SURVIVORS) * random(50);
 			const block = region.allocate(randomSize(random, 2 ** 20));
