@@ -80,7 +80,7 @@ export const exits: Row = {
 	title: "a region keeps its name while anybody is in it, and last-close goes with the last",
 	unit: "regions",
 	full: 120,
-	short: 6,
+	short: 4,
 	run,
 };
 

@@ -137,7 +137,7 @@ export const killedCloneHolders: Row = {
 	title: "the count of clones is right when holders are killed",
 	unit: "rounds",
 	full: 300,
-	short: 4,
+	short: 3,
 	run,
 };
 

@@ -130,7 +130,7 @@ export const movingVector: Row = {
 	title: "readers in other processes never see a half-moved vector",
 	unit: "vectors",
 	full: 1000,
-	short: 20,
+	short: 8,
 	run,
 };
 

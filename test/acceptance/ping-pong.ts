@@ -89,7 +89,7 @@ export const pingPong: Row = {
 	title: "no wake-up of a condition is lost",
 	unit: "rounds",
 	full: 100_000,
-	short: 3000,
+	short: 1500,
 	run,
 };
 
