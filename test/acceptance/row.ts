@@ -1,0 +1,120 @@
+/** A line of the list of what must hold: how it is counted and run, and kept from hanging. */
+import { rmSync } from "node:fs";
+import { Region, type RegionOptions } from "dhmem";
+import { temporaryFolder } from "../allocator/main.js";
+import { Child, type Scenario, serve, within } from "../region-child.js";
+
+export interface Conditions {
+	seed: number;
+	/** Whether promises about time are held to: not where other work may be under way. */
+	timed: boolean;
+}
+
+export interface Row {
+	title: string;
+	/** What is counted, and how many there are in a full run, and in the tests. */
+	unit: string;
+	full: number;
+	short: number;
+	/** Throws where something is not as it should be; what is to be reported, line by line. */
+	run(count: number, conditions: Conditions): Promise<string[]> | string[];
+}
+
+/** Milliseconds that a row may take, in a full run and in the tests: more is a hang. */
+const LONGEST = { timed: 1_800_000, untimed: 120_000 };
+/** Nothing that is waited for takes this long, on however busy a machine. */
+export const PATIENCE = 60_000;
+
+let fail: (error: Error) => void = () => {};
+
+/**
+ * Runs a row. It ends when the row does, or a process that it started has failed, and leaves no process. Regions are
+ * in a folder of its own meanwhile, where nobody else is in the way.
+ */
+export function runRow(row: Row, count: number, conditions: Conditions): Promise<string[]> {
+	return inFolder(async (directory) => {
+		const before = process.env.DHMEM_DIR;
+		process.env.DHMEM_DIR = directory;
+		const failed = new Promise<never>((_, reject) => {
+			fail = reject;
+		});
+		try {
+			const run = Promise.resolve(row.run(count, conditions));
+			const longest = conditions.timed ? LONGEST.timed : LONGEST.untimed;
+			return await within(longest, row.title, Promise.race([run, failed]));
+		} finally {
+			fail = () => {};
+			if (before === undefined) delete process.env.DHMEM_DIR;
+			else process.env.DHMEM_DIR = before;
+		}
+	});
+}
+
+/** Starts a process that runs a scenario. If it ends with an error, so does the row. */
+export function start(module: string, scenario: string, ...parameters: (string | number)[]): Child {
+	const child = new Child(module, scenario, parameters);
+	child.ended.then(({ code, errors }) => {
+		if (code !== 0 && code !== null) fail(new Error(`${scenario} ended with ${code}: ${errors}`));
+	});
+	return child;
+}
+
+/** What the child says next, of which the caller knows the type. */
+export async function hear<T>(child: Child): Promise<T> {
+	return (await child.hear()) as T;
+}
+
+export { Child, type Scenario, serve };
+
+/** Runs `body` in a region of its own. */
+export function inRegion<T>(
+	options: Omit<RegionOptions, "mode" | "lifetime">,
+	body: (region: Region) => Promise<T>,
+): Promise<T> {
+	const region = Region.temporary(options);
+	return leavingNothing(() => region.close(), body(region));
+}
+
+/** Runs `body` in a folder of its own in shared memory. */
+export function inFolder<T>(body: (directory: string) => Promise<T>): Promise<T> {
+	const directory = temporaryFolder();
+	return leavingNothing(() => rmSync(directory, { recursive: true, force: true }), body(directory));
+}
+
+/** Tidies up when all processes have ended, so that nothing is left; also when this one is told to end before. */
+async function leavingNothing<T>(tidy: () => void, result: Promise<T>): Promise<T> {
+	process.once("exit", tidy);
+	try {
+		return await result;
+	} finally {
+		await Child.killAll();
+		process.off("exit", tidy);
+		tidy();
+	}
+}
+
+/** Resolves when `condition` holds; the event loop turns meanwhile. */
+export async function until(what: string, condition: () => boolean): Promise<void> {
+	const deadline = clock() + PATIENCE;
+	while (!condition()) {
+		if (clock() > deadline) throw new Error(`Waited ${PATIENCE} ms for ${what}`);
+		await new Promise((resolve) => setImmediate(resolve));
+	}
+}
+
+/** Milliseconds of the clock that all processes of the machine share. */
+export function clock(): number {
+	return Number(process.hrtime.bigint()) / 1e6;
+}
+
+export function median(values: number[]): number {
+	return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+}
+
+export function spread(milliseconds: number[]): string {
+	return `median ${median(milliseconds).toFixed(1)} ms, worst ${Math.max(...milliseconds).toFixed(1)} ms`;
+}
+
+export function rate(count: number, milliseconds: number): string {
+	return `${((count / milliseconds) * 1000).toFixed(0)}/s`;
+}
