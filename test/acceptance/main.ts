@@ -19,6 +19,7 @@
  * | constructor arguments |  | `struct.test`, `array.test` |
  * | `make_shared` | `killed-clone-holders` | `clone.test` |
  * | a second user cannot open | `second-user` | `bad-input.test` |
+ * | `open_read_only`, then an access crashes |  | `read-only.test` |
  * | fixed size, exhaustion aborts | `capacity` | `bad-input.test` |
  * | readers overwritten | `held-messages` | `endurance/`, `queue.test` |
  * | mutex | `mutual-exclusion` | `locks.test` |
