@@ -60,8 +60,8 @@ export class Attachment {
 	readonly scratch: Uint8Array;
 	readonly core: Core;
 	readonly waiter: Waiter;
-	/** The named objects that this participant has open, by their offset. */
-	readonly opened = new Map<number, NamedObject>();
+	/** The named objects that this participant has open. Of those that have one name all but one were removed. */
+	readonly opened = new Map<string, NamedObject[]>();
 	/** What gives room back that is held for the next time: called before anybody waits, here or elsewhere. */
 	readonly flushers = new Set<() => void>();
 	/** This participant's number, 0 until it has joined. */

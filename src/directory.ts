@@ -74,18 +74,20 @@ export function findObject(attachment: Attachment, name: string): NamedObject | 
 	const at = attachment.lend(bytes);
 	const isReader = attachment.access !== "read-write";
 	const found = (isReader ? core.find(at, bytes.length) : core.open(me, at, bytes.length)) >>> 0;
-	if (found >= STATUS_LIMIT) return objectAt(attachment, found);
+	if (found >= STATUS_LIMIT) return objectAt(attachment, found, name);
 	if (found !== NOT_FOUND) throw attachment.unexpected(found, `Looking up ${name}`);
 	return undefined;
 }
 
 /** The object at an offset, which this participant has opened. */
-export function objectAt(attachment: Attachment, at: number): NamedObject {
-	const known = attachment.opened.get(at);
+export function objectAt(attachment: Attachment, at: number, name = nameOf(attachment, at)): NamedObject {
+	const { opened, access } = attachment;
+	const namesakes = opened.get(name) ?? [];
+	const known = namesakes.find((each) => each.at === at);
 	if (known !== undefined) return known;
-	const object = new NamedObject(attachment, at, nameOf(attachment, at));
+	const object = new NamedObject(attachment, at, name);
 	// Without a pin, another object may come there at any time.
-	if (attachment.access === "read-write") attachment.opened.set(at, object);
+	if (access === "read-write") opened.set(name, [...namesakes, object]);
 	return object;
 }
 
@@ -116,7 +118,7 @@ function construct(
 		object = attachment.allocateBy(OBJECT_BYTES, () => core.allocateObject(me));
 		const head = headOf(name, { ...made, data, typeAt, typeBytes: type.length });
 		const status = core.construct(me, object, attachment.lend(head)) >>> 0;
-		if (status === OK) return objectAt(attachment, object);
+		if (status === OK) return objectAt(attachment, object, text);
 		if (status !== TAKEN) throw attachment.unexpected(status, `Constructing ${text}`);
 	} catch (error) {
 		release(attachment, object, blocks);
@@ -152,18 +154,23 @@ function release({ core, me, closed }: Attachment, object: number, blocks: numbe
 	for (const block of blocks) core.free(me, block);
 }
 
-/** Removes the object of this name; whether there was one. */
+/**
+ * Removes the object of this name; whether there was one. What this participant has open of that name ends, also what
+ * others had removed.
+ */
 export function removeObject(attachment: Attachment, name: string): boolean {
 	const bytes = encodeName(name);
 	attachment.checkWritable();
-	const { core, me } = attachment;
+	const { core, me, opened } = attachment;
 	const found = core.remove(me, attachment.lend(bytes), bytes.length) >>> 0;
-	if (found === NOT_FOUND) return false;
-	if (found < STATUS_LIMIT) throw attachment.unexpected(found, `Removing ${name}`);
-	attachment.opened.get(found)?.end();
-	attachment.opened.delete(found);
-	core.unpin(me, found);
-	return true;
+	const isThere = found >= STATUS_LIMIT;
+	if (!isThere && found !== NOT_FOUND) throw attachment.unexpected(found, `Removing ${name}`);
+	const ours = opened.get(name) ?? [];
+	opened.delete(name);
+	for (const object of ours) object.end();
+	for (const at of new Set([...ours.map((object) => object.at), ...(isThere ? [found] : [])]))
+		core.unpin(me, at);
+	return isThere;
 }
 
 /** A word of an object's record. */

@@ -111,6 +111,8 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		const bytes = this.#encodeKey(key);
 		return this.#locked(() => {
 			const value = this.#value.encode(change(this.#get(bytes)));
+			// It may have closed the region, or removed the map.
+			this.#object.check();
 			this.#set(bytes, value);
 			return this.#value.decode(value);
 		});

@@ -372,8 +372,8 @@ export class Region {
 
 	/**
 	 * Removes the object of this name; whether there was one. The name is free at once. Who has the object open keeps
-	 * it, and its memory is freed when the last of them has left the region. What this participant has of it ends here:
-	 * using it is DHMEM_CLOSED, and views of its memory must not be used any more.
+	 * it, and its memory is freed when the last of them has left the region, or has called this too. What this
+	 * participant has of it ends here: using it is DHMEM_CLOSED, and views of its memory must not be used any more.
 	 *
 	 * @throws DHMEM_BAD_ARGUMENT, DHMEM_CLOSED, DHMEM_READ_ONLY
 	 * @example

@@ -31,7 +31,7 @@ interface Pending extends Pick<Wait<unknown>, "announce" | "peer"> {
 }
 
 /** Milliseconds between looks at the state and the peers of those who wait. */
-const SLICE = 50;
+const SLICE = 25;
 /** Turns of a busy loop before sleeping: a peer that answers at once costs no system call. */
 const SPINS = 200;
 /** Milliseconds that a loop which never has to wait may keep the event loop. */

@@ -150,6 +150,39 @@ regionTest("who has it open keeps it until they leave, and the name is free mean
 	assert.is(region.stats().used, before);
 });
 
+regionTest("who calls remove after another did gives its own up", (region) => {
+	using other = Region.open(region.name);
+	for (let round = 0; round < 100; round++) {
+		const mine = region.array("field", { dtype: "u8", shape: [1_000_000] });
+		const theirs = other.array("field", { dtype: "u8" });
+		mine.data[0] = round;
+		assert.is(region.remove("field"), true);
+		assert.is(theirs.get(0), round);
+		assert.is(other.remove("field"), false);
+		assert.is(
+			codeOf(() => theirs.data),
+			"DHMEM_CLOSED",
+		);
+		assert.is(region.stats().used, 0);
+	}
+});
+
+regionTest("an update in whose middle the map is removed changes nothing", (region) => {
+	const map = region.map("map", { key: "u8", value: "u8" });
+	map.set(1, 1);
+	assert.is(
+		codeOf(() =>
+			map.update(1, () => {
+				region.remove("map");
+				return 2;
+			}),
+		),
+		"DHMEM_CLOSED",
+	);
+	assert.is(region.stats().used, 0);
+	assert.is(region.map("map", { key: "u8", value: "u8" }).size, 0);
+});
+
 regionTest("what a killed participant alone had open is freed by recovery", async (region) => {
 	region.array("field", { dtype: "u32", shape: [100_000] });
 	region.queue("queue");
