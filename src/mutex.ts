@@ -5,6 +5,9 @@ import { type WaitOptions, waitOptions } from "./options.js";
 import { WaitList } from "./wait-list.js";
 import { PENDING, type Wait } from "./waiter.js";
 
+/** Milliseconds between looks at whether the holder lives: who waits has the mutex within 100 of its death. */
+const LOOK = 20;
+
 /** A mutex that this participant holds. Disposing gives it up. */
 export class HeldLock {
 	/** Whether its last holder died with it: what it guards may be half changed. */
@@ -143,6 +146,7 @@ export class Mutex {
 			attempt: () => this.attempt(),
 			announce: () => this.waiters.announce(),
 			peer: () => this.holder,
+			slice: LOOK,
 		};
 	}
 }

@@ -22,16 +22,18 @@ export interface Wait<T> {
 	announce(): void;
 	/** The participant waited for, 0 for none. */
 	peer(): number;
+	/** Milliseconds between looks, if not the usual. */
+	slice?: number;
 }
 
-interface Pending extends Pick<Wait<unknown>, "announce" | "peer"> {
+interface Pending extends Pick<Wait<unknown>, "announce" | "peer" | "slice"> {
 	/** Settles the promise if it can be. */
 	look(): void;
 	fail(error: unknown): void;
 }
 
 /** Milliseconds between looks at the state and the peers of those who wait. */
-const SLICE = 25;
+const SLICE = 50;
 /** Turns of a busy loop before sleeping: a peer that answers at once costs no system call. */
 const SPINS = 200;
 /** Milliseconds that a loop which never has to wait may keep the event loop. */
@@ -63,6 +65,7 @@ export class Waiter {
 				if (this.#pending.size === 0) this.#disarm();
 			};
 			const pending: Pending = {
+				slice: wait.slice ?? SLICE,
 				announce: () => wait.announce(),
 				peer: () => wait.peer(),
 				look: () => {
@@ -131,7 +134,7 @@ export class Waiter {
 			if (result !== PENDING) return result;
 			const left = deadline - performance.now();
 			if (left <= 0) throw tooLate(wait.what, timeout);
-			if (!this.#attachment.sleep(bell, Math.min(left, SLICE))) this.#checkPeers([wait]);
+			if (!this.#attachment.sleep(bell, Math.min(left, wait.slice ?? SLICE))) this.#checkPeers([wait]);
 		}
 	}
 
@@ -172,7 +175,9 @@ export class Waiter {
 			for (const each of pending) if (this.#pending.has(each)) each.look();
 			if (this.#pending.size === 0 || this.#armed || this.#attachment.closed) return;
 			this.#armed = true;
-			this.#attachment.shim.arm(this.#attachment.file, bell, SLICE);
+			let slice = SLICE;
+			for (const each of this.#pending) slice = Math.min(slice, each.slice ?? SLICE);
+			this.#attachment.shim.arm(this.#attachment.file, bell, slice);
 		} catch (error) {
 			for (const each of pending) if (this.#pending.has(each)) each.fail(error);
 		}
