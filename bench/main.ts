@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { measureGrowth } from "./growth.js";
 import { type Measurement, machine, markdown } from "./measure.js";
 import { measurePairs } from "./pair.js";
+import { measureRecovery } from "./recovery.js";
 import { measureCosts } from "./single.js";
 
 const usage = `npm run bench -- [--quick] [--json FILE] [--only single|growth|pair]
@@ -48,7 +49,10 @@ const measurements: Measurement[] = [];
 const onDone = ({ what }: Measurement) => console.error(`measured: ${what}`);
 const wants = (what: string) => only === undefined || only === what;
 if (wants("single")) measurements.push(...measureCosts(quick ? 200 : 1000, onDone));
-if (wants("growth")) measurements.push(...measureGrowth(quick ? 3 : 9, onDone));
+if (wants("growth")) {
+	const rounds = quick ? 3 : 9;
+	measurements.push(...measureGrowth(rounds, onDone), ...(await measureRecovery(rounds, onDone)));
+}
 if (wants("pair")) {
 	const scale = quick ? { rounds: 3, divisor: 4 } : { rounds: 9, divisor: 1 };
 	measurements.push(...(await measurePairs(scale, onDone)));

@@ -1,4 +1,5 @@
-// Compiles the native shim with the C compiler at hand: no Python, no network.
+// Compiles the native shim with the C compiler at hand, $CC or cc: no Python, no network. $SHIM_FLAGS are added to its
+// flags, as for a build with sanitizers.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";
 import { include_dir as headers } from "node-api-headers";
@@ -16,6 +17,13 @@ mkdirSync(output, { recursive: true });
 const flags = "-std=c11 -O2 -g -fPIC -shared -pthread -fvisibility=hidden -Wall -Wextra -Werror";
 execFileSync(
 	process.env.CC ?? "cc",
-	[...flags.split(" "), `-I${headers}`, ...sources, "-o", new URL("shim.node", output).pathname],
+	[
+		...flags.split(" "),
+		...(process.env.SHIM_FLAGS?.split(" ") ?? []),
+		`-I${headers}`,
+		...sources,
+		"-o",
+		new URL("shim.node", output).pathname,
+	],
 	{ stdio: "inherit" },
 );
