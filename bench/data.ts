@@ -1,4 +1,5 @@
 /** What is sent in measurements, and how the receiver checks it: the same for dhmem and for its peers. */
+import type { Region } from "../src/index.js";
 
 export const MESSAGE_BYTES = 64;
 export const MESSAGE_WORDS = MESSAGE_BYTES / 4;
@@ -76,3 +77,10 @@ export const QUEUES = {
 export const LINE_WORDS = 32;
 /** Turns of a busy loop after which a peer that doesn't answer has died. */
 export const SPINS = 1e9;
+
+/** The words of a block that was saved under a token. */
+export function wordsOf(region: Region, token: string): Int32Array {
+	const loaded = region.load(token);
+	if (loaded.kind !== "block") throw new Error(`a ${loaded.kind} was saved`);
+	return loaded.as("i32");
+}

@@ -11,7 +11,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { type Consumer, type Message, type Producer, Region } from "../src/index.js";
-import { loadBlock } from "../test/load-block.js";
+
 import {
 	type Answer,
 	BATCH,
@@ -27,6 +27,7 @@ import {
 	QUEUES,
 	RECORDS,
 	SPINS,
+	wordsOf,
 } from "./data.js";
 import { compare, type Measurement, median } from "./measure.js";
 import { receiveFrames, socketPath, write } from "./sockets.js";
@@ -326,7 +327,7 @@ export async function measurePairs(
 	for (const { name, capacity } of Object.values(queues)) region.queue(name, { capacity });
 	const block = region.allocate(LINE_WORDS * 8);
 	const token = String(region.save(block));
-	const line = loadBlock(region, token).as("i32");
+	const line = wordsOf(region, token);
 	const script = fileURLToPath(new URL("./peer.js", import.meta.url));
 	const directory = region.path.slice(0, region.path.lastIndexOf("/"));
 	const child = fork(script, [name, directory]);

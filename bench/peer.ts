@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { type Consumer, type Producer, Region } from "../src/index.js";
-import { loadBlock } from "../test/load-block.js";
+
 import {
 	type Answer,
 	BATCH,
@@ -18,6 +18,7 @@ import {
 	QUEUES,
 	RECORDS,
 	SPINS,
+	wordsOf,
 } from "./data.js";
 import { receiveFrames, socketPath, write } from "./sockets.js";
 
@@ -98,7 +99,7 @@ async function echoAsleep(consumer: Consumer, producer: Producer, count: number)
 }
 
 function echoLine(region: Region, token: string, count: number): void {
-	const words = loadBlock(region, token).as("i32");
+	const words = wordsOf(region, token);
 	for (let sequence = 1; sequence <= count; sequence++) {
 		let spins = 0;
 		while (Atomics.load(words, 0) !== sequence) if (++spins === SPINS) throw new Error("The driver is gone");

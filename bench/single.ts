@@ -4,7 +4,7 @@
  */
 import { Bench } from "tinybench";
 import { Region } from "../src/index.js";
-import { loadBlock } from "../test/load-block.js";
+
 import { MESSAGE_BYTES, RECORDS } from "./data.js";
 import type { Measurement } from "./measure.js";
 
@@ -34,7 +34,7 @@ function costs(region: Region): Cost[] {
 	const popped = new Float64Array(RECORDS);
 	const kept = region.allocate(MESSAGE_BYTES);
 	kept.bytes.fill(7);
-	const token = String(region.save(kept));
+	const saved = region.save(kept);
 	const { name } = region;
 	const directory = region.path.slice(0, region.path.lastIndexOf("/"));
 	return [
@@ -93,7 +93,7 @@ function costs(region: Region): Cost[] {
 			what: "load a handle, read",
 			operations: OPERATIONS,
 			task() {
-				for (let i = 0; i < OPERATIONS; i++) expect(loadBlock(region, token).bytes[0] === 7);
+				for (let i = 0; i < OPERATIONS; i++) expect(region.load(saved).bytes[0] === 7);
 			},
 		},
 		{
@@ -103,7 +103,7 @@ function costs(region: Region): Cost[] {
 				for (let i = 0; i < OPERATIONS; i++) {
 					const block = region.allocate(MESSAGE_BYTES);
 					const handle = region.save(block);
-					const loaded = loadBlock(region, handle);
+					const loaded = region.load(handle);
 					expect(loaded.length === MESSAGE_BYTES);
 					loaded.free();
 				}

@@ -4,6 +4,7 @@ import {
 	ENTRY_VALUE_LENGTH,
 	NOT_FOUND,
 	OBJECT_COUNT,
+	OBJECT_DATA,
 	OK,
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
@@ -17,6 +18,8 @@ import type { NamedObject } from "./named.js";
 const LONGEST_KEY = 1024;
 /** Readings that somebody's change may spoil before the mutex is taken, or before a reader gives up. */
 const TURNS = { locking: 16, reading: 1000 };
+
+type Entry<K extends KeyType, V extends ValueType> = [CodedOf<K>, CodedOf<V>];
 
 function align8(bytes: number): number {
 	return (bytes + 7) & ~7;
@@ -36,7 +39,7 @@ function align8(bytes: number): number {
  * ```
  */
 export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueType>
-	implements Iterable<[CodedOf<K>, CodedOf<V>]>
+	implements Iterable<Entry<K, V>>
 {
 	readonly kind = "map";
 	readonly name: string;
@@ -119,25 +122,46 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 	}
 
 	/** The entries that there are when it begins, copies, in no order. */
-	[Symbol.iterator](): Iterator<[CodedOf<K>, CodedOf<V>]> {
+	[Symbol.iterator](): Iterator<Entry<K, V>> {
 		return this.entries()[Symbol.iterator]();
 	}
 
-	/** The same as an array. */
-	entries(): [CodedOf<K>, CodedOf<V>][] {
+	/** The same as an array. In a region that was opened read-only, what changes meanwhile may be in it or not. */
+	entries(): Entry<K, V>[] {
+		const all = () => this.#entriesBy((place) => this.#entryAt(place));
+		return this.#read(all, () => this.#entriesOneByOne());
+	}
+
+	/** The entries of all places of the table. */
+	#entriesBy(entryAt: (place: number) => Entry<K, V> | undefined): Entry<K, V>[] {
 		const { attachment, at } = this.#object;
-		const { core } = attachment;
-		return this.#read(() => {
-			const entries: [CodedOf<K>, CodedOf<V>][] = [];
-			const places = core.mapPlaces(at) >>> 0;
-			for (let place = 0; place < places; place++) {
-				const entry = core.mapEntry(at, place) >>> 0;
-				if (entry < STATUS_LIMIT) continue;
-				const keyLength = this.#word(entry, ENTRY_KEY_LENGTH);
-				entries.push([this.#key.decode(this.#copy(entry + ENTRY_KEY, keyLength)), this.#valueOf(entry)]);
-			}
-			return entries;
-		});
+		const places = attachment.core.mapPlaces(at) >>> 0;
+		return Array.from({ length: places }, (_, place) => entryAt(place)).filter(
+			(entry) => entry !== undefined,
+		);
+	}
+
+	#entryAt(place: number): Entry<K, V> | undefined {
+		const { attachment, at } = this.#object;
+		const entry = attachment.core.mapEntry(at, place) >>> 0;
+		if (entry < STATUS_LIMIT) return undefined;
+		const keyLength = this.#word(entry, ENTRY_KEY_LENGTH);
+		return [this.#key.decode(this.#copy(entry + ENTRY_KEY, keyLength)), this.#valueOf(entry)];
+	}
+
+	/** For who can't lock a map that changes all the time: each entry is whole, and the table the same for all. */
+	#entriesOneByOne(): Entry<K, V>[] {
+		for (let turn = 0; turn < TURNS.reading; turn++) {
+			const table = this.#object.word(OBJECT_DATA);
+			let moved = false;
+			const entries = this.#entriesBy((place) => {
+				moved ||= this.#object.word(OBJECT_DATA) !== table;
+				return moved ? undefined : this.#read(() => this.#entryAt(place));
+			});
+			// What was taken out and put in again was perhaps met twice.
+			if (!moved && this.#object.word(OBJECT_DATA) === table) return [...new Map(entries)];
+		}
+		throw this.#restless();
 	}
 
 	#encodeKey(key: CodedOf<K>): Uint8Array {
@@ -146,15 +170,21 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		throw badArgument("The key", key, `of at most ${LONGEST_KEY} bytes as UTF-8`);
 	}
 
-	/** What `look` reads while nobody changes the map. */
-	#read<T>(look: () => T): T {
+	/** What `look` reads while nobody changes the map; `otherwise` where somebody always does, and it can't be locked. */
+	#read<T>(look: () => T, otherwise?: () => T): T {
 		const canLock = this.#object.attachment.access === "read-write";
-		const result = readConsistently(this.#object, canLock ? TURNS.locking : TURNS.reading, look);
+		const turns = canLock || otherwise ? TURNS.locking : TURNS.reading;
+		const result = readConsistently(this.#object, turns, look);
 		if (result !== RESTLESS) return result;
 		if (canLock) return this.#locked(look);
-		throw new DhmemError(
+		if (otherwise) return otherwise();
+		throw this.#restless();
+	}
+
+	#restless(): DhmemError {
+		return new DhmemError(
 			"DHMEM_TIMEOUT",
-			`Map ${this.name} is changed all the time, so it can't be read whole; try again, or open the region to write`,
+			`Map ${this.name} is changed all the time, so it can't be read; try again, or open the region to write`,
 		);
 	}
 

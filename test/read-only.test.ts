@@ -201,6 +201,7 @@ regionTest("a reader sees whole vectors and maps while they grow, move and shrin
 		});
 		if (first !== last) differing++;
 		last = first;
+		if (i % 100 === 0) for (const [key, value] of map) assert.ok(key.startsWith("key ") && digits(value) > 0);
 		const value = map.get(`key ${i % 100}`);
 		if (value !== undefined) {
 			const unit = value.slice(0, value.length / (1 + (Number(value.slice(0, digits(value))) % 50)));
