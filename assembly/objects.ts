@@ -143,14 +143,16 @@ export function settleInsert(me: u32, object: u32): void {
 }
 
 /**
- * Removes the object of this name: the name is free at once. The object, or NOT_FOUND. It is freed when nobody has it
- * open any more; `me` does until `unpin`.
+ * Removes the object of this name: the name is free at once. The object, which is freed when nobody has it open any
+ * more, and `me` does until `unpin`; or NOT_FOUND, and `me` has nothing open that it found.
  */
 export function remove(me: u32, name: u32, length: u32): u32 {
 	const object = open(me, name, length);
 	if (object < STATUS_LIMIT) return object;
 	const status = markRemoved(object);
-	return status == OK ? object : status;
+	if (status == OK) return object;
+	unpin(me, object);
+	return status;
 }
 
 // ----------------------------------------------------------------------------------------------- freeing

@@ -147,8 +147,9 @@ export const objects: Pair[] = [
 	directory("construct two names of one bucket", [], constructing(A), constructing(B), ([a, b]) => {
 		expect(a.objects[0] !== b.objects[0], "two names are one object");
 	}),
-	directory("remove one name, both", [A], removing(A), removing(A), ([a, b]) => {
+	directory("remove one name, both", [A], removing(A), removing(A), ([a, b], { observer }) => {
 		expect(a.removed[0] !== b.removed[0], "one of them removed it");
+		expect(observer.core.used() === 0, "it is not freed, and both are there still");
 	}),
 	directory(
 		"remove neighbours",
