@@ -27,6 +27,7 @@ import {
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
 import type { Core } from "../src/core.js";
+import { coverageOf, reachedByFormatting } from "./allocator/coverage.js";
 import { type Sweep, sweep } from "./allocator/crash-points.js";
 import { scenarios } from "./allocator/scenarios/index.js";
 import type { Stage } from "./allocator/scenarios/stage.js";
@@ -285,6 +286,19 @@ swept("one that is stopped while another takes empty spans apart, and then dies"
 	fate: "stops and dies",
 	intrusion: "churns",
 	limit: 3,
+});
+
+test("the scenarios call every export, and reach every write of the core but those that make a region", () => {
+	// What makes a region runs before anybody else can see it: who dies there leaves a file without a name.
+	assert.is(reachedByFormatting().size, 18);
+	const { uncalled, unreached } = coverageOf(scenarios, 5);
+	assert.equal([...uncalled], []);
+	assert.equal([...unreached], []);
+	const less = coverageOf(
+		scenarios.filter(({ name }) => !/shared/.test(name)),
+		1,
+	);
+	assert.ok(less.uncalled.has("share") && less.unreached.size > 0, "what no scenario does is noticed");
 });
 
 /** How many points fail where recovery is spoilt. */

@@ -89,6 +89,8 @@ export class World {
 	readonly module: CoreModule;
 	/** The sites that were reached by participants whose cores have hooks, 1 for each that was. */
 	readonly reached: Uint8Array;
+	/** The exports that they called. */
+	readonly called = new Set<string>();
 
 	constructor(spans = 16, module = shipped) {
 		this.spans = spans;
@@ -100,6 +102,12 @@ export class World {
 		this.scratch = new Uint8Array(this.memory.buffer, this.bytes.length);
 		this.core = module.instance(this.memory);
 		this.heap = this.core.format(spans, 1, 2, 0) >>> 0;
+	}
+
+	/** Forgets what was reached and called. */
+	forget(): void {
+		this.reached.fill(0);
+		this.called.clear();
 	}
 
 	participant(slot: number, hooks?: Hooks): Participant {
@@ -186,10 +194,16 @@ export class Participant {
 		this.slot = slot;
 		if (hooks === undefined) this.core = world.core;
 		else {
-			this.core = world.module.hooked(world.memory, hooks, (site) => {
+			const hooked = world.module.hooked(world.memory, hooks, (site) => {
 				this.accesses++;
 				this.onAccess?.(this.accesses);
 				if (site >= 0) world.reached[site] = 1;
+			});
+			this.core = new Proxy(hooked, {
+				get: (core, name) => {
+					world.called.add(String(name));
+					return core[name as keyof Core];
+				},
 			});
 		}
 		this.join();

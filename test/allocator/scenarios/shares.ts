@@ -137,6 +137,23 @@ export const shares: Scenario[] = [SMALL, 2 * SPAN_BYTES].flatMap((bytes): Scena
 			intrude: () => hold(stage, bytes),
 		}),
 	},
+	{
+		name: `a shared block of ${bytes}: sharing`,
+		prepare: (stage) => {
+			const { victim } = stage;
+			share(stage, victim, SMALL);
+			const block = own(stage, bytes);
+			return {
+				act: () => {
+					const { core, me } = victim;
+					const record = core.allocateShare(me) >>> 0;
+					expect(record >= STATUS_LIMIT, `a record for a share gave ${record}`);
+					expectWhole(victim, core.share(me, block, record) >>> 0, bytes);
+				},
+				intrude: () => hold(stage, bytes),
+			};
+		},
+	},
 	withTwo("giving up one", bytes, ({ victim }, reference) => {
 		expectWhole(victim, reference, bytes);
 		giveUp(victim, reference);
