@@ -9,12 +9,16 @@ import {
 	expect,
 	grab,
 	Held,
+	type HeldBlock,
 	hold,
 	type Play,
 	type Scenario,
 	type Stage,
 } from "./scenarios/stage.js";
 import { type CoreModule, type Hooks, type Participant, shipped, World } from "./world.js";
+
+/** Bytes to mark of a block that is only taken to see whether it can be had. */
+const MARKED = 64;
 
 /** What happens at a point: the victim dies; is stopped and goes on; or is stopped and then dies. */
 export type Fate = "dies" | "stops" | "stops and dies";
@@ -50,7 +54,7 @@ export class Rehearsal {
 	readonly stage: Stage;
 	readonly play: Play;
 	readonly #snapshot: Uint8Array;
-	readonly #held: [number, { bytes: number; mark: number }][];
+	readonly #held: [number, HeldBlock][];
 
 	constructor(scenario: Scenario, hooks: Hooks, core = shipped) {
 		const world = new World(16, core);
@@ -91,10 +95,10 @@ export class Rehearsal {
 		expect(block < STATUS_LIMIT || next.free(block) === OK, "the next one in the slot can't free");
 		other.recover(victim.slot);
 		const empty = world.emptySpans();
-		const spans = grab(stage, SPAN_BYTES);
+		const spans = grab(stage, SPAN_BYTES, MARKED);
 		expect(spans === empty, `${empty} spans are free, and ${spans} could be had`);
 		dropAll(stage);
-		const blocks = grab(stage, 4000);
+		const blocks = grab(stage, 4000, MARKED);
 		expect(blocks >= spans * 16, `${spans} spans are free, but only ${blocks} blocks`);
 		dropAll(stage);
 		expect(other.core.used() === used, "what was allocated did not come back");
