@@ -89,6 +89,7 @@ export class Rehearsal {
 		dropAll(stage);
 		play.verify?.();
 		const used = other.core.used();
+		expect(used === 0 || world.hasNames(), `nothing has a name, but ${used} bytes are used`);
 		const next = world.participant(victim.slot);
 		expect(next.me !== victim.me && next.me >= STATUS_LIMIT, "the slot can't be used again");
 		const block = next.allocate(100);

@@ -1,10 +1,13 @@
 /** A region in plain memory of this process, and participants over it: one instance of the core each. */
 import { readFileSync } from "node:fs";
 import {
+	BUCKET_BYTES,
 	CLASS_LARGEST,
 	DESCRIPTOR_BYTES,
 	DESCRIPTOR_STATE,
 	FULL,
+	HEADER_BUCKET_MASK,
+	HEADER_BUCKETS,
 	HEADER_DESCRIPTORS,
 	HEADER_OWNERS,
 	MORE,
@@ -136,6 +139,16 @@ export class World {
 			if (owner !== OWNER_FREE && owner !== OWNER_NONE) return false;
 		}
 		return true;
+	}
+
+	/** Whether any object is in the directory. */
+	hasNames(): boolean {
+		const start = this.words[HEADER_BUCKETS >> 2] as number;
+		const length = ((this.words[HEADER_BUCKET_MASK >> 2] as number) + 1) * BUCKET_BYTES;
+		for (let at = start; at < start + length; at += BUCKET_BYTES) {
+			if (this.words[at >> 2] !== 0) return true;
+		}
+		return false;
 	}
 
 	/** Whether any block has this owner byte. */

@@ -7,6 +7,7 @@ import {
 	NOT_FOUND,
 	NOT_OWNER,
 	OBJECT_DATA,
+	OBJECT_NAME_LENGTH,
 	OBJECT_NONCE,
 	OK,
 	STATUS_LIMIT,
@@ -380,6 +381,67 @@ const handleOfAnother: Scenario = {
 	},
 };
 
+/** `victim` looks for what is last in its list, while `other` moves what is before it to other lists. */
+const lookingPast: Scenario = {
+	name: "look for the last of a list, while another takes those before it away",
+	prepare: ({ victim, other }) => {
+		const names = sharing.slice(0, 2);
+		const elsewhere = ["elsewhere", "in another list"];
+		const object = other.construct("a", KIND_STRUCT, { capacity: 64 });
+		for (const name of names) other.construct(name, KIND_STRUCT, { capacity: 64 });
+		let moved = false;
+		return {
+			reset: () => {
+				moved = false;
+			},
+			act: () => {
+				for (let turn = 0; turn < 2; turn++) expect(victim.find("a") === object, "it is not found");
+				expect(victim.open("a") === object, "it is not found");
+			},
+			intrude: () => {
+				for (const name of names) expect(other.remove(name) === OK, "it could not be removed");
+				for (const name of elsewhere) other.construct(name, KIND_STRUCT, { capacity: 64 });
+				moved = true;
+			},
+			verify: () => {
+				for (const name of ["a", ...(moved ? elsewhere : names)])
+					expect(other.remove(name) === OK, `${name} could not be removed`);
+			},
+		};
+	},
+};
+
+/** The list begins with the same object afterwards, which is another. */
+const constructingAnew: Scenario = {
+	name: "construct, while another puts one of this name anew in the place of the first",
+	prepare: ({ victim, other, world }) => {
+		const first = sharing[0] as string;
+		const object = other.construct(first, KIND_STRUCT, { capacity: 64 });
+		let changed = false;
+		return {
+			reset: () => {
+				changed = false;
+			},
+			act: () => {
+				const made = victim.construct("a", KIND_STRUCT, { capacity: 64 });
+				expect(made === FULL || victim.find("a") === made, "what was made is not found");
+			},
+			intrude: () => {
+				expect(other.remove(first) === OK, "it could not be removed");
+				const anew = other.construct("a", KIND_STRUCT, { capacity: 64 });
+				expect(anew === object || other.find("a") === anew, "what was made is not found");
+				changed = true;
+			},
+			verify: () => {
+				const lengths = listed(other, "a").map((each) => world.words[(each + OBJECT_NAME_LENGTH) >> 2]);
+				expect(lengths.filter((length) => length === 1).length <= 1, "there are two of one name");
+				if (!changed) expect(other.remove(first) === OK, "it could not be removed");
+				expect(other.remove("a") === OK || !changed, "it could not be removed");
+			},
+		};
+	},
+};
+
 /** Everything that writes nothing, while `other` makes and removes. */
 const looking: Scenario = {
 	name: "look at everything, while another changes it",
@@ -453,5 +515,7 @@ export const directory: Scenario[] = [
 	opening("openAt", "remove"),
 	opening("openAt", "replace"),
 	handleOfAnother,
+	constructingAnew,
+	lookingPast,
 	looking,
 ];
