@@ -66,8 +66,21 @@ export const mutations: readonly Mutation[] = [
 		"who let go of a removed object is not looked after",
 		"close",
 		"objects",
-		"atomic.and<u32>(pinWord(object, me), ~pinBit(me));",
-		"if ((atomic.and<u32>(pinWord(object, me), ~pinBit(me)) & pinBit(me)) == 0) return;",
+		"takeOffPin(me, object);\n\t// Whether",
+		"if ((atomic.and<u32>(pinWord(object, me), ~pinBit(me)) & pinBit(me)) == 0) return;\n\t// Whether",
+	),
+	mutation(
+		"making an object wipes the pins of others",
+		"accesses later puts",
+		"objects",
+		"0, OBJECT_PINS - OBJECT_HEAD_BYTES);",
+		"0, OBJECT_NEXT - OBJECT_HEAD_BYTES);\n\tpin(me, object);",
+	),
+	mutation(
+		"a pin stays on what was gone when it came",
+		"accesses later",
+		"recovery",
+		"takeOffPin(me, object);\n",
 	),
 	mutation(
 		"a removed object is freed though somebody has it open",
@@ -94,8 +107,7 @@ export const mutations: readonly Mutation[] = [
 		"half a removal is not recovered",
 		"remove",
 		"recovery",
-		"return isRemoved(object) ? destroy(me, object) : freeOwned(me, object);",
-		"return freeOwned(me, object);",
+		"if (owner == tagOf(me) && isRemoved(object)) return destroy(me, object);",
 	),
 	mutation(
 		"links have no version",

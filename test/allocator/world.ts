@@ -300,28 +300,36 @@ export class Participant {
 		return OK;
 	}
 
-	/** The object of this name, which is opened, or made if there is none; FULL. As the binding does it. */
+	/** The object of this name, which is opened, or made if there is none; FULL. */
 	construct(name: string, kind: number, made: Made = {}): number {
 		const { core, me } = this;
 		for (;;) {
 			const found = this.open(name);
 			if (found >= STATUS_LIMIT) return found;
-			const blocks: number[] = [];
-			const allocate = (bytes = 0) => {
-				if (bytes === 0) return 0;
-				const block = this.allocate(bytes);
-				if (block >= STATUS_LIMIT) blocks.push(block);
-				return block;
-			};
-			const data = allocate(made.capacity);
-			const type = data === FULL ? FULL : allocate(made.type);
-			const object = type === FULL ? FULL : this.committing(() => core.allocateObject(me));
-			const head = headOf(name, kind, made, data, type);
-			if (object >= STATUS_LIMIT && core.construct(me, object, this.lend(head)) >>> 0 === OK) return object;
-			if (object >= STATUS_LIMIT) core.freeInternal(me, object);
-			for (const block of blocks) core.free(me, block);
+			const object = this.committing(() => core.allocateObject(me));
 			if (object < STATUS_LIMIT) return FULL;
+			const status = this.place(object, name, kind, made);
+			if (status === OK) return object;
+			core.freeInternal(me, object);
+			if (status === FULL) return FULL;
 		}
+	}
+
+	/** Makes `object`, a block for one, the object of this name: OK, TAKEN or FULL. */
+	place(object: number, name: string, kind: number, made: Made): number {
+		const blocks: number[] = [];
+		const allocate = (bytes = 0) => {
+			if (bytes === 0) return 0;
+			const block = this.allocate(bytes);
+			if (block >= STATUS_LIMIT) blocks.push(block);
+			return block;
+		};
+		const data = allocate(made.capacity);
+		const type = data === FULL ? FULL : allocate(made.type);
+		const head = headOf(name, kind, made, data, type);
+		const status = type === FULL ? FULL : this.core.construct(this.me, object, this.lend(head)) >>> 0;
+		if (status !== OK) for (const block of blocks) this.core.free(this.me, block);
+		return status;
 	}
 
 	/** Writes `text` as a message; whether there was room. */

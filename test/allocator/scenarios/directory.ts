@@ -360,6 +360,90 @@ function opening(how: "open" | "openAt", then: "remove" | "replace" | "leave it"
 	};
 }
 
+/**
+ * `victim` opens an object, which `other` removes, to make another of its name in the same place: that so many
+ * accesses later.
+ */
+function openingTwice(later: number): Scenario {
+	return {
+		name: `open, while another takes it away, and ${later} accesses later puts one of its name in its place`,
+		prepare: ({ victim, other, world }) => {
+			const made = { capacity: 1024 };
+			other.core.unpin(other.me, other.construct("a", KIND_STRUCT, made));
+			const dataOf = (object: number) => world.words[(object + OBJECT_DATA) >> 2] as number;
+			let prepared = 0;
+			return {
+				reset: () => {
+					prepared = 0;
+				},
+				act: () => {
+					const found = victim.open("a");
+					if (found === NOT_FOUND) return;
+					// It stays until `victim` lets go of it.
+					const status = other.remove("a");
+					expect(status === OK || status === NOT_FOUND, `removing gave ${status}`);
+					const owned = other.core.checkOwned(other.me, dataOf(found)) >>> 0;
+					expect(owned === NOT_OWNER, "an object was freed that somebody has open");
+					// Not a part of what is swept.
+					other.core.unpin(victim.me, found);
+				},
+				intrude: () => {
+					const status = other.remove("a");
+					expect(status === OK || status === NOT_FOUND, `removing gave ${status}`);
+					prepared = other.committing(() => other.core.allocateObject(other.me));
+					let left = later;
+					victim.onAccess = () => {
+						if (--left !== 0) return;
+						expect(other.place(prepared, "a", KIND_STRUCT, made) === OK, "it could not be made");
+						prepared = 0;
+					};
+				},
+				verify: () => {
+					if (prepared !== 0) other.core.freeInternal(other.me, prepared);
+					expect([OK, NOT_FOUND].includes(other.remove("a")), "it could not be removed");
+				},
+			};
+		},
+	};
+}
+
+/** `victim` opens an object that `other` takes away, and dies so many accesses later; another comes there. */
+function openingDying(later: number): Scenario {
+	return {
+		name: `open, while another takes it away, and die ${later} accesses later`,
+		prepare: ({ victim, other }) => {
+			const made = { capacity: 1024 };
+			const object = other.construct("a", KIND_STRUCT, made);
+			other.core.unpin(other.me, object);
+			const death = new Error("dead");
+			return {
+				act: () => {
+					try {
+						victim.open("a");
+					} catch (error) {
+						if (error !== death) throw error;
+					}
+				},
+				intrude: () => {
+					const status = other.remove("a");
+					expect(status === OK, `removing gave ${status}`);
+					let left = later;
+					victim.onAccess = () => {
+						if (--left === 0) throw death;
+					};
+				},
+				verify: () => {
+					expect([OK, NOT_FOUND].includes(other.remove("a")), "it could not be removed");
+					const names = ["b", "c", "d", "e"];
+					const objects = names.map((name) => other.construct(name, KIND_STRUCT, made));
+					expect(objects.includes(object), "none is where the first was");
+					for (const name of names) expect(other.remove(name) === OK, "it could not be removed");
+				},
+			};
+		},
+	};
+}
+
 const handleOfAnother: Scenario = {
 	name: "openAt, by a handle of what was removed, where there is another now",
 	prepare: ({ victim, other }) => {
@@ -514,6 +598,8 @@ export const directory: Scenario[] = [
 	opening("openAt", "leave it"),
 	opening("openAt", "remove"),
 	opening("openAt", "replace"),
+	...[1, 3, 5, 7].map(openingTwice),
+	...[2, 4, 6].map(openingDying),
 	handleOfAnother,
 	constructingAnew,
 	lookingPast,
