@@ -81,33 +81,39 @@ function shareWith(stage: Stage, one: Participant, two: Participant, bytes: numb
 	return [mine, theirs];
 }
 
-/** `victim` and `other` have a reference each; `act` is what `victim` does with its own. */
+/**
+ * `victim` and `other` have a reference each; `act` is what `victim` does with its own. `intrude` is what `other`
+ * does, and says which references it has then.
+ */
 function withTwo(
 	name: string,
 	bytes: number,
 	act: (stage: Stage, reference: number) => void,
-	intrude: (stage: Stage, reference: number) => void = ({ other }, reference) => giveUp(other, reference),
+	intrude: (stage: Stage, reference: number) => number[] = ({ other }, reference) => {
+		giveUp(other, reference);
+		return [];
+	},
 ): Scenario {
 	return {
 		name: `a shared block of ${bytes}: ${name}`,
 		prepare: (stage) => {
 			const { victim, other } = stage;
 			const [mine, theirs] = shareWith(stage, victim, other, bytes);
-			let given = false;
+			let left = [theirs];
 			return {
 				reset: () => {
-					given = false;
+					left = [theirs];
 				},
 				act: () => act(stage, mine),
 				intrude: () => {
 					expectWhole(other, theirs, bytes);
-					intrude(stage, theirs);
-					given = true;
+					left = intrude(stage, theirs);
 				},
 				verify: () => {
-					if (given) return;
-					expectWhole(other, theirs, bytes);
-					giveUp(other, theirs);
+					for (const reference of left) {
+						expectWhole(other, reference, bytes);
+						giveUp(other, reference);
+					}
 				},
 			};
 		},
@@ -166,11 +172,12 @@ export const shares: Scenario[] = [SMALL, 2 * SPAN_BYTES].flatMap((bytes): Scena
 			const { other } = stage;
 			giveUp(other, reference);
 			const another = share(stage, other, bytes);
-			if (another === 0) return;
+			if (another === 0) return [];
 			// It may be where the first was.
 			hold(stage, bytes);
 			expectWhole(other, another, bytes);
 			giveUp(other, another);
+			return [];
 		},
 	),
 	withTwo("adding one", bytes, ({ victim }, reference) => {
@@ -178,6 +185,14 @@ export const shares: Scenario[] = [SMALL, 2 * SPAN_BYTES].flatMap((bytes): Scena
 		giveUp(victim, reference);
 		expectWhole(victim, another, bytes);
 	}),
+	withTwo(
+		"adding one, while the other does",
+		bytes,
+		({ victim }, reference) => {
+			giveUp(victim, addReference(victim, reference));
+		},
+		({ other }, reference) => [reference, addReference(other, reference)],
+	),
 	{
 		name: `a shared block of ${bytes}: leaving, with references`,
 		prepare: (stage) => {
