@@ -29,6 +29,7 @@ import {
 import type { Core } from "../src/core.js";
 import { coverageOf, reachedByFormatting } from "./allocator/coverage.js";
 import { type Sweep, sweep } from "./allocator/crash-points.js";
+import { firstFailure, mutate, mutations } from "./allocator/mutations.js";
 import { scenarios } from "./allocator/scenarios/index.js";
 import type { Stage } from "./allocator/scenarios/stage.js";
 import { type Findings, inspect } from "./allocator/wasm.js";
@@ -330,6 +331,16 @@ test("where recovery goes wrong, the sweep finds it", () => {
 		failuresWith(() => {}),
 		0,
 	);
+});
+
+test("where a guard of the core is taken away, a scenario notices", async () => {
+	const some = ["replacing has no intent", "a dead holder's mutex is simply free", "links have no version"];
+	const taken = mutations.filter(({ name }) => some.includes(name));
+	assert.is(taken.length, some.length);
+	for (const mutation of taken) {
+		const failure = firstFailure(await mutate(mutation), mutation.likely);
+		assert.ok(failure, `${mutation.name} was not noticed`);
+	}
 });
 
 test.run();

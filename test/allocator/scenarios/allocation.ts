@@ -65,6 +65,9 @@ export const allocation: Scenario[] = [
 		drop(stage, hold(stage, SMALL));
 		fillBut(stage, 1);
 	}),
+	allocating("from a span that it keeps empty", SMALL, (stage) => {
+		stage.victim.free(own(stage, SMALL));
+	}),
 	allocating("a span", SPAN_BYTES, () => {}),
 	allocating("a run", 3 * SPAN_BYTES - 100, () => {}),
 	allocating("a run behind another", 2 * SPAN_BYTES, (stage) => own(stage, 3 * SPAN_BYTES)),

@@ -83,6 +83,7 @@ export function hold({ other, held, world }: Stage, bytes: number, filled = byte
 		expect(block === FULL, `allocating gave status ${block}`);
 		return 0;
 	}
+	expect(world.core.capacityOf(block) >>> 0 >= bytes, "a block is smaller than asked for");
 	const mark = (held.size % 250) + 1;
 	held.set(block, { bytes, filled, mark });
 	world.bytes.fill(mark, block, block + filled);
@@ -125,6 +126,7 @@ export function own({ victim, world }: Stage, bytes: number): number {
 		expect(block === FULL, `allocating gave status ${block}`);
 		return 0;
 	}
+	expect(world.core.capacityOf(block) >>> 0 >= bytes, "a block is smaller than asked for");
 	world.bytes.fill(0xee, block, block + bytes);
 	return block;
 }
