@@ -85,6 +85,31 @@ export const locks: Scenario[] = [
 		},
 	},
 	{
+		name: "lock a mutex that another takes, and keeps",
+		prepare: ({ victim, other }) => {
+			const mutex = other.construct("mutex", KIND_MUTEX);
+			victim.open("mutex");
+			let isTaken = false;
+			return {
+				reset: () => {
+					isTaken = false;
+				},
+				act: () => {
+					const status = tryLock(victim, mutex);
+					expect(status === (isTaken ? TAKEN : OK), "a mutex is given twice, or to nobody");
+				},
+				intrude: () => {
+					isTaken = tryLock(other, mutex) === OK;
+				},
+				verify: () => {
+					if (isTaken) unlock(other, mutex);
+					expectFree(other, mutex, undefined);
+					expect(other.remove("mutex") === OK, "it could not be removed");
+				},
+			};
+		},
+	},
+	{
 		name: "lock a mutex whose holder died",
 		prepare: ({ victim, other, world }) => {
 			const mutex = other.construct("mutex", KIND_MUTEX);
