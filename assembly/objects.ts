@@ -28,6 +28,7 @@ import {
 	OBJECT_NONCE,
 	OBJECT_PINS,
 	OBJECT_TYPE,
+	OBJECT_VERSION,
 	OK,
 	OWNER_REGION,
 	SPAN_SHIFT,
@@ -57,10 +58,16 @@ function pin(me: u32, object: u32): bool {
 	return (atomic.or<u32>(pinWord(object, me), pinBit(me)) & pinBit(me)) == 0;
 }
 
-/** `me` has the object open no longer. The last one of a removed object frees it. */
-export function unpin(me: u32, object: u32): void {
+/** Takes `me`'s pin off, if it is there. */
+export function takeOffPin(me: u32, object: u32): void {
+	if ((atomic.load<u32>(pinWord(object, me)) & pinBit(me)) == 0) return;
 	// SYNC: pairs with the look at the pins in `isOver`: what was done with the object is done.
 	atomic.and<u32>(pinWord(object, me), ~pinBit(me));
+}
+
+/** `me` has the object open no longer. The last one of a removed object frees it. */
+export function unpin(me: u32, object: u32): void {
+	takeOffPin(me, object);
 	// Whether or not the pin was there: who recovers from one that died right here finds none, and is the last.
 	dispose(me, object);
 }
@@ -115,7 +122,9 @@ export function construct(me: u32, object: u32, template: u32): u32 {
 	const next = load<u64>(object, OBJECT_NEXT);
 	atomic.store<u64>(object, ((next >> 32) + 1) << 32, OBJECT_NEXT);
 	memory.copy(object, template, OBJECT_HEAD_BYTES);
-	memory.fill(object + OBJECT_HEAD_BYTES, 0, OBJECT_NEXT - OBJECT_HEAD_BYTES);
+	// Not the pins: who looked for what was here before may have set one, and finds this object, or takes it off.
+	memory.fill(object + OBJECT_HEAD_BYTES, 0, OBJECT_PINS - OBJECT_HEAD_BYTES);
+	memory.fill(object + OBJECT_VERSION, 0, OBJECT_NEXT - OBJECT_VERSION);
 	const length = min(load<u32>(object, OBJECT_NAME_LENGTH), NAME_BYTES);
 	store<u32>(object, length, OBJECT_NAME_LENGTH);
 	store<u32>(object, fnv1a(object + OBJECT_NAME, length), OBJECT_HASH);
@@ -123,7 +132,10 @@ export function construct(me: u32, object: u32, template: u32): u32 {
 	intend(me, INTENT_INSERT, object, 0, 0, 0);
 	const status = link(object);
 	if (status == OK) finishInsert(me, object);
-	else done(me);
+	else {
+		done(me);
+		takeOffPin(me, object);
+	}
 	return status;
 }
 

@@ -58,7 +58,7 @@ import {
 	SPAN_SHIFT,
 } from "./layout";
 import { abandonLock } from "./locks";
-import { destroy, settleDispose, settleInsert, unpin } from "./objects";
+import { destroy, settleDispose, settleInsert, takeOffPin, unpin } from "./objects";
 import { settleSend, settleTake } from "./queue";
 import { header } from "./region";
 import { settleReplace } from "./replace";
@@ -163,7 +163,7 @@ function sweep(me: u32, span: u32): void {
 		const owner = atomic.load<u8>(ownerByte(span, index));
 		const block = (span << SPAN_SHIFT) + index * bytes;
 		// Freeing the last block may give the span back; then nothing more of it is `me`'s.
-		if (sizeClass == CLASS_OBJECT && owner != OWNER_FREE) sweepObject(me, block, owner == tag);
+		if (sizeClass == CLASS_OBJECT) sweepObject(me, block, owner);
 		else if (owner == tag) freeOwned(me, block);
 		else if (owner == OWNER_REGION && sizeClass == CLASS_SHARE) sweepShare(me, block);
 	}
@@ -173,9 +173,15 @@ function sweep(me: u32, span: u32): void {
 }
 
 /** Leaves the object, whatever `me` was in it. */
-function sweepObject(me: u32, object: u32, isMine: bool): void {
+function sweepObject(me: u32, object: u32, owner: u32): void {
 	// Its own are those that were being made, or being freed.
-	if (isMine) return isRemoved(object) ? destroy(me, object) : freeOwned(me, object);
+	if (owner == tagOf(me) && isRemoved(object)) return destroy(me, object);
+	// A pin may be left on one that was gone when it came; the next object there would keep it.
+	if (owner == tagOf(me) || owner == OWNER_FREE) {
+		takeOffPin(me, object);
+		if (owner != OWNER_FREE) freeOwned(me, object);
+		return;
+	}
 	const kind = load<u32>(object, OBJECT_KIND);
 	if (kind == KIND_QUEUE || kind == KIND_RECORDS) {
 		detachProducer(me, object);

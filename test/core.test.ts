@@ -27,7 +27,9 @@ import {
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
 import type { Core } from "../src/core.js";
+import { coverageOf, reachedByFormatting } from "./allocator/coverage.js";
 import { type Sweep, sweep } from "./allocator/crash-points.js";
+import { firstFailure, mutate, mutations } from "./allocator/mutations.js";
 import { scenarios } from "./allocator/scenarios/index.js";
 import type { Stage } from "./allocator/scenarios/stage.js";
 import { type Findings, inspect } from "./allocator/wasm.js";
@@ -287,6 +289,19 @@ swept("one that is stopped while another takes empty spans apart, and then dies"
 	limit: 3,
 });
 
+test("the scenarios call every export, and reach every write of the core but those that make a region", () => {
+	// What makes a region runs before anybody else can see it: who dies there leaves a file without a name.
+	assert.is(reachedByFormatting().size, 18);
+	const { uncalled, unreached } = coverageOf(scenarios, 5);
+	assert.equal([...uncalled], []);
+	assert.equal([...unreached], []);
+	const less = coverageOf(
+		scenarios.filter(({ name }) => !/shared/.test(name)),
+		1,
+	);
+	assert.ok(less.uncalled.has("share") && less.unreached.size > 0, "what no scenario does is noticed");
+});
+
 /** How many points fail where recovery is spoilt. */
 function failuresWith(sabotage: (stage: Stage) => void): number {
 	return scenarios
@@ -316,6 +331,16 @@ test("where recovery goes wrong, the sweep finds it", () => {
 		failuresWith(() => {}),
 		0,
 	);
+});
+
+test("where a guard of the core is taken away, a scenario notices", async () => {
+	const some = ["replacing has no intent", "a dead holder's mutex is simply free", "links have no version"];
+	const taken = mutations.filter(({ name }) => some.includes(name));
+	assert.is(taken.length, some.length);
+	for (const mutation of taken) {
+		const failure = firstFailure(await mutate(mutation), mutation.likely);
+		assert.ok(failure, `${mutation.name} was not noticed`);
+	}
 });
 
 test.run();

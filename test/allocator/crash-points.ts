@@ -9,12 +9,16 @@ import {
 	expect,
 	grab,
 	Held,
+	type HeldBlock,
 	hold,
 	type Play,
 	type Scenario,
 	type Stage,
 } from "./scenarios/stage.js";
-import { type Hooks, type Participant, World } from "./world.js";
+import { type CoreModule, type Hooks, type Participant, shipped, World } from "./world.js";
+
+/** Bytes to mark of a block that is only taken to see whether it can be had. */
+const MARKED = 64;
 
 /** What happens at a point: the victim dies; is stopped and goes on; or is stopped and then dies. */
 export type Fate = "dies" | "stops" | "stops and dies";
@@ -45,20 +49,22 @@ export const intrusions = {
 
 export type Intrusion = keyof typeof intrusions;
 
-class Rehearsal {
+/** A scenario on its stage, to be played again and again. */
+export class Rehearsal {
 	readonly stage: Stage;
 	readonly play: Play;
 	readonly #snapshot: Uint8Array;
-	readonly #held: [number, { bytes: number; mark: number }][];
+	readonly #held: [number, HeldBlock][];
 
-	constructor(scenario: Scenario, hooks: Hooks) {
-		const world = new World();
+	constructor(scenario: Scenario, hooks: Hooks, core = shipped) {
+		const world = new World(16, core);
 		const other = world.participant(0);
 		const victim = world.participant(1, hooks);
 		this.stage = { world, other, victim, held: new Held(world.spans) };
 		this.play = scenario.prepare(this.stage);
 		this.#snapshot = world.snapshot();
 		this.#held = [...this.stage.held];
+		world.forget();
 	}
 
 	/** Back to before the act. */
@@ -83,16 +89,17 @@ class Rehearsal {
 		dropAll(stage);
 		play.verify?.();
 		const used = other.core.used();
+		expect(used === 0 || world.hasNames(), `nothing has a name, but ${used} bytes are used`);
 		const next = world.participant(victim.slot);
 		expect(next.me !== victim.me && next.me >= STATUS_LIMIT, "the slot can't be used again");
 		const block = next.allocate(100);
 		expect(block < STATUS_LIMIT || next.free(block) === OK, "the next one in the slot can't free");
 		other.recover(victim.slot);
 		const empty = world.emptySpans();
-		const spans = grab(stage, SPAN_BYTES);
+		const spans = grab(stage, SPAN_BYTES, MARKED);
 		expect(spans === empty, `${empty} spans are free, and ${spans} could be had`);
 		dropAll(stage);
-		const blocks = grab(stage, 4000);
+		const blocks = grab(stage, 4000, MARKED);
 		expect(blocks >= spans * 16, `${spans} spans are free, but only ${blocks} blocks`);
 		dropAll(stage);
 		expect(other.core.used() === used, "what was allocated did not come back");
@@ -101,7 +108,7 @@ class Rehearsal {
 }
 
 /** Points 1 to `last`: all, or about `limit` of them, and as many at the beginning and the end. */
-function* pointsUpTo(last: number, limit: number): Generator<number> {
+export function* pointsUpTo(last: number, limit: number): Generator<number> {
 	const step = Math.max(1, (last - 2 * limit) / limit);
 	let next = 1;
 	for (let point = 1; point <= last; point++) {
@@ -127,14 +134,16 @@ export interface Sweep {
 	sabotage?: (stage: Stage) => void;
 	/** Makes who recovers die too, before each of this many of its writes. */
 	again?: number;
+	/** Another core than the one that is shipped. */
+	core?: CoreModule;
 }
 
 /** Tries a scenario at every point. */
 export function sweep(
 	scenario: Scenario,
-	{ fate, intrusion, limit = 1e9, again = 0, sabotage }: Sweep,
+	{ fate, intrusion, limit = 1e9, again = 0, sabotage, core = shipped }: Sweep,
 ): Outcome {
-	const rehearsal = new Rehearsal(scenario, fate === "dies" ? "writes" : "accesses");
+	const rehearsal = new Rehearsal(scenario, fate === "dies" ? "writes" : "accesses", core);
 	const { stage, play } = rehearsal;
 	const { victim } = stage;
 	const outcome: Outcome = { tried: 0, points: 0, failures: [] };
@@ -167,7 +176,7 @@ export function sweep(
 }
 
 /** Stops the victim before an access, lets the other do something, and goes on, or not. */
-function stopAt(stage: Stage, play: Play, point: number, intrusion: Intrusion, dies: boolean): void {
+export function stopAt(stage: Stage, play: Play, point: number, intrusion: Intrusion, dies: boolean): void {
 	const { victim } = stage;
 	class Death extends Error {}
 	victim.accesses = 0;

@@ -1,10 +1,13 @@
 /** A region in plain memory of this process, and participants over it: one instance of the core each. */
 import { readFileSync } from "node:fs";
 import {
+	BUCKET_BYTES,
 	CLASS_LARGEST,
 	DESCRIPTOR_BYTES,
 	DESCRIPTOR_STATE,
 	FULL,
+	HEADER_BUCKET_MASK,
+	HEADER_BUCKETS,
 	HEADER_DESCRIPTORS,
 	HEADER_OWNERS,
 	MORE,
@@ -89,6 +92,8 @@ export class World {
 	readonly module: CoreModule;
 	/** The sites that were reached by participants whose cores have hooks, 1 for each that was. */
 	readonly reached: Uint8Array;
+	/** The exports that they called. */
+	readonly called = new Set<string>();
 
 	constructor(spans = 16, module = shipped) {
 		this.spans = spans;
@@ -100,6 +105,12 @@ export class World {
 		this.scratch = new Uint8Array(this.memory.buffer, this.bytes.length);
 		this.core = module.instance(this.memory);
 		this.heap = this.core.format(spans, 1, 2, 0) >>> 0;
+	}
+
+	/** Forgets what was reached and called. */
+	forget(): void {
+		this.reached.fill(0);
+		this.called.clear();
 	}
 
 	participant(slot: number, hooks?: Hooks): Participant {
@@ -128,6 +139,16 @@ export class World {
 			if (owner !== OWNER_FREE && owner !== OWNER_NONE) return false;
 		}
 		return true;
+	}
+
+	/** Whether any object is in the directory. */
+	hasNames(): boolean {
+		const start = this.words[HEADER_BUCKETS >> 2] as number;
+		const length = ((this.words[HEADER_BUCKET_MASK >> 2] as number) + 1) * BUCKET_BYTES;
+		for (let at = start; at < start + length; at += BUCKET_BYTES) {
+			if (this.words[at >> 2] !== 0) return true;
+		}
+		return false;
 	}
 
 	/** Whether any block has this owner byte. */
@@ -187,10 +208,16 @@ export class Participant {
 		this.slot = slot;
 		if (hooks === undefined) this.core = world.core;
 		else {
-			this.core = world.module.hooked(world.memory, hooks, (site) => {
+			const hooked = world.module.hooked(world.memory, hooks, (site) => {
 				this.accesses++;
 				this.onAccess?.(this.accesses);
 				if (site >= 0) world.reached[site] = 1;
+			});
+			this.core = new Proxy(hooked, {
+				get: (core, name) => {
+					world.called.add(String(name));
+					return core[name as keyof Core];
+				},
 			});
 		}
 		this.join();
@@ -274,28 +301,36 @@ export class Participant {
 		return OK;
 	}
 
-	/** The object of this name, which is opened, or made if there is none; FULL. As the binding does it. */
+	/** The object of this name, which is opened, or made if there is none; FULL. */
 	construct(name: string, kind: number, made: Made = {}): number {
 		const { core, me } = this;
 		for (;;) {
 			const found = this.open(name);
 			if (found >= STATUS_LIMIT) return found;
-			const blocks: number[] = [];
-			const allocate = (bytes = 0) => {
-				if (bytes === 0) return 0;
-				const block = this.allocate(bytes);
-				if (block >= STATUS_LIMIT) blocks.push(block);
-				return block;
-			};
-			const data = allocate(made.capacity);
-			const type = data === FULL ? FULL : allocate(made.type);
-			const object = type === FULL ? FULL : this.committing(() => core.allocateObject(me));
-			const head = headOf(name, kind, made, data, type);
-			if (object >= STATUS_LIMIT && core.construct(me, object, this.lend(head)) >>> 0 === OK) return object;
-			if (object >= STATUS_LIMIT) core.freeInternal(me, object);
-			for (const block of blocks) core.free(me, block);
+			const object = this.committing(() => core.allocateObject(me));
 			if (object < STATUS_LIMIT) return FULL;
+			const status = this.place(object, name, kind, made);
+			if (status === OK) return object;
+			core.freeInternal(me, object);
+			if (status === FULL) return FULL;
 		}
+	}
+
+	/** Makes `object`, a block for one, the object of this name: OK, TAKEN or FULL. */
+	place(object: number, name: string, kind: number, made: Made): number {
+		const blocks: number[] = [];
+		const allocate = (bytes = 0) => {
+			if (bytes === 0) return 0;
+			const block = this.allocate(bytes);
+			if (block >= STATUS_LIMIT) blocks.push(block);
+			return block;
+		};
+		const data = allocate(made.capacity);
+		const type = data === FULL ? FULL : allocate(made.type);
+		const head = headOf(name, kind, made, data, type);
+		const status = type === FULL ? FULL : this.core.construct(this.me, object, this.lend(head)) >>> 0;
+		if (status !== OK) for (const block of blocks) this.core.free(this.me, block);
+		return status;
 	}
 
 	/** Writes `text` as a message; whether there was room. */

@@ -1,5 +1,5 @@
 /** Blocks: allocating and freeing them. */
-import { DOUBLE_FREE, NOT_A_BLOCK, NOT_OWNER, SPAN_BYTES } from "../../../assembly/layout.js";
+import { DOUBLE_FREE, NEED_COMMIT, NOT_A_BLOCK, NOT_OWNER, SPAN_BYTES } from "../../../assembly/layout.js";
 import {
 	drop,
 	expect,
@@ -64,6 +64,9 @@ export const allocation: Scenario[] = [
 	allocating("from a span that another keeps empty, the region being full", 2000, (stage) => {
 		drop(stage, hold(stage, SMALL));
 		fillBut(stage, 1);
+	}),
+	allocating("from a span that it keeps empty", SMALL, (stage) => {
+		stage.victim.free(own(stage, SMALL));
 	}),
 	allocating("a span", SPAN_BYTES, () => {}),
 	allocating("a run", 3 * SPAN_BYTES - 100, () => {}),
@@ -157,5 +160,37 @@ export const allocation: Scenario[] = [
 				hold(stage, 70_000);
 			},
 		}),
+	},
+	{
+		name: "claim a run, give up the claim, claim another",
+		prepare: (stage) => {
+			const { victim } = stage;
+			own(stage, 1);
+			return {
+				act: () => {
+					const { core, me } = victim;
+					if (core.allocate(me, 2 * SPAN_BYTES) >>> 0 === NEED_COMMIT) core.cancel(me);
+					if (core.allocate(me, 2 * SPAN_BYTES) >>> 0 !== NEED_COMMIT) return;
+					const block = own(stage, 3 * SPAN_BYTES);
+					if (block !== 0) release(stage, block, 3 * SPAN_BYTES);
+				},
+				intrude: () => hold(stage, 2 * SPAN_BYTES),
+			};
+		},
+	},
+	{
+		name: "give back every empty span",
+		prepare: (stage) => {
+			const { victim } = stage;
+			const blocks = [100, 1000, SMALL].map((bytes) => own(stage, bytes));
+			for (const block of blocks) victim.free(block);
+			drop(stage, hold(stage, 2000));
+			return {
+				act: () => {
+					victim.core.reclaim(victim.me);
+				},
+				intrude: () => hold(stage, 1000),
+			};
+		},
 	},
 ];

@@ -7,6 +7,7 @@ import {
 	NOT_FOUND,
 	NOT_OWNER,
 	OBJECT_DATA,
+	OBJECT_NAME_LENGTH,
 	OBJECT_NONCE,
 	OK,
 	STATUS_LIMIT,
@@ -359,6 +360,94 @@ function opening(how: "open" | "openAt", then: "remove" | "replace" | "leave it"
 	};
 }
 
+/**
+ * `victim` opens an object, which `other` removes, to make another of its name in the same place: that so many
+ * accesses later.
+ */
+function openingTwice(later: number): Scenario {
+	return {
+		name: `open, while another takes it away, and ${later} accesses later puts one of its name in its place`,
+		prepare: ({ victim, other, world }) => {
+			const made = { capacity: 1024 };
+			other.core.unpin(other.me, other.construct("a", KIND_STRUCT, made));
+			const dataOf = (object: number) => world.words[(object + OBJECT_DATA) >> 2] as number;
+			let prepared = 0;
+			return {
+				reset: () => {
+					prepared = 0;
+				},
+				act: () => {
+					const found = victim.open("a");
+					if (found === NOT_FOUND) return;
+					// It stays until `victim` lets go of it.
+					const status = other.remove("a");
+					expect(status === OK || status === NOT_FOUND, `removing gave ${status}`);
+					const owned = other.core.checkOwned(other.me, dataOf(found)) >>> 0;
+					expect(owned === NOT_OWNER, "an object was freed that somebody has open");
+					// Not a part of what is swept.
+					other.core.unpin(victim.me, found);
+				},
+				intrude: () => {
+					const status = other.remove("a");
+					expect(status === OK || status === NOT_FOUND, `removing gave ${status}`);
+					prepared = other.committing(() => other.core.allocateObject(other.me));
+					let left = later;
+					victim.onAccess = () => {
+						if (--left !== 0) return;
+						expect(other.place(prepared, "a", KIND_STRUCT, made) === OK, "it could not be made");
+						prepared = 0;
+					};
+				},
+				verify: () => {
+					if (prepared !== 0) other.core.freeInternal(other.me, prepared);
+					expect([OK, NOT_FOUND].includes(other.remove("a")), "it could not be removed");
+				},
+			};
+		},
+	};
+}
+
+/** `victim` opens an object that `other` takes away, and dies so many accesses later; another comes there. */
+function openingDying(later: number): Scenario {
+	return {
+		name: `open, while another takes it away, and die ${later} accesses later`,
+		prepare: ({ victim, other }) => {
+			const made = { capacity: 1024 };
+			const object = other.construct("a", KIND_STRUCT, made);
+			other.core.unpin(other.me, object);
+			const death = new Error("dead");
+			return {
+				act: () => {
+					try {
+						victim.open("a");
+					} catch (error) {
+						if (error !== death) throw error;
+					}
+				},
+				intrude: () => {
+					const status = other.remove("a");
+					expect(status === OK, `removing gave ${status}`);
+					let left = later;
+					victim.onAccess = () => {
+						if (--left === 0) throw death;
+					};
+				},
+				verify: () => {
+					expect([OK, NOT_FOUND].includes(other.remove("a")), "it could not be removed");
+					const { core, me } = other;
+					const blocks: number[] = [];
+					while (!blocks.includes(object) && blocks.length < 200) {
+						blocks.push(other.committing(() => core.allocateObject(me)));
+					}
+					expect(other.place(object, "b", KIND_STRUCT, made) === OK, "there could be no other");
+					expect(other.remove("b") === OK, "it could not be removed");
+					for (const block of blocks) if (block !== object) core.freeInternal(me, block);
+				},
+			};
+		},
+	};
+}
+
 const handleOfAnother: Scenario = {
 	name: "openAt, by a handle of what was removed, where there is another now",
 	prepare: ({ victim, other }) => {
@@ -375,6 +464,67 @@ const handleOfAnother: Scenario = {
 			},
 			verify: () => {
 				expect(other.remove("b") === OK, "it could not be removed");
+			},
+		};
+	},
+};
+
+/** `victim` looks for what is last in its list, while `other` moves what is before it to other lists. */
+const lookingPast: Scenario = {
+	name: "look for the last of a list, while another takes those before it away",
+	prepare: ({ victim, other }) => {
+		const names = sharing.slice(0, 2);
+		const elsewhere = ["elsewhere", "in another list"];
+		const object = other.construct("a", KIND_STRUCT, { capacity: 64 });
+		for (const name of names) other.construct(name, KIND_STRUCT, { capacity: 64 });
+		let moved = false;
+		return {
+			reset: () => {
+				moved = false;
+			},
+			act: () => {
+				for (let turn = 0; turn < 2; turn++) expect(victim.find("a") === object, "it is not found");
+				expect(victim.open("a") === object, "it is not found");
+			},
+			intrude: () => {
+				for (const name of names) expect(other.remove(name) === OK, "it could not be removed");
+				for (const name of elsewhere) other.construct(name, KIND_STRUCT, { capacity: 64 });
+				moved = true;
+			},
+			verify: () => {
+				for (const name of ["a", ...(moved ? elsewhere : names)])
+					expect(other.remove(name) === OK, `${name} could not be removed`);
+			},
+		};
+	},
+};
+
+/** The list begins with the same object afterwards, which is another. */
+const constructingAnew: Scenario = {
+	name: "construct, while another puts one of this name anew in the place of the first",
+	prepare: ({ victim, other, world }) => {
+		const first = sharing[0] as string;
+		const object = other.construct(first, KIND_STRUCT, { capacity: 64 });
+		let changed = false;
+		return {
+			reset: () => {
+				changed = false;
+			},
+			act: () => {
+				const made = victim.construct("a", KIND_STRUCT, { capacity: 64 });
+				expect(made === FULL || victim.find("a") === made, "what was made is not found");
+			},
+			intrude: () => {
+				expect(other.remove(first) === OK, "it could not be removed");
+				const anew = other.construct("a", KIND_STRUCT, { capacity: 64 });
+				expect(anew === object || other.find("a") === anew, "what was made is not found");
+				changed = true;
+			},
+			verify: () => {
+				const lengths = listed(other, "a").map((each) => world.words[(each + OBJECT_NAME_LENGTH) >> 2]);
+				expect(lengths.filter((length) => length === 1).length <= 1, "there are two of one name");
+				if (!changed) expect(other.remove(first) === OK, "it could not be removed");
+				expect(other.remove("a") === OK || !changed, "it could not be removed");
 			},
 		};
 	},
@@ -452,6 +602,10 @@ export const directory: Scenario[] = [
 	opening("openAt", "leave it"),
 	opening("openAt", "remove"),
 	opening("openAt", "replace"),
+	...[1, 3, 5, 7].map(openingTwice),
+	...[2, 4, 6].map(openingDying),
 	handleOfAnother,
+	constructingAnew,
+	lookingPast,
 	looking,
 ];

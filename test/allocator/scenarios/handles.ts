@@ -11,6 +11,7 @@ import type { Participant } from "../world.js";
 import { expect, hold, isFilled, own, type Play, type Scenario, SMALL, type Stage } from "./stage.js";
 
 const NONCE = [12345, 67890] as const;
+const OTHER_NONCE = [12345, 67891] as const;
 
 /** Whether the block saved under `handle` is there and whole. */
 function isSaved({ other, world }: Stage, handle: number): boolean {
@@ -26,14 +27,13 @@ function saveBlock(
 	stage: Stage,
 	who: Participant,
 	bytes: number,
-	onHandle = (_handle: number) => {},
+	nonce: readonly [number, number] = NONCE,
 ): number {
 	const block = own({ ...stage, victim: who }, bytes);
 	if (block === 0) return 0;
 	const handle = who.committing(() => who.core.allocateHandle(who.me));
 	if (handle < STATUS_LIMIT) return 0;
-	onHandle(handle);
-	expect(who.core.save(who.me, handle, ...NONCE, block, bytes) === OK, "a block could not be saved");
+	expect(who.core.save(who.me, handle, ...nonce, block, bytes) === OK, "a block could not be saved");
 	return handle;
 }
 
@@ -65,20 +65,63 @@ export const handles: Scenario[] = [SMALL, 2 * SPAN_BYTES].flatMap((bytes) => [
 		prepare: (stage): Play => {
 			const { victim, other } = stage;
 			const handle = saveBlock(stage, other, bytes);
-			let freed = false;
+			/** By whom. */
+			let freed: Participant | undefined;
 			return {
 				reset: () => {
-					freed = false;
+					freed = undefined;
 				},
 				act: () => {
-					expect(victim.core.freeSaved(victim.me, handle, ...NONCE) === OK, "it could not be freed");
-					freed = true;
+					const status = victim.core.freeSaved(victim.me, handle, ...NONCE) >>> 0;
+					expect(status === (freed === undefined ? OK : BAD_HANDLE), `freeing gave ${status}`);
+					freed ??= victim;
 					expect(victim.core.freeSaved(victim.me, handle, ...NONCE) === BAD_HANDLE, "it was freed twice");
 				},
+				intrude: () => {
+					const status = other.core.freeSaved(other.me, handle, ...NONCE) >>> 0;
+					expect(status === OK || status === BAD_HANDLE, `freeing gave ${status}`);
+					if (status === OK) freed = other;
+				},
 				verify: () => {
-					expect(!freed || !isSaved(stage, handle), "a handle outlived its block");
+					expect(freed === undefined || !isSaved(stage, handle), "a handle outlived its block");
 					if (isSaved(stage, handle)) other.core.freeSaved(other.me, handle, ...NONCE);
 					expect(!isSaved(stage, handle), "a handle outlived its block");
+				},
+			};
+		},
+	},
+	{
+		name: `free ${bytes} saved bytes, while another does, and saves others there`,
+		prepare: (stage): Play => {
+			const { victim, other } = stage;
+			const handle = saveBlock(stage, other, bytes);
+			let freed = 0;
+			let again = 0;
+			const free = (who: Participant) => {
+				const status = who.core.freeSaved(who.me, handle, ...NONCE) >>> 0;
+				expect(status === OK || status === BAD_HANDLE, `freeing gave ${status}`);
+				if (status === OK) freed++;
+			};
+			return {
+				reset: () => {
+					freed = 0;
+					again = 0;
+				},
+				act: () => {
+					free(victim);
+					expect(freed === 1, `it was freed ${freed} times`);
+				},
+				intrude: () => {
+					free(other);
+					again = saveBlock(stage, other, bytes, OTHER_NONCE);
+				},
+				verify: () => {
+					const { core, me } = other;
+					if (freed === 0) free(other);
+					expect(core.lookUp(handle, ...NONCE) >>> 0 === BAD_HANDLE, "a handle outlived its block");
+					if (again === 0) return;
+					expect(core.lookUp(again, ...OTHER_NONCE) >>> 0 >= STATUS_LIMIT, "another's handle is lost");
+					expect(core.freeSaved(me, again, ...OTHER_NONCE) >>> 0 === OK, "what was saved could not be freed");
 				},
 			};
 		},

@@ -85,6 +85,31 @@ export const locks: Scenario[] = [
 		},
 	},
 	{
+		name: "lock a mutex that another takes, and keeps",
+		prepare: ({ victim, other }) => {
+			const mutex = other.construct("mutex", KIND_MUTEX);
+			victim.open("mutex");
+			let isTaken = false;
+			return {
+				reset: () => {
+					isTaken = false;
+				},
+				act: () => {
+					const status = tryLock(victim, mutex);
+					expect(status === (isTaken ? TAKEN : OK), "a mutex is given twice, or to nobody");
+				},
+				intrude: () => {
+					isTaken = tryLock(other, mutex) === OK;
+				},
+				verify: () => {
+					if (isTaken) unlock(other, mutex);
+					expectFree(other, mutex, undefined);
+					expect(other.remove("mutex") === OK, "it could not be removed");
+				},
+			};
+		},
+	},
+	{
 		name: "lock a mutex whose holder died",
 		prepare: ({ victim, other, world }) => {
 			const mutex = other.construct("mutex", KIND_MUTEX);
@@ -230,10 +255,10 @@ export const locks: Scenario[] = [
 					victim.core.announceLock(victim.me, condition);
 				},
 				verify: () => {
-					expect(
-						other.core.ringNext(condition) >>> 0 === doorbellOf(third),
-						"the dead stands before the others",
-					);
+					const next = world.participant(victim.slot);
+					const rung = other.core.ringNext(condition) >>> 0;
+					expect(rung === doorbellOf(third), "the dead's successor is rung, who does not wait");
+					other.recover(next.slot);
 					other.recover(third.slot);
 					expect(other.remove("condition") === OK, "it could not be removed");
 				},

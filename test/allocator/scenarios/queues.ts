@@ -1,5 +1,5 @@
 /** Queues of messages and of records. */
-import { EMPTY, ENDED, KIND_QUEUE, KIND_RECORDS, OK, STATUS_LIMIT } from "../../../assembly/layout.js";
+import { EMPTY, ENDED, KIND_QUEUE, KIND_RECORDS, OK, STATUS_LIMIT, TAKEN } from "../../../assembly/layout.js";
 import { attach, CAPACITY, moveTo, receive, receiveAll, sendBlock, tryOut } from "./messages.js";
 import { expect, hold, type Scenario, SMALL, type Stage } from "./stage.js";
 
@@ -149,6 +149,11 @@ export const queues: Scenario[] = [
 	sending("a batch", 0, [sendBatch]),
 	sending("a block", 0, [sendBlock]),
 	sending("a block where positions wrap", 0xffff_ffe0, [sendBlock, sendText("three")]),
+	sending(
+		"until the ring is full",
+		64,
+		["two", "t".repeat(60), "u".repeat(60), "v".repeat(60)].map(sendText),
+	),
 	sending("after giving up", 240, [abortOne, sendText("two")]),
 	sending("the end, and the next stream", 0, [sendEnd, sendText("three"), sendEnd]),
 	receiving("in order", false, [0, 1, 2]),
@@ -172,6 +177,43 @@ export const queues: Scenario[] = [
 					victim.core.detachConsumer(victim.me, queue);
 				},
 				verify: () => tryOut(other, queue),
+			};
+		},
+	},
+	{
+		name: "attach to ends that others have",
+		prepare: ({ victim, other, world }) => {
+			const queue = other.construct("queue", KIND_QUEUE, { capacity: CAPACITY });
+			const third = world.participant(3);
+			attach(third, queue, "producer");
+			attach(other, queue, "consumer");
+			let left = false;
+			return {
+				reset: () => {
+					left = false;
+				},
+				act: () => {
+					const { core, me } = victim;
+					for (const attachTo of [core.attachProducer, core.attachConsumer]) {
+						const status = attachTo(me, queue) >>> 0;
+						if (status === TAKEN)
+							expect([third.me, other.me].includes(victim.result()), "who has it is not said");
+						else expect(left && (status === OK || status >= STATUS_LIMIT), `attaching gave ${status}`);
+					}
+				},
+				intrude: () => {
+					other.core.detachConsumer(other.me, queue);
+					third.core.detachProducer(third.me, queue);
+					left = true;
+				},
+				verify: () => {
+					if (!left) {
+						other.core.detachConsumer(other.me, queue);
+						third.core.detachProducer(third.me, queue);
+					}
+					other.recover(third.slot);
+					tryOut(other, queue);
+				},
 			};
 		},
 	},
@@ -214,6 +256,40 @@ export const queues: Scenario[] = [
 					core.recordsRelease(me, queue, 64);
 					core.detachProducer(me, queue);
 					core.detachConsumer(me, queue);
+				},
+			};
+		},
+	},
+	{
+		name: "receive the end of the records",
+		prepare: ({ victim, other }) => {
+			const queue = other.construct("records", KIND_RECORDS, { capacity: 64 });
+			attach(victim, queue, "consumer");
+			attach(other, queue, "producer");
+			const { core, me } = other;
+			core.announceProducer(me, queue);
+			core.recordsEnd(me, queue);
+			let ended = false;
+			return {
+				reset: () => {
+					ended = false;
+				},
+				act: () => {
+					expect(victim.core.recordsAvailable(victim.me, queue) === ENDED, "no end");
+					ended = true;
+					expect(victim.core.recordsAvailable(victim.me, queue) === EMPTY, "two ends");
+				},
+				intrude: () => {
+					const status = core.recordsRoom(me, queue);
+					expect(status === OK || !ended, "no room for the next stream");
+				},
+				verify: () => {
+					attach(other, queue, "consumer");
+					const status = core.recordsAvailable(me, queue);
+					expect(status === EMPTY || (status === ENDED && !ended), `receiving gave ${status}`);
+					expect(core.recordsRoom(me, queue) === OK, "no room for the next stream");
+					core.detachConsumer(me, queue);
+					core.detachProducer(me, queue);
 				},
 			};
 		},

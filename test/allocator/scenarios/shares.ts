@@ -81,33 +81,39 @@ function shareWith(stage: Stage, one: Participant, two: Participant, bytes: numb
 	return [mine, theirs];
 }
 
-/** `victim` and `other` have a reference each; `act` is what `victim` does with its own. */
+/**
+ * `victim` and `other` have a reference each; `act` is what `victim` does with its own. `intrude` is what `other`
+ * does, and says which references it has then.
+ */
 function withTwo(
 	name: string,
 	bytes: number,
 	act: (stage: Stage, reference: number) => void,
-	intrude: (stage: Stage, reference: number) => void = ({ other }, reference) => giveUp(other, reference),
+	intrude: (stage: Stage, reference: number) => number[] = ({ other }, reference) => {
+		giveUp(other, reference);
+		return [];
+	},
 ): Scenario {
 	return {
 		name: `a shared block of ${bytes}: ${name}`,
 		prepare: (stage) => {
 			const { victim, other } = stage;
 			const [mine, theirs] = shareWith(stage, victim, other, bytes);
-			let given = false;
+			let left = [theirs];
 			return {
 				reset: () => {
-					given = false;
+					left = [theirs];
 				},
 				act: () => act(stage, mine),
 				intrude: () => {
 					expectWhole(other, theirs, bytes);
-					intrude(stage, theirs);
-					given = true;
+					left = intrude(stage, theirs);
 				},
 				verify: () => {
-					if (given) return;
-					expectWhole(other, theirs, bytes);
-					giveUp(other, theirs);
+					for (const reference of left) {
+						expectWhole(other, reference, bytes);
+						giveUp(other, reference);
+					}
 				},
 			};
 		},
@@ -137,6 +143,23 @@ export const shares: Scenario[] = [SMALL, 2 * SPAN_BYTES].flatMap((bytes): Scena
 			intrude: () => hold(stage, bytes),
 		}),
 	},
+	{
+		name: `a shared block of ${bytes}: sharing`,
+		prepare: (stage) => {
+			const { victim } = stage;
+			share(stage, victim, SMALL);
+			const block = own(stage, bytes);
+			return {
+				act: () => {
+					const { core, me } = victim;
+					const record = core.allocateShare(me) >>> 0;
+					expect(record >= STATUS_LIMIT, `a record for a share gave ${record}`);
+					expectWhole(victim, core.share(me, block, record) >>> 0, bytes);
+				},
+				intrude: () => hold(stage, bytes),
+			};
+		},
+	},
 	withTwo("giving up one", bytes, ({ victim }, reference) => {
 		expectWhole(victim, reference, bytes);
 		giveUp(victim, reference);
@@ -149,11 +172,12 @@ export const shares: Scenario[] = [SMALL, 2 * SPAN_BYTES].flatMap((bytes): Scena
 			const { other } = stage;
 			giveUp(other, reference);
 			const another = share(stage, other, bytes);
-			if (another === 0) return;
+			if (another === 0) return [];
 			// It may be where the first was.
 			hold(stage, bytes);
 			expectWhole(other, another, bytes);
 			giveUp(other, another);
+			return [];
 		},
 	),
 	withTwo("adding one", bytes, ({ victim }, reference) => {
@@ -161,6 +185,14 @@ export const shares: Scenario[] = [SMALL, 2 * SPAN_BYTES].flatMap((bytes): Scena
 		giveUp(victim, reference);
 		expectWhole(victim, another, bytes);
 	}),
+	withTwo(
+		"adding one, while the other does",
+		bytes,
+		({ victim }, reference) => {
+			giveUp(victim, addReference(victim, reference));
+		},
+		({ other }, reference) => [reference, addReference(other, reference)],
+	),
 	{
 		name: `a shared block of ${bytes}: leaving, with references`,
 		prepare: (stage) => {

@@ -15,8 +15,15 @@ export interface Stage {
 	held: Held;
 }
 
+/** A block that is held, whose first `filled` bytes are `mark`. */
+export interface HeldBlock {
+	bytes: number;
+	filled: number;
+	mark: number;
+}
+
 /** Blocks that are held, and that do not overlap. */
-export class Held extends Map<number, { bytes: number; mark: number }> {
+export class Held extends Map<number, HeldBlock> {
 	/** 1 for each 64 bytes of the region that are held. */
 	readonly #units: Uint8Array;
 
@@ -25,7 +32,7 @@ export class Held extends Map<number, { bytes: number; mark: number }> {
 		this.#units = new Uint8Array((spans * SPAN_BYTES) / BLOCK_ALIGNMENT);
 	}
 
-	override set(block: number, what: { bytes: number; mark: number }): this {
+	override set(block: number, what: HeldBlock): this {
 		const units = this.#unitsOf(block, what.bytes);
 		expect(!units.includes(1), `a block of ${what.bytes} was given out twice`);
 		units.fill(1);
@@ -69,22 +76,23 @@ export interface Scenario {
 export const SMALL = 4000;
 export const PER_SPAN = 16;
 
-/** A block for `other` to hold. */
-export function hold({ other, held, world }: Stage, bytes: number): number {
+/** A block for `other` to hold, filled, or its beginning. */
+export function hold({ other, held, world }: Stage, bytes: number, filled = bytes): number {
 	const block = other.allocate(bytes);
 	if (block < STATUS_LIMIT) {
 		expect(block === FULL, `allocating gave status ${block}`);
 		return 0;
 	}
+	expect(world.core.capacityOf(block) >>> 0 >= bytes, "a block is smaller than asked for");
 	const mark = (held.size % 250) + 1;
-	held.set(block, { bytes, mark });
-	world.bytes.fill(mark, block, block + bytes);
+	held.set(block, { bytes, filled, mark });
+	world.bytes.fill(mark, block, block + filled);
 	return block;
 }
 
 export function drop({ other, held, world }: Stage, block: number): void {
-	const { bytes, mark } = held.get(block) as { bytes: number; mark: number };
-	expect(isFilled(world, block, bytes, mark), "somebody else wrote into a held block");
+	const { filled, mark } = held.get(block) as HeldBlock;
+	expect(isFilled(world, block, filled, mark), "somebody else wrote into a held block");
 	held.delete(block);
 	const status = other.free(block);
 	expect(status === OK, `freeing a held block gave ${status}`);
@@ -100,9 +108,9 @@ export function isFilled(world: World, block: number, bytes: number, mark: numbe
 }
 
 /** All that can be had in blocks of so many bytes; held. */
-export function grab(stage: Stage, bytes: number): number {
+export function grab(stage: Stage, bytes: number, filled = bytes): number {
 	let blocks = 0;
-	while (hold(stage, bytes) !== 0) blocks++;
+	while (hold(stage, bytes, filled) !== 0) blocks++;
 	return blocks;
 }
 
@@ -118,6 +126,7 @@ export function own({ victim, world }: Stage, bytes: number): number {
 		expect(block === FULL, `allocating gave status ${block}`);
 		return 0;
 	}
+	expect(world.core.capacityOf(block) >>> 0 >= bytes, "a block is smaller than asked for");
 	world.bytes.fill(0xee, block, block + bytes);
 	return block;
 }

@@ -4,6 +4,7 @@ import {
 	ENTRY_KEY_LENGTH,
 	ENTRY_VALUE_LENGTH,
 	FULL,
+	NOT_OWNER,
 	OBJECT_COUNT,
 	OBJECT_DATA,
 	OK,
@@ -16,6 +17,11 @@ function wordOf({ world }: Participant, at: number): number {
 	return world.words[at >> 2] as number;
 }
 
+/** What the region's objects refer to is not free. */
+function expectUsed({ core, me }: Participant, block: number): void {
+	expect(core.checkOwned(me, block) >>> 0 === NOT_OWNER, "a block is free, and somebody refers to it");
+}
+
 export function countOf(who: Participant, object: number): number {
 	return wordOf(who, object + OBJECT_COUNT);
 }
@@ -23,8 +29,9 @@ export function countOf(who: Participant, object: number): number {
 // ---------------------------------------------------------------------------------------------- vectors
 
 export function elementsOf(who: Participant, vector: number): number[] {
-	const from = wordOf(who, vector + OBJECT_DATA) >> 2;
-	return [...who.world.words.slice(from, from + countOf(who, vector))];
+	const data = wordOf(who, vector + OBJECT_DATA);
+	if (data !== 0) expectUsed(who, data);
+	return [...who.world.words.slice(data >> 2, (data >> 2) + countOf(who, vector))];
 }
 
 /** Adds elements, whose mutex `who` holds; false where there is no room. */
@@ -75,9 +82,11 @@ export function entriesOf(who: Participant, map: number): [string, string][] {
 	const { core } = who;
 	const entries: [string, string][] = [];
 	const places = core.mapPlaces(map) >>> 0;
+	if (places > 0) expectUsed(who, wordOf(who, map + OBJECT_DATA));
 	for (let place = 0; place < places; place++) {
 		const entry = core.mapEntry(map, place) >>> 0;
 		if (entry < STATUS_LIMIT) continue;
+		expectUsed(who, entry);
 		const key = textAt(who, entry + ENTRY_KEY, wordOf(who, entry + ENTRY_KEY_LENGTH));
 		const value = valueAt(who, entry);
 		expect(lookUp(who, map, key) === value, `${key} is in the table, and not found, or twice there`);

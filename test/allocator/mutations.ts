@@ -1,0 +1,440 @@
+/**
+ * Guards of the core that are taken away, one at a time: some scenario has to fail at some point, or the guard is
+ * not tested. `node dist/test/allocator/mutations.js [part of a name]` tries them all and tells which scenario
+ * noticed each.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Sweep, sweep } from "./crash-points.js";
+import { scenarios } from "./scenarios/index.js";
+import type { Scenario } from "./scenarios/stage.js";
+import { CoreModule } from "./world.js";
+
+export interface Mutation {
+	name: string;
+	/** In which file of the core this text, which is there once, becomes another. */
+	file: string;
+	text: string;
+	replacement: string;
+	/** Scenarios to try first: those whose name has this. */
+	likely: string;
+}
+
+function mutation(name: string, likely: string, file: string, text: string, replacement = ""): Mutation {
+	return { name, likely, file: `${file}.ts`, text, replacement };
+}
+
+export const mutations: readonly Mutation[] = [
+	mutation(
+		"opening pins nothing",
+		"open",
+		"objects",
+		"const fresh = pin(me, object);\n\t\t// SYNC",
+		"const fresh = false;\n\t\t// SYNC",
+	),
+	mutation(
+		"opening does not look again",
+		"open",
+		"objects",
+		"if (find(name, length) == object) return object;",
+		"return object;",
+	),
+	mutation(
+		"opening by a handle does not look again",
+		"openAt",
+		"objects",
+		"if (isNoted(object, nonceLow, nonceHigh)) return OK;",
+		"return OK;",
+	),
+	mutation(
+		"opening by a handle does not look at the nonce",
+		"openAt",
+		"objects",
+		"load<u32>(object, OBJECT_NONCE) == nonceLow &&",
+		"",
+	),
+	mutation(
+		"constructing has no intent",
+		"construct",
+		"objects",
+		"intend(me, INTENT_INSERT, object, 0, 0, 0);",
+	),
+	mutation("constructing pins nothing", "construct", "objects", "pin(me, object);\n\tintend", "intend"),
+	mutation(
+		"who let go of a removed object is not looked after",
+		"close",
+		"objects",
+		"takeOffPin(me, object);\n\t// Whether",
+		"if ((atomic.and<u32>(pinWord(object, me), ~pinBit(me)) & pinBit(me)) == 0) return;\n\t// Whether",
+	),
+	mutation(
+		"making an object wipes the pins of others",
+		"accesses later puts",
+		"objects",
+		"0, OBJECT_PINS - OBJECT_HEAD_BYTES);",
+		"0, OBJECT_NEXT - OBJECT_HEAD_BYTES);\n\tpin(me, object);",
+	),
+	mutation(
+		"a pin stays on what was gone when it came",
+		"accesses later",
+		"recovery",
+		"takeOffPin(me, object);\n",
+	),
+	mutation(
+		"a removed object is freed though somebody has it open",
+		"the other has",
+		"objects",
+		"(atomic.load<u64>(object, OBJECT_PINS) | atomic.load<u64>(object, OBJECT_PINS + 8)) == 0",
+		"true",
+	),
+	mutation(
+		"a removed queue keeps its messages' blocks",
+		"queue",
+		"objects",
+		"if (kind == KIND_QUEUE) drain(me, object);",
+	),
+	mutation(
+		"a removed map keeps its entries",
+		"map",
+		"objects",
+		"if (kind == KIND_MAP) clearMap(me, object);",
+	),
+	mutation("a removed object keeps its type", "struct", "objects", "drop(me, object, OBJECT_TYPE);"),
+	mutation("a removed object stays in its list", "list of 4", "objects", "unlink(object);"),
+	mutation(
+		"half a removal is not recovered",
+		"remove",
+		"recovery",
+		"if (owner == tagOf(me) && isRemoved(object)) return destroy(me, object);",
+	),
+	mutation(
+		"links have no version",
+		"anew",
+		"directory",
+		"return (((link >> 32) + 1) << 32) | object;",
+		"return (link & 0xffffffff00000000) | object;",
+	),
+	mutation(
+		"a search does not look whether the list has changed",
+		"look for",
+		"directory",
+		"if (atomic.load<u64>(place) != link) return BUSY;\n\t\tif (found)",
+		"if (found)",
+	),
+	mutation(
+		"inserting does not look whether there is one",
+		"construct",
+		"directory",
+		"if (found != NOT_FOUND) return found >= STATUS_LIMIT ? TAKEN : found;",
+	),
+	mutation(
+		"inserting is no compare-and-swap",
+		"construct",
+		"directory",
+		"if (atomic.cmpxchg<u64>(bucket, head, relinked(head, object)) == head) return OK;",
+		"atomic.store<u64>(bucket, relinked(head, object));\n\t\treturn OK;",
+	),
+	mutation(
+		"replacing has no intent",
+		"change a",
+		"replace",
+		"intend(me, INTENT_REPLACE, place, fresh, old, object);",
+	),
+	mutation(
+		"replacing stores before its intent",
+		"change a",
+		"replace",
+		"intend(me, INTENT_REPLACE, place, fresh, old, object);\n",
+		"atomic.store<u32>(place, fresh);\n\tintend(me, INTENT_REPLACE, place, fresh, old, object);\n",
+	),
+	mutation(
+		"replacing frees what is old before the word says so",
+		"change a",
+		"replace",
+		"atomic.store<u32>(place, fresh);\n",
+		"if (take(me, old, OWNER_REGION)) freeOwned(me, old);\n\tatomic.store<u32>(place, fresh);\n",
+	),
+	mutation(
+		"recovering a replacement forgets the count",
+		"change a map",
+		"recovery",
+		"load<u32>(slot, SLOT_INTENT_E)",
+		"0",
+	),
+	mutation(
+		"a dead holder's mutex is simply free",
+		"lock",
+		"locks",
+		"atomic.cmpxchg<u32>(lock, me, LOCK_ABANDONED, LOCK_HOLDER);",
+		"atomic.cmpxchg<u32>(lock, me, 0, LOCK_HOLDER);",
+	),
+	mutation(
+		"a dead holder keeps its mutex",
+		"lock",
+		"recovery",
+		"else if (hasLock(kind)) abandonLock(me, object);",
+	),
+	mutation("a dead waiter stays in the list", "wait at", "locks", "\tretractLock(me, lock);\n"),
+	mutation(
+		"locking is no compare-and-swap",
+		"lock",
+		"locks",
+		"const seen = atomic.cmpxchg<u32>(mutex, 0, me, LOCK_HOLDER);",
+		"const seen = atomic.load<u32>(mutex, LOCK_HOLDER);\n\tif (seen == 0) atomic.store<u32>(mutex, me, LOCK_HOLDER);",
+	),
+	mutation("unlocking rings nobody", "wait for", "locks", "return ringNext(mutex);", "return OK;"),
+	mutation("sharing has no intent", "sharing", "shares", "intend(me, INTENT_SHARE, block, share, 0, 0);"),
+	mutation(
+		"recovering half a share forgets the block",
+		"sharing",
+		"shares",
+		"handOver(block, OWNER_REGION, tagOf(me));",
+	),
+	mutation(
+		"giving up a reference has no intent",
+		"giving up",
+		"shares",
+		"intend(me, INTENT_UNSHARE, reference, 0, 0, 0);",
+	),
+	mutation(
+		"a dead participant keeps its references",
+		"leaving, with",
+		"recovery",
+		"else if (owner == OWNER_REGION && sizeClass == CLASS_SHARE) sweepShare(me, block);",
+	),
+	mutation(
+		"adding a reference is no compare-and-swap",
+		"adding",
+		"shares",
+		"if (atomic.cmpxchg<u8>(each, OWNER_NONE, <u8>tagOf(me)) == OWNER_NONE) return each;",
+		"if (atomic.load<u8>(each) == OWNER_NONE) {\n\t\t\tatomic.store<u8>(each, <u8>tagOf(me));\n\t\t\treturn each;\n\t\t}",
+	),
+	mutation(
+		"sending a block has no intent",
+		"send",
+		"queue",
+		"intend(me, INTENT_SEND, queue, load<u32>(queue, QUEUE_CLAIMED), block, 0);",
+	),
+	mutation("recovering takes back what was sent", "send", "queue", "if (!published) handOver", "handOver"),
+	mutation(
+		"taking a block has no intent",
+		"receive",
+		"queue",
+		"intend(me, INTENT_TAKE, queue, position, block, 0);",
+	),
+	mutation(
+		"a message whose block was taken is not marked",
+		"receive",
+		"queue",
+		"if (taken) atomic.store<u32>(record, kind | RECORD_RELEASED, 4);",
+	),
+	mutation(
+		"publishing comes before the record",
+		"send",
+		"queue",
+		"writeHeader(payload - RECORD_HEADER, length, RECORD_DATA);\n\tclose(queue, length);",
+		"close(queue, length);\n\tatomic.store<u32>(queue, load<u32>(queue, QUEUE_CLAIMED), QUEUE_TAIL);\n\twriteHeader(payload - RECORD_HEADER, length, RECORD_DATA);",
+	),
+	mutation(
+		"a new producer goes on behind what was not published",
+		"send",
+		"endpoints",
+		"store<u32>(queue, load<u32>(queue, QUEUE_TAIL), QUEUE_CLAIMED);",
+	),
+	mutation(
+		"a new consumer goes on behind what was not released",
+		"receive",
+		"endpoints",
+		"store<u32>(queue, head, QUEUE_NEXT);",
+	),
+	mutation("a dead producer keeps its end", "send", "recovery", "detachProducer(me, object);\n"),
+	mutation("saving has no intent", "save", "handles", "intend(me, INTENT_SAVE, block, handle, 0, 0);"),
+	mutation(
+		"freeing what was saved has no intent",
+		"saved",
+		"handles",
+		"intend(me, INTENT_UNSAVE, block, handle, nonceLow, nonceHigh);",
+	),
+	mutation(
+		"freeing what was saved does not look at the nonce again",
+		"saved",
+		"handles",
+		"if (hasNonce(handle, nonceLow, nonceHigh)) {",
+		"if (nonceLow != 0) {",
+	),
+	mutation(
+		"a block that was taken may be of another class",
+		"allocate",
+		"slabs",
+		"if (stateOf(span) == state) return index;",
+		"return index;",
+	),
+	mutation(
+		"taking a block is no compare-and-swap",
+		"allocate",
+		"slabs",
+		"if (atomic.cmpxchg<u8>(ownerByte(span, index), OWNER_FREE, <u8>tagOf(me)) == OWNER_FREE) {",
+		"if (atomic.load<u8>(ownerByte(span, index)) == OWNER_FREE) {\n\t\t\t\tatomic.store<u8>(ownerByte(span, index), <u8>tagOf(me));",
+	),
+	mutation("a fresh span is not noted as touched", "allocate", "slabs", "touch(me, fresh);"),
+	mutation(
+		"an available span is not noted as touched",
+		"allocate",
+		"slabs",
+		"touch(me, span);\n\t\t\t\tclearAvailable",
+		"clearAvailable",
+	),
+	mutation(
+		"a run is not noted as touched",
+		"allocate",
+		"blocks",
+		"const first = <u32>claimed;\n\ttouch(me, first);",
+		"const first = <u32>claimed;",
+	),
+	mutation(
+		"making a slab has no intent",
+		"allocate",
+		"slabs",
+		"atomic.store<u32>(slot, INTENT_SLAB, SLOT_INTENT);",
+	),
+	mutation(
+		"giving back a slab has no intent",
+		"free",
+		"slabs",
+		"intend(me, INTENT_RETIRE, span, sizeClass, 0, 0);",
+	),
+	mutation(
+		"giving back a slab that is not empty keeps its blocks",
+		"free",
+		"slabs",
+		"while (index > 0) atomic.store<u8>(ownerByte(span, --index), OWNER_FREE);",
+	),
+	mutation("freeing a run has no intent", "free", "blocks", "intend(me, INTENT_RUN, first, count, 0, 0);"),
+	mutation("claiming has no intent", "allocate", "spans", "intend(me, INTENT_RUN, first, count, 0, 0);"),
+	mutation(
+		"claiming is no compare-and-swap",
+		"allocate",
+		"spans",
+		"if (atomic.cmpxchg<u32>(descriptorOf(first + i), SPAN_FREE, state, DESCRIPTOR_STATE) != SPAN_FREE) {",
+		"const before = stateOf(first + i);\n\t\tif (before == SPAN_FREE) setState(first + i, state);\n\t\tif (before != SPAN_FREE) {",
+	),
+	mutation(
+		"a run is freed from its first span on",
+		"free",
+		"spans",
+		"for (let i = count; i > 0; ) {\n\t\ti--;",
+		"for (let i: u32 = 0; i < count; i++) {",
+	),
+	mutation(
+		"the dead may allocate",
+		"allocate",
+		"blocks",
+		"if (!isCurrent(me)) return FENCED;\n\tif (bytes",
+		"if (bytes",
+	),
+	mutation("recovery settles nothing", "allocate", "recovery", "\tsettle(me);\n"),
+	mutation(
+		"recovery forgets a span before it is swept",
+		"allocate",
+		"recovery",
+		"sweep(me, from + ctz(bits));\n",
+		"atomic.store<u32>(word, bits & (bits - 1));\n\t\t\tsweep(me, from + ctz(bits));\n",
+	),
+	mutation(
+		"recovery lets others in before it has swept",
+		"leave",
+		"recovery",
+		"\tlet left = STEP;\n",
+		"\tatomic.store<u32>(slot, 0, SLOT_ID);\n\tlet left = STEP;\n",
+	),
+];
+
+/** What is used of the compiler, whose own types say what is global in AssemblyScript, not here. */
+interface Compiler {
+	main(
+		options: string[],
+		files: {
+			readFile(name: string): string | null;
+			writeFile(name: string, contents: string | Uint8Array): void;
+			listFiles(): string[];
+		},
+	): Promise<{ error: Error | null; stderr: unknown }>;
+}
+
+const compiler: string = "assemblyscript/asc";
+
+const root = join(import.meta.dirname, "../../..");
+
+/** The core with this change, compiled in memory. */
+export async function mutate({ file, text, replacement }: Mutation): Promise<CoreModule> {
+	const outputs = new Map<string, Uint8Array>();
+	const options = ["--target", "release", "--optimizeLevel", "1", "--outFile", "mutated.wasm"];
+	const { default: asc } = (await import(compiler)) as { default: Compiler };
+	const { error, stderr } = await asc.main(["assembly/index.ts", ...options], {
+		readFile: (name) => {
+			let source: string;
+			try {
+				source = readFileSync(join(root, name), "utf8");
+			} catch {
+				return null;
+			}
+			if (name !== `assembly/${file}`) return source;
+			const parts = source.split(text);
+			if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${text}`);
+			return parts.join(replacement);
+		},
+		writeFile: (name, contents) => {
+			outputs.set(name, typeof contents === "string" ? Buffer.from(contents) : contents);
+		},
+		listFiles: () => [],
+	});
+	const bytes = outputs.get("mutated.wasm");
+	if (error !== null || bytes === undefined) throw new Error(`${text} can't be changed: ${error} ${stderr}`);
+	return new CoreModule(bytes);
+}
+
+const PLANS: Sweep[] = [
+	{ fate: "dies", limit: 12 },
+	{ fate: "stops", intrusion: "joins", limit: 40 },
+	{ fate: "stops and dies", intrusion: "joins", limit: 12 },
+	{ fate: "dies", limit: 6, again: 3 },
+	{ fate: "stops", intrusion: "churns", limit: 12 },
+	{ fate: "stops", intrusion: "grabs", limit: 12 },
+];
+
+/** Which scenario fails first with this core, and how; undefined if all hold. */
+export function firstFailure(core: CoreModule, likely: string): string | undefined {
+	const isLikely = ({ name }: Scenario) => name.includes(likely);
+	const others = scenarios.filter((scenario) => !isLikely(scenario));
+	for (const group of [scenarios.filter(isLikely), others]) {
+		for (const plan of PLANS) {
+			for (const scenario of group) {
+				const failure = failureOf(scenario, { ...plan, core });
+				if (failure !== undefined) return failure;
+			}
+		}
+	}
+	return undefined;
+}
+
+function failureOf(scenario: Scenario, plan: Sweep): string | undefined {
+	try {
+		return sweep(scenario, plan).failures[0];
+	} catch (error) {
+		return `${scenario.name}, undisturbed: ${error instanceof Error ? error.message : error}`;
+	}
+}
+
+if (process.argv[1] === join(import.meta.dirname, "mutations.js")) {
+	const { positionals } = parseArgs({ allowPositionals: true });
+	const wanted = mutations.filter(({ name }) => name.includes(positionals[0] ?? ""));
+	let caught = 0;
+	for (const each of wanted) {
+		const failure = firstFailure(await mutate(each), each.likely);
+		if (failure !== undefined) caught++;
+		console.log(`${each.name}\n\t${failure ?? "NOT CAUGHT"}`);
+	}
+	console.log(`${caught} of ${wanted.length} caught`);
+	if (caught < wanted.length) process.exitCode = 1;
+}
