@@ -184,15 +184,18 @@ function reach(object: u32, cut: bool): u32 {
 	return NOT_FOUND;
 }
 
-/** Whether the object is in its list. */
-export function isLinked(object: u32): bool {
-	let found: u32;
-	do found = reach(object, false);
-	while (found == BUSY);
-	return found == OK;
+function reachInTurns(object: u32, cut: bool): u32 {
+	let found: u32 = BUSY;
+	for (let turn = 0; turn < TURNS && found == BUSY; turn++) found = reach(object, cut);
+	return found;
 }
 
-/** Takes `object`, which is removed, out of its list. */
-export function unlink(object: u32): void {
-	while (reach(object, true) == BUSY) {}
+/** Whether the object is in its list: OK or NOT_FOUND; `BUSY` when that could not be told. Writes nothing. */
+export function lookFor(object: u32): u32 {
+	return reachInTurns(object, false);
+}
+
+/** Takes `object`, which is removed, out of its list; whether it is out. */
+export function unlink(object: u32): bool {
+	return reachInTurns(object, true) != BUSY;
 }

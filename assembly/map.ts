@@ -144,8 +144,9 @@ export function mapSet(me: u32, map: u32, entry: u32): u32 {
 	if (place == 0) return MORE;
 	const old = load<u32>(place);
 	const count = load<u32>(map, OBJECT_COUNT);
-	if (old == MAP_GONE) store<u32>(map, max(load<u32>(map, MAP_GONE_COUNT), 1) - 1, MAP_GONE_COUNT);
 	replace(me, map, place, entry, old, old > MAP_GONE ? count : count + 1);
+	// Only now: of what is gone a death may count too many, but never too few, or the table could fill up with it.
+	if (old == MAP_GONE) store<u32>(map, max(load<u32>(map, MAP_GONE_COUNT), 1) - 1, MAP_GONE_COUNT);
 	return OK;
 }
 

