@@ -101,7 +101,13 @@ export const mutations: readonly Mutation[] = [
 		"if (kind == KIND_MAP) clearMap(me, object);",
 	),
 	mutation("a removed object keeps its type", "struct", "objects", "drop(me, object, OBJECT_TYPE);"),
-	mutation("a removed object stays in its list", "list of 4", "objects", "unlink(object);"),
+	mutation(
+		"a removed object stays in its list",
+		"list of 4",
+		"objects",
+		"if (unlink(object)) freeOwnBlock",
+		"freeOwnBlock",
+	),
 	mutation(
 		"half a removal is not recovered",
 		"remove",

@@ -164,6 +164,51 @@ export const queues: Scenario[] = [
 	receiving("a block and keep it", true, [0], 1),
 	receiving("a later block and keep it", true, [1, 0], 1),
 	{
+		name: "receive what an earlier consumer left, who had released what is behind it",
+		prepare: (stage) => {
+			const { victim, other } = stage;
+			const queue = other.construct("queue", KIND_QUEUE, { capacity: CAPACITY });
+			attach(other, queue, "producer");
+			attach(other, queue, "consumer");
+			for (const text of ["one", "two", "three", "four"]) other.send(queue, text);
+			const [, second, third] = [1, 2, 3].map(() => receive(other, queue));
+			for (const message of [second, third]) {
+				expect(typeof message === "object", `receiving gave ${message}`);
+				other.core.release(other.me, queue, message.position, 0);
+			}
+			other.core.detachConsumer(other.me, queue);
+			attach(victim, queue, "consumer");
+			let released = 0;
+			let begun = 0;
+			return {
+				reset: () => {
+					released = 0;
+					begun = 0;
+				},
+				act: () => {
+					for (const text of ["one", "four"]) {
+						const message = receive(victim, queue);
+						expect(
+							typeof message === "object" && message.text === text,
+							`received ${JSON.stringify(message)}`,
+						);
+						begun++;
+						victim.core.release(victim.me, queue, message.position, 0);
+						released++;
+					}
+				},
+				intrude: () => void other.send(queue, "five"),
+				verify: () => {
+					const left = receiveAll(other, queue).filter((text) => text !== "five");
+					const possible = [released, begun].map((count) => ["one", "four"].slice(count).join());
+					expect(possible.includes(left.join()), `released ${released}, and then came ${left.join()}`);
+					other.core.detachProducer(other.me, queue);
+					tryOut(other, queue);
+				},
+			};
+		},
+	},
+	{
 		name: "attach and detach both ends",
 		prepare: ({ victim, other }) => {
 			const queue = other.construct("queue", KIND_QUEUE, { capacity: CAPACITY });
