@@ -34,13 +34,14 @@ function main(): number {
 		const preemptions = Math.min(preemptionsFor(race.findings.accesses), Number(values.most));
 		race.exhaust(preemptions);
 		const exhausted = race.findings.schedules;
+		const stoodFor = race.findings.covered;
 		race.wander(each, randomFrom(Number(values.seed) + index));
 		const { findings } = race;
 		schedules += findings.schedules;
 		if (findings.failures.length > 0) failed++;
 		console.log(
-			`${pair.name}: ${findings.accesses} accesses; ${exhausted} schedules with up to ${preemptions} preemptions, ` +
-				`${findings.schedules - exhausted} random; ${findings.failures.length} failures`,
+			`${pair.name}: ${findings.accesses} accesses; ${exhausted} schedules, for ${stoodFor} with up to ` +
+				`${preemptions} preemptions, ${findings.schedules - exhausted} random; ${findings.failures.length} failures`,
 		);
 		for (const { schedule, message } of findings.failures) console.log(`  ${schedule}: ${message}`);
 	});

@@ -77,15 +77,14 @@ export function* call<Name extends keyof Core>(
 export function* allocate(who: Participant, bytes: number, mark = 0): Generator<Call, number, number> {
 	const block = yield* call(who, "allocate", who.me, bytes);
 	if (block < STATUS_LIMIT) return 0;
-	if (mark !== 0) who.world.bytes.fill(mark, block, block + bytes);
+	if (mark !== 0) yield ["fill", block, bytes, mark];
 	return block;
 }
 
 /** Frees a block, which must be as it was filled. */
 export function* free(who: Participant, block: number, bytes = 0, mark = 0): Generator<Call, void, number> {
 	if (block === 0) return;
-	const whole = who.world.bytes.subarray(block, block + bytes).every((byte) => byte === mark);
-	expect(whole, "somebody else wrote into a block");
+	if (mark !== 0) expect((yield ["filled", block, bytes, mark]) === 1, "somebody else wrote into a block");
 	const status = yield* call(who, "free", who.me, block);
 	expect(status === OK, `freeing gave ${status}`);
 }

@@ -10,7 +10,7 @@ import {
 	STATUS_LIMIT,
 	TAKEN,
 } from "../../../assembly/layout.js";
-import { headOf, type Participant, type World } from "../../allocator/world.js";
+import { headOf, type Participant } from "../../allocator/world.js";
 import type { Pair } from "../explore.js";
 import { call, expect, named, pair, type Scene, type Stage } from "../stage.js";
 import type { Call, Program } from "../stepper.js";
@@ -108,15 +108,15 @@ function directory(
 }
 
 /** The object is what it was made, and not freed: a look by whoever has it open. */
-function isWhole(world: World, object: number): boolean {
-	return world.words[(object + OBJECT_KIND) >> 2] === KIND_STRUCT;
+function* isWhole(object: number): Generator<Call, boolean, number> {
+	return (yield ["read", object + OBJECT_KIND]) === KIND_STRUCT;
 }
 
 const constructing = (name: string) =>
 	function* (who: Participant, seen: Seen): Program {
 		const object = yield* findOrConstruct(who, name);
 		seen.objects.push(object);
-		expect(isWhole(who.world, object), "what was found is not whole");
+		expect(yield* isWhole(object), "what was found is not whole");
 	};
 
 const removing = (name: string) =>
@@ -132,8 +132,8 @@ const opening = (name: string) =>
 			return;
 		}
 		seen.objects.push(object);
-		expect(isWhole(who.world, object), "what was opened is not whole");
-		const block = who.world.words[(object + OBJECT_DATA) >> 2] as number;
+		expect(yield* isWhole(object), "what was opened is not whole");
+		const block = yield ["read", object + OBJECT_DATA];
 		expect((yield* call(who, "capacityOf", block)) >= 30_000, "what was opened has lost its memory");
 		yield* call(who, "unpin", who.me, object);
 	};
@@ -234,7 +234,7 @@ export const objects: Pair[] = [
 			*a() {
 				const status = yield* call(a, "openAt", a.me, object, ...nonce);
 				if (status !== OK) return;
-				expect(isWhole(world, object), "what was loaded is not whole");
+				expect(yield* isWhole(object), "what was loaded is not whole");
 				yield* call(a, "unpin", a.me, object);
 			},
 			*b() {
