@@ -7,10 +7,13 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Pair, preemptionsFor, Race, randomFrom } from "./explore.js";
 import { allocator } from "./pairs/allocator.js";
+import { locks } from "./pairs/locks.js";
 import { objects } from "./pairs/objects.js";
+import { queues } from "./pairs/queues.js";
+import { records } from "./pairs/records.js";
 import { Steppers } from "./stepper.js";
 
-export const pairs: readonly Pair[] = [...allocator, ...objects];
+export const pairs: readonly Pair[] = [...allocator, ...objects, ...queues, ...records, ...locks];
 
 function main(): number {
 	const { values } = parseArgs({

@@ -1,5 +1,14 @@
 /** What the pairs of programs have in common. */
-import { NEED_COMMIT, OK, OWNER_IN_FLIGHT, STATUS_LIMIT } from "../../assembly/layout.js";
+import {
+	NEED_COMMIT,
+	NOT_FOUND,
+	OK,
+	OWNER_IN_FLIGHT,
+	SLOT_BYTES,
+	SLOT_DOORBELL,
+	SLOTS_START,
+	STATUS_LIMIT,
+} from "../../assembly/layout.js";
 import type { Core } from "../../src/core.js";
 import type { Participant, World } from "../allocator/world.js";
 import type { Pair } from "./explore.js";
@@ -47,7 +56,9 @@ export function pair(name: string, prepare: (stage: Stage) => Scene): Pair {
 				check: () => {
 					scene.check?.();
 					for (const each of [a, b]) {
-						expect(observer.recover(each.slot).status === OK, "one of them could not leave");
+						const { status } = observer.recover(each.slot);
+						// Not found: it has left already.
+						expect(status === OK || status === NOT_FOUND, "one of them could not leave");
 						expect(!world.owns(each.slot + 1), "one has left, and owns blocks still");
 					}
 					scene.tidy?.();
@@ -93,4 +104,39 @@ export function* free(who: Participant, block: number, bytes = 0, mark = 0): Gen
 export function named(who: Participant, name: string): [number, number] {
 	const bytes = Buffer.from(name);
 	return [who.lend(bytes), bytes.length];
+}
+
+/** The doorbell of a participant, by its slot. */
+export function doorbellOf(who: Participant): number {
+	return SLOTS_START + who.slot * SLOT_BYTES + SLOT_DOORBELL;
+}
+
+/** One that would sleep: on what it read from its doorbell. It sleeps for ever if nobody rings. */
+export interface Sleeper {
+	who: Participant;
+	/** What the doorbell said before the last look; undefined while it has not gone to sleep. */
+	doorbell?: number | undefined;
+}
+
+/** Whether it sleeps and was not rung: `rung` are the doorbells whose sleepers the other has woken. */
+export function oversleeps({ who, doorbell }: Sleeper, rung: readonly number[]): boolean {
+	if (doorbell === undefined) return false;
+	const word = doorbellOf(who);
+	return who.world.words[word >> 2] === doorbell || !rung.includes(word);
+}
+
+/** Runs a program to its end by the core as it is, without steps. */
+export function atOnce<Result>(who: Participant, program: Generator<Call, Result, number>): Result {
+	let result = 0;
+	for (;;) {
+		const next = program.next(result);
+		if (next.done) return next.value;
+		const [name, ...parameters] = next.value;
+		const [at, second, third] = parameters as [number, number, number];
+		if (name === "read") result = who.world.words[at >> 2] as number;
+		else if (name === "write") who.world.words[at >> 2] = second;
+		else if (name === "fill") who.world.fill(at, second, third);
+		else if (name === "filled") result = Number(who.world.isFilled(at, second, third));
+		else result = (who.core[name] as (...values: number[]) => number)(...(parameters as number[])) >>> 0;
+	}
 }

@@ -189,7 +189,9 @@ export class Stepper {
 					this.#world.words[at >> 2] = second;
 				});
 			case "fill":
-				return this.#directly(at, second, 1, () => this.#world.fill(at, second, third));
+				return this.#directly(at, second, 1, () => {
+					this.#world.fill(at, second, third);
+				});
 			case "filled":
 				return this.#directly(at, second, 0, () => Number(this.#world.isFilled(at, second, third)));
 		}
@@ -204,7 +206,7 @@ export class Stepper {
 		return result >>> 0;
 	}
 
-	#directly(at: number, bytes: number, writes: 0 | 1, access: () => number | void): number {
+	#directly(at: number, bytes: number, writes: 0 | 1, access: () => number | undefined): number {
 		this.#suspended = this.accesses === this.#allowed;
 		if (this.#suspended) return 0;
 		this.#next.push(at, bytes, writes);
