@@ -7,13 +7,16 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Pair, preemptionsFor, Race, randomFrom } from "./explore.js";
 import { allocator } from "./pairs/allocator.js";
+import { collections } from "./pairs/collections.js";
+import { handles } from "./pairs/handles.js";
 import { locks } from "./pairs/locks.js";
 import { objects } from "./pairs/objects.js";
 import { queues } from "./pairs/queues.js";
 import { records } from "./pairs/records.js";
+import { shares } from "./pairs/shares.js";
 import { Steppers } from "./stepper.js";
 
-export const pairs: readonly Pair[] = [...allocator, ...objects, ...queues, ...records, ...locks];
+export const pairs: readonly Pair[] = [...allocator, ...objects, ...queues, ...records, ...locks, ...collections, ...shares, ...handles];
 
 function main(): number {
 	const { values } = parseArgs({

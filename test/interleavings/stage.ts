@@ -1,5 +1,7 @@
 /** What the pairs of programs have in common. */
 import {
+	KIND_QUEUE,
+	REFERENCE_BYTES,
 	NEED_COMMIT,
 	NOT_FOUND,
 	OK,
@@ -139,4 +141,22 @@ export function atOnce<Result>(who: Participant, program: Generator<Call, Result
 		else if (name === "filled") result = Number(who.world.isFilled(at, second, third));
 		else result = (who.core[name] as (...values: number[]) => number)(...(parameters as number[])) >>> 0;
 	}
+}
+
+/** Hands a block or a reference over, through a queue that is removed again. */
+export function give(from: Participant, to: Participant, block: number): void {
+	const { core } = from;
+	const name = "given";
+	const queue = from.construct(name, KIND_QUEUE, { capacity: 64 });
+	to.open(name);
+	core.attachProducer(from.me, queue);
+	core.attachConsumer(to.me, queue);
+	core.reserve(from.me, queue, REFERENCE_BYTES);
+	expect(core.commitBlock(from.me, queue, REFERENCE_BYTES, 1, block, 1) === OK, "it could not be sent");
+	core.peek(to.me, queue);
+	expect(core.release(to.me, queue, to.result(), 1) === OK, "it could not be taken");
+	core.detachProducer(from.me, queue);
+	core.detachConsumer(to.me, queue);
+	core.unpin(to.me, queue);
+	from.remove(name);
 }

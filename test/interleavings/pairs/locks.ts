@@ -254,7 +254,10 @@ export const locks: Pair[] = [
 		waitFor,
 		notify,
 		(locks) => {
-			nobodyOversleeps(locks);
+			const [waiter, notifier] = locks.seen.sleepers;
+			const { rung } = locks.seen;
+			expect(!oversleeps(notifier, rung), "the notifier sleeps beside a free mutex");
+			if (guardedBy(locks) === 1) expect(!oversleeps(waiter, rung), "it sleeps, and what it waits for is there");
 		},
 	),
 ];
