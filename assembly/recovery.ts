@@ -132,7 +132,7 @@ function settle(me: u32): void {
 		case INTENT_SAVE:
 			return settleSave(me, a, b);
 		case INTENT_UNSAVE:
-			return settleUnsave(me, a, b, c, load<u32>(slot, SLOT_INTENT_D));
+			return settleUnsave(me, a, b);
 		case INTENT_SHARE:
 			return settleShare(me, a, b);
 		case INTENT_UNSHARE:

@@ -178,10 +178,31 @@ export class Race {
 	}
 }
 
-/** As many preemptions as can be tried exhaustively for so many accesses. */
-export function preemptionsFor(accesses: number): number {
+/** As many preemptions as are tried exhaustively for so many accesses, whatever it takes. */
+function preemptionsFor(accesses: number): number {
 	if (accesses <= 60) return 3;
 	return accesses <= 600 ? 2 : 1;
+}
+
+/**
+ * All schedules of a pair with as many preemptions as its accesses allow, and with more while one more is likely to
+ * take no more than `budget` schedules; at most with `most`.
+ */
+export function exhaust(
+	pair: Pair,
+	steppers: Steppers,
+	most: number,
+	budget = 0,
+): { race: Race; preemptions: number } {
+	let before = 1;
+	for (let preemptions = 1; ; preemptions++) {
+		const race = new Race(pair, steppers);
+		race.exhaust(preemptions);
+		const { schedules, accesses, failures } = race.findings;
+		const isEnough = preemptions >= preemptionsFor(accesses) && (schedules * schedules) / before > budget;
+		if (failures.length > 0 || isEnough || preemptions >= most) return { race, preemptions };
+		before = schedules;
+	}
 }
 
 /** Numbers from 0 to below `below`, the same for the same seed (xorshift32, Marsaglia 2003). */

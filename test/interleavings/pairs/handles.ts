@@ -143,6 +143,27 @@ export const handles: Pair[] = [
 	saving("free what is saved, while another looks for it", true, freeing, loading, once),
 	saving("free what is saved and save another, while another looks for it", true, freeingAndSaving, loading, once),
 	saving("free what is saved and save another, while another frees it", true, freeingAndSaving, freeing, once),
+	saving(
+		"free what is saved, save another and load that, while another frees what was saved first",
+		true,
+		function* (who, saved) {
+			yield* freeingAndSaving(who, saved);
+			expect((yield* load(saved.second, SECOND)) !== 0, "what was saved is not found");
+		},
+		freeing,
+		once,
+	),
+	saving(
+		"free what is saved, save another and free that, while another frees what was saved first",
+		true,
+		function* (who, saved) {
+			if (yield* freeSaved(who, saved.handle, FIRST)) saved.freed++;
+			const second = yield* saveSecond(who);
+			expect(yield* freeSaved(who, second, SECOND), "what was saved can't be freed");
+		},
+		freeing,
+		once,
+	),
 	saving("free what is saved and save another, both", true, freeingAndSaving, function* (who, saved) {
 		if (yield* freeSaved(who, saved.handle, FIRST)) saved.freed++;
 		// Takes the memory and spoils it.

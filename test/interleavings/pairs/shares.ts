@@ -177,6 +177,17 @@ export const shares: Pair[] = [
 		},
 	),
 	sharing(
+		"give up a reference, share another block and leave, while another gives up the last",
+		function* (who, { references }) {
+			yield* giveUp(who, references[0]);
+			const block = yield* allocate(who, LARGE, 9);
+			const share = yield* call(who, "allocateShare", who.me);
+			yield ["share", who.me, block, share];
+			expect((yield ["recover", who.slot]) === OK, "it could not leave");
+		},
+		(who, { references }) => giveUp(who, references[1]),
+	),
+	sharing(
 		"share a block, while another gives up references to another",
 		(who) => shareAnother(who),
 		(who, { references }) => giveUp(who, references[1]),
