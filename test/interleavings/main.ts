@@ -14,10 +14,21 @@ import { locks } from "./pairs/locks.js";
 import { objects } from "./pairs/objects.js";
 import { queues } from "./pairs/queues.js";
 import { records } from "./pairs/records.js";
+import { recoveries } from "./pairs/recovery.js";
 import { shares } from "./pairs/shares.js";
 import { Steppers } from "./stepper.js";
 
-export const pairs: readonly Pair[] = [...allocator, ...objects, ...queues, ...records, ...locks, ...collections, ...shares, ...handles];
+export const pairs: readonly Pair[] = [
+	...allocator,
+	...objects,
+	...queues,
+	...records,
+	...locks,
+	...collections,
+	...shares,
+	...handles,
+	...recoveries,
+];
 
 function main(): number {
 	const { values } = parseArgs({

@@ -1,11 +1,11 @@
 /** What the pairs of programs have in common. */
 import {
 	KIND_QUEUE,
-	REFERENCE_BYTES,
 	NEED_COMMIT,
 	NOT_FOUND,
 	OK,
 	OWNER_IN_FLIGHT,
+	REFERENCE_BYTES,
 	SLOT_BYTES,
 	SLOT_DOORBELL,
 	SLOTS_START,

@@ -328,7 +328,9 @@ function vector(
 		const { observer } = stage;
 		const at = observer.construct(NAME, KIND_VECTOR);
 		const fill = function* (): Program {
-			yield* locked(stage.a, at, () => push(stage.a, at, ...Array.from({ length: FULL_LENGTH }, (_, i) => i + 1)));
+			yield* locked(stage.a, at, () =>
+				push(stage.a, at, ...Array.from({ length: FULL_LENGTH }, (_, i) => i + 1)),
+			);
 			// So that there is a place to grow into, and the old one is used again.
 			const next = yield* allocate(stage.a, 128);
 			yield ["free", stage.a.me, next];

@@ -74,7 +74,10 @@ function saving(
 	return pair(name, (stage): Scene => {
 		const { observer } = stage;
 		for (const who of [stage.b, stage.a])
-			who.core.freeInternal(who.me, who.committing(() => who.core.allocateHandle(who.me)));
+			who.core.freeInternal(
+				who.me,
+				who.committing(() => who.core.allocateHandle(who.me)),
+			);
 		const block = stage.a.allocate(LARGE);
 		const handle = stage.a.committing(() => stage.a.core.allocateHandle(stage.a.me));
 		const { mark, length } = MARKS.get(FIRST) as { mark: number; length: number };
@@ -93,7 +96,7 @@ function saving(
 				const found = observer.core.lookUp(handle, ...FIRST) >>> 0;
 				if (found !== BAD_HANDLE) expect(found === block, "another block is found");
 				const status = observer.core.freeSaved(observer.me, handle, ...FIRST) >>> 0;
-				expect((status === OK) !== (saved.freed > 0), `${saved.freed} freed it, and now it was ${status}`);
+				expect((status === OK) !== saved.freed > 0, `${saved.freed} freed it, and now it was ${status}`);
 				if (saved.second === 0) return;
 				const second = observer.core.lookUp(saved.second, ...SECOND) >>> 0;
 				expect(second >= STATUS_LIMIT, "what was saved is lost");
@@ -141,8 +144,20 @@ export const handles: Pair[] = [
 	),
 	saving("free what is saved, both", true, freeing, freeing, once),
 	saving("free what is saved, while another looks for it", true, freeing, loading, once),
-	saving("free what is saved and save another, while another looks for it", true, freeingAndSaving, loading, once),
-	saving("free what is saved and save another, while another frees it", true, freeingAndSaving, freeing, once),
+	saving(
+		"free what is saved and save another, while another looks for it",
+		true,
+		freeingAndSaving,
+		loading,
+		once,
+	),
+	saving(
+		"free what is saved and save another, while another frees it",
+		true,
+		freeingAndSaving,
+		freeing,
+		once,
+	),
 	saving(
 		"free what is saved, save another and load that, while another frees what was saved first",
 		true,
@@ -164,9 +179,15 @@ export const handles: Pair[] = [
 		freeing,
 		once,
 	),
-	saving("free what is saved and save another, both", true, freeingAndSaving, function* (who, saved) {
-		if (yield* freeSaved(who, saved.handle, FIRST)) saved.freed++;
-		// Takes the memory and spoils it.
-		yield* free(who, yield* allocate(who, LARGE, 9));
-	}, once),
+	saving(
+		"free what is saved and save another, both",
+		true,
+		freeingAndSaving,
+		function* (who, saved) {
+			if (yield* freeSaved(who, saved.handle, FIRST)) saved.freed++;
+			// Takes the memory and spoils it.
+			yield* free(who, yield* allocate(who, LARGE, 9));
+		},
+		once,
+	),
 ];

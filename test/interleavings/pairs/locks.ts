@@ -257,7 +257,8 @@ export const locks: Pair[] = [
 			const [waiter, notifier] = locks.seen.sleepers;
 			const { rung } = locks.seen;
 			expect(!oversleeps(notifier, rung), "the notifier sleeps beside a free mutex");
-			if (guardedBy(locks) === 1) expect(!oversleeps(waiter, rung), "it sleeps, and what it waits for is there");
+			if (guardedBy(locks) === 1)
+				expect(!oversleeps(waiter, rung), "it sleeps, and what it waits for is there");
 		},
 	),
 ];

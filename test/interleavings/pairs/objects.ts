@@ -29,7 +29,7 @@ function namesOfOneBucket(): [string, string, string, string] {
 }
 
 /** Finds or constructs, as the binding does it; the object. */
-function* findOrConstruct(who: Participant, name: string): Generator<Call, number, number> {
+export function* findOrConstruct(who: Participant, name: string): Generator<Call, number, number> {
 	for (let turn = 0; turn < 10; turn++) {
 		const found = yield* call(who, "open", who.me, ...named(who, name));
 		if (found >= STATUS_LIMIT) return found;
@@ -51,7 +51,7 @@ function* findOrConstruct(who: Participant, name: string): Generator<Call, numbe
 }
 
 /** Removes, as the binding does it: whether there was one. */
-function* remove(who: Participant, name: string): Generator<Call, boolean, number> {
+export function* remove(who: Participant, name: string): Generator<Call, boolean, number> {
 	const object = yield* call(who, "remove", who.me, ...named(who, name));
 	if (object === NOT_FOUND) return false;
 	expect(object >= STATUS_LIMIT, `removing gave ${object}`);
@@ -108,7 +108,7 @@ function directory(
 }
 
 /** The object is what it was made, and not freed: a look by whoever has it open. */
-function* isWhole(object: number): Generator<Call, boolean, number> {
+export function* isWhole(object: number): Generator<Call, boolean, number> {
 	return (yield ["read", object + OBJECT_KIND]) === KIND_STRUCT;
 }
 

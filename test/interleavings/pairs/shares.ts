@@ -19,7 +19,10 @@ interface Shared {
 
 /** A block with a reference of `a`'s and one of `b`'s; both have a slab of shares to themselves. */
 function shared({ a, b, world }: Stage, bytes: number): Shared {
-	b.core.freeInternal(b.me, b.committing(() => b.core.allocateShare(b.me)));
+	b.core.freeInternal(
+		b.me,
+		b.committing(() => b.core.allocateShare(b.me)),
+	);
 	const block = a.allocate(bytes);
 	const share = a.committing(() => a.core.allocateShare(a.me));
 	const mine = a.core.share(a.me, block, share) >>> 0;
@@ -50,7 +53,11 @@ function sharing(
 	name: string,
 	a: (who: Participant, shared: Shared) => Program,
 	b: (who: Participant, shared: Shared) => Program,
-	more: { prepare?(stage: Stage, all: Shared): void; check?(all: Shared, stage: Stage): void; tidy?(stage: Stage): void } = {},
+	more: {
+		prepare?(stage: Stage, all: Shared): void;
+		check?(all: Shared, stage: Stage): void;
+		tidy?(stage: Stage): void;
+	} = {},
 ): Pair {
 	return pair(name, (stage): Scene => {
 		const all = shared(stage, LARGE);
@@ -65,7 +72,10 @@ function sharing(
 				more.check?.(all, stage);
 				// Whoever has a reference still can read through it.
 				for (const each of all.got) {
-					expect(stage.world.isFilled(all.block, LARGE, MARK), "the block was freed, and there is a reference");
+					expect(
+						stage.world.isFilled(all.block, LARGE, MARK),
+						"the block was freed, and there is a reference",
+					);
 					expect(stage.observer.core.bytesOf(each) >>> 0 === all.block, "a reference is to another block");
 				}
 			},
