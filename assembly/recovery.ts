@@ -42,7 +42,7 @@ import {
 	OBJECT_KIND,
 	OK,
 	OWNER_FREE,
-	OWNER_REGION,
+	OWNER_NONE,
 	SLOT_BYTES,
 	SLOT_ID,
 	SLOT_INTENT,
@@ -165,7 +165,8 @@ function sweep(me: u32, span: u32): void {
 		// Freeing the last block may give the span back; then nothing more of it is `me`'s.
 		if (sizeClass == CLASS_OBJECT && owner != OWNER_FREE) sweepObject(me, block, owner == tag);
 		else if (owner == tag) freeOwned(me, block);
-		else if (owner == OWNER_REGION && sizeClass == CLASS_SHARE) sweepShare(me, block);
+		// Also one that somebody has taken who thinks that it has ended: it looks again, and will see that this is gone.
+		else if (sizeClass == CLASS_SHARE && owner != OWNER_FREE && owner != OWNER_NONE) sweepShare(me, block);
 	}
 	// A dead keeper would hide its free blocks.
 	leaveSpan(me, span, sizeClass);

@@ -195,6 +195,18 @@ export const objects: Pair[] = [
 		},
 		opening(A),
 	),
+	directory(
+		"construct one name, while another constructs it where one was removed",
+		[A],
+		function* (who, seen) {
+			seen.removed.push(yield* remove(who, A));
+			seen.objects.push(yield* findOrConstruct(who, B));
+		},
+		constructing(B),
+		([a, b]) => {
+			expect(a.objects[0] === b.objects[0], "two objects have one name");
+		},
+	),
 	pair("let go of an object, while another removes it", (stage) => {
 		const { a, b, observer } = stage;
 		const object = a.construct(A, KIND_STRUCT, { capacity: 30_000 });

@@ -82,10 +82,20 @@ function* awaitNumbers(who: Participant, ends: Ends): Program {
 	if (count === 0 && (yield ["read", ends.queue + QUEUE_PRODUCER]) !== 0) ends.consumer.doorbell = doorbell;
 }
 
-function* awaitRoom(who: Participant, ends: Ends, value: number): Program {
+/** In which order one who waits does what it must. */
+export type Order = "reads its doorbell first" | "announces first" | "looks first";
+
+function* awaitRoom(
+	who: Participant,
+	ends: Ends,
+	value: number,
+	order: Order = "reads its doorbell first",
+): Program {
+	if (order === "announces first") yield ["announceProducer", who.me, ends.queue];
+	if (order === "looks first" && (yield* push(who, ends, value)) > 0) return;
 	const doorbell = yield ["read", doorbellOf(who)];
-	yield ["announceProducer", who.me, ends.queue];
-	if ((yield* push(who, ends, value)) > 0) return;
+	if (order !== "announces first") yield ["announceProducer", who.me, ends.queue];
+	if (order !== "looks first" && (yield* push(who, ends, value)) > 0) return;
 	if ((yield ["read", ends.queue + QUEUE_CONSUMER]) !== 0) ends.producer.doorbell = doorbell;
 }
 
@@ -239,16 +249,23 @@ export const records: Pair[] = [
 		awaitNumbers,
 		({ consumer, rung }) => expect(!oversleeps(consumer, rung), "it sleeps, and nobody will push"),
 	),
-	numbers(
-		"wait for room, while another pops",
-		{ pushed: [1, 2, 3, 4] },
-		(who, ends) => awaitRoom(who, ends, 5),
-		popping(1, 1),
-	),
-	numbers(
-		"wait for the end to be seen, while another comes to it",
-		{ pushed: [1], ended: true },
-		(who, ends) => awaitRoom(who, ends, 2),
-		popping(2),
-	),
+	...waits("reads its doorbell first"),
 ];
+
+/** In any other order it may sleep for ever. */
+export function waits(order: Order): Pair[] {
+	return [
+		numbers(
+			"wait for room, while another pops",
+			{ pushed: [1, 2, 3, 4] },
+			(who, ends) => awaitRoom(who, ends, 5, order),
+			popping(1, 1),
+		),
+		numbers(
+			"wait for the end to be seen, while another comes to it",
+			{ pushed: [1], ended: true },
+			(who, ends) => awaitRoom(who, ends, 2, order),
+			popping(2),
+		),
+	];
+}
