@@ -79,31 +79,29 @@ export function freeSaved(me: u32, handle: u32, nonceLow: u32, nonceHigh: u32): 
 	if (!isCurrent(me)) return FENCED;
 	const block = lookUp(handle, nonceLow, nonceHigh);
 	if (block == BAD_HANDLE) return BAD_HANDLE;
-	intend(me, INTENT_UNSAVE, block, handle, nonceLow, nonceHigh);
-	// Between look-up and this the handle may have become another's; then its nonce differs.
-	if (!take(me, handle, OWNER_REGION)) {
+	intend(me, INTENT_UNSAVE, block, handle, 0, 0);
+	// The nonce says who comes first, not the owner byte: since the look-up the handle may have become another's, which
+	// must not be taken from it even for a moment.
+	const nonce = ((<u64>nonceHigh) << 32) | nonceLow;
+	if (atomic.cmpxchg<u64>(handle, nonce, me, HANDLE_NONCE) != nonce) {
 		done(me);
 		return BAD_HANDLE;
 	}
-	settleUnsave(me, block, handle, nonceLow, nonceHigh);
-	if (ownerAt(handle) != tagOf(me)) return BAD_HANDLE;
+	settleUnsave(me, block, handle);
 	freeOwned(me, handle);
 	if (ownerAt(block) == tagOf(me)) freeOwned(me, block);
 	return OK;
 }
 
-/** Ends what `freeSaved` began: who has the handle has the block. A handle that became another's goes back. */
-export function settleUnsave(me: u32, block: u32, handle: u32, nonceLow: u32, nonceHigh: u32): void {
-	if (ownerAt(handle) == tagOf(me)) {
-		if (hasNonce(handle, nonceLow, nonceHigh)) {
-			take(me, block, OWNER_REGION);
-			done(me);
-			forget(handle);
-			return;
-		}
-		handOver(handle, tagOf(me), OWNER_REGION);
+/** Ends what `freeSaved` began: whose number is in place of the nonce has the handle and the block. */
+export function settleUnsave(me: u32, block: u32, handle: u32): void {
+	const isMine = atomic.load<u64>(handle, HANDLE_NONCE) == me;
+	if (isMine) {
+		take(me, handle, OWNER_REGION);
+		take(me, block, OWNER_REGION);
 	}
 	done(me);
+	if (isMine) forget(handle);
 }
 
 function hasNonce(handle: u32, nonceLow: u32, nonceHigh: u32): bool {

@@ -42,7 +42,7 @@ import {
 	OBJECT_KIND,
 	OK,
 	OWNER_FREE,
-	OWNER_REGION,
+	OWNER_NONE,
 	SLOT_BYTES,
 	SLOT_ID,
 	SLOT_INTENT,
@@ -132,7 +132,7 @@ function settle(me: u32): void {
 		case INTENT_SAVE:
 			return settleSave(me, a, b);
 		case INTENT_UNSAVE:
-			return settleUnsave(me, a, b, c, load<u32>(slot, SLOT_INTENT_D));
+			return settleUnsave(me, a, b);
 		case INTENT_SHARE:
 			return settleShare(me, a, b);
 		case INTENT_UNSHARE:
@@ -165,7 +165,8 @@ function sweep(me: u32, span: u32): void {
 		// Freeing the last block may give the span back; then nothing more of it is `me`'s.
 		if (sizeClass == CLASS_OBJECT) sweepObject(me, block, owner);
 		else if (owner == tag) freeOwned(me, block);
-		else if (owner == OWNER_REGION && sizeClass == CLASS_SHARE) sweepShare(me, block);
+		// Also one that somebody has taken who thinks that it has ended: it looks again, and will see that this is gone.
+		else if (sizeClass == CLASS_SHARE && owner != OWNER_FREE && owner != OWNER_NONE) sweepShare(me, block);
 	}
 	// A dead keeper would hide its free blocks.
 	leaveSpan(me, span, sizeClass);

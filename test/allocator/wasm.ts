@@ -183,6 +183,88 @@ function named(text: string): number[] {
 /** The number that stands for a load, which is no site. */
 const NO_SITE = -1;
 
+/** What an instruction that accesses memory takes from the stack, and what it does. */
+interface Operands {
+	/** Behind the address: i32 or i64. */
+	values: (typeof I32 | typeof I64)[];
+	/** Bytes accessed; 0 where the last value says it. */
+	bytes: number;
+	/** The second address, which is read, is the value behind the first. */
+	copies: boolean;
+}
+
+const I32 = 0x7f;
+const I64 = 0x7e;
+/** Bytes of loads and stores from 0x28 on, of i32, i64, f32 and f64. */
+const PLAIN_BYTES = [4, 8, 4, 8, 1, 1, 2, 2, 1, 1, 2, 2, 4, 4, 4, 8, 4, 8, 1, 2, 1, 2, 4];
+/** Bytes of atomic instructions, which come in sevens, and their values. */
+const ATOMIC_BYTES = [4, 8, 1, 2, 1, 2, 4];
+const ATOMIC_VALUES = [I32, I64, I32, I32, I64, I64, I64] as const;
+
+/** Of the instruction at the start of `code`, which `skipImmediates` knows. */
+function operandsOf(code: Uint8Array): Operands {
+	const [opcode, operation] = code as unknown as [number, number];
+	if (opcode === 0xfc) return { values: [I32, I32], bytes: 0, copies: operation === 10 };
+	if (opcode === 0xfe) {
+		const which = (operation - 0x10) % 7;
+		const value = ATOMIC_VALUES[which] as typeof I32;
+		const count = operation < 0x17 ? 0 : operation < 0x48 ? 1 : 2;
+		return {
+			values: new Array(count).fill(value),
+			bytes: ATOMIC_BYTES[which] as number,
+			copies: false,
+		};
+	}
+	const bytes = PLAIN_BYTES[opcode - 0x28] as number;
+	if (opcode < 0x36) return { values: [], bytes, copies: false };
+	if (opcode === 0x38 || opcode === 0x39) throw new Error("a store of a float is new here");
+	return { values: [opcode === 0x37 || opcode >= 0x3c ? I64 : I32], bytes, copies: false };
+}
+
+/** The offset of the instruction at the start of `code`, which has an alignment and an offset. */
+function offsetOf(code: Uint8Array): number {
+	const reader = new Reader(code);
+	const opcode = reader.byte();
+	if (opcode === 0xfc) return 0;
+	if (opcode === 0xfe) reader.leb();
+	reader.leb();
+	return reader.leb();
+}
+
+/** Locals that a function gets to keep operands in: an i32 for the address, two i32 and two i64 for values. */
+const EXTRA_LOCALS = [3, I32, 2, I64];
+
+/**
+ * A call of function 1 with where the access is and how long, and whether it writes; then `between`; then the
+ * operands are on the stack again. `first` is the first of the extra locals.
+ */
+function noted(code: Uint8Array, first: number, writes: boolean, between: number[]): number[] {
+	const { values, bytes, copies } = operandsOf(code);
+	const locals = values.map((type, index) => first + (type === I32 ? 1 : 3) + index);
+	const get = (local: number) => [0x20, ...leb(local)];
+	const note = (address: number, length: number[], write: boolean) => [
+		...get(address),
+		0x41,
+		...signedLeb(offsetOf(code)),
+		0x6a,
+		...length,
+		0x41,
+		write ? 1 : 0,
+		0x10,
+		1,
+	];
+	const length = bytes === 0 ? get(locals[1] as number) : [0x41, ...signedLeb(bytes)];
+	return [
+		...locals.toReversed().flatMap((local) => [0x21, ...leb(local)]),
+		...[0x21, ...leb(first)],
+		...note(first, length, writes),
+		...(copies ? note(locals[0] as number, length, false) : []),
+		...between,
+		...get(first),
+		...locals.flatMap(get),
+	];
+}
+
 /** `env.hook(site)`, the hook being function 0. */
 function hookCall(site: number): number[] {
 	const constant = site === NO_SITE ? [0x7f] : signedLeb(site);
@@ -195,24 +277,40 @@ function signedLeb(value: number): number[] {
 	return [(value % 128) | 128, ...signedLeb(Math.floor(value / 128))];
 }
 
-/** A function's body with a call of function 0 before each access, and all other functions one further on. */
-function rewriteBody(body: Uint8Array, loads: boolean, onWrite: (opcode: number) => number): number[] {
+/** Which accesses call the hook: those that write; or all; or all, and before that `env.note` tells where they are. */
+export type Hooked = "writes" | "accesses" | "noted accesses";
+
+/** A function's body with a call of function 0 before each access, and all other functions further on. */
+function rewriteBody(
+	body: Uint8Array,
+	hooked: Hooked,
+	parameters: number,
+	onWrite: (opcode: number) => number,
+): number[] {
 	const reader = new Reader(body);
-	for (let groups = reader.leb(); groups > 0; groups--) {
-		reader.leb();
+	const groups = reader.leb();
+	const firstGroup = reader.at;
+	let locals = parameters;
+	for (let group = 0; group < groups; group++) {
+		locals += reader.leb();
 		reader.byte();
 	}
-	const out = [...body.subarray(0, reader.at)];
+	const extra = hooked === "noted accesses" ? EXTRA_LOCALS : [];
+	const out = [...leb(groups + extra.length / 2), ...body.subarray(firstGroup, reader.at), ...extra];
 	while (!reader.done) {
 		const start = reader.at;
 		const opcode = reader.byte();
 		if (opcode === 0x10) {
-			out.push(opcode, ...leb(reader.leb() + 1));
+			out.push(opcode, ...leb(reader.leb() + importsOf(hooked)));
 			continue;
 		}
 		const access = skipImmediates(reader, opcode);
-		if (access !== undefined && access !== "load") out.push(...hookCall(onWrite(opcode)));
-		else if (access === "load" && loads) out.push(...hookCall(NO_SITE));
+		const writes = access !== undefined && access !== "load";
+		if (writes || (access === "load" && hooked !== "writes")) {
+			const call = hookCall(writes ? onWrite(opcode) : NO_SITE);
+			const code = body.subarray(start, reader.at);
+			out.push(...(hooked === "noted accesses" ? noted(code, locals, writes, call) : call));
+		}
 		for (let at = start; at < reader.at; at++) out.push(body[at] as number);
 	}
 	return out;
@@ -233,14 +331,22 @@ export interface Instrumented {
 	sites: Site[];
 }
 
+/** How many functions the module imports then. */
+function importsOf(hooked: Hooked): number {
+	return hooked === "noted accesses" ? 2 : 1;
+}
+
 /**
  * The module with one more import, the function `env.hook`, called right before each write to memory with the number
- * of its site, or before each access with `loads`, and then with -1 for those that only read. All else is as it was,
- * so it is the shipped binary that gets checked.
+ * of its site, or before each access, and then with -1 for those that only read. With noted accesses there is
+ * `env.note` too, called before the hook with the offset, the bytes, and 1 for a write; twice for a copy. All else is
+ * as it was, so it is the shipped binary that gets checked.
  */
-export function instrument(module: Uint8Array, loads = false): Instrumented {
+export function instrument(module: Uint8Array, hooked: Hooked = "writes"): Instrumented {
 	const sites: Site[] = [];
 	const out = [...module.subarray(0, 8)];
+	const parametersOfType: number[] = [];
+	const parametersOf: number[] = [];
 	let hookType = 0;
 	for (const { id, body } of sectionsOf(module)) {
 		const reader = new Reader(body);
@@ -253,18 +359,31 @@ export function instrument(module: Uint8Array, loads = false): Instrumented {
 				throw new Error(`section ${id} is new here`);
 			case SECTION.type:
 				hookType = reader.leb();
-				rewritten = [...leb(hookType + 1), ...body.subarray(reader.at), 0x60, 1, 0x7f, 0];
+				rewritten = [...leb(hookType + 2), ...body.subarray(reader.at)];
+				rewritten.push(0x60, 1, I32, 0, 0x60, 3, I32, I32, I32, 0);
+				for (let type = 0; type < hookType; type++) {
+					reader.byte();
+					parametersOfType.push(reader.take(reader.leb()).length);
+					reader.take(reader.leb());
+				}
+				break;
+			case SECTION.function:
+				rewritten = [...body];
+				for (let count = reader.leb(); count > 0; count--)
+					parametersOf.push(parametersOfType[reader.leb()] as number);
 				break;
 			case SECTION.import:
-				rewritten = [...leb(reader.leb() + 1), ...body.subarray(reader.at)];
+				rewritten = [...leb(reader.leb() + importsOf(hooked)), ...body.subarray(reader.at)];
 				rewritten.push(...named("env"), ...named("hook"), 0, ...leb(hookType));
+				if (hooked === "noted accesses")
+					rewritten.push(...named("env"), ...named("note"), 0, ...leb(hookType + 1));
 				break;
 			case SECTION.export:
 				rewritten = leb(reader.leb());
 				while (!reader.done) {
 					const name = reader.name();
 					const kind = reader.byte();
-					rewritten.push(...named(name), kind, ...leb(reader.leb() + (kind === 0 ? 1 : 0)));
+					rewritten.push(...named(name), kind, ...leb(reader.leb() + (kind === 0 ? importsOf(hooked) : 0)));
 				}
 				break;
 			case SECTION.code: {
@@ -272,7 +391,7 @@ export function instrument(module: Uint8Array, loads = false): Instrumented {
 				rewritten = leb(count);
 				for (let index = 0; index < count; index++) {
 					const onWrite = (opcode: number) => sites.push({ function: index, opcode }) - 1;
-					const code = rewriteBody(reader.take(reader.leb()), loads, onWrite);
+					const code = rewriteBody(reader.take(reader.leb()), hooked, parametersOf[index] as number, onWrite);
 					rewritten = rewritten.concat(leb(code.length), code);
 				}
 				break;

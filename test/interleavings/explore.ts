@@ -2,9 +2,12 @@
  * Schedules of two programs: all with up to so many preemptions, as in CHESS (Musuvathi and others, OSDI 2008), and
  * random ones. A schedule is where the running program is stopped and the other goes on; at the end of one, the other
  * goes on anyway.
+ *
+ * Of schedules that differ only in the order of accesses to different places, or of reads, one is run for all
+ * (Godefroid, Partial-Order Methods for the Verification of Concurrent Systems, 1996).
  */
 import { World } from "../allocator/world.js";
-import type { Program, Stepper, Steppers } from "./stepper.js";
+import type { Program, Stepper, Steppers, Trace } from "./stepper.js";
 
 /** Two programs over one region, and what must hold when both have ended. */
 export interface Pair {
@@ -27,7 +30,10 @@ export interface Failure {
 }
 
 export interface Findings {
+	/** Those that were run. */
 	schedules: number;
+	/** Those that they stand for. */
+	covered: number;
 	/** The most accesses that the two made together. */
 	accesses: number;
 	failures: Failure[];
@@ -36,6 +42,12 @@ export interface Findings {
 /** Spans in the region: small, for it is put back before each schedule. */
 const SPANS = 12;
 
+/** What a schedule's last one to run before its end did: who came after it could have come before any of it. */
+interface Run {
+	trace: Trace;
+	failed: boolean;
+}
+
 /** A pair that is ready to be run by one schedule after the other. */
 export class Race {
 	readonly #pair: Pair;
@@ -43,40 +55,52 @@ export class Race {
 	readonly #setting: Setting;
 	readonly #steppers: [Stepper, Stepper];
 	readonly #pristine: Uint8Array;
-	readonly findings: Findings = { schedules: 0, accesses: 0, failures: [] };
+	/** In which run each byte was last read or written, and last written, by the one that `#mark` was told of. */
+	readonly #touched: Uint32Array;
+	readonly #written: Uint32Array;
+	#marks = 0;
+	#reduced = true;
+	/** Told of each run that has ended, before it is checked. */
+	onEnd: ((memory: Uint8Array) => void) | undefined;
+	readonly findings: Findings = { schedules: 0, covered: 0, accesses: 0, failures: [] };
 
 	constructor(pair: Pair, steppers: Steppers) {
 		this.#pair = pair;
 		this.#setting = pair.prepare(this.#world);
 		this.#steppers = [steppers.in(this.#world, 0), steppers.in(this.#world, 1)];
 		this.#pristine = this.#world.snapshot();
+		this.#touched = new Uint32Array(this.#world.memory.buffer.byteLength);
+		this.#written = new Uint32Array(this.#world.memory.buffer.byteLength);
 	}
 
 	/**
 	 * Runs program `first` for the first number of accesses, then the other for the next, and so on; the last one to
-	 * the end, and then the other. How many accesses that last one made before its end.
+	 * the end, and then the other. What that last one did.
 	 */
-	run(first: 0 | 1, stretches: readonly number[]): number {
+	run(first: 0 | 1, stretches: readonly number[]): Run {
 		const { programs, check } = this.#setting;
 		this.#world.restore(this.#pristine);
 		const [one, two] = this.#steppers;
 		one.begin(programs[0]());
 		two.begin(programs[1]());
+		const last = this.#steppers[(first + stretches.length) % 2 === 0 ? 0 : 1];
 		let turn = first;
-		let last = 0;
+		let before = 0;
+		let failed = false;
 		this.findings.schedules++;
+		this.findings.covered++;
 		try {
 			for (const stretch of stretches) {
 				this.#steppers[turn].run(stretch);
 				turn = turn === 0 ? 1 : 0;
 			}
-			const runner = this.#steppers[turn];
-			const before = runner.accesses;
-			runner.run(Number.POSITIVE_INFINITY);
-			last = runner.accesses - before;
+			before = last.accesses;
+			last.run(Number.POSITIVE_INFINITY);
 			this.#steppers[turn === 0 ? 1 : 0].run(Number.POSITIVE_INFINITY);
+			this.onEnd?.(this.#world.bytes);
 			check();
 		} catch (error) {
+			failed = true;
 			this.findings.failures.push({
 				pair: this.#pair.name,
 				schedule: `${first}: ${stretches.join(" ")}`,
@@ -84,22 +108,62 @@ export class Race {
 			});
 		}
 		this.findings.accesses = Math.max(this.findings.accesses, one.accesses + two.accesses);
-		return last;
+		return { trace: last.trace.since(before), failed };
 	}
 
-	/** All schedules with up to so many preemptions; ends early after `enough` failures. */
-	exhaust(preemptions: number, enough = 3): void {
-		const explore = (first: 0 | 1, stretches: number[], left: number) => {
-			const last = this.run(first, stretches);
-			if (left === 0) return;
-			// To stop it before its first access is the schedule in which the other ran on, unless it is the beginning.
-			for (let stretch = stretches.length === 0 ? 0 : 1; stretch < last; stretch++) {
-				if (this.findings.failures.length >= enough) return;
-				explore(first, [...stretches, stretch], left - 1);
-			}
-		};
-		explore(0, [], preemptions);
-		explore(1, [], preemptions);
+	/** Keeps in mind which bytes this trace is about. */
+	#mark({ ranges }: Trace): void {
+		const mark = ++this.#marks;
+		for (let i = 0; i < ranges.length; i += 3) {
+			const [at, bytes, writes] = [ranges[i], ranges[i + 1], ranges[i + 2]] as [number, number, number];
+			this.#touched.fill(mark, at, at + bytes);
+			if (writes === 1) this.#written.fill(mark, at, at + bytes);
+		}
+	}
+
+	/** Whether the access makes no difference to the trace that was marked last, nor the trace to it. */
+	#isIndependent({ ranges, starts }: Trace, access: number): boolean {
+		const until = starts[access + 1] ?? ranges.length;
+		for (let i = starts[access] as number; i < until; i += 3) {
+			const [at, bytes, writes] = [ranges[i], ranges[i + 1], ranges[i + 2]] as [number, number, number];
+			const marked = writes === 1 ? this.#touched : this.#written;
+			for (let byte = at; byte < at + bytes; byte++) if (marked[byte] === this.#marks) return false;
+		}
+		return true;
+	}
+
+	/**
+	 * All schedules with up to so many preemptions; ends early after `enough` failures.
+	 *
+	 * @param reduced false to run also those that another stands for
+	 */
+	exhaust(preemptions: number, enough = 3, reduced = true): void {
+		this.#reduced = reduced;
+		for (const first of [0, 1] as const) this.#explore(first, [], this.run(first, []), preemptions, enough);
+	}
+
+	/** All schedules that go on otherwise than this one does, which was run. How many that was, with it. */
+	#explore(first: 0 | 1, stretches: number[], { trace, failed }: Run, left: number, enough: number): number {
+		if (left === 0 || failed) return 1;
+		const { findings } = this;
+		const last = trace.starts.length;
+		let covered = 1;
+		// To stop it before its first access is the schedule in which the other ran on, unless it is the beginning.
+		for (let stretch = stretches.length === 0 ? 0 : 1; stretch < last; stretch++) {
+			if (findings.failures.length >= enough) break;
+			const run = this.run(first, [...stretches, stretch]);
+			const from = stretch;
+			this.#mark(run.trace);
+			if (this.#reduced && !run.failed)
+				while (stretch < last && this.#isIndependent(trace, stretch)) stretch++;
+			// If it may as well run on to its end, then all that follows is what follows without stopping it.
+			const each =
+				stretch === last ? 1 : this.#explore(first, [...stretches, stretch], run, left - 1, enough);
+			const alike = Math.min(stretch, last - 1) - from + 1;
+			covered += each * alike;
+			findings.covered += each * (alike - 1);
+		}
+		return covered;
 	}
 
 	/** Random schedules, with up to so many preemptions each. */
@@ -114,10 +178,31 @@ export class Race {
 	}
 }
 
-/** As many preemptions as can be tried exhaustively for so many accesses. */
-export function preemptionsFor(accesses: number): number {
+/** As many preemptions as are tried exhaustively for so many accesses, whatever it takes. */
+function preemptionsFor(accesses: number): number {
 	if (accesses <= 60) return 3;
 	return accesses <= 600 ? 2 : 1;
+}
+
+/**
+ * All schedules of a pair with as many preemptions as its accesses allow, and with more while one more is likely to
+ * take no more than `budget` schedules; at most with `most`.
+ */
+export function exhaust(
+	pair: Pair,
+	steppers: Steppers,
+	most: number,
+	budget = 0,
+): { race: Race; preemptions: number } {
+	let before = 1;
+	for (let preemptions = 1; ; preemptions++) {
+		const race = new Race(pair, steppers);
+		race.exhaust(preemptions);
+		const { schedules, accesses, failures } = race.findings;
+		const isEnough = preemptions >= preemptionsFor(accesses) && (schedules * schedules) / before > budget;
+		if (failures.length > 0 || isEnough || preemptions >= most) return { race, preemptions };
+		before = schedules;
+	}
 }
 
 /** Numbers from 0 to below `below`, the same for the same seed (xorshift32, Marsaglia 2003). */

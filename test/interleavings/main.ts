@@ -1,16 +1,34 @@
 /**
- * All pairs: `node dist/test/interleavings/main.js [--random N] [--seed S] [--only TEXT] [--most N]`. Exhaustive to
- * the bound, then N random schedules in all. Ends with status 1 if anything failed.
+ * All pairs: `node dist/test/interleavings/main.js [--random N] [--seed S] [--only TEXT] [--most N]
+ * [--budget N]`. Exhaustive to the bound, and further while that takes no more than the budget of schedules for a
+ * pair, up to the most preemptions; then N random schedules in all. Ends with status 1 if anything failed.
  */
 import { randomInt } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type Pair, preemptionsFor, Race, randomFrom } from "./explore.js";
+import { exhaust, type Pair, randomFrom } from "./explore.js";
 import { allocator } from "./pairs/allocator.js";
+import { collections } from "./pairs/collections.js";
+import { handles } from "./pairs/handles.js";
+import { locks } from "./pairs/locks.js";
 import { objects } from "./pairs/objects.js";
+import { queues } from "./pairs/queues.js";
+import { records } from "./pairs/records.js";
+import { recoveries } from "./pairs/recovery.js";
+import { shares } from "./pairs/shares.js";
 import { Steppers } from "./stepper.js";
 
-export const pairs: readonly Pair[] = [...allocator, ...objects];
+export const pairs: readonly Pair[] = [
+	...allocator,
+	...objects,
+	...queues,
+	...records,
+	...locks,
+	...collections,
+	...shares,
+	...handles,
+	...recoveries,
+];
 
 function main(): number {
 	const { values } = parseArgs({
@@ -18,7 +36,8 @@ function main(): number {
 			random: { type: "string", default: "1000000" },
 			seed: { type: "string", default: `${randomInt(2 ** 31)}` },
 			only: { type: "string", default: "" },
-			most: { type: "string", default: "3" },
+			most: { type: "string", default: "5" },
+			budget: { type: "string", default: "20000" },
 		},
 	});
 	const chosen = pairs.filter(({ name }) => name.includes(values.only));
@@ -28,19 +47,16 @@ function main(): number {
 	let failed = 0;
 	console.log(`seed ${values.seed}, Node ${process.version}, ${chosen.length} pairs`);
 	chosen.forEach((pair, index) => {
-		const race = new Race(pair, steppers);
-		race.run(0, []);
-		race.run(1, []);
-		const preemptions = Math.min(preemptionsFor(race.findings.accesses), Number(values.most));
-		race.exhaust(preemptions);
+		const { race, preemptions } = exhaust(pair, steppers, Number(values.most), Number(values.budget));
 		const exhausted = race.findings.schedules;
+		const stoodFor = race.findings.covered;
 		race.wander(each, randomFrom(Number(values.seed) + index));
 		const { findings } = race;
 		schedules += findings.schedules;
 		if (findings.failures.length > 0) failed++;
 		console.log(
-			`${pair.name}: ${findings.accesses} accesses; ${exhausted} schedules with up to ${preemptions} preemptions, ` +
-				`${findings.schedules - exhausted} random; ${findings.failures.length} failures`,
+			`${pair.name}: ${findings.accesses} accesses; ${exhausted} schedules, for ${stoodFor} with up to ` +
+				`${preemptions} preemptions, ${findings.schedules - exhausted} random; ${findings.failures.length} failures`,
 		);
 		for (const { schedule, message } of findings.failures) console.log(`  ${schedule}: ${message}`);
 	});

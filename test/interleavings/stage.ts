@@ -1,5 +1,16 @@
 /** What the pairs of programs have in common. */
-import { NEED_COMMIT, OK, OWNER_IN_FLIGHT, STATUS_LIMIT } from "../../assembly/layout.js";
+import {
+	KIND_QUEUE,
+	NEED_COMMIT,
+	NOT_FOUND,
+	OK,
+	OWNER_IN_FLIGHT,
+	REFERENCE_BYTES,
+	SLOT_BYTES,
+	SLOT_DOORBELL,
+	SLOTS_START,
+	STATUS_LIMIT,
+} from "../../assembly/layout.js";
 import type { Core } from "../../src/core.js";
 import type { Participant, World } from "../allocator/world.js";
 import type { Pair } from "./explore.js";
@@ -47,7 +58,9 @@ export function pair(name: string, prepare: (stage: Stage) => Scene): Pair {
 				check: () => {
 					scene.check?.();
 					for (const each of [a, b]) {
-						expect(observer.recover(each.slot).status === OK, "one of them could not leave");
+						const { status } = observer.recover(each.slot);
+						// Not found: it has left already.
+						expect(status === OK || status === NOT_FOUND, "one of them could not leave");
 						expect(!world.owns(each.slot + 1), "one has left, and owns blocks still");
 					}
 					scene.tidy?.();
@@ -77,15 +90,14 @@ export function* call<Name extends keyof Core>(
 export function* allocate(who: Participant, bytes: number, mark = 0): Generator<Call, number, number> {
 	const block = yield* call(who, "allocate", who.me, bytes);
 	if (block < STATUS_LIMIT) return 0;
-	if (mark !== 0) who.world.bytes.fill(mark, block, block + bytes);
+	if (mark !== 0) yield ["fill", block, bytes, mark];
 	return block;
 }
 
 /** Frees a block, which must be as it was filled. */
 export function* free(who: Participant, block: number, bytes = 0, mark = 0): Generator<Call, void, number> {
 	if (block === 0) return;
-	const whole = who.world.bytes.subarray(block, block + bytes).every((byte) => byte === mark);
-	expect(whole, "somebody else wrote into a block");
+	if (mark !== 0) expect((yield ["filled", block, bytes, mark]) === 1, "somebody else wrote into a block");
 	const status = yield* call(who, "free", who.me, block);
 	expect(status === OK, `freeing gave ${status}`);
 }
@@ -94,4 +106,57 @@ export function* free(who: Participant, block: number, bytes = 0, mark = 0): Gen
 export function named(who: Participant, name: string): [number, number] {
 	const bytes = Buffer.from(name);
 	return [who.lend(bytes), bytes.length];
+}
+
+/** The doorbell of a participant, by its slot. */
+export function doorbellOf(who: Participant): number {
+	return SLOTS_START + who.slot * SLOT_BYTES + SLOT_DOORBELL;
+}
+
+/** One that would sleep: on what it read from its doorbell. It sleeps for ever if nobody rings. */
+export interface Sleeper {
+	who: Participant;
+	/** What the doorbell said before the last look; undefined while it has not gone to sleep. */
+	doorbell?: number | undefined;
+}
+
+/** Whether it sleeps and was not rung: `rung` are the doorbells whose sleepers the other has woken. */
+export function oversleeps({ who, doorbell }: Sleeper, rung: readonly number[]): boolean {
+	if (doorbell === undefined) return false;
+	const word = doorbellOf(who);
+	return who.world.words[word >> 2] === doorbell || !rung.includes(word);
+}
+
+/** Runs a program to its end by the core as it is, without steps. */
+export function atOnce<Result>(who: Participant, program: Generator<Call, Result, number>): Result {
+	let result = 0;
+	for (;;) {
+		const next = program.next(result);
+		if (next.done) return next.value;
+		const [name, ...parameters] = next.value;
+		const [at, second, third] = parameters as [number, number, number];
+		if (name === "read") result = who.world.words[at >> 2] as number;
+		else if (name === "write") who.world.words[at >> 2] = second;
+		else if (name === "fill") who.world.fill(at, second, third);
+		else if (name === "filled") result = Number(who.world.isFilled(at, second, third));
+		else result = (who.core[name] as (...values: number[]) => number)(...(parameters as number[])) >>> 0;
+	}
+}
+
+/** Hands a block or a reference over, through a queue that is removed again. */
+export function give(from: Participant, to: Participant, block: number): void {
+	const { core } = from;
+	const name = "given";
+	const queue = from.construct(name, KIND_QUEUE, { capacity: 64 });
+	to.open(name);
+	core.attachProducer(from.me, queue);
+	core.attachConsumer(to.me, queue);
+	core.reserve(from.me, queue, REFERENCE_BYTES);
+	expect(core.commitBlock(from.me, queue, REFERENCE_BYTES, 1, block, 1) === OK, "it could not be sent");
+	core.peek(to.me, queue);
+	expect(core.release(to.me, queue, to.result(), 1) === OK, "it could not be taken");
+	core.detachProducer(from.me, queue);
+	core.detachConsumer(to.me, queue);
+	core.unpin(to.me, queue);
+	from.remove(name);
 }

@@ -38,11 +38,7 @@ function taking(name: string, sizes: [number, number], prepare: (stage: Stage) =
 				expect(got[0].length + got[1].length >= atLeast, "there was room for both");
 				for (const side of [0, 1] as const) {
 					for (const block of got[side]) {
-						const bytes = world.bytes.subarray(block, block + sizes[side]);
-						expect(
-							bytes.every((byte) => byte === side + 1),
-							"a block was given out twice",
-						);
+						expect(world.isFilled(block, sizes[side], side + 1), "a block was given out twice");
 					}
 				}
 			},
@@ -114,6 +110,24 @@ export const allocator: Pair[] = [
 			b: () => use(b, LARGE, 2),
 		};
 	}),
+	pair(
+		"take an empty span apart and cut it anew, while another allocates in it",
+		({ a, b, observer, world }) => {
+			const block = b.allocate(LARGE);
+			// There is no other span.
+			const rest: number[] = [];
+			for (let spans = world.spans - world.heap - 1; spans > 0; spans--)
+				rest.push(observer.allocate(SPAN_BYTES));
+			b.free(block);
+			return {
+				a: () => use(a, 20_000, 1),
+				b: () => use(b, LARGE, 2),
+				tidy: () => {
+					for (const each of rest) observer.free(each);
+				},
+			};
+		},
+	),
 	pair("take empty spans apart, both", ({ a, b }) => {
 		a.free(a.allocate(LARGE));
 		b.free(b.allocate(LARGE));

@@ -10,7 +10,7 @@ import {
 	STATUS_LIMIT,
 	TAKEN,
 } from "../../../assembly/layout.js";
-import { headOf, type Participant, type World } from "../../allocator/world.js";
+import { headOf, type Participant } from "../../allocator/world.js";
 import type { Pair } from "../explore.js";
 import { call, expect, named, pair, type Scene, type Stage } from "../stage.js";
 import type { Call, Program } from "../stepper.js";
@@ -29,7 +29,7 @@ function namesOfOneBucket(): [string, string, string, string] {
 }
 
 /** Finds or constructs, as the binding does it; the object. */
-function* findOrConstruct(who: Participant, name: string): Generator<Call, number, number> {
+export function* findOrConstruct(who: Participant, name: string): Generator<Call, number, number> {
 	for (let turn = 0; turn < 10; turn++) {
 		const found = yield* call(who, "open", who.me, ...named(who, name));
 		if (found >= STATUS_LIMIT) return found;
@@ -51,7 +51,7 @@ function* findOrConstruct(who: Participant, name: string): Generator<Call, numbe
 }
 
 /** Removes, as the binding does it: whether there was one. */
-function* remove(who: Participant, name: string): Generator<Call, boolean, number> {
+export function* remove(who: Participant, name: string): Generator<Call, boolean, number> {
 	const object = yield* call(who, "remove", who.me, ...named(who, name));
 	if (object === NOT_FOUND) return false;
 	expect(object >= STATUS_LIMIT, `removing gave ${object}`);
@@ -108,15 +108,15 @@ function directory(
 }
 
 /** The object is what it was made, and not freed: a look by whoever has it open. */
-function isWhole(world: World, object: number): boolean {
-	return world.words[(object + OBJECT_KIND) >> 2] === KIND_STRUCT;
+export function* isWhole(object: number): Generator<Call, boolean, number> {
+	return (yield ["read", object + OBJECT_KIND]) === KIND_STRUCT;
 }
 
 const constructing = (name: string) =>
 	function* (who: Participant, seen: Seen): Program {
 		const object = yield* findOrConstruct(who, name);
 		seen.objects.push(object);
-		expect(isWhole(who.world, object), "what was found is not whole");
+		expect(yield* isWhole(object), "what was found is not whole");
 	};
 
 const removing = (name: string) =>
@@ -132,8 +132,8 @@ const opening = (name: string) =>
 			return;
 		}
 		seen.objects.push(object);
-		expect(isWhole(who.world, object), "what was opened is not whole");
-		const block = who.world.words[(object + OBJECT_DATA) >> 2] as number;
+		expect(yield* isWhole(object), "what was opened is not whole");
+		const block = yield ["read", object + OBJECT_DATA];
 		expect((yield* call(who, "capacityOf", block)) >= 30_000, "what was opened has lost its memory");
 		yield* call(who, "unpin", who.me, object);
 	};
@@ -196,6 +196,18 @@ export const objects: Pair[] = [
 		},
 		opening(A),
 	),
+	directory(
+		"construct one name, while another constructs it where one was removed",
+		[A],
+		function* (who, seen) {
+			seen.removed.push(yield* remove(who, A));
+			seen.objects.push(yield* findOrConstruct(who, B));
+		},
+		constructing(B),
+		([a, b]) => {
+			expect(a.objects[0] === b.objects[0], "two objects have one name");
+		},
+	),
 	pair("let go of an object, while another removes it", (stage) => {
 		const { a, b, observer } = stage;
 		const object = a.construct(A, KIND_STRUCT, { capacity: 30_000 });
@@ -235,7 +247,7 @@ export const objects: Pair[] = [
 			*a() {
 				const status = yield* call(a, "openAt", a.me, object, ...nonce);
 				if (status !== OK) return;
-				expect(isWhole(world, object), "what was loaded is not whole");
+				expect(yield* isWhole(object), "what was loaded is not whole");
 				yield* call(a, "unpin", a.me, object);
 			},
 			*b() {

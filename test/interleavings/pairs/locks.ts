@@ -1,0 +1,273 @@
+/** Mutexes and conditions: who gets them, and that nobody sleeps through what he waits for. */
+import {
+	KIND_CONDITION,
+	KIND_MUTEX,
+	LOCK_HOLDER,
+	OBJECT_COUNT,
+	OK,
+	STATUS_LIMIT,
+	TAKEN,
+} from "../../../assembly/layout.js";
+import type { Participant } from "../../allocator/world.js";
+import type { Pair } from "../explore.js";
+import { doorbellOf, expect, oversleeps, pair, type Scene, type Sleeper, type Stage } from "../stage.js";
+import type { Call, Program } from "../stepper.js";
+
+interface Seen {
+	got: Participant[];
+	rung: number[];
+	/** Of `a` and `b`. */
+	sleepers: [Sleeper, Sleeper];
+}
+
+interface Locks {
+	mutex: number;
+	condition: number;
+	/** A word that the mutex guards. */
+	guarded: number;
+	seen: Seen;
+	stage: Stage;
+}
+
+function sleeperOf({ seen }: Locks, who: Participant): Sleeper {
+	return seen.sleepers.find((each) => each.who === who) as Sleeper;
+}
+
+function note(seen: Seen, result: number): void {
+	if (result >= STATUS_LIMIT) seen.rung.push(result);
+	else expect(result === OK, `it gave ${result}`);
+}
+
+/** Gets the mutex, or would go to sleep; whether it has it. As the binding does it. */
+function* lock(who: Participant, locks: Locks): Generator<Call, boolean, number> {
+	const { mutex } = locks;
+	let status = yield ["tryLock", who.me, mutex];
+	if (status === TAKEN) {
+		// The doorbell first: a ring after the announcement takes the announcement away, and must be seen.
+		const doorbell = yield ["read", doorbellOf(who)];
+		yield ["announceLock", who.me, mutex];
+		status = yield ["tryLock", who.me, mutex];
+		if (status === TAKEN) {
+			sleeperOf(locks, who).doorbell = doorbell;
+			return false;
+		}
+		yield ["retractLock", who.me, mutex];
+	}
+	expect(status === OK, `locking gave ${status}`);
+	locks.seen.got.push(who);
+	return true;
+}
+
+function* unlock(who: Participant, { mutex, seen }: Locks): Program {
+	note(seen, yield ["unlock", who.me, mutex]);
+}
+
+/** Adds 1 to what the mutex guards, by two plain accesses. */
+function* increment(who: Participant, locks: Locks): Program {
+	if (!(yield* lock(who, locks))) return;
+	const before = yield ["read", locks.guarded];
+	yield ["write", locks.guarded, before + 1];
+	yield* unlock(who, locks);
+}
+
+/** Waits for the word that the mutex guards to be 1. */
+function* waitFor(who: Participant, locks: Locks): Program {
+	const { condition, guarded } = locks;
+	if (!(yield* lock(who, locks))) return;
+	if ((yield ["read", guarded]) === 1) return yield* unlock(who, locks);
+	const doorbell = yield ["read", doorbellOf(who)];
+	// With the mutex held, so that who changes the word after that notifies after this.
+	yield ["announceLock", who.me, condition];
+	yield* unlock(who, locks);
+	if ((yield ["isAnnounced", who.me, condition]) !== 0) {
+		sleeperOf(locks, who).doorbell = doorbell;
+		return;
+	}
+	if (!(yield* lock(who, locks))) return;
+	expect((yield ["read", guarded]) === 1, "it was notified, and nothing has changed");
+	yield* unlock(who, locks);
+}
+
+function* notify(who: Participant, locks: Locks): Program {
+	if (!(yield* lock(who, locks))) return;
+	yield ["write", locks.guarded, 1];
+	yield* unlock(who, locks);
+	note(locks.seen, yield ["ringNext", locks.condition]);
+}
+
+function locking(
+	name: string,
+	prepare: (locks: Locks) => void,
+	a: (who: Participant, locks: Locks) => Program,
+	b: (who: Participant, locks: Locks) => Program,
+	check: (locks: Locks) => void = () => {},
+): Pair {
+	return pair(name, (stage): Scene => {
+		const { observer, world } = stage;
+		const mutex = observer.construct("mutex", KIND_MUTEX);
+		const condition = observer.construct("condition", KIND_CONDITION);
+		const seen: Seen = { got: [], rung: [], sleepers: [{ who: stage.a }, { who: stage.b }] };
+		const locks = { mutex, condition, guarded: mutex + OBJECT_COUNT, seen, stage };
+		prepare(locks);
+		return {
+			a: () => a(stage.a, locks),
+			b: () => b(stage.b, locks),
+			reset: () => {
+				seen.got = [];
+				seen.rung = [];
+				for (const each of seen.sleepers) each.doorbell = undefined;
+			},
+			check: () => {
+				check(locks);
+				const holder = world.words[(mutex + LOCK_HOLDER) >> 2];
+				expect(holder === 0, `${holder} holds the mutex for ever`);
+			},
+			tidy: () => {
+				for (const each of ["mutex", "condition"]) expect(observer.remove(each) === OK, "it is lost");
+			},
+		};
+	});
+}
+
+/** The mutex is free, so whoever sleeps beside it must have been rung. */
+function nobodyOversleeps({ seen }: Locks): void {
+	for (const each of seen.sleepers) expect(!oversleeps(each, seen.rung), "one sleeps beside a free mutex");
+}
+
+function guardedBy(locks: Locks): number {
+	return locks.stage.world.words[locks.guarded >> 2] as number;
+}
+
+function* keep(who: Participant, { mutex, seen }: Locks): Program {
+	if ((yield ["tryLock", who.me, mutex]) === OK) seen.got.push(who);
+}
+
+function* ring(who: Participant, { condition, seen }: Locks): Program {
+	void who;
+	note(seen, yield ["ringNext", condition]);
+}
+
+export const locks: Pair[] = [
+	locking(
+		"lock a free mutex, both, and keep it",
+		() => {},
+		keep,
+		keep,
+		({ seen, mutex, stage }) => {
+			expect(seen.got.length === 1, `${seen.got.length} of the two got it`);
+			const [winner] = seen.got as [Participant];
+			expect(stage.world.words[(mutex + LOCK_HOLDER) >> 2] === winner.me, "it is another's");
+			winner.core.unlock(winner.me, mutex);
+		},
+	),
+	locking(
+		"count under a mutex, both",
+		() => {},
+		increment,
+		increment,
+		(locks) => {
+			nobodyOversleeps(locks);
+			expect(guardedBy(locks) === locks.seen.got.length, "one has overwritten what the other wrote");
+		},
+	),
+	locking(
+		"unlock, while another waits for it",
+		({ stage, mutex }) => void stage.a.core.tryLock(stage.a.me, mutex),
+		unlock,
+		increment,
+		nobodyOversleeps,
+	),
+	locking(
+		"unlock, while another waits, and a third that waits longer",
+		({ stage, mutex }) => {
+			stage.a.core.tryLock(stage.a.me, mutex);
+			stage.observer.core.announceLock(stage.observer.me, mutex);
+		},
+		unlock,
+		increment,
+		({ seen, stage }) => {
+			// Somebody was told; who gets the mutex tells the next.
+			const bells = [stage.b, stage.observer].map(doorbellOf);
+			expect(
+				bells.some((bell) => seen.rung.includes(bell)),
+				"nobody was told that the mutex is free",
+			);
+		},
+	),
+	locking(
+		"unlock, and lock again, while another waits for it",
+		({ stage, mutex }) => void stage.a.core.tryLock(stage.a.me, mutex),
+		function* (who, locks) {
+			yield* unlock(who, locks);
+			yield* increment(who, locks);
+		},
+		increment,
+		(locks) => {
+			nobodyOversleeps(locks);
+			expect(guardedBy(locks) === locks.seen.got.length, "one has overwritten what the other wrote");
+		},
+	),
+	locking(
+		"take an abandoned mutex, both",
+		({ stage, mutex, guarded }) => {
+			const dead = stage.world.participant(3);
+			dead.core.tryLock(dead.me, mutex);
+			stage.observer.recover(3);
+			stage.world.words[guarded >> 2] = 0;
+		},
+		takeAbandoned,
+		takeAbandoned,
+		({ seen }) => {
+			expect(seen.got.length > 0, "nobody got it");
+		},
+	),
+	locking(
+		"ring one of two, both",
+		({ stage, condition }) => {
+			for (const who of [stage.observer, stage.world.participant(40)])
+				who.core.announceLock(who.me, condition);
+		},
+		ring,
+		ring,
+		({ seen }) => expect(new Set(seen.rung).size === 2, "two rang, and not both were rung"),
+	),
+	locking(
+		"ring the only one, both",
+		({ stage, condition }) => void stage.observer.core.announceLock(stage.observer.me, condition),
+		ring,
+		ring,
+		({ seen }) => expect(seen.rung.length === 1, `it was rung ${seen.rung.length} times`),
+	),
+	locking(
+		"ring one, while another comes to wait and goes",
+		({ stage, condition }) => void stage.observer.core.announceLock(stage.observer.me, condition),
+		ring,
+		function* (who, { condition }) {
+			yield ["announceLock", who.me, condition];
+			yield ["retractLock", who.me, condition];
+		},
+		({ seen }) => expect(seen.rung.length === 1, "nobody was rung"),
+	),
+	locking(
+		"wait for a condition, while another notifies",
+		() => {},
+		waitFor,
+		notify,
+		(locks) => {
+			const [waiter, notifier] = locks.seen.sleepers;
+			const { rung } = locks.seen;
+			expect(!oversleeps(notifier, rung), "the notifier sleeps beside a free mutex");
+			if (guardedBy(locks) === 1)
+				expect(!oversleeps(waiter, rung), "it sleeps, and what it waits for is there");
+		},
+	),
+];
+
+function* takeAbandoned(who: Participant, { mutex, seen }: Locks): Program {
+	const status = yield ["tryLock", who.me, mutex];
+	if (status === TAKEN) return;
+	// The first is told; the second may have it only after the first.
+	seen.got.push(who);
+	expect((status === OK) === seen.got.length > 1, "the wrong one was told that it was abandoned");
+	yield ["unlock", who.me, mutex];
+}
