@@ -123,7 +123,9 @@ export function bytesOf(offset: u32): u32 {
 /** Bytes that the block or reference at `offset` has room for; 0 where there is none. */
 export function capacityOf(offset: u32): u32 {
 	const block = bytesOf(offset);
-	if (ownerOf(block) < STATUS_LIMIT) return 0;
+	const owner = ownerOf(block);
+	// What is shared is a block, never a reference.
+	if (owner < STATUS_LIMIT || owner == block) return 0;
 	const state = stateOf(block >> SPAN_SHIFT);
 	if (isSlab(state)) return classBytes(state >> 8);
 	return state == SPAN_RUN ? runLength(block >> SPAN_SHIFT) << SPAN_SHIFT : 0;

@@ -37,8 +37,16 @@ import { stateOf } from "./spans";
 
 /** Turns of a look that others disturb: nobody meets so many changes by chance. */
 const TURNS = 10000;
-/** More objects than a region has room for: a longer list is a circle. */
+/** More objects than a region has room for. */
 const MOST_OBJECTS = 1 << 23;
+
+/**
+ * Whether a walk, at its step number `step`, is to remember where it is. Who comes there again goes in a circle (Brent,
+ * *An Improved Monte Carlo Factorization Algorithm*, 1980), which takes no more steps than twice the circle's length.
+ */
+function isLandmark(step: u32): bool {
+	return (step & (step - 1)) == 0;
+}
 
 function bucketOf(hash: u32): u32 {
 	return header(HEADER_BUCKETS) + (hash & header(HEADER_BUCKET_MASK)) * BUCKET_BYTES;
@@ -83,9 +91,10 @@ function search(bucket: u32, head: u64, hash: u32, name: u32, length: u32): u32 
 	let place = bucket;
 	let link = head;
 	let object = linked(head);
+	let landmark: u32 = 0;
 	for (let step = 0; step < MOST_OBJECTS; step++) {
 		if (object == 0) return NOT_FOUND;
-		if (!isObject(object)) return atomic.load<u64>(place) == link ? CORRUPT : BUSY;
+		if (object == landmark || !isObject(object)) return atomic.load<u64>(place) == link ? CORRUPT : BUSY;
 		// SYNC: pairs with the compare-and-swap in `link`: what an object is comes before the link to it.
 		const next = atomic.load<u64>(object, OBJECT_NEXT);
 		const found = (next & LINK_REMOVED) == 0 && isNamed(object, hash, name, length);
@@ -95,6 +104,7 @@ function search(bucket: u32, head: u64, hash: u32, name: u32, length: u32): u32 
 			place = object + OBJECT_NEXT;
 			link = next;
 		}
+		if (isLandmark(step)) landmark = object;
 		object = linked(next);
 	}
 	return CORRUPT;
@@ -116,11 +126,19 @@ export function find(name: u32, length: u32): u32 {
 export function nextObject(index: u32, object: u32): u32 {
 	const mask = header(HEADER_BUCKET_MASK);
 	let place = object == 0 ? header(HEADER_BUCKETS) + (index & mask) * BUCKET_BYTES : object + OBJECT_NEXT;
+	let landmark: u32 = 0;
 	for (let step = 0; step < MOST_OBJECTS; step++) {
 		const next = linked(atomic.load<u64>(place));
 		// A link of an object that was freed may lead to another list.
-		if (next == 0 || !isObject(next) || ((load<u32>(next, OBJECT_HASH) ^ index) & mask) != 0) return EMPTY;
+		if (
+			next == 0 ||
+			next == landmark ||
+			!isObject(next) ||
+			((load<u32>(next, OBJECT_HASH) ^ index) & mask) != 0
+		)
+			return EMPTY;
 		if (!isRemoved(next)) return next;
+		if (isLandmark(step)) landmark = next;
 		place = next + OBJECT_NEXT;
 	}
 	return EMPTY;
@@ -165,13 +183,14 @@ function reach(object: u32, cut: bool): u32 {
 	let place = bucketOf(load<u32>(object, OBJECT_HASH));
 	let link = atomic.load<u64>(place);
 	let at = linked(link);
+	let landmark: u32 = 0;
 	for (let step = 0; step < MOST_OBJECTS; step++) {
 		if (at == object) {
 			const cutLink = relinked(link, linked(atomic.load<u64>(object, OBJECT_NEXT)));
 			const seen = cut ? atomic.cmpxchg<u64>(place, link, cutLink) : atomic.load<u64>(place);
 			return seen == link ? OK : BUSY;
 		}
-		const known = at != 0 && isObject(at);
+		const known = at != 0 && at != landmark && isObject(at);
 		const next = known ? atomic.load<u64>(at, OBJECT_NEXT) : 0;
 		if (atomic.load<u64>(place) != link) return BUSY;
 		if (!known) return NOT_FOUND;
@@ -179,6 +198,7 @@ function reach(object: u32, cut: bool): u32 {
 			place = at + OBJECT_NEXT;
 			link = next;
 		}
+		if (isLandmark(step)) landmark = at;
 		at = linked(next);
 	}
 	return NOT_FOUND;

@@ -82,7 +82,7 @@ export function ringNext(lock: u32): u32 {
 		if ((atomic.and<u32>(word, ~bit) & bit) == 0) continue;
 		atomic.store<u32>(lock, index, LOCK_LAST);
 		const who = atomic.load<u32>(SLOTS_START + index * SLOT_BYTES, SLOT_ID);
-		if (who != 0) return ring(who);
+		if (isCurrent(who)) return ring(who);
 	}
 	return OK;
 }

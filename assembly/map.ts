@@ -103,13 +103,21 @@ export function mapEntry(map: u32, index: u32): u32 {
 /** Bytes of the table to give to `mapGrow` before another entry is put; 0 while there is room. */
 export function mapNeeds(map: u32): u32 {
 	const places = placesIn(load<u32>(map, OBJECT_DATA));
-	const count = load<u32>(map, OBJECT_COUNT);
+	// Never more than there are places, or they were spoilt, and the sums below would wrap.
+	const count = min(load<u32>(map, OBJECT_COUNT), places);
+	const gone = min(load<u32>(map, MAP_GONE_COUNT), places);
 	// A quarter of the table stays empty, or searches get long. What is gone is left behind by growing.
-	if ((count + load<u32>(map, MAP_GONE_COUNT) + 1) << 2 <= places * 3) return 0;
+	if ((<u64>(count + gone + 1)) << 2 <= <u64>places * 3) return 0;
 	let wanted: u32 = 16;
-	while ((count + 1) << 1 > wanted) wanted <<= 1;
-	return wanted << 2;
+	while ((<u64>(count + 1)) << 1 > wanted) wanted <<= 1;
+	return min(wanted, 1 << 29) << 2;
 }
+
+/**
+ * Steps to a free place in a new table, for each of its places: hashes that many entries share were written by
+ * somebody who wants this to take for ever.
+ */
+const MOST_STEPS = 64;
 
 /** Makes `table`, a block of `me`'s, the map's table. */
 export function mapGrow(me: u32, map: u32, table: u32): u32 {
@@ -121,12 +129,16 @@ export function mapGrow(me: u32, map: u32, table: u32): u32 {
 	memory.fill(table, 0, places << 2);
 	const before = placesIn(old);
 	let left = count;
+	let steps = <u64>places * MOST_STEPS;
 	for (let index: u32 = 0; index < before; index++) {
 		const entry = load<u32>(old + (index << 2));
 		if (entry <= MAP_GONE) continue;
 		if (!isEntry(entry, 0) || left-- == 0) return CORRUPT;
 		let at = load<u32>(entry, ENTRY_HASH);
-		while (load<u32>(table + ((at & (places - 1)) << 2)) != 0) at++;
+		while (load<u32>(table + ((at & (places - 1)) << 2)) != 0) {
+			if (steps-- == 0) return CORRUPT;
+			at++;
+		}
 		store<u32>(table + ((at & (places - 1)) << 2), entry);
 	}
 	replace(me, map, map + OBJECT_DATA, table, old, count);

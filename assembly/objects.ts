@@ -40,7 +40,7 @@ import { drain } from "./queue";
 import { replace } from "./replace";
 import { done, intend, isCurrent, tagOf, touch } from "./slots";
 
-/** Turns of an opening that meets a removal each time. */
+/** Turns of an opening that meets a removal each time, and of a removal that meets an opening. */
 const TURNS = 1000;
 
 // ------------------------------------------------------------------------------------------------ pins
@@ -187,7 +187,8 @@ function dispose(me: u32, object: u32): void {
 
 /** Ends what `dispose` began. */
 export function settleDispose(me: u32, object: u32): void {
-	while (ownerAt(object) == tagOf(me) || (isOver(object) && take(me, object, OWNER_REGION))) {
+	for (let turn = 0; turn < TURNS; turn++) {
+		if (ownerAt(object) != tagOf(me) && !(isOver(object) && take(me, object, OWNER_REGION))) break;
 		if (isOver(object)) {
 			done(me);
 			return destroy(me, object);

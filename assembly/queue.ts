@@ -191,13 +191,14 @@ export function end(me: u32, queue: u32): u32 {
 
 // -------------------------------------------------------------------------------------------- consumer
 
-/** The record at `position`, which is published; 0 if its header can't be true. */
+/** The record at `position`, which is published; 0 if its header, or the capacity, can't be true. */
 function recordAt(queue: u32, position: u32, until: u32): u32 {
 	const capacity = load<u32>(queue, OBJECT_CAPACITY);
 	const offset = position & (capacity - 1);
 	const record = load<u32>(queue, OBJECT_DATA) + offset;
 	const length = load<u32>(record);
 	const left = min(capacity - offset, until - position);
+	if ((capacity & (capacity - 1)) != 0) return 0;
 	return (position & 7) == 0 && left >= RECORD_HEADER && length <= left - RECORD_HEADER ? record : 0;
 }
 
@@ -318,8 +319,10 @@ export function settleTake(me: u32, queue: u32, position: u32, block: u32): void
 function advance(queue: u32, from: u32): u32 {
 	const next = load<u32>(queue, QUEUE_NEXT);
 	const tail = load<u32>(queue, QUEUE_CACHED_TAIL);
+	const capacity = load<u32>(queue, OBJECT_CAPACITY);
 	let head = from;
 	while (head != tail) {
+		if (head - from > capacity) return CORRUPT;
 		const record = recordAt(queue, head, tail);
 		if (record == 0) return CORRUPT;
 		const kind = load<u32>(record, 4);

@@ -18,7 +18,6 @@ import {
 	CLASS_SHARE,
 	CLASSES,
 	DESCRIPTOR_KEEPER,
-	HEADER_SPANS,
 	INTENT_DISPOSE,
 	INTENT_INSERT,
 	INTENT_REPLACE,
@@ -60,7 +59,7 @@ import {
 import { abandonLock } from "./locks";
 import { destroy, settleDispose, settleInsert, takeOffPin, unpin } from "./objects";
 import { settleSend, settleTake } from "./queue";
-import { header } from "./region";
+import { allSpans, isHeapSpan } from "./region";
 import { settleReplace } from "./replace";
 import { settleShare, settleUnshare, sweepShare } from "./shares";
 import { classBytes, dissolve, freeAll, isSlab, leaveSpan, retire } from "./slabs";
@@ -82,17 +81,18 @@ export function recover(index: u32): u32 {
 	for (let sizeClass: u32 = 0; sizeClass < CLASSES; sizeClass++) {
 		const current = currentOf(me, sizeClass);
 		const span = load<u32>(current);
-		if (span != 0 && span < header(HEADER_SPANS)) leaveSpan(me, span, sizeClass);
+		if (isHeapSpan(span)) leaveSpan(me, span, sizeClass);
 		store<u32>(current, 0);
 	}
 	let left = STEP;
-	const spans = header(HEADER_SPANS);
+	const spans = allSpans();
 	for (let from: u32 = 0; from < spans; from += 32) {
 		const word = touchedWord(me, from);
 		while (load<u32>(word) != 0) {
 			if (left-- == 0) return MORE;
 			const bits = load<u32>(word);
-			sweep(me, from + ctz(bits));
+			const span = from + ctz(bits);
+			if (isHeapSpan(span)) sweep(me, span);
 			atomic.store<u32>(word, bits & (bits - 1));
 		}
 	}
@@ -112,12 +112,14 @@ function settle(me: u32): void {
 		case INTENT_RUN:
 			return settleRun(me, a, b);
 		case INTENT_SLAB: {
+			if (!isHeapSpan(a)) return done(me);
 			const state = stateOf(a);
 			if (!isSlab(state)) return settleRun(me, a, 1);
 			freeAll(a, state >> 8);
 			return done(me);
 		}
 		case INTENT_RETIRE: {
+			if (!isHeapSpan(a)) return done(me);
 			const state = stateOf(a);
 			return isSlab(state) ? dissolve(me, a, state >> 8) : settleRun(me, a, 1);
 		}

@@ -40,9 +40,14 @@ export function header(field: u32): u32 {
 	return load<u32>(field);
 }
 
+/** Spans in the region: no more than the memory has, whatever the header says. The last page is not the region's. */
+export function allSpans(): u32 {
+	return min(header(HEADER_SPANS), <u32>memory.size() - 1);
+}
+
 /** Spans whose descriptors may be read. */
 export function readySpans(): u32 {
-	return atomic.load<u32>(HEADER_READY);
+	return min(atomic.load<u32>(HEADER_READY), <u32>memory.size() - 1);
 }
 
 /** Whether `span` is one that blocks can be in. */

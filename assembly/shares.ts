@@ -23,6 +23,9 @@ import {
 } from "./layout";
 import { done, intend, isCurrent, tagOf, touch } from "./slots";
 
+/** Turns of an end that meets a beginning each time. */
+const TURNS = 1000;
+
 function shareOf(reference: u32): u32 {
 	return reference & ~(SHARE_BYTES - 1);
 }
@@ -78,7 +81,8 @@ export function freeReference(me: u32, reference: u32): void {
 export function settleUnshare(me: u32, reference: u32): void {
 	const share = shareOf(reference);
 	let over = false;
-	while (ownerAt(share) == tagOf(me) || (isOver(share) && take(me, share, OWNER_REGION))) {
+	for (let turn = 0; turn < TURNS; turn++) {
+		if (ownerAt(share) != tagOf(me) && !(isOver(share) && take(me, share, OWNER_REGION))) break;
 		over = isOver(share);
 		if (over) break;
 		// It had ended, and begun again for another block, between the look and the taking. Who ends that one

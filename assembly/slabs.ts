@@ -36,7 +36,7 @@ import {
 	SPAN_SHIFT,
 	SPAN_SLAB,
 } from "./layout";
-import { header, readySpans } from "./region";
+import { header, isHeapSpan, readySpans } from "./region";
 import { currentOf, done, intend, slotOf, tagOf, touch, untouch } from "./slots";
 import { claimedBy, claimRun, descriptorOf, mendAll, ownerByte, setState, settleRun, stateOf } from "./spans";
 
@@ -207,7 +207,7 @@ function takeAnywhere(me: u32, sizeClass: u32): u32 {
 function takeReady(me: u32, sizeClass: u32): u32 {
 	const current = currentOf(me, sizeClass);
 	const span = load<u32>(current);
-	if (span != 0) {
+	if (isHeapSpan(span)) {
 		// The span may have been another's meanwhile, and untouched.
 		touch(me, span);
 		const index = takeBlock(me, span, sizeClass, load<u32>(current, 4));

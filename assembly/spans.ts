@@ -20,7 +20,6 @@ import {
 	HEADER_OWNED,
 	HEADER_OWNERS,
 	HEADER_READY,
-	HEADER_SPANS,
 	INTENT_RUN,
 	NEED_COMMIT,
 	OWNER_NONE,
@@ -44,7 +43,7 @@ import {
 	SPAN_SHIFT,
 	SPAN_TAIL,
 } from "./layout";
-import { header, readySpans } from "./region";
+import { allSpans, header, isHeapSpan, readySpans } from "./region";
 import { done, intend, isCurrent, slotOf, tagOf } from "./slots";
 
 export function descriptorOf(span: u32): u32 {
@@ -122,8 +121,8 @@ function findRun(count: u32): i32 {
 /** Asks the host for the tables of more spans, so that a run of `count` can follow `free` spans at the end. */
 function askForDescriptors(me: u32, count: u32, free: u32): i32 {
 	const ready = readySpans();
-	const spans = header(HEADER_SPANS);
-	if (free + (spans - ready) < count) return -FULL;
+	const spans = allSpans();
+	if (ready >= spans || free + (spans - ready) < count) return -FULL;
 	const until = min((ready + (count - free) + READY_STEP - 1) & ~(READY_STEP - 1), spans);
 	const slot = slotOf(me);
 	store<u32>(slot, ready, SLOT_REQUEST_FIRST);
@@ -161,7 +160,8 @@ export function committed(me: u32): void {
 	if (!isCurrent(me)) return;
 	const slot = slotOf(me);
 	const first = load<u32>(slot, SLOT_REQUEST_FIRST);
-	const count = load<u32>(slot, SLOT_REQUEST_COUNT);
+	// Others may have written there.
+	const count = min(load<u32>(slot, SLOT_REQUEST_COUNT), allSpans() - min(first, allSpans()));
 	const request = load<u32>(slot, SLOT_REQUEST);
 	store<u32>(slot, REQUEST_NONE, SLOT_REQUEST);
 	if (request == REQUEST_SPANS) {
@@ -205,7 +205,10 @@ export function claimRun(me: u32, count: u32): i32 {
 	const slot = slotOf(me);
 	let first = 0;
 	if (load<u32>(slot, SLOT_INTENT) == INTENT_RUN) {
-		if (load<u32>(slot, SLOT_INTENT_B) == count) first = load<u32>(slot, SLOT_INTENT_A);
+		const claimed = load<u32>(slot, SLOT_INTENT_A);
+		// What others wrote there must not become a block outside of the region.
+		if (load<u32>(slot, SLOT_INTENT_B) == count && isHeapSpan(claimed) && count <= readySpans() - claimed)
+			first = claimed;
 		else cancel(me);
 	}
 	for (let races = 0; first == 0; races++) {
@@ -232,7 +235,8 @@ export function cancel(me: u32): void {
  * Frees what of the run [first, first + count) is claimed by `me`, or hangs on the claimed first span, the
  * first span last: so whoever finishes this for a dead `me` still finds the others. Ends the intent.
  */
-export function settleRun(me: u32, first: u32, count: u32): void {
+export function settleRun(me: u32, first: u32, length: u32): void {
+	const count = isHeapSpan(first) ? min(length, readySpans() - first) : 0;
 	const mine = claimedBy(me);
 	const tail = SPAN_TAIL | (first << 16);
 	const started = count > 0 && stateOf(first) == mine;
@@ -262,5 +266,5 @@ export function mendAll(): void {
 
 /** Spans of the run that starts at `span`. */
 export function runLength(span: u32): u32 {
-	return min(load<u32>(descriptorOf(span), DESCRIPTOR_SPANS), header(HEADER_SPANS) - span);
+	return min(load<u32>(descriptorOf(span), DESCRIPTOR_SPANS), allSpans() - min(span, allSpans()));
 }

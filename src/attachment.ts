@@ -48,6 +48,9 @@ export const READER_LOCK = 4096;
 /** What an opening may do: `copy-on-write` is `read-only`, but elements may be changed for oneself. */
 export type Access = "read-write" | "read-only" | "copy-on-write";
 
+/** Calls of the core for one thing: of the largest region, to commit or to recover from all of it takes 257. */
+const MOST_TURNS = 1000;
+
 export class Attachment {
 	readonly path: string;
 	readonly access: Access;
@@ -95,7 +98,14 @@ export class Attachment {
 		this.bytes = new Uint8Array(this.buffer, 0, size);
 		this.words = new Uint32Array(this.buffer, 0, size / 4);
 		this.scratch = new Uint8Array(this.buffer, size);
-		shim.mapFile(file, this.bytes, access !== "read-write");
+		try {
+			shim.mapFile(file, this.bytes, access !== "read-write");
+		} catch (error) {
+			if (!(error instanceof TypeError)) throw error;
+			throw new DhmemError("DHMEM_FORMAT", `${path} was cut or extended while it was opened; remove it`, {
+				cause: error,
+			});
+		}
 		this.core = instantiate(memory, {
 			onThrow: (error) => this.#die(error),
 			refuse: access === "read-write" ? undefined : () => this.readOnlyError(),
@@ -148,7 +158,10 @@ export class Attachment {
 		const touched = this.header(HEADER_TOUCHED_BYTES);
 		this.commitRange(this.header(HEADER_TOUCHED) + slot * touched, touched);
 		const start = SLOTS_START + slot * SLOT_BYTES;
-		this.me = this.core.join(slot) >>> 0;
+		const me = this.core.join(slot) >>> 0;
+		// The slot was free when its lock was taken.
+		if (me < STATUS_LIMIT) throw this.unexpected(CORRUPT, "Joining");
+		this.me = me;
 		this.slotWord = start >> 2;
 		this.#doorbell = start + SLOT_DOORBELL;
 		// What is too long ends with a whole character, and zeros follow.
@@ -203,8 +216,10 @@ export class Attachment {
 	/** Acts in the name of the participant in a slot whose lock is ours. */
 	#recoverLocked(slot: number): boolean {
 		let status: number;
+		let turns = 0;
 		do status = this.core.recover(slot);
-		while (status === MORE);
+		while (status === MORE && turns++ < MOST_TURNS);
+		if (status === MORE) throw this.unexpected(CORRUPT, "Recovering from a dead participant");
 		if (status !== OK) return false;
 		debug("%s: recovered slot %d", this.path, slot);
 		for (let other = 0; other < SLOTS; other++) {
@@ -376,11 +391,12 @@ export class Attachment {
 
 	/** Runs an allocation of the core, committing the pages it asks for. An offset, or another status. */
 	#allocating(operation: (core: Core, me: number) => number): number {
-		for (;;) {
+		for (let turn = 0; turn < MOST_TURNS; turn++) {
 			const result = operation(this.core, this.me) >>> 0;
 			if (result !== NEED_COMMIT) return result;
 			this.#commitRequest();
 		}
+		return CORRUPT;
 	}
 
 	/**
@@ -448,7 +464,10 @@ export class Attachment {
 
 	/** Wakes the sleepers on what an operation returned, if that is a doorbell. */
 	wake(doorbell: number): void {
-		if (doorbell >= STATUS_LIMIT) this.shim.wake(this.file, doorbell);
+		if (doorbell < STATUS_LIMIT) return;
+		// Peers can write where results are left.
+		if (doorbell % 4 !== 0 || doorbell >= this.size) throw this.unexpected(CORRUPT, "Waking a peer");
+		this.shim.wake(this.file, doorbell);
 	}
 
 	readDoorbell(): number {

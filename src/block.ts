@@ -82,7 +82,9 @@ export class Block extends Payload {
 		let reference = core.addReference(me, block) >>> 0;
 		if (reference === NOT_A_BLOCK) {
 			const share = attachment.allocateBy(SHARE_BYTES, () => core.allocateShare(me));
-			this.#offset = core.share(me, block, share) >>> 0;
+			const shared = core.share(me, block, share) >>> 0;
+			if (shared < STATUS_LIMIT) throw attachment.unexpected(shared, "Cloning a block");
+			this.#offset = shared;
 			reference = core.addReference(me, this.#offset) >>> 0;
 		}
 		if (reference >= STATUS_LIMIT) return new Block(attachment, reference, this.length);

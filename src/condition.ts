@@ -1,4 +1,4 @@
-import { STATUS_LIMIT } from "../assembly/layout.js";
+import { SLOTS, STATUS_LIMIT } from "../assembly/layout.js";
 import { badArgument, DhmemError } from "./errors.js";
 import { HeldLock } from "./mutex.js";
 import type { NamedObject } from "./named.js";
@@ -84,7 +84,8 @@ export class Condition {
 
 	/** Wakes all who wait. */
 	notifyAll(): void {
-		while (this.#notify());
+		// No more than can wait at once: one that waits again meanwhile has been notified.
+		for (let waiter = 0; waiter < SLOTS && this.#notify(); waiter++);
 	}
 
 	#notify(): boolean {

@@ -175,7 +175,7 @@ export function removeObject(attachment: Attachment, name: string): boolean {
 
 /** A word of an object's record. */
 export function objectWord(attachment: Attachment, object: number, field: number): number {
-	return attachment.words[(object + field) >> 2] as number;
+	return attachment.words[(object + field) >>> 2] as number;
 }
 
 /** The name in an object's record. */

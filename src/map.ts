@@ -198,7 +198,7 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 	}
 
 	#word(entry: number, field: number): number {
-		return this.#object.attachment.words[(entry + field) >> 2] as number;
+		return this.#object.attachment.words[(entry + field) >>> 2] as number;
 	}
 
 	/** A copy of bytes of the region, from figures that a peer may have written. */
@@ -232,8 +232,8 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		if (needed > 0) this.#settle(core.mapGrow(me, at, attachment.allocate(needed)) >>> 0);
 		const start = ENTRY_KEY + align8(key.length);
 		const entry = attachment.allocate(start + value.length);
-		attachment.words[(entry + ENTRY_KEY_LENGTH) >> 2] = key.length;
-		attachment.words[(entry + ENTRY_VALUE_LENGTH) >> 2] = value.length;
+		attachment.words[(entry + ENTRY_KEY_LENGTH) >>> 2] = key.length;
+		attachment.words[(entry + ENTRY_VALUE_LENGTH) >>> 2] = value.length;
 		attachment.bytes.set(key, entry + ENTRY_KEY);
 		attachment.bytes.set(value, entry + start);
 		this.#settle(core.mapSet(me, at, entry) >>> 0);

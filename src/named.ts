@@ -22,7 +22,7 @@ export class NamedObject {
 
 	/** A word of it, as it is now. */
 	word(field: number): number {
-		return Atomics.load(this.attachment.words, (this.at + field) >> 2);
+		return Atomics.load(this.attachment.words, (this.at + field) >>> 2);
 	}
 
 	/** Whether this participant has removed it. */

@@ -1,6 +1,7 @@
 import type { Writable } from "node:stream";
 import {
 	BAD_STATE,
+	CORRUPT,
 	NO_ROOM,
 	OBJECT_CAPACITY,
 	OK,
@@ -35,7 +36,7 @@ export class Producer extends Endpoint {
 	/** @internal */
 	constructor(queue: NamedObject, options?: WaitOptions) {
 		super(queue, "producer", options);
-		const capacity = this.attachment.words[(this.at + OBJECT_CAPACITY) >> 2] as number;
+		const capacity = this.attachment.words[(this.at + OBJECT_CAPACITY) >>> 2] as number;
 		this.#inRing = capacity / 2 - 8;
 	}
 
@@ -90,11 +91,14 @@ export class Producer extends Endpoint {
 	/** Room in the ring, or a status. */
 	#reserve(length: number): number {
 		const { core, me } = this.attachment;
-		const payload = core.reserve(me, this.at, length) >>> 0;
-		if (payload !== BAD_STATE) return payload;
-		// No slot is open, so a send was cut off before its commit: by the end of the stack, where all can throw.
-		core.abort(me, this.at);
-		return core.reserve(me, this.at, length) >>> 0;
+		let payload = core.reserve(me, this.at, length) >>> 0;
+		if (payload === BAD_STATE) {
+			// No slot is open, so a send was cut off before its commit: by the end of the stack, where all can throw.
+			core.abort(me, this.at);
+			payload = core.reserve(me, this.at, length) >>> 0;
+		}
+		if (payload < STATUS_LIMIT || payload + length <= this.attachment.size) return payload;
+		throw this.unexpected(CORRUPT);
 	}
 
 	#sendBlock(bytes: Uint8Array, block: Block): boolean {
@@ -258,7 +262,8 @@ export class Producer extends Endpoint {
 						break;
 					}
 					attachment.bytes.set(bytes, payload);
-					core.stage(me, at, bytes.length);
+					const status = core.stage(me, at, bytes.length) >>> 0;
+					if (status !== OK) throw this.unexpected(status);
 					staged++;
 				}
 				sent++;

@@ -1,4 +1,6 @@
 import {
+	BLOCK_ALIGNMENT,
+	CORRUPT,
 	EMPTY,
 	ENDED,
 	NO_ROOM,
@@ -29,9 +31,10 @@ abstract class RecordEndpoint<D extends DType> extends Endpoint {
 	protected constructor(queue: NamedObject, side: Side, dtype: D, options?: WaitOptions) {
 		super(queue, side, options);
 		const { attachment, at } = this;
-		const slots = attachment.words[(at + OBJECT_CAPACITY) >> 2] as number;
-		const data = attachment.words[(at + OBJECT_DATA) >> 2] as number;
-		if (data + slots * bytesPer(dtype) > attachment.size) throw this.unexpected(STATUS_LIMIT);
+		const slots = attachment.words[(at + OBJECT_CAPACITY) >>> 2] as number;
+		const data = attachment.words[(at + OBJECT_DATA) >>> 2] as number;
+		const isWhole = data % BLOCK_ALIGNMENT === 0 && data + slots * bytesPer(dtype) <= attachment.size;
+		if (!isWhole || slots === 0 || (slots & (slots - 1)) !== 0) throw this.unexpected(CORRUPT);
 		this.ring = typedArray(dtype, attachment.buffer, data, slots);
 		this.mask = slots - 1;
 	}

@@ -23,7 +23,7 @@ import { badArgument, DhmemError } from "./errors.js";
 import { badHandle, decodeHandle, encodeHandle, type Handle, type Place } from "./handle.js";
 import type { NamedObject } from "./named.js";
 import type { Schema, Struct } from "./schema.js";
-import { objectOfStruct, openStruct, structAt } from "./struct.js";
+import { objectOfStruct, openStruct } from "./struct.js";
 import { corrupt, typeOf } from "./typed.js";
 import { Vector } from "./vector.js";
 
@@ -110,7 +110,7 @@ function loadBlock(attachment: Attachment, { at, nonce }: Place, type?: DType | 
 /** A block has no type of its own, so it is seen as what is asked for, if it can be that. */
 function typed(attachment: Attachment, block: Block, type: DType | Schema): SharedArray | Struct {
 	if (typeof type === "object") {
-		if (block.length >= type.size) return structAt(attachment, type, block.bytes.byteOffset);
+		if (block.length >= type.size) return block.as(type)[0] as Struct;
 		throw otherType(`a block of ${block.length} bytes`, `a struct ${type}, which has ${type.size}`);
 	}
 	const size = bytesPer(type);

@@ -2,7 +2,13 @@
  * Named objects that carry their type with them, as text in a block of its own. Whoever opens one compares text with
  * text.
  */
-import { OBJECT_CAPACITY, OBJECT_DATA, OBJECT_TYPE, OBJECT_TYPE_BYTES } from "../assembly/layout.js";
+import {
+	BLOCK_ALIGNMENT,
+	OBJECT_CAPACITY,
+	OBJECT_DATA,
+	OBJECT_TYPE,
+	OBJECT_TYPE_BYTES,
+} from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
 import { type Description, objectWord } from "./directory.js";
 import { DhmemError } from "./errors.js";
@@ -54,7 +60,9 @@ export function typeOf(attachment: Attachment, at: number): string | undefined {
 
 /** Whether a block lies there with room for so many bytes. */
 function holds(attachment: Attachment, block: number, bytes: number): boolean {
-	return bytes <= attachment.core.capacityOf(block) >>> 0 && block + bytes <= attachment.size;
+	const isWhole = bytes <= attachment.core.capacityOf(block) >>> 0 && block + bytes <= attachment.size;
+	// A reference to a shared block has room as well, but not where it is.
+	return isWhole && block % BLOCK_ALIGNMENT === 0;
 }
 
 /** Where the payload of an object is, which must have this many bytes. @throws DHMEM_CORRUPT */

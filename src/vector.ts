@@ -1,4 +1,4 @@
-import { OBJECT_COUNT, OBJECT_DATA, OBJECT_VERSION, OK } from "../assembly/layout.js";
+import { BLOCK_ALIGNMENT, OBJECT_COUNT, OBJECT_DATA, OBJECT_VERSION, OK } from "../assembly/layout.js";
 import { RESTLESS, readConsistently } from "./consistent.js";
 import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
 import { badArgument, DhmemError } from "./errors.js";
@@ -137,6 +137,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		if (version === this.#version) return this.#elements;
 		const data = this.object.word(OBJECT_DATA);
 		const capacity = data === 0 ? 0 : attachment.core.capacityOf(data) >>> 0;
+		if (data % BLOCK_ALIGNMENT !== 0 || data + capacity > attachment.size) throw corrupt(this.name);
 		this.#elements = typedArray(
 			this.dtype,
 			attachment.buffer,

@@ -1,6 +1,6 @@
 /** Reading a WebAssembly module's sections, and rewriting one so that every access to memory calls a hook. */
 
-const SECTION = {
+export const SECTION = {
 	custom: 0,
 	type: 1,
 	import: 2,
@@ -24,7 +24,7 @@ export interface Findings {
 	mutableGlobals: number;
 }
 
-class Reader {
+export class Reader {
 	at = 0;
 	readonly bytes: Uint8Array;
 
@@ -62,7 +62,7 @@ class Reader {
 	}
 }
 
-function* sectionsOf(module: Uint8Array): Generator<{ id: number; body: Uint8Array }> {
+export function* sectionsOf(module: Uint8Array): Generator<{ id: number; body: Uint8Array }> {
 	const reader = new Reader(module);
 	if (Buffer.from(reader.take(8)).toString("hex") !== "0061736d01000000") throw new Error("not a module");
 	while (!reader.done) {
@@ -135,7 +135,7 @@ function isBetween(value: number, low: number, high: number): boolean {
 }
 
 /** Moves past an instruction's immediates; which access to memory it is, if it is one. */
-function skipImmediates(reader: Reader, opcode: number): Access | undefined {
+export function skipImmediates(reader: Reader, opcode: number): Access | undefined {
 	if (isBetween(opcode, 0x28, 0x3e)) {
 		reader.leb();
 		reader.leb();
@@ -168,7 +168,7 @@ function skipImmediates(reader: Reader, opcode: number): Access | undefined {
 	return undefined;
 }
 
-function leb(value: number): number[] {
+export function leb(value: number): number[] {
 	const bytes = [];
 	for (let rest = value; ; rest = Math.floor(rest / 128)) {
 		if (rest < 128) return [...bytes, rest];
@@ -176,7 +176,7 @@ function leb(value: number): number[] {
 	}
 }
 
-function named(text: string): number[] {
+export function named(text: string): number[] {
 	return [...leb(text.length), ...Buffer.from(text)];
 }
 

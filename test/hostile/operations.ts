@@ -1,0 +1,311 @@
+/** The operations of the core, as the binding uses them, by participants that know nothing of the region being spoilt. */
+import {
+	KIND_MUTEX,
+	KIND_QUEUE,
+	NEED_COMMIT,
+	OBJECT_BYTES,
+	REFERENCE_BYTES,
+	SLOT_BYTES,
+	SLOT_RESULT,
+	SLOTS_START,
+	STATUS_LIMIT,
+} from "../../assembly/layout.js";
+import type { Core } from "../../src/core.js";
+import { headOf } from "../allocator/world.js";
+import { type Contents, fillEntry, KEYS, NONCE } from "./contents.js";
+
+/** Turns after which the host no longer commits what the core asks for. */
+const COMMITS = 1000;
+/** The same for the recovery of one participant. */
+const RECOVERIES = 1000;
+
+/** A participant, and the core that it calls. */
+export class Actor {
+	readonly contents: Contents;
+	readonly core: Core;
+	readonly index: 0 | 1;
+	readonly me: number;
+
+	constructor(contents: Contents, core: Core, index: 0 | 1) {
+		this.contents = contents;
+		this.core = core;
+		this.index = index;
+		this.me = contents.living[index].me;
+	}
+
+	lend(text: string): number {
+		return this.contents.living[this.index].lend(Buffer.from(text));
+	}
+
+	object(name: string): number {
+		return this.contents.objects[name] as number;
+	}
+
+	result(field = SLOT_RESULT): number {
+		return this.contents.world.words[(SLOTS_START + this.index * SLOT_BYTES + field) >> 2] as number;
+	}
+
+	committing(operation: () => number): number {
+		for (let turn = 0; turn < COMMITS; turn++) {
+			const result = operation() >>> 0;
+			if (result !== NEED_COMMIT) return result;
+			this.core.committed(this.me);
+		}
+		this.core.cancel(this.me);
+		return 0;
+	}
+
+	/** A block, if there is one in the region; what is not there the binding does not touch. */
+	allocate(bytes: number): number {
+		const block = this.committing(() => this.core.allocate(this.me, bytes));
+		return block >= STATUS_LIMIT && block + bytes <= this.contents.world.bytes.length ? block : 0;
+	}
+
+	recover(slot: number): void {
+		for (let turn = 0; turn < RECOVERIES; turn++) {
+			if (this.core.recover(slot) >>> 0 !== 15) return;
+		}
+	}
+
+	/** The queue that this one sends through, and the one that it receives from. */
+	get queues(): { out: number; in: number } {
+		const [out, back] = [this.object("there"), this.object("back")];
+		return this.index === 0 ? { out, in: back } : { out: back, in: out };
+	}
+}
+
+export type Operation = (actor: Actor) => void;
+
+const name = "more 5";
+const fresh = "a new one";
+
+/** By the name under which traps are counted. */
+export const operations: Record<string, Operation> = {
+	find: (a) => {
+		for (const each of ["there", "map", name, "nothing"]) a.core.find(a.lend(each), each.length);
+	},
+	open: (a) => {
+		const object = a.core.open(a.me, a.lend(name), name.length) >>> 0;
+		if (object >= STATUS_LIMIT) a.core.unpin(a.me, object);
+	},
+	openAt: (a) => {
+		a.core.isNoted(a.object("array"), NONCE, 0);
+		a.core.openAt(a.me, a.object("array"), NONCE, 0);
+	},
+	list: (a) => {
+		for (let bucket = 0; bucket < 64; bucket++) {
+			const seen = new Set<number>();
+			for (let object = 0; !seen.has(object); ) {
+				seen.add(object);
+				object = a.core.nextObject(bucket, object) >>> 0;
+				if (object < STATUS_LIMIT) break;
+			}
+		}
+	},
+	construct: (a) => {
+		const data = a.allocate(64);
+		const object = a.committing(() => a.core.allocateObject(a.me));
+		if (object < STATUS_LIMIT || object + OBJECT_BYTES > a.contents.world.bytes.length) return;
+		const head = headOf(fresh, KIND_QUEUE, { capacity: 64 }, data, 0);
+		const template = a.contents.living[a.index].lend(head);
+		if (a.core.construct(a.me, object, template) >>> 0 === 0) return;
+		a.core.freeInternal(a.me, object);
+		a.core.free(a.me, data);
+	},
+	"construct over another": (a) => {
+		const object = a.committing(() => a.core.allocateObject(a.me));
+		const template = a.contents.living[a.index].lend(headOf("map", KIND_MUTEX, {}, 0, 0));
+		a.core.construct(a.me, object, template);
+		a.core.freeInternal(a.me, object);
+	},
+	remove: (a) => {
+		for (const each of [fresh, name, "old", "map"]) {
+			const object = a.core.remove(a.me, a.lend(each), each.length) >>> 0;
+			if (object >= STATUS_LIMIT) a.core.unpin(a.me, object);
+		}
+	},
+	"unpin removed": (a) => {
+		for (let index = 8; index < 12; index++) a.core.unpin(a.me, a.object(`more ${index}`));
+	},
+	"allocate small": (a) => {
+		for (const bytes of [1, 64, 100, 300, 1000, 5000]) a.core.free(a.me, a.allocate(bytes));
+	},
+	"allocate and keep": (a) => void a.allocate(50),
+	"allocate spans": (a) => {
+		for (const bytes of [30_000, 70_000, 200_000]) a.core.free(a.me, a.allocate(bytes));
+	},
+	"allocate too much": (a) => void a.allocate(3_000_000),
+	"allocate all": (a) => {
+		const blocks = [];
+		for (let block = a.allocate(65_536); block !== 0 && blocks.length < 100; block = a.allocate(65_536)) {
+			blocks.push(block);
+		}
+		a.allocate(20);
+		for (const block of blocks) a.core.free(a.me, block);
+	},
+	"without the pages": (a) => {
+		if (a.core.allocate(a.me, 100_000) >>> 0 === NEED_COMMIT) a.core.cancel(a.me);
+	},
+	free: (a) => {
+		for (const block of a.contents.blocks[a.index]) a.core.free(a.me, block);
+	},
+	"free another's": (a) => {
+		for (const block of a.contents.blocks[1 - a.index] as number[]) a.core.free(a.me, block);
+	},
+	inspect: (a) => {
+		for (const place of a.contents.places) {
+			a.core.bytesOf(place);
+			a.core.capacityOf(place);
+			a.core.checkOwned(a.me, place);
+		}
+	},
+	used: (a) => void a.core.used(),
+	largestFree: (a) => void a.core.largestFree(a.contents.world.spans),
+	reclaim: (a) => a.core.reclaim(a.me),
+	share: (a) => {
+		const share = a.committing(() => a.core.allocateShare(a.me));
+		const reference = a.core.share(a.me, a.contents.blocks[a.index][2] as number, share) >>> 0;
+		a.core.free(a.me, a.core.addReference(a.me, reference));
+	},
+	references: (a) => {
+		const reference = a.contents.references[a.index];
+		a.core.bytesOf(reference);
+		a.core.free(a.me, a.core.addReference(a.me, reference));
+		a.core.free(a.me, reference);
+	},
+	save: (a) => {
+		const handle = a.committing(() => a.core.allocateHandle(a.me));
+		const block = a.contents.blocks[a.index][1] as number;
+		if (a.core.save(a.me, handle, 1, 2, block, 10) >>> 0 === 0) a.core.lookUp(handle, 1, 2);
+		a.core.freeSaved(a.me, handle, 1, 2);
+	},
+	"load and free": (a) => {
+		for (const handle of a.contents.handles) {
+			a.core.lookUp(handle, NONCE, 0);
+			a.core.freeSaved(a.me, handle, NONCE, 0);
+		}
+	},
+	send: (a) => {
+		const { out } = a.queues;
+		for (const length of [0, 5, 40]) {
+			if (a.core.reserve(a.me, out, length) >>> 0 < STATUS_LIMIT) a.core.abort(a.me, out);
+			else a.core.commit(a.me, out, length);
+		}
+	},
+	"send many": (a) => {
+		const { out } = a.queues;
+		for (let count = 0; count < 3; count++) {
+			if (a.core.reserve(a.me, out, 3) >>> 0 >= STATUS_LIMIT) a.core.stage(a.me, out, 3);
+		}
+		a.core.publish(a.me, out);
+	},
+	"send a block": (a) => {
+		const { out } = a.queues;
+		a.core.reserve(a.me, out, REFERENCE_BYTES);
+		a.core.commitBlock(a.me, out, REFERENCE_BYTES, 1, a.contents.blocks[a.index][3] as number, 1000);
+	},
+	"end a stream": (a) => void a.core.end(a.me, a.queues.out),
+	receive: (a) => {
+		for (let count = 0; count < 100; count++) {
+			if (a.core.peek(a.me, a.queues.in) >>> 0 < STATUS_LIMIT) break;
+			a.core.release(a.me, a.queues.in, a.result(), count & 1);
+		}
+	},
+	"receive, and hold": (a) => {
+		const positions: number[] = [];
+		for (let count = 0; count < 100; count++) {
+			if (a.core.peek(a.me, a.queues.in) >>> 0 < STATUS_LIMIT) break;
+			positions.push(a.result());
+		}
+		for (const position of positions.reverse()) a.core.release(a.me, a.queues.in, position, 0);
+	},
+	"leave and attach": (a) => {
+		const { out, in: inward } = a.queues;
+		a.core.detachProducer(a.me, out);
+		a.core.detachConsumer(a.me, inward);
+		a.core.attachProducer(a.me, out);
+		a.core.attachConsumer(a.me, inward);
+	},
+	"attach elsewhere": (a) => {
+		a.core.attachProducer(a.me, a.object("old"));
+		a.core.attachConsumer(a.me, a.object("old"));
+		a.core.announceProducer(a.me, a.object("old"));
+		a.core.announceConsumer(a.me, a.object("old"));
+		if (a.core.peek(a.me, a.object("old")) >>> 0 >= STATUS_LIMIT) {
+			a.core.release(a.me, a.object("old"), a.result(), 0);
+		}
+	},
+	push: (a) => {
+		a.core.recordsRoom(a.me, a.object("numbers"));
+		a.core.recordsPublish(a.me, a.object("numbers"), 3);
+		a.core.recordsEnd(a.me, a.object("numbers"));
+	},
+	pop: (a) => {
+		a.core.recordsAvailable(a.me, a.object("numbers"));
+		a.core.recordsRelease(a.me, a.object("numbers"), 3);
+	},
+	lock: (a) => {
+		for (const each of ["mutex", "held"]) {
+			a.core.tryLock(a.me, a.object(each));
+			a.core.announceLock(a.me, a.object(each));
+			a.core.isAnnounced(a.me, a.object(each));
+			a.core.retractLock(a.me, a.object(each));
+			a.core.unlock(a.me, a.object(each));
+		}
+	},
+	notify: (a) => {
+		for (let count = 0; count < 200; count++) {
+			if (a.core.ringNext(a.object("condition")) >>> 0 < STATUS_LIMIT) break;
+		}
+	},
+	"read the map": (a) => {
+		const map = a.object("map");
+		for (const key of [...KEYS, "none"]) a.core.mapFind(map, a.lend(key), key.length);
+		const places = Math.min(a.core.mapPlaces(map) >>> 0, 1000);
+		for (let place = 0; place < places; place++) a.core.mapEntry(map, place);
+	},
+	"change the map": (a) => {
+		const map = a.object("map");
+		a.core.tryLock(a.me, map);
+		for (const key of ["a", "the last", "new one", "new two"]) {
+			const needed = a.core.mapNeeds(map) >>> 0;
+			if (needed > 0) {
+				const table = a.allocate(needed);
+				if (table !== 0) a.core.mapGrow(a.me, map, table);
+			}
+			const entry = a.allocate(64);
+			if (entry === 0) break;
+			fillEntry(a.contents.world, entry, key, 1);
+			a.core.mapSet(a.me, map, entry);
+		}
+		for (const key of KEYS) a.core.mapDelete(a.me, map, a.lend(key), key.length);
+		a.core.unlock(a.me, map);
+	},
+	"grow the map": (a) => {
+		const map = a.object("map");
+		a.core.tryLock(a.me, map);
+		const table = a.allocate(256);
+		if (table !== 0) a.core.mapGrow(a.me, map, table);
+		a.core.unlock(a.me, map);
+	},
+	"change the vector": (a) => {
+		const vector = a.object("vector");
+		a.core.tryLock(a.me, vector);
+		const fresh = a.allocate(400);
+		if (fresh !== 0) a.core.moveVector(a.me, vector, fresh, 80);
+		a.core.setVectorLength(a.me, vector, 11);
+		a.core.unlock(a.me, vector);
+	},
+	"recover from the dead": (a) => a.recover(2),
+	join: (a) => {
+		a.recover(3);
+		a.core.join(3);
+		a.recover(3);
+	},
+	"recover from nobody": (a) => a.recover(5),
+	leave: (a) => a.recover(a.index),
+	"pages twice": (a) => {
+		a.core.committed(a.me);
+		a.core.cancel(a.me);
+	},
+};
