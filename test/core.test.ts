@@ -28,10 +28,11 @@ import {
 } from "../assembly/layout.js";
 import type { Core } from "../src/core.js";
 import { coverageOf, reachedByFormatting } from "./allocator/coverage.js";
-import { type Sweep, sweep } from "./allocator/crash-points.js";
+import { sweep } from "./allocator/crash-points.js";
 import { firstFailure, mutate, mutations } from "./allocator/mutations.js";
 import { scenarios } from "./allocator/scenarios/index.js";
 import type { Stage } from "./allocator/scenarios/stage.js";
+import { sweepAll, sweeps } from "./allocator/sweeps.js";
 import { type Findings, inspect } from "./allocator/wasm.js";
 import { coreBytes, type Participant, World } from "./allocator/world.js";
 
@@ -251,43 +252,14 @@ test("who was declared dead is fenced off, and its slot is given out under anoth
 
 // ------------------------------------------------------------------------------- crash and stopping points
 
-/** How many points of each scenario, beside the first and last ones. */
-const LIMITS = { limit: Number(process.env.CRASH_POINTS ?? 4) };
-
-function swept(name: string, plan: Sweep): void {
+for (const { name, plan, short } of sweeps) {
 	test(name, () => {
-		let tried = 0;
-		let points = 0;
-		const failures = [];
-		for (const scenario of scenarios) {
-			const outcome = sweep(scenario, { ...LIMITS, ...plan });
-			tried += outcome.tried;
-			points += outcome.points;
-			failures.push(...outcome.failures);
-		}
+		const limit = Number(process.env.CRASH_POINTS ?? short);
+		const { points, tried, failures } = sweepAll({ ...plan, limit });
 		assert.ok(points > 5000 && tried > 2 * scenarios.length, `${tried} of ${points} points`);
 		assert.is(failures.length, 0, `${failures.length} of ${tried}:\n${failures.slice(0, 5).join("\n")}`);
 	});
 }
-
-swept("a death before any write loses nothing", { fate: "dies" });
-swept("a death in the midst of recovery loses nothing either", { fate: "dies", limit: 3, again: 2 });
-swept("one that is stopped before any access keeps nobody from going on", {
-	fate: "stops",
-	intrusion: "joins",
-});
-swept("one that is stopped keeps its block while another takes all", { fate: "stops", intrusion: "grabs" });
-swept("one that is stopped while another takes empty spans apart", {
-	fate: "stops",
-	intrusion: "churns",
-	limit: 3,
-});
-swept("one that is stopped, and then dies", { fate: "stops and dies", intrusion: "joins" });
-swept("one that is stopped while another takes empty spans apart, and then dies", {
-	fate: "stops and dies",
-	intrusion: "churns",
-	limit: 3,
-});
 
 test("the scenarios call every export, and reach every write of the core but those that make a region", () => {
 	// What makes a region runs before anybody else can see it: who dies there leaves a file without a name.
