@@ -26,7 +26,7 @@ import {
 	SPAN_BYTES,
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
-import type { Core } from "../src/core.js";
+import { type Core, reading } from "../src/core.js";
 import { coverageOf, reachedByFormatting } from "./allocator/coverage.js";
 import { sweep } from "./allocator/crash-points.js";
 import { firstFailure, mutate, mutations } from "./allocator/mutations.js";
@@ -35,6 +35,7 @@ import type { Stage } from "./allocator/scenarios/stage.js";
 import { sweepAll, sweeps } from "./allocator/sweeps.js";
 import { type Findings, inspect } from "./allocator/wasm.js";
 import { coreBytes, type Participant, World } from "./allocator/world.js";
+import { exportsThatWrite } from "./allocator/writing.js";
 
 // ------------------------------------------------------------------------------------- the binary itself
 
@@ -82,6 +83,22 @@ test("a module that breaks one of these rules is found out", () => {
 	}
 	const constant = made(MEMORY_IMPORT, [6, 6, 1, 0x7f, 0, 0x41, 0, 11]);
 	assert.equal(faults(inspect(constant)), []);
+});
+
+test("what a read-only opening calls writes nothing, nor does what that calls", () => {
+	const writing = exportsThatWrite(coreBytes);
+	assert.equal(
+		[...reading].filter((name) => writing.has(name)),
+		[],
+	);
+	const exported = inspect(coreBytes).exports;
+	assert.ok([...reading].every((name) => exported.includes(name)));
+	// What is not on that list does write, or it could be.
+	const others = exported.filter((name) => name !== "memory" && !reading.has(name));
+	assert.equal(
+		others.filter((name) => !writing.has(name)),
+		["checkOwned", "isAnnounced", "mapNeeds"],
+	);
 });
 
 test("it runs as a reactor through wasi, without any host function", () => {
