@@ -179,6 +179,8 @@ export function markRemoved(object: u32): u32 {
  * Looks for `object` in its list, as `search` does: OK or NOT_FOUND, or `BUSY` when somebody changed what was being
  * read. `cut` takes it out, and what is removed right before it.
  */
+// Inline, so that what only looks has no instruction in it that writes.
+@inline
 function reach(object: u32, cut: bool): u32 {
 	let place = bucketOf(load<u32>(object, OBJECT_HASH));
 	let link = atomic.load<u64>(place);
@@ -204,6 +206,7 @@ function reach(object: u32, cut: bool): u32 {
 	return NOT_FOUND;
 }
 
+@inline
 function reachInTurns(object: u32, cut: bool): u32 {
 	let found: u32 = BUSY;
 	for (let turn = 0; turn < TURNS && found == BUSY; turn++) found = reach(object, cut);
