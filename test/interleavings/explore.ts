@@ -186,18 +186,19 @@ function preemptionsFor(accesses: number): number {
 
 /**
  * All schedules of a pair with as many preemptions as its accesses allow, and with more while one more is likely to
- * take no more than `budget` schedules; at most with `most`.
+ * take no more than `budget` schedules; at most with `most`. Ends early after `enough` failures.
  */
 export function exhaust(
 	pair: Pair,
 	steppers: Steppers,
 	most: number,
 	budget = 0,
+	enough = 3,
 ): { race: Race; preemptions: number } {
 	let before = 1;
 	for (let preemptions = 1; ; preemptions++) {
 		const race = new Race(pair, steppers);
-		race.exhaust(preemptions);
+		race.exhaust(preemptions, enough);
 		const { schedules, accesses, failures } = race.findings;
 		const isEnough = preemptions >= preemptionsFor(accesses) && (schedules * schedules) / before > budget;
 		if (failures.length > 0 || isEnough || preemptions >= most) return { race, preemptions };

@@ -6,29 +6,9 @@
 import { randomInt } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { exhaust, type Pair, randomFrom } from "./explore.js";
-import { allocator } from "./pairs/allocator.js";
-import { collections } from "./pairs/collections.js";
-import { handles } from "./pairs/handles.js";
-import { locks } from "./pairs/locks.js";
-import { objects } from "./pairs/objects.js";
-import { queues } from "./pairs/queues.js";
-import { records } from "./pairs/records.js";
-import { recoveries } from "./pairs/recovery.js";
-import { shares } from "./pairs/shares.js";
+import { exhaust, randomFrom } from "./explore.js";
+import { pairs } from "./pairs/index.js";
 import { Steppers } from "./stepper.js";
-
-export const pairs: readonly Pair[] = [
-	...allocator,
-	...objects,
-	...queues,
-	...records,
-	...locks,
-	...collections,
-	...shares,
-	...handles,
-	...recoveries,
-];
 
 function main(): number {
 	const { values } = parseArgs({

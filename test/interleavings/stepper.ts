@@ -67,7 +67,7 @@ export class Steppers {
 	readonly #module: WebAssembly.Module;
 
 	/** @param core another than the shipped one: to see that what is wrong with it is found */
-	constructor(core = coreBytes) {
+	constructor(core: Uint8Array = coreBytes) {
 		this.#module = suspendable(core);
 	}
 

@@ -1,0 +1,305 @@
+/**
+ * Guards that are taken away, one at a time, from the core or from the programs: some pair has to fail, or the guard
+ * is not tested. `node dist/test/interleavings/controls.js [part of a name]` tells which pair noticed each, by which
+ * schedule.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import asc from "assemblyscript/asc";
+import { exhaust, type Failure, type Pair } from "./explore.js";
+import { mapsRead, vectorsRead } from "./pairs/collections.js";
+import { pairs } from "./pairs/index.js";
+import { waits } from "./pairs/records.js";
+import { Steppers } from "./stepper.js";
+
+export interface Control {
+	name: string;
+	/** Pairs to try first: those whose name has this. */
+	likely: string;
+	/** In which file of the core which text, which is there once, becomes another. */
+	change?: { file: string; text: string; replacement: string };
+	/** Instead of all pairs: some whose programs are wrong. */
+	pairs?: readonly Pair[];
+}
+
+function core(name: string, likely: string, file: string, text: string, replacement: string): Control {
+	return { name, likely, change: { file: `${file}.ts`, text, replacement } };
+}
+
+export const controls: readonly Control[] = [
+	core(
+		"taking a block is no compare-and-swap",
+		"allocate",
+		"slabs",
+		"if (atomic.cmpxchg<u8>(ownerByte(span, index), OWNER_FREE, <u8>tagOf(me)) == OWNER_FREE) {",
+		"if (atomic.load<u8>(ownerByte(span, index)) == OWNER_FREE) {\n" +
+			"atomic.store<u8>(ownerByte(span, index), <u8>tagOf(me));",
+	),
+	core(
+		"a block that was taken may be of another class",
+		"cut it anew",
+		"slabs",
+		"if (stateOf(span) == state) return index;",
+		"return index;",
+	),
+	core(
+		"claiming a span is no compare-and-swap",
+		"allocate runs",
+		"spans",
+		"if (atomic.cmpxchg<u32>(descriptorOf(first + i), SPAN_FREE, state, DESCRIPTOR_STATE) != SPAN_FREE) {",
+		"const before = stateOf(first + i);\nif (before == SPAN_FREE) setState(first + i, state);\n" +
+			"if (before != SPAN_FREE) {",
+	),
+	core(
+		"taking a slab apart does not own it first",
+		"take empty spans apart",
+		"slabs",
+		"if (atomic.cmpxchg<u8>(ownerByte(span, index), OWNER_FREE, tag) == OWNER_FREE) continue;",
+		"atomic.store<u8>(ownerByte(span, index), tag);\nif (index < blocks) continue;",
+	),
+	core(
+		"handing over is no compare-and-swap",
+		"",
+		"blocks",
+		"atomic.cmpxchg<u8>(owner, <u8>from, <u8>to) == <u8>from;",
+		"atomic.load<u8>(owner) == from && change(owner, to);",
+	),
+	core(
+		"links have no tag",
+		"where one was removed",
+		"directory",
+		"return (((link >> 32) + 1) << 32) | object;",
+		"return object;",
+	),
+	core(
+		"a search does not look whether the list has changed",
+		"open",
+		"directory",
+		"if (atomic.load<u64>(place) != link) return BUSY;\n\t\tif (found)",
+		"if (found)",
+	),
+	core(
+		"inserting is no compare-and-swap",
+		"construct",
+		"directory",
+		"if (atomic.cmpxchg<u64>(bucket, head, relinked(head, object)) == head) return OK;",
+		"if (atomic.load<u64>(bucket) == head) {\natomic.store<u64>(bucket, relinked(head, object));\nreturn OK;\n}",
+	),
+	core(
+		"opening does not look again",
+		"open",
+		"objects",
+		"if (find(name, length) == object) return object;",
+		"return object;",
+	),
+	core(
+		"opening by a handle does not look again",
+		"load a handle",
+		"objects",
+		"if (isNoted(object, nonceLow, nonceHigh)) return OK;",
+		"return OK;",
+	),
+	core(
+		"who has taken a removed object does not look again",
+		"remove",
+		"objects",
+		"if (isOver(object)) {\n\t\t\tdone(me);",
+		"if (true) {\n\t\t\tdone(me);",
+	),
+	core(
+		"who has taken a share does not look again",
+		"shares another block",
+		"shares",
+		"over = isOver(share);",
+		"over = true;",
+	),
+	core(
+		"adding a reference is no compare-and-swap",
+		"add a reference",
+		"shares",
+		"if (atomic.cmpxchg<u8>(each, OWNER_NONE, <u8>tagOf(me)) == OWNER_NONE) return each;",
+		"if (atomic.load<u8>(each) == OWNER_NONE) {\natomic.store<u8>(each, <u8>tagOf(me));\nreturn each;\n}",
+	),
+	core(
+		"recovery passes over a share that somebody has",
+		"half ended a share",
+		"recovery",
+		"owner != OWNER_FREE && owner != OWNER_NONE",
+		"owner == 0x82",
+	),
+	core(
+		"freeing what is saved takes it without its nonce",
+		"what is saved",
+		"handles",
+		"if (atomic.cmpxchg<u64>(handle, nonce, me, HANDLE_NONCE) != nonce) {",
+		"atomic.store<u64>(handle, me, HANDLE_NONCE);\nif (block == 0) {",
+	),
+	core(
+		"looking up what is saved does not look at the nonce again",
+		"save another, while another looks",
+		"handles",
+		"return isHandle(handle, nonceLow, nonceHigh) ? block : BAD_HANDLE;",
+		"return block;",
+	),
+	core(
+		"publishing comes before the record",
+		"send, while another receives",
+		"queue",
+		"writeHeader(payload - RECORD_HEADER, length, RECORD_DATA);\n\tclose(queue, length);",
+		"close(queue, length);\natomic.store<u32>(queue, load<u32>(queue, QUEUE_CLAIMED), QUEUE_TAIL);\n" +
+			"writeHeader(payload - RECORD_HEADER, length, RECORD_DATA);",
+	),
+	core(
+		"a block is published before it is handed over",
+		"send a block",
+		"queue",
+		"handOver(block, tagOf(me), OWNER_IN_FLIGHT);\n\tclose(queue, bytes);\n\tconst doorbell = publish(me, queue);",
+		"close(queue, bytes);\nconst doorbell = publish(me, queue);\nhandOver(block, tagOf(me), OWNER_IN_FLIGHT);",
+	),
+	core(
+		"the sender looks for one who waits before it publishes",
+		"wait for a message",
+		"queue",
+		"atomic.store<u32>(queue, load<u32>(queue, QUEUE_CLAIMED), QUEUE_TAIL);\n\treturn wakeConsumer(queue);",
+		"const doorbell = wakeConsumer(queue);\n" +
+			"atomic.store<u32>(queue, load<u32>(queue, QUEUE_CLAIMED), QUEUE_TAIL);\nreturn doorbell;",
+	),
+	core(
+		"the receiver looks for one who waits before it gives room back",
+		"wait for room",
+		"queue",
+		"atomic.store<u32>(queue, head, QUEUE_HEAD);\n\treturn wakeProducer(queue);",
+		"const doorbell = wakeProducer(queue);\natomic.store<u32>(queue, head, QUEUE_HEAD);\nreturn doorbell;",
+	),
+	core(
+		"an end is taken without a compare-and-swap",
+		"come as",
+		"endpoints",
+		"const holder = atomic.cmpxchg<u32>(queue, 0, me, QUEUE_CONSUMER);",
+		"const holder = atomic.load<u32>(queue, QUEUE_CONSUMER);\n" +
+			"if (holder == 0) atomic.store<u32>(queue, me, QUEUE_CONSUMER);",
+	),
+	core(
+		"an end is given up before its last positions are written",
+		"while a consumer comes",
+		"endpoints",
+		"store<u32>(queue, head, QUEUE_NEXT);",
+		"",
+	),
+	core(
+		"locking is no compare-and-swap",
+		"lock",
+		"locks",
+		"const seen = atomic.cmpxchg<u32>(mutex, 0, me, LOCK_HOLDER);",
+		"const seen = atomic.load<u32>(mutex, LOCK_HOLDER);\nif (seen == 0) atomic.store<u32>(mutex, me, LOCK_HOLDER);",
+	),
+	core(
+		"unlocking rings before the mutex is free",
+		"unlock",
+		"locks",
+		"atomic.store<u32>(mutex, 0, LOCK_HOLDER);\n\treturn ringNext(mutex);",
+		"const doorbell = ringNext(mutex);\natomic.store<u32>(mutex, 0, LOCK_HOLDER);\nreturn doorbell;",
+	),
+	core(
+		"two who ring may ring the same one",
+		"ring one of two",
+		"locks",
+		"if ((atomic.and<u32>(word, ~bit) & bit) == 0) continue;",
+		"atomic.and<u32>(word, ~bit);",
+	),
+	core(
+		"a replaced block is freed before the version says so",
+		"while another reads it",
+		"replace",
+		"\t\tatomic.add<u32>(object, 1, OBJECT_VERSION);\n\t\ttake(me, old, OWNER_REGION);\n\t}\n\tdone(me);\n" +
+			"\tif (ownerAt(old) == tagOf(me)) freeOwned(me, old);",
+		"\t\ttake(me, old, OWNER_REGION);\n\t}\n\tdone(me);\n\tif (ownerAt(old) == tagOf(me)) freeOwned(me, old);\n" +
+			"if (atomic.load<u32>(place) == fresh) atomic.add<u32>(object, 1, OBJECT_VERSION);",
+	),
+	core(
+		"recovery lets others in before it has swept",
+		"in a dead one's place",
+		"recovery",
+		"\tlet left = STEP;\n",
+		"\tatomic.store<u32>(slot, 0, SLOT_ID);\n\tlet left = STEP;\n",
+	),
+	{ name: "who reads a map does not look at its version", likely: "", pairs: mapsRead("checks nothing") },
+	{
+		name: "who reads a vector does not look at its version",
+		likely: "",
+		pairs: vectorsRead("checks nothing"),
+	},
+	{ name: "who waits reads its doorbell after announcing that", likely: "", pairs: waits("announces first") },
+	{ name: "who waits does not look again after announcing that", likely: "", pairs: waits("looks first") },
+];
+
+const root = join(import.meta.dirname, "../../..");
+
+/** The core with a change, compiled in memory. */
+async function spoilt({ file, text, replacement }: NonNullable<Control["change"]>): Promise<Uint8Array> {
+	const outputs = new Map<string, Uint8Array>();
+	const options = ["--target", "release", "--optimizeLevel", "1", "--outFile", "spoilt.wasm"];
+	const { error, stderr } = await asc.main(["assembly/index.ts", ...options], {
+		readFile: (name) => {
+			let source: string;
+			try {
+				source = readFileSync(join(root, name), "utf8");
+			} catch {
+				return null;
+			}
+			if (name !== `assembly/${file}`) return source;
+			const parts = source.split(text);
+			// Where taking away needs more than that, this stands at the end of the file.
+			if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${text}`);
+			return parts.join(replacement) + helpers;
+		},
+		writeFile: (name, contents) => {
+			outputs.set(name, typeof contents === "string" ? Buffer.from(contents) : contents);
+		},
+		listFiles: () => [],
+	});
+	const bytes = outputs.get("spoilt.wasm");
+	if (error !== null || bytes === undefined) throw new Error(`${text} can't be changed: ${error} ${stderr}`);
+	return bytes;
+}
+
+/** A change of an owner byte, for where it is not atomic any more. */
+const helpers = `
+function change(owner: u32, to: u32): bool {
+	atomic.store<u8>(owner, <u8>to);
+	return true;
+}
+`;
+
+/** The first failure that the change leads to; undefined if nothing notices it. */
+export async function firstFailure(control: Control, budget = 3000): Promise<Failure | undefined> {
+	const steppers = new Steppers(control.change && (await spoilt(control.change)));
+	const all = control.pairs ?? pairs;
+	const isLikely = ({ name }: Pair) => name.includes(control.likely);
+	for (const group of [all.filter(isLikely), all.filter((each) => !isLikely(each))]) {
+		for (const pair of group) {
+			const { race } = exhaust(pair, steppers, 3, budget, 1);
+			const [failure] = race.findings.failures;
+			if (failure !== undefined) return failure;
+		}
+	}
+	return undefined;
+}
+
+async function main(): Promise<number> {
+	const { positionals } = parseArgs({ allowPositionals: true });
+	const wanted = controls.filter(({ name }) => name.includes(positionals[0] ?? ""));
+	let caught = 0;
+	for (const control of wanted) {
+		const failure = await firstFailure(control);
+		if (failure !== undefined) caught++;
+		const by = failure && `${failure.pair}\n\t${failure.schedule}: ${failure.message}`;
+		console.log(`${control.name}\n\t${by ?? "NOT CAUGHT"}`);
+	}
+	console.log(`${caught} of ${wanted.length} caught`);
+	return caught === wanted.length ? 0 : 1;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = await main();

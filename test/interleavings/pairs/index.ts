@@ -1,0 +1,22 @@
+import type { Pair } from "../explore.js";
+import { allocator } from "./allocator.js";
+import { collections } from "./collections.js";
+import { handles } from "./handles.js";
+import { locks } from "./locks.js";
+import { objects } from "./objects.js";
+import { queues } from "./queues.js";
+import { records } from "./records.js";
+import { recoveries } from "./recovery.js";
+import { shares } from "./shares.js";
+
+export const pairs: readonly Pair[] = [
+	...allocator,
+	...objects,
+	...queues,
+	...records,
+	...locks,
+	...collections,
+	...shares,
+	...handles,
+	...recoveries,
+];
