@@ -128,10 +128,14 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		return this.#read(() => {
 			const entries: [CodedOf<K>, CodedOf<V>][] = [];
 			const places = core.mapPlaces(at) >>> 0;
+			let left = attachment.size;
 			for (let place = 0; place < places; place++) {
 				const entry = core.mapEntry(at, place) >>> 0;
 				if (entry < STATUS_LIMIT) continue;
 				const keyLength = this.#word(entry, ENTRY_KEY_LENGTH);
+				// Entries lie one beside the other: what is more than the region was made up, to use up memory.
+				left -= keyLength + this.#word(entry, ENTRY_VALUE_LENGTH);
+				if (left < 0) throw this.#outside();
 				entries.push([this.#key.decode(this.#copy(entry + ENTRY_KEY, keyLength)), this.#valueOf(entry)]);
 			}
 			return entries;
@@ -173,7 +177,11 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 	#copy(from: number, length: number): Uint8Array {
 		const { attachment } = this.#object;
 		if (from + length <= attachment.size) return attachment.bytes.slice(from, from + length);
-		throw new DhmemError("DHMEM_CORRUPT", `Map ${this.name} has an entry outside the region; remove it`);
+		throw this.#outside();
+	}
+
+	#outside(): DhmemError {
+		return new DhmemError("DHMEM_CORRUPT", `Map ${this.name} has an entry outside the region; remove it`);
 	}
 
 	#valueOf(entry: number): CodedOf<V> {
