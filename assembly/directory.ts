@@ -175,22 +175,16 @@ export function markRemoved(object: u32): u32 {
 	return NOT_FOUND;
 }
 
-/**
- * Looks for `object` in its list, as `search` does: OK or NOT_FOUND, or `BUSY` when somebody changed what was being
- * read. `cut` takes it out, and what is removed right before it.
- */
-// Inline, so that what only looks has no instruction in it that writes.
-@inline
-function reach(object: u32, cut: bool): u32 {
+/** Takes `object`, which is removed, out of its list, and what is removed right before it: OK, NOT_FOUND, or `BUSY`. */
+function cut(object: u32): u32 {
 	let place = bucketOf(load<u32>(object, OBJECT_HASH));
 	let link = atomic.load<u64>(place);
 	let at = linked(link);
 	let landmark: u32 = 0;
 	for (let step = 0; step < MOST_OBJECTS; step++) {
 		if (at == object) {
-			const cutLink = relinked(link, linked(atomic.load<u64>(object, OBJECT_NEXT)));
-			const seen = cut ? atomic.cmpxchg<u64>(place, link, cutLink) : atomic.load<u64>(place);
-			return seen == link ? OK : BUSY;
+			const shorter = relinked(link, linked(atomic.load<u64>(object, OBJECT_NEXT)));
+			return atomic.cmpxchg<u64>(place, link, shorter) == link ? OK : BUSY;
 		}
 		const known = at != 0 && at != landmark && isObject(at);
 		const next = known ? atomic.load<u64>(at, OBJECT_NEXT) : 0;
@@ -206,19 +200,14 @@ function reach(object: u32, cut: bool): u32 {
 	return NOT_FOUND;
 }
 
-@inline
-function reachInTurns(object: u32, cut: bool): u32 {
-	let found: u32 = BUSY;
-	for (let turn = 0; turn < TURNS && found == BUSY; turn++) found = reach(object, cut);
-	return found;
-}
-
-/** Whether the object is in its list: OK or NOT_FOUND; `BUSY` when that could not be told. Writes nothing. */
-export function lookFor(object: u32): u32 {
-	return reachInTurns(object, false);
-}
-
 /** Takes `object`, which is removed, out of its list; whether it is out. */
 export function unlink(object: u32): bool {
-	return reachInTurns(object, true) != BUSY;
+	let found: u32 = BUSY;
+	for (let turn = 0; turn < TURNS && found == BUSY; turn++) found = cut(object);
+	return found != BUSY;
+}
+
+/** The object that has the name of this one: itself, if it is in its list and not removed; otherwise as `find`. */
+export function findNamesake(object: u32): u32 {
+	return find(object + OBJECT_NAME, load<u32>(object, OBJECT_NAME_LENGTH));
 }

@@ -7,6 +7,7 @@
  * look: a waiter that died is skipped by the others' slices, and whoever comes first gets the mutex.
  */
 import {
+	CORRUPT,
 	FENCED,
 	LOCK_ABANDONED,
 	LOCK_HOLDER,
@@ -27,14 +28,20 @@ function waiterWord(lock: u32, index: u32): u32 {
 	return lock + LOCK_WAITERS + ((index >> 5) << 2);
 }
 
-/** Takes the mutex if it is free: OK, or LOCK_ABANDONED if its last holder died with it; otherwise `TAKEN`. */
+/**
+ * Takes the mutex if it is free: OK, or LOCK_ABANDONED if its last holder died with it; otherwise `TAKEN`, or CORRUPT
+ * when no participant has it.
+ */
 export function tryLock(me: u32, mutex: u32): u32 {
 	if (!isCurrent(me)) return FENCED;
 	touch(me, mutex >> SPAN_SHIFT);
 	// SYNC: pairs with the stores in `unlock` and `abandonLock`: what was done under the mutex is seen.
 	const seen = atomic.cmpxchg<u32>(mutex, 0, me, LOCK_HOLDER);
 	if (seen == 0) return OK;
-	if (seen != LOCK_ABANDONED) return TAKEN;
+	if (seen != LOCK_ABANDONED) {
+		// Recovery abandons what somebody held before it takes the number away: nobody would ever give this up.
+		return isCurrent(seen) || atomic.load<u32>(mutex, LOCK_HOLDER) != seen ? TAKEN : CORRUPT;
+	}
 	return atomic.cmpxchg<u32>(mutex, LOCK_ABANDONED, me, LOCK_HOLDER) == LOCK_ABANDONED
 		? LOCK_ABANDONED
 		: TAKEN;

@@ -6,7 +6,7 @@
  */
 
 import { freeOwnBlock, handOver, ownerAt, take } from "./blocks";
-import { find, isObject, isRemoved, link, lookFor, markRemoved, unlink } from "./directory";
+import { find, findNamesake, isObject, isRemoved, link, markRemoved, unlink } from "./directory";
 import { fnv1a } from "./hash";
 import {
 	BAD_HANDLE,
@@ -17,7 +17,6 @@ import {
 	KIND_MAP,
 	KIND_QUEUE,
 	NAME_BYTES,
-	NOT_FOUND,
 	NOT_OWNER,
 	OBJECT_DATA,
 	OBJECT_HASH,
@@ -96,7 +95,7 @@ export function isNoted(object: u32, nonceLow: u32, nonceHigh: u32): bool {
 		!isRemoved(object) &&
 		load<u32>(object, OBJECT_NONCE) == nonceLow &&
 		load<u32>(object, OBJECT_NONCE + 4) == nonceHigh &&
-		lookFor(object) == OK
+		findNamesake(object) == object
 	);
 }
 
@@ -151,7 +150,9 @@ function finishInsert(me: u32, object: u32): void {
 
 /** Ends what `construct` began, if the directory has the object, or had it until somebody removed it. */
 export function settleInsert(me: u32, object: u32): void {
-	if (isRemoved(object) || lookFor(object) != NOT_FOUND) finishInsert(me, object);
+	// Found first: what was removed by then, or is removed between the two looks, was there.
+	const found = findNamesake(object);
+	if (found == object || found == BUSY || isRemoved(object)) finishInsert(me, object);
 	else done(me);
 }
 

@@ -207,7 +207,8 @@ export class Attachment {
 			try {
 				if (this.#recoverLocked(slot)) recovered++;
 			} finally {
-				this.shim.unlock(this.file, slot);
+				// A throw out of the core has closed the file, and dropped the lock with it.
+				if (!this.#closed) this.shim.unlock(this.file, slot);
 			}
 		}
 		return recovered;

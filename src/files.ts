@@ -172,7 +172,16 @@ function whileJoining<T>(file: File, path: string, body: () => T): T {
 	try {
 		return body();
 	} finally {
+		unlockUnlessClosed(file);
+	}
+}
+
+/** Drops the join lock; where the core threw meanwhile, the file is closed, and the lock dropped with it. */
+function unlockUnlessClosed(file: File): void {
+	try {
 		shim().unlock(file, JOIN_LOCK);
+	} catch (error) {
+		if (errnoOf(error) !== "ECLOSED") throw error;
 	}
 }
 

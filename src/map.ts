@@ -21,6 +21,12 @@ const TURNS = { locking: 16, reading: 1000 };
 
 type Entry<K extends KeyType, V extends ValueType> = [CodedOf<K>, CodedOf<V>];
 
+/** An entry that was found, and how many bytes of the region it takes. */
+interface Found<K extends KeyType, V extends ValueType> {
+	entry: Entry<K, V>;
+	bytes: number;
+}
+
 function align8(bytes: number): number {
 	return (bytes + 7) & ~7;
 }
@@ -133,20 +139,29 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 	}
 
 	/** The entries of all places of the table. */
-	#entriesBy(entryAt: (place: number) => Entry<K, V> | undefined): Entry<K, V>[] {
+	#entriesBy(entryAt: (place: number) => Found<K, V> | undefined): Entry<K, V>[] {
 		const { attachment, at } = this.#object;
 		const places = attachment.core.mapPlaces(at) >>> 0;
-		return Array.from({ length: places }, (_, place) => entryAt(place)).filter(
-			(entry) => entry !== undefined,
-		);
+		const entries: Entry<K, V>[] = [];
+		let left = attachment.size;
+		for (let place = 0; place < places; place++) {
+			const found = entryAt(place);
+			if (found === undefined) continue;
+			// Entries lie one beside the other: what is more than the region was made up, to use up memory.
+			left -= found.bytes;
+			if (left < 0) throw this.#outside();
+			entries.push(found.entry);
+		}
+		return entries;
 	}
 
-	#entryAt(place: number): Entry<K, V> | undefined {
+	#entryAt(place: number): Found<K, V> | undefined {
 		const { attachment, at } = this.#object;
 		const entry = attachment.core.mapEntry(at, place) >>> 0;
 		if (entry < STATUS_LIMIT) return undefined;
 		const keyLength = this.#word(entry, ENTRY_KEY_LENGTH);
-		return [this.#key.decode(this.#copy(entry + ENTRY_KEY, keyLength)), this.#valueOf(entry)];
+		const key = this.#key.decode(this.#copy(entry + ENTRY_KEY, keyLength));
+		return { entry: [key, this.#valueOf(entry)], bytes: keyLength + this.#word(entry, ENTRY_VALUE_LENGTH) };
 	}
 
 	/** For who can't lock a map that changes all the time: each entry is whole, and the table the same for all. */
@@ -205,7 +220,11 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 	#copy(from: number, length: number): Uint8Array {
 		const { attachment } = this.#object;
 		if (from + length <= attachment.size) return attachment.bytes.slice(from, from + length);
-		throw new DhmemError("DHMEM_CORRUPT", `Map ${this.name} has an entry outside the region; remove it`);
+		throw this.#outside();
+	}
+
+	#outside(): DhmemError {
+		return new DhmemError("DHMEM_CORRUPT", `Map ${this.name} has an entry outside the region; remove it`);
 	}
 
 	#valueOf(entry: number): CodedOf<V> {

@@ -3,10 +3,12 @@ import * as assert from "uvu/assert";
 import { Reader, SECTION, sectionsOf, skipImmediates } from "./allocator/wasm.js";
 import { coreBytes } from "./allocator/world.js";
 import { Fuzz } from "./hostile/fuzz.js";
+import { besiege } from "./hostile/processes.js";
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 const SYSTEMATIC = 1500;
 const RANDOM = 3000;
+const ATTACKS = 40;
 
 test(`whatever is overwritten in a region, each operation of the core ends (seed ${seed})`, () => {
 	const fuzz = new Fuzz();
@@ -59,6 +61,23 @@ test("a core whose loops have no bound is found out", () => {
 		fuzz.run(1, fuzz.systematic + index);
 	}
 	assert.match(fuzz.outcome.failures[0] ?? "", "does not end");
+});
+
+test(`whatever is done to its file, no process crashes, hangs, or sees a wrong error (seed ${seed})`, async () => {
+	const siege = await besiege(seed, (attacks) => attacks >= ATTACKS);
+	assert.equal(siege.failures, []);
+	assert.ok(siege.openings > 10 && siege.operations > 1000, "nothing was under way");
+	assert.ok((siege.codes.DHMEM_CORRUPT ?? 0) > 0, "nothing was hit");
+});
+
+test("a wrong error, a crash and a hang are found out", async () => {
+	const found = async (user: string) => {
+		const { failures } = await besiege(seed, (attacks) => attacks >= 5, { users: [user], patience: 500 });
+		return failures.join();
+	};
+	assert.match(await found("faulty"), "a wrong error threw RangeError");
+	assert.match(await found("crashing"), "a process ended with SIGSEGV");
+	assert.match(await found("hanging"), 'a process hangs in "hanging"');
 });
 
 test.run();

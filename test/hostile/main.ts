@@ -11,6 +11,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { Fuzz, type Outcome } from "./fuzz.js";
+import { besiege } from "./processes.js";
 
 /** A worker's part of the cases: every `workers`-th. */
 interface Part {
@@ -55,13 +56,31 @@ async function fuzzCore(seed: number, count: number, workers: number): Promise<n
 	if (longest) {
 		console.log(`\tmost turns of loops: ${longest.turns}, "${longest.operation}" in case ${longest.case}`);
 	}
-	console.log(
-		`\ttraps: ${Object.entries(traps)
-			.sort((a, b) => b[1] - a[1])
-			.map(([name, times]) => `${name} ${times}`)
-			.join(", ")}`,
-	);
+	console.log(`\ttraps: ${counts(traps)}`);
 	for (const failure of failures.slice(0, 50)) console.log(`\tFAILED: seed ${seed}, ${failure}`);
+	return failures.length;
+}
+
+function counts(of: Record<string, number>): string {
+	return Object.entries(of)
+		.sort((a, b) => b[1] - a[1])
+		.map(([name, times]) => `${name} ${times}`)
+		.join(", ");
+}
+
+async function besetProcesses(seed: number, minutes: number): Promise<number> {
+	const began = performance.now();
+	const siege = await besiege(seed, () => performance.now() - began > minutes * 60_000);
+	const { attacks, writes, operations, openings, codes, longest, failures } = siege;
+	const total = Object.values(attacks).reduce((sum, times) => sum + times, 0);
+	console.log(
+		`processes: ${total} attacks of ${writes} writes, ${operations} operations in ${openings} openings, ` +
+			`${failures.length} failures; ${((performance.now() - began) / 1000).toFixed(0)} s`,
+	);
+	console.log(`\tattacks: ${counts(attacks)}`);
+	console.log(`\tresults: ${counts(codes)}`);
+	console.log(`\tlongest operation: ${longest.operation}, ${longest.milliseconds.toFixed(0)} ms`);
+	for (const failure of failures.slice(0, 50)) console.log(`\tFAILED: ${failure}`);
 	return failures.length;
 }
 
@@ -86,6 +105,7 @@ async function main(): Promise<void> {
 	}
 	const parts: Record<string, () => Promise<number>> = {
 		core: () => fuzzCore(seed, Number(values.count), Number(values.workers)),
+		processes: () => besetProcesses(seed, Number(values.minutes)),
 	};
 	const chosen = Object.entries(parts).filter(([name]) => values.only === undefined || values.only === name);
 	let failed = 0;
