@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 // biome-ignore lint/style/useNodejsImportProtocol: without the prefix, as packages name it.
@@ -320,6 +321,14 @@ test("where recovery goes wrong, the sweep finds it", () => {
 		failuresWith(() => {}),
 		0,
 	);
+});
+
+test("every guard that can be taken away is in the core, once", () => {
+	const folder = new URL("../../assembly/", import.meta.url);
+	for (const { name, file, text } of mutations) {
+		const source = readFileSync(new URL(file, folder), "utf8");
+		assert.is(source.split(text).length, 2, name);
+	}
 });
 
 test("where a guard of the core is taken away, a scenario notices", async () => {

@@ -207,7 +207,7 @@ export const mutations: readonly Mutation[] = [
 		"a dead participant keeps its references",
 		"leaving, with",
 		"recovery",
-		"else if (owner == OWNER_REGION && sizeClass == CLASS_SHARE) sweepShare(me, block);",
+		"else if (sizeClass == CLASS_SHARE && owner != OWNER_FREE && owner != OWNER_NONE) sweepShare(me, block);",
 	),
 	mutation(
 		"adding a reference is no compare-and-swap",
@@ -260,14 +260,14 @@ export const mutations: readonly Mutation[] = [
 		"freeing what was saved has no intent",
 		"saved",
 		"handles",
-		"intend(me, INTENT_UNSAVE, block, handle, nonceLow, nonceHigh);",
+		"intend(me, INTENT_UNSAVE, block, handle, 0, 0);",
 	),
 	mutation(
-		"freeing what was saved does not look at the nonce again",
+		"freeing what was saved does not ask who came first",
 		"saved",
 		"handles",
-		"if (hasNonce(handle, nonceLow, nonceHigh)) {",
-		"if (nonceLow != 0) {",
+		"if (atomic.cmpxchg<u64>(handle, nonce, me, HANDLE_NONCE) != nonce) {",
+		"atomic.store<u64>(handle, me, HANDLE_NONCE);\n\tif (nonce == 0) {",
 	),
 	mutation(
 		"a block that was taken may be of another class",
@@ -344,8 +344,8 @@ export const mutations: readonly Mutation[] = [
 		"recovery forgets a span before it is swept",
 		"allocate",
 		"recovery",
-		"sweep(me, from + ctz(bits));\n",
-		"atomic.store<u32>(word, bits & (bits - 1));\n\t\t\tsweep(me, from + ctz(bits));\n",
+		"if (isHeapSpan(span)) sweep(me, span);\n",
+		"atomic.store<u32>(word, bits & (bits - 1));\n\t\t\tif (isHeapSpan(span)) sweep(me, span);\n",
 	),
 	mutation(
 		"recovery lets others in before it has swept",
