@@ -223,8 +223,12 @@ function change(owner: u32, to: u32): bool {
 `;
 
 /** The first failure that the change leads to; undefined if nothing notices it. */
-export async function firstFailure(control: Control, budget = 3000): Promise<Failure | undefined> {
-	const steppers = new Steppers(control.change && (await spoilt(control.change)));
+export async function firstFailure(
+	control: Control,
+	shipped: Steppers,
+	budget = 3000,
+): Promise<Failure | undefined> {
+	const steppers = control.change ? new Steppers(await spoilt(control.change)) : shipped;
 	const all = control.pairs ?? pairs;
 	const isLikely = ({ name }: Pair) => name.includes(control.likely);
 	for (const group of [all.filter(isLikely), all.filter((each) => !isLikely(each))]) {
@@ -240,9 +244,10 @@ export async function firstFailure(control: Control, budget = 3000): Promise<Fai
 async function main(): Promise<number> {
 	const { positionals } = parseArgs({ allowPositionals: true });
 	const wanted = controls.filter(({ name }) => name.includes(positionals[0] ?? ""));
+	const shipped = new Steppers();
 	let caught = 0;
 	for (const control of wanted) {
-		const failure = await firstFailure(control);
+		const failure = await firstFailure(control, shipped);
 		if (failure !== undefined) caught++;
 		const by = failure && `${failure.pair}\n\t${failure.schedule}: ${failure.message}`;
 		console.log(`${control.name}\n\t${by ?? "NOT CAUGHT"}`);
