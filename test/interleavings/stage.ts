@@ -90,7 +90,9 @@ export function* call<Name extends keyof Core>(
 export function* allocate(who: Participant, bytes: number, mark = 0): Generator<Call, number, number> {
 	const block = yield* call(who, "allocate", who.me, bytes);
 	if (block < STATUS_LIMIT) return 0;
-	if (mark !== 0) yield ["fill", block, bytes, mark];
+	if (mark === 0) return block;
+	expect((yield ["capacityOf", block]) >= bytes, "a block is smaller than what was asked for");
+	yield ["fill", block, bytes, mark];
 	return block;
 }
 

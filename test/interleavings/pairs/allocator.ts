@@ -120,7 +120,7 @@ export const allocator: Pair[] = [
 				rest.push(observer.allocate(SPAN_BYTES));
 			b.free(block);
 			return {
-				a: () => use(a, 20_000, 1),
+				a: () => use(a, 16_000, 1),
 				b: () => use(b, LARGE, 2),
 				tidy: () => {
 					for (const each of rest) observer.free(each);
