@@ -1,8 +1,9 @@
 /**
  * Waiting, in both kinds: a promise that never blocks the event loop, and a call that sleeps.
  *
- * Either way: announce, read the doorbell, look once more, then sleep on the value read. Sleeps are cut
- * into slices, because a peer can die between changing the state and ringing, and a dropped lock wakes nobody.
+ * Either way: read the doorbell, announce, look once more, then sleep on the value read. In this order, for a ring takes
+ * the announcement away. Sleeps are cut into slices, because a peer can die between changing the state and ringing,
+ * and a dropped lock wakes nobody.
  */
 import { performance } from "node:perf_hooks";
 import type { Attachment } from "./attachment.js";
@@ -128,8 +129,8 @@ export class Waiter {
 		}
 		const deadline = performance.now() + timeout;
 		for (;;) {
-			wait.announce();
 			const bell = this.#attachment.readDoorbell();
+			wait.announce();
 			const result = wait.attempt();
 			if (result !== PENDING) return result;
 			const left = deadline - performance.now();
@@ -170,8 +171,8 @@ export class Waiter {
 
 	#lookAt(pending: Pending[]): void {
 		try {
-			for (const each of pending) each.announce();
 			const bell = this.#attachment.readDoorbell();
+			for (const each of pending) each.announce();
 			for (const each of pending) if (this.#pending.has(each)) each.look();
 			if (this.#pending.size === 0 || this.#armed || this.#attachment.closed) return;
 			this.#armed = true;
