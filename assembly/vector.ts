@@ -1,10 +1,10 @@
 /**
  * The growable vector. It is changed under its object's mutex; readers take none: they check afterwards that
- * the elements have not moved meanwhile.
+ * the elements have neither moved nor been given up meanwhile.
  */
 
 import { ownerAt } from "./blocks";
-import { LOCK_HOLDER, NOT_OWNER, OBJECT_COUNT, OBJECT_DATA, OK } from "./layout";
+import { LOCK_HOLDER, NOT_OWNER, OBJECT_COUNT, OBJECT_DATA, OBJECT_VERSION, OK } from "./layout";
 import { replace } from "./replace";
 import { tagOf } from "./slots";
 
@@ -23,7 +23,10 @@ export function moveVector(me: u32, vector: u32, fresh: u32, bytes: u32): u32 {
 /** The vector has `length` elements now. The holder of the mutex says so. */
 export function setVectorLength(me: u32, vector: u32, length: u32): u32 {
 	if (atomic.load<u32>(vector, LOCK_HOLDER) != me) return NOT_OWNER;
+	const before = load<u32>(vector, OBJECT_COUNT);
 	// SYNC: pairs with the readers' load: hands over the elements before `length`.
 	atomic.store<u32>(vector, length, OBJECT_COUNT);
+	// SYNC: pairs with a reader's second look: from here on others may come where the last elements were.
+	if (length < before) atomic.add<u32>(vector, 1, OBJECT_VERSION);
 	return OK;
 }
