@@ -112,6 +112,8 @@ export class Checker {
 			const isReleased = this.#was(NOTES.done, each) || this.#was(NOTES.releasing, each);
 			if (each < number - missing && !isReleased)
 				throw this.#error(each, `was lost before ${number}, before which ${missing} may be missing`);
+			// Only this message says that, and whoever comes after its release must know as well.
+			if (!isReleased) this.#notes.set(NOTES.done + (each % WINDOW), each);
 		}
 		this.#expected = number + 1;
 		this.held.push({ number, message });

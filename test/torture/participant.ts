@@ -60,7 +60,7 @@ async function allowingLater(codes: string[], body: () => Promise<unknown>): Pro
 }
 
 /** Takes an end that a dead one may still have. */
-async function taken<T>(region: Region, take: () => T): Promise<T> {
+export async function taken<T>(region: Region, take: () => T): Promise<T> {
 	for (;;) {
 		const end = allowing(["DHMEM_ENDPOINT_TAKEN"], take);
 		if (end !== undefined) return end;
@@ -106,7 +106,7 @@ async function live(args: string[]): Promise<void> {
 				own.set(NOTES.sent, number);
 			}
 			own.set(NOTES.intended, number);
-			if (fault === "lose" && random(300) === 0 && sent > 0) own.set(NOTES.sent, ++number);
+			if (fault === "lose" && random(20) === 0 && sent > 0) own.set(NOTES.sent, ++number);
 		};
 		const messageOf = (length: number, extra = 0, uncertain = missing()) => {
 			const bytes = new Uint8Array(HEAD + length);

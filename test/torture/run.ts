@@ -38,6 +38,7 @@ import {
 	STOP,
 	shared,
 	streamOf,
+	taken,
 } from "./participant.js";
 
 const PARTICIPANT = fileURLToPath(new URL("participant.js", import.meta.url));
@@ -265,7 +266,8 @@ async function kill({ region, report }: Stage, member: Member): Promise<void> {
 		if (slots.length > 0) {
 			await until("the lock to be dropped", () => slots.every((slot) => !shim().isLocked(file, slot)));
 			const began = clock();
-			probeOf(region, member.index).producer().close();
+			// Somebody else may be recovering from it at this moment.
+			(await taken(region, () => probeOf(region, member.index).producer())).close();
 			report.takeovers.push(clock() - began);
 		}
 		await dead;
