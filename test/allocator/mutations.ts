@@ -3,20 +3,16 @@
  * not tested. `node dist/test/allocator/mutations.js [part of a name]` tries them all and tells which scenario
  * noticed each.
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { type Change, compileChanged } from "./changed.js";
 import { type Sweep, sweep } from "./crash-points.js";
 import { scenarios } from "./scenarios/index.js";
 import type { Scenario } from "./scenarios/stage.js";
 import { CoreModule } from "./world.js";
 
-export interface Mutation {
+export interface Mutation extends Change {
 	name: string;
-	/** In which file of the core this text, which is there once, becomes another. */
-	file: string;
-	text: string;
-	replacement: string;
 	/** Scenarios to try first: those whose name has this. */
 	likely: string;
 }
@@ -356,48 +352,9 @@ export const mutations: readonly Mutation[] = [
 	),
 ];
 
-/** What is used of the compiler, whose own types say what is global in AssemblyScript, not here. */
-interface Compiler {
-	main(
-		options: string[],
-		files: {
-			readFile(name: string): string | null;
-			writeFile(name: string, contents: string | Uint8Array): void;
-			listFiles(): string[];
-		},
-	): Promise<{ error: Error | null; stderr: unknown }>;
-}
-
-const compiler: string = "assemblyscript/asc";
-
-const root = join(import.meta.dirname, "../../..");
-
-/** The core with this change, compiled in memory. */
-export async function mutate({ file, text, replacement }: Mutation): Promise<CoreModule> {
-	const outputs = new Map<string, Uint8Array>();
-	const options = ["--target", "release", "--optimizeLevel", "1", "--outFile", "mutated.wasm"];
-	const { default: asc } = (await import(compiler)) as { default: Compiler };
-	const { error, stderr } = await asc.main(["assembly/index.ts", ...options], {
-		readFile: (name) => {
-			let source: string;
-			try {
-				source = readFileSync(join(root, name), "utf8");
-			} catch {
-				return null;
-			}
-			if (name !== `assembly/${file}`) return source;
-			const parts = source.split(text);
-			if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${text}`);
-			return parts.join(replacement);
-		},
-		writeFile: (name, contents) => {
-			outputs.set(name, typeof contents === "string" ? Buffer.from(contents) : contents);
-		},
-		listFiles: () => [],
-	});
-	const bytes = outputs.get("mutated.wasm");
-	if (error !== null || bytes === undefined) throw new Error(`${text} can't be changed: ${error} ${stderr}`);
-	return new CoreModule(bytes);
+/** The core with this change. */
+export async function mutate(mutation: Mutation): Promise<CoreModule> {
+	return new CoreModule(await compileChanged(mutation));
 }
 
 const PLANS: Sweep[] = [

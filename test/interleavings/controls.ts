@@ -3,10 +3,9 @@
  * is not tested. `node dist/test/interleavings/controls.js [part of a name]` tells which pair noticed each, by which
  * schedule.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { type Change, compileChanged } from "../allocator/changed.js";
 import { exhaust, type Failure, type Pair } from "./explore.js";
 import { mapsRead, vectorsRead } from "./pairs/collections.js";
 import { pairs } from "./pairs/index.js";
@@ -17,8 +16,8 @@ export interface Control {
 	name: string;
 	/** Pairs to try first: those whose name has this. */
 	likely: string;
-	/** In which file of the core which text, which is there once, becomes another. */
-	change?: { file: string; text: string; replacement: string };
+	/** Of the core. */
+	change?: Change;
 	/** Instead of all pairs: some whose programs are wrong. */
 	pairs?: readonly Pair[];
 }
@@ -169,51 +168,6 @@ export const controls: readonly Control[] = [
 	{ name: "who waits does not look again after announcing that", likely: "", pairs: waits("looks first") },
 ];
 
-const root = join(import.meta.dirname, "../../..");
-
-/** What is used of the compiler, whose own types would change those of `console` everywhere. */
-interface Compiler {
-	main(
-		options: string[],
-		host: {
-			readFile(name: string): string | null;
-			writeFile(name: string, contents: string | Uint8Array): void;
-			listFiles(): string[];
-		},
-	): Promise<{ error: Error | null; stderr: unknown }>;
-}
-
-const compiler: string = "assemblyscript/asc";
-
-/** The core with a change, compiled in memory. */
-async function spoilt({ file, text, replacement }: NonNullable<Control["change"]>): Promise<Uint8Array> {
-	const outputs = new Map<string, Uint8Array>();
-	const options = ["--target", "release", "--optimizeLevel", "1", "--outFile", "spoilt.wasm"];
-	const { default: asc } = (await import(compiler)) as { default: Compiler };
-	const { error, stderr } = await asc.main(["assembly/index.ts", ...options], {
-		readFile: (name) => {
-			let source: string;
-			try {
-				source = readFileSync(join(root, name), "utf8");
-			} catch {
-				return null;
-			}
-			if (name !== `assembly/${file}`) return source;
-			const parts = source.split(text);
-			// Where taking away needs more than that, this stands at the end of the file.
-			if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${text}`);
-			return parts.join(replacement) + helpers;
-		},
-		writeFile: (name, contents) => {
-			outputs.set(name, typeof contents === "string" ? Buffer.from(contents) : contents);
-		},
-		listFiles: () => [],
-	});
-	const bytes = outputs.get("spoilt.wasm");
-	if (error !== null || bytes === undefined) throw new Error(`${text} can't be changed: ${error} ${stderr}`);
-	return bytes;
-}
-
 /** A change of an owner byte, for where it is not atomic any more. */
 const helpers = `
 function change(owner: u32, to: u32): bool {
@@ -228,7 +182,7 @@ export async function firstFailure(
 	shipped: Steppers,
 	budget = 3000,
 ): Promise<Failure | undefined> {
-	const steppers = control.change ? new Steppers(await spoilt(control.change)) : shipped;
+	const steppers = control.change ? new Steppers(await compileChanged(control.change, helpers)) : shipped;
 	const all = control.pairs ?? pairs;
 	const isLikely = ({ name }: Pair) => name.includes(control.likely);
 	for (const group of [all.filter(isLikely), all.filter((each) => !isLikely(each))]) {
