@@ -266,9 +266,14 @@ export class Participant {
 
 	/** Runs `body`, which dies before its access number `count`; whether it did. */
 	crashesAt(count: number, body: () => void): boolean {
+		return this.crashesWhen((access) => access === count, body);
+	}
+
+	/** Runs `body`, which dies before the first access, by its number, of which `dies` says so; whether it did. */
+	crashesWhen(dies: (access: number) => boolean, body: () => void): boolean {
 		this.accesses = 0;
 		this.onAccess = (access) => {
-			if (access === count) throw crash;
+			if (dies(access)) throw crash;
 		};
 		try {
 			body();
