@@ -1,14 +1,5 @@
 import type { Readable } from "node:stream";
-import {
-	EMPTY,
-	ENDED,
-	SLOT_RESULT,
-	SLOT_RESULT_2,
-	SLOT_RESULT_3,
-	SLOT_RESULT_4,
-	SLOT_RESULT_5,
-	STATUS_LIMIT,
-} from "../assembly/layout.js";
+import { EMPTY, ENDED, SLOT_RESULT, STATUS_LIMIT } from "../assembly/layout.js";
 import { Endpoint } from "./endpoint.js";
 import { Message } from "./message.js";
 import type { NamedObject } from "./named.js";
@@ -76,16 +67,7 @@ export class Consumer extends Endpoint implements AsyncIterable<Message> {
 		if (this.#ended) return undefined;
 		const { attachment, at } = this;
 		const offset = attachment.core.peek(attachment.me, at) >>> 0;
-		if (offset >= STATUS_LIMIT) {
-			return new Message(attachment, this, at, {
-				position: attachment.result(SLOT_RESULT),
-				length: attachment.result(SLOT_RESULT_2),
-				kind: attachment.result(SLOT_RESULT_3),
-				block: attachment.result(SLOT_RESULT_4),
-				blockLength: attachment.result(SLOT_RESULT_5),
-				offset,
-			});
-		}
+		if (offset >= STATUS_LIMIT) return new Message(attachment, this, at, offset);
 		if (offset === EMPTY) return PENDING;
 		if (offset !== ENDED) throw this.unexpected(offset);
 		this.#ended = true;
