@@ -30,7 +30,7 @@ export interface Ending {
 }
 
 /** Milliseconds for what takes a slice of 50, on however busy a machine. */
-export const PATIENCE = 20_000;
+export const PATIENCE = Number(process.env.STEPS_PATIENCE ?? 20_000);
 
 const SPARE = "spare";
 
@@ -113,7 +113,11 @@ export class Survivor {
 		const { region } = this;
 		region.recover();
 		const { used, participants } = region.stats();
-		assert.equal(participants.map(({ alive }) => alive), [true], "who is there");
+		assert.equal(
+			participants.map(({ alive }) => alive),
+			[true],
+			"who is there",
+		);
 		assert.is(used, this.#used, "bytes in use");
 		this.work();
 		assert.is(region.recover(), 0);

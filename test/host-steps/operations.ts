@@ -24,7 +24,8 @@ function making(name: string, options: RegionOptions, hasTmpfile = true): Operat
 		survivor: (stage) => ({
 			verify({ result }) {
 				if (result === "done") assert.ok(options.lifetime === "last-close" || stage.exists);
-				if (hasTmpfile) assert.equal(litterAmong(stage.names()), [], "litter");
+				if (hasTmpfile && options.mode !== "force-create")
+					assert.equal(litterAmong(stage.names()), [], "litter");
 				const survivor = stage.enter();
 				survivor.goOn();
 			},
@@ -166,7 +167,11 @@ const files: Operation[] = [
 			};
 		},
 	},
-	meetingTheDead("open or create, and all are dead", (stage) => stage.open({ lifetime: "last-close" }), "done"),
+	meetingTheDead(
+		"open or create, and all are dead",
+		(stage) => stage.open({ lifetime: "last-close" }),
+		"done",
+	),
 	meetingTheDead(
 		"create, and all are dead",
 		(stage) => stage.open({ mode: "create", lifetime: "last-close" }),
@@ -266,18 +271,9 @@ function hold(stage: VictimStage): void {
 }
 
 const memory: Operation[] = [
-	allocating(64),
+	allocating(30_000),
 	allocating(1_000_000),
 	allocating(40_000_000, "64MiB"),
-	changing(
-		"construct a struct",
-		(region) => region.struct("changed", { a: "f64" }, { initial: { a: 7 } }),
-		(region, done) => {
-			const names = region.entries().map(({ name }) => name);
-			assert.ok(names.includes("changed") || !done);
-			assert.is(region.struct("changed", { a: "f64" }, { initial: { a: 7 } }).a, 7);
-		},
-	),
 	changing(
 		"construct an array of 1 MiB",
 		(region) => region.array("changed", { dtype: "u8", shape: [2 ** 20] }),
@@ -347,11 +343,7 @@ function textOf(message: Message | undefined): string {
 }
 
 /** Sends to a consumer that sleeps: it has what was sent, or is told that nobody is there any more. */
-function sending(
-	name: string,
-	expected: string,
-	send: (region: Region) => () => unknown,
-): Operation {
+function sending(name: string, expected: string, send: (region: Region) => () => unknown): Operation {
 	return {
 		name: `${name} to a consumer that sleeps`,
 		victim: (stage) => send(stage.open({ mode: "open" })),
@@ -405,7 +397,10 @@ const releasing: Operation = {
 				const numbers = consumer.receiveMany(1000).map((message) => Number(textOf(message)));
 				const last = outcome === "sent" ? sent : sent - 1;
 				const first = numbers[0] ?? last + 1;
-				assert.equal(numbers, Array.from({ length: last - first + 1 }, (_, index) => first + index));
+				assert.equal(
+					numbers,
+					Array.from({ length: last - first + 1 }, (_, index) => first + index),
+				);
 				consumer.close();
 				survivor.region.remove(QUEUE);
 				survivor.goOn();
@@ -491,7 +486,11 @@ const notifying: Operation = {
 };
 
 /** Waits in vain for a moment, with a survivor on the other side. */
-function waiting(name: string, expected: string, wait: (region: Region, stage: VictimStage) => unknown): Operation {
+function waiting(
+	name: string,
+	expected: string,
+	wait: (region: Region, stage: VictimStage) => unknown,
+): Operation {
 	return {
 		name,
 		victim(stage) {
