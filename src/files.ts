@@ -296,19 +296,23 @@ function openExisting(path: string, options: FileOptions): Attachment | "changed
 					"ask for no more, or unlink it first",
 			);
 		}
-		const abandoned = whileJoining(file, path, () => {
-			if (!shim().isNamed(file, path)) return true;
+		const gone = whileJoining(file, path, () => {
+			if (!shim().isNamed(file, path)) return "changed";
 			if (isAbandoned(file, header)) {
-				removeName(path);
-				return true;
+				// Who makes another needs its name; for anybody else it counts as absent, whoever may remove it.
+				if (options.mode !== "open-or-create") {
+					removeName(path);
+					return "absent";
+				}
+				unlinkSync(path);
+				return "changed";
 			}
 			attachment = joined(file, path, spans, access, options.label);
-			return false;
+			return undefined;
 		});
-		if (abandoned) {
+		if (gone !== undefined) {
 			shim().closeFile(file);
-			// Who may not remove it, and only wants to read, takes it for absent.
-			return access === "read-write" ? "changed" : undefined;
+			return gone === "changed" ? gone : undefined;
 		}
 		if (access === "read-write") attachment?.recover();
 		return attachment;

@@ -2,7 +2,17 @@
 import { type HeldLock, Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { shim } from "../../src/shim.js";
-import { type Conditions, clock, hear, inRegion, type Row, type Scenario, serve, spread, start } from "./row.js";
+import {
+	type Conditions,
+	clock,
+	hear,
+	inRegion,
+	type Row,
+	type Scenario,
+	serve,
+	spread,
+	start,
+} from "./row.js";
 
 const TOUCHED = 64 * 2 ** 20;
 /** Room for it once. */

@@ -114,7 +114,7 @@ export const controls: readonly Control[] = [
 				"FALLOC_FL_KEEP_SIZE, offset, part) == 0 || errno == EINTR)",
 			),
 		],
-		operation: "allocate 1000000 bytes",
+		operation: "allocate 1 of 1000000 bytes",
 		mode: "fail-once",
 		finds: /bytes have pages/,
 	},

@@ -33,6 +33,8 @@ export interface Ending {
 export const PATIENCE = Number(process.env.STEPS_PATIENCE ?? 20_000);
 
 const SPARE = "spare";
+/** Bytes that have pages after a survivor has worked, and may be used again. */
+export const WORKED_IN = 3 * 65_536;
 
 export class SurvivorStage {
 	readonly directory: string;
