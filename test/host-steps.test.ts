@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { randomFrom } from "./allocator/player.js";
+import { controls, spoil } from "./host-steps/controls.js";
 import { swept } from "./host-steps/operations.js";
 import type { Mode } from "./host-steps/steps.js";
 import { Sweep } from "./host-steps/sweep.js";
@@ -38,6 +39,12 @@ test(`a system call that fails is a DhmemError or does no harm, and leaves nothi
 	assert.equal(report.failures, []);
 	assert.ok(report.tries["fail-once"] > 30 && report.tries["fail-always"] > 15);
 });
+
+for (const control of controls.filter(({ changes }) => changes.every(({ file }) => file.endsWith(".js")))) {
+	test(`found out: ${control.name}`, () => {
+		assert.match(spoil(control), control.finds);
+	});
+}
 
 test("every function that the shim has of the C library is a step, or makes no system call that matters here", () => {
 	const counted = [

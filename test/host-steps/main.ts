@@ -1,9 +1,11 @@
 /**
- * The host's steps at full counts: each operation cut off at each of its system calls, in each way.
+ * The host's steps at full counts: each operation cut off at each of its system calls, in each way; then the controls,
+ * steps left out or out of order, which have to be found.
  *
  * node dist/test/host-steps/main.js [--operation NAME] [--modes MODE,…]
  */
 import { parseArgs } from "node:util";
+import { missedControls } from "./controls.js";
 import { swept } from "./operations.js";
 import type { Mode } from "./steps.js";
 import { Sweep } from "./sweep.js";
@@ -29,4 +31,5 @@ for (const operation of chosen) {
 await sweep.end();
 console.log(`\nslowest survivor after a death: ${report.slowest.toFixed(0)} ms`);
 console.log(`${Object.values(report.tries).reduce((sum, times) => sum + times, 0)} tries, ${said} failed`);
-process.exitCode = said === 0 && chosen.length > 0 ? 0 : 1;
+const missed = values.operation === undefined ? missedControls() : 0;
+process.exitCode = missed + said === 0 && chosen.length > 0 ? 0 : 1;

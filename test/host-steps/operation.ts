@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DhmemError, Region, type RegionOptions } from "dhmem";
 import * as assert from "uvu/assert";
+import { within } from "../region-child.js";
 import { NAME, SIZE, type VictimStage } from "./victim-stage.js";
 
 export interface Operation {
@@ -139,6 +140,11 @@ export async function settled(wait: Promise<unknown>): Promise<string> {
 		if (error instanceof DhmemError) return error.code;
 		throw error;
 	}
+}
+
+/** It has to be over long before its timeout, at which it would look once more. */
+export function noticed<T>(wait: Promise<T>): Promise<T> {
+	return within(PATIENCE / 2, "the wait", wait);
 }
 
 /** Names that nobody gave: of files that were not whole yet. */

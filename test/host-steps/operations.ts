@@ -3,7 +3,15 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Message, Region, type RegionOptions } from "dhmem";
 import * as assert from "uvu/assert";
-import { litterAmong, type Operation, PATIENCE, type Survival, settled, WORKED_IN } from "./operation.js";
+import {
+	litterAmong,
+	noticed,
+	type Operation,
+	PATIENCE,
+	type Survival,
+	settled,
+	WORKED_IN,
+} from "./operation.js";
 import { NAME, SIZE, type VictimStage } from "./victim-stage.js";
 
 const QUEUE = "queue";
@@ -361,7 +369,7 @@ function sending(name: string, expected: string, send: (region: Region) => () =>
 					received = settled(consumer.receive({ timeout: PATIENCE }).then(textOf));
 				},
 				async verify({ result }) {
-					const text = await received;
+					const text = await noticed(received);
 					if (result === "done") assert.is(text, expected);
 					else expectResult(text, expected, "DHMEM_PEER_GONE");
 					survivor.region.recover();
@@ -394,7 +402,7 @@ const releasing: Operation = {
 				sending = settled(producer.send(String(sent), { timeout: PATIENCE }).then(() => "sent"));
 			},
 			async verify({ result }) {
-				const outcome = await sending;
+				const outcome = await noticed(sending);
 				expectResult(outcome, "sent", "DHMEM_PEER_GONE");
 				if (result === "done") assert.is(outcome, "sent");
 				survivor.region.recover();
@@ -433,7 +441,7 @@ const unlocking: Operation = {
 				locked = settled(lock);
 			},
 			async verify({ result }) {
-				const outcome = await locked;
+				const outcome = await noticed(locked);
 				expectResult(outcome, "locked", "abandoned");
 				if (result === "done") assert.is(outcome, "locked");
 				survivor.region.recover();
@@ -481,7 +489,7 @@ const notifying: Operation = {
 					Atomics.store(data, 0, 1);
 					condition.notifyOne();
 				}
-				assert.is(await notified, "notified");
+				assert.is(await noticed(notified), "notified");
 				region.recover();
 				for (const name of [MUTEX, "condition", "flag"]) region.remove(name);
 				survivor.goOn();
@@ -551,14 +559,14 @@ const wakes: Operation[] = [
 	unlocking,
 	notifying,
 	waiting("receiveSync", "DHMEM_TIMEOUT", (region) =>
-		region.queue(QUEUE).consumer().receiveSync({ timeout: 20 }),
+		region.queue(QUEUE).consumer().receiveSync({ timeout: 100 }),
 	),
 	waiting("receive", "done", (region, stage) => {
 		region.queue(QUEUE).consumer().receive();
 		stage.pause(20);
 		region.close();
 	}),
-	waiting("lockSync", "DHMEM_TIMEOUT", (region) => region.mutex(MUTEX).lockSync({ timeout: 20 })),
+	waiting("lockSync", "DHMEM_TIMEOUT", (region) => region.mutex(MUTEX).lockSync({ timeout: 100 })),
 ];
 
 /** All that are swept. */

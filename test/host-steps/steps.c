@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 /* No operation takes as many: it would be a busy loop. */
-#define STEPS_MAX 5000
+#define STEPS_MAX 1000
 #define RAN_AWAY 99
 
 enum mode { COUNT, KILL_BEFORE, KILL_AFTER, FAIL_ONCE, FAIL_ALWAYS, STOP };
