@@ -221,11 +221,10 @@ export class Sweep {
 	}
 }
 
-/** Whether the step of this number is one of a row of the same, and neither a first nor a last one. */
+/** Whether the step of this number is in the midst of a long row of the same. */
 function isAlike(steps: string[], step: number): boolean {
-	return (
-		steps.slice(Math.max(0, step - 4), step + 3).every((name) => name === steps[step - 1]) && step % 32 !== 0
-	);
+	const around = steps.slice(Math.max(0, step - 4), step + 3);
+	return around.length === 7 && around.every((name) => name === steps[step - 1]) && step % 32 !== 0;
 }
 
 /** What was thrown, and where in the first place. */
