@@ -84,7 +84,7 @@ export const controls: readonly Control[] = [
 		],
 		operation: "send to a consumer that sleeps",
 		mode: "kill-before",
-		finds: /DHMEM_TIMEOUT/,
+		finds: /the wait took more than/,
 	},
 	{
 		name: "an error is taken for a wake-up",
