@@ -37,7 +37,7 @@ import {
 	SPAN_FREE,
 } from "../../assembly/layout.js";
 import { constructMailbox, discard, put, take } from "../allocator/scenarios/letters.js";
-import { type Participant, World } from "../allocator/world.js";
+import { type Participant, type Snapshot, World } from "../allocator/world.js";
 
 const SPANS = 24;
 const CAPACITY = 256;
@@ -60,7 +60,7 @@ export interface Contents {
 	metadata: number[];
 	/** Offsets of blocks, objects and the like: what a word may be made to say. */
 	places: number[];
-	snapshot: Uint8Array;
+	snapshot: Snapshot;
 }
 
 /** The bytes of an entry of a map. */
