@@ -1,0 +1,2 @@
+/** With real containers: `node dist/test/containers/main.js`. Needs Podman, runc, and to be root. */
+import "./library.js";

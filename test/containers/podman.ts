@@ -1,0 +1,189 @@
+/** Real containers, by Podman and runc as Debian has them: with storage of their own, gone afterwards. */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { within } from "../region-child.js";
+import { APP, makeRootFileSystem } from "./root-file-system.js";
+
+/** Works without systemd, cgroups of version 2 or a network to set up, and puts no locks into /dev/shm. */
+const configuration = `[containers]
+default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
+netns = "none"
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+lock_type = "file"
+`;
+
+/** Nothing that is waited for takes this long, on however busy a machine. */
+export const PATIENCE = 60_000;
+/** Users that no machine knows, and a group that they share. */
+export const ALICE = 11_000;
+export const BOB = 11_001;
+export const GROUP = 12_000;
+
+export interface Options {
+	user?: number;
+	group?: number;
+	environment?: Record<string, string>;
+	/** Further flags of `podman run`, as they are to be recommended to users. */
+	flags?: readonly string[];
+}
+
+const scenarios = `${APP}/dist/test/containers/scenarios.js`;
+const running = new Set<Container>();
+let home = "";
+let started = 0;
+
+function environment(): NodeJS.ProcessEnv {
+	return { ...process.env, CONTAINERS_CONF: join(home, "containers.conf") };
+}
+
+function storage(): string[] {
+	return ["--root", join(home, "storage"), "--runroot", join(home, "run"), "--tmpdir", join(home, "tmp")];
+}
+
+/** Where images, containers and the root file system are; made when first asked for, gone when this process ends. */
+function prepare(): void {
+	if (home !== "") return;
+	if (process.getuid?.() !== 0)
+		throw new Error("These tests start containers of several users: run them as root");
+	home = mkdtempSync(join(tmpdir(), "dhmem-containers-"));
+	process.once("exit", cleanUp);
+	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
+	writeFileSync(join(home, "containers.conf"), configuration);
+	makeRootFileSystem(join(home, "root"));
+}
+
+function cleanUp(): void {
+	try {
+		podman("rm", "--all", "--force", "--time=0");
+	} finally {
+		rmSync(home, { recursive: true, force: true });
+	}
+}
+
+/** Runs a command of Podman's to its end; its output. */
+export function podman(...words: string[]): string {
+	prepare();
+	return execFileSync("podman", [...storage(), ...words], {
+		env: environment(),
+		encoding: "utf8",
+		timeout: PATIENCE,
+		stdio: ["ignore", "pipe", "pipe"],
+	}).trim();
+}
+
+/** How a container ended. `code` is 128 and the signal's number after a signal. */
+export interface Ending {
+	code: number | null;
+	output: string;
+	errors: string;
+}
+
+/**
+ * A container with a process of Node's: process 1 there, of another user than root, with a root file system of its own
+ * that it can't write, no capabilities and no network.
+ */
+export class Container {
+	readonly name = `dhmem-${process.pid}-${++started}`;
+	readonly ended: Promise<Ending>;
+	readonly #process: ChildProcess;
+	readonly #lines: AsyncIterator<string>;
+
+	/** @param words a file in the package, and its parameters */
+	constructor(words: readonly (string | number)[], options: Options = {}) {
+		prepare();
+		const { user = ALICE, group = user, environment: variables = {}, flags = [] } = options;
+		const confined = ["--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--network=none"];
+		const set = Object.entries(variables).map(([name, value]) => `--env=${name}=${value}`);
+		this.#process = spawn(
+			"podman",
+			[
+				...storage(),
+				...["run", "--rm", `--name=${this.name}`, `--user=${user}:${group}`, `--workdir=${APP}`],
+				...confined,
+				...set,
+				...flags,
+				...["--rootfs", `${join(home, "root")}:O`, "/usr/bin/node", ...words.map(String)],
+			],
+			{ env: environment(), stdio: ["ignore", "pipe", "pipe"] },
+		);
+		let output = "";
+		let errors = "";
+		this.#process.stdout?.on("data", (text) => {
+			output += text;
+		});
+		this.#process.stderr?.on("data", (text) => {
+			errors += text;
+		});
+		const input = this.#process.stdout as NodeJS.ReadableStream;
+		this.#lines = createInterface({ input })[Symbol.asyncIterator]();
+		this.ended = once(this.#process, "close").then(([code]) => {
+			running.delete(this);
+			return { code, output, errors };
+		});
+		running.add(this);
+	}
+
+	/** Runs one of `scenarios.ts`. */
+	static run(scenario: string, parameters: readonly (string | number)[], options: Options = {}): Container {
+		return new Container([scenarios, scenario, ...parameters], options);
+	}
+
+	/** What it says next; fails if it ends without. */
+	async hear<T>(): Promise<T> {
+		const { done, value } = await within(PATIENCE, `hearing of ${this.name}`, this.#lines.next());
+		if (!done) return JSON.parse(value) as T;
+		const { code, errors } = await this.ended;
+		throw new Error(`${this.name} ended with ${code}: ${errors}`);
+	}
+
+	/** Resolves when it has ended; fails unless it went well. */
+	async finish(): Promise<Ending> {
+		const ending = await within(PATIENCE, `the end of ${this.name}`, this.ended);
+		if (ending.code !== 0) throw new Error(`${this.name} ended with ${ending.code}: ${ending.errors}`);
+		return ending;
+	}
+
+	/** The number that its process 1 has outside. */
+	pid(): number {
+		return Number(podman("inspect", "--format={{.State.Pid}}", this.name));
+	}
+
+	/** Ends all that run. */
+	static async removeAll(): Promise<void> {
+		if (running.size === 0) return;
+		const endings = Array.from(running, ({ ended }) => ended);
+		podman("rm", "--all", "--force", "--time=0");
+		await Promise.all(endings);
+	}
+}
+
+/** Where the shared folder is in a container. */
+export const INSIDE = "/dev/shm/dhmem";
+
+/** A folder in shared memory that users of a group share; gone with `removeFolder`. */
+export function makeSharedFolder(group = GROUP, mode = 0o2770): string {
+	const folder = mkdtempSync("/dev/shm/dhmem-containers-");
+	process.once("exit", () => removeFolder(folder));
+	chownSync(folder, 0, group);
+	chmodSync(folder, mode);
+	return folder;
+}
+
+export function removeFolder(folder: string): void {
+	rmSync(folder, { recursive: true, force: true });
+}
+
+/** What gives a container a folder of the host's, as documented. */
+export function sharing(folder: string, group = GROUP): Options {
+	return {
+		environment: { DHMEM_DIR: INSIDE },
+		flags: [`--volume=${folder}:${INSIDE}`, `--group-add=${group}`],
+	};
+}
