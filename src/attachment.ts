@@ -38,6 +38,7 @@ import { DhmemError, errnoOf } from "./errors.js";
 import type { Host } from "./local-shim.js";
 import type { NamedObject } from "./named.js";
 import type { File } from "./shim.js";
+import { noSpace } from "./system-error.js";
 import { Waiter } from "./waiter.js";
 
 export const debug = debuglog("dhmem");
@@ -366,12 +367,7 @@ export class Attachment {
 			// The range was read from the region.
 			if (error instanceof TypeError) throw this.unexpected(CORRUPT, "Committing memory");
 			if (errnoOf(error) !== "ENOSPC" && errnoOf(error) !== "EDQUOT") throw error;
-			throw new DhmemError(
-				"DHMEM_NO_SPACE",
-				`The file system of ${this.path} is full: ${length} bytes more were needed. ` +
-					"Free some, or give it more (containers: --shm-size)",
-				{ cause: error },
-			);
+			throw noSpace(this.path, length, { cause: error });
 		}
 	}
 

@@ -1,6 +1,6 @@
 /** Region files: finding, creating and joining them, whatever order people come in. */
 import { getRandomValues } from "node:crypto";
-import { readdirSync, statSync, unlinkSync } from "node:fs";
+import { readdirSync, unlinkSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import {
 	BUCKET_BYTES,
@@ -37,6 +37,7 @@ import { DhmemError, errnoOf } from "./errors.js";
 import { localFile, localShim } from "./local-shim.js";
 import { LARGEST_REGION } from "./options.js";
 import { type File, shim } from "./shim.js";
+import { isRefusal, notFound, systemError } from "./system-error.js";
 
 /** Indexes of lock bytes behind the slots'. Who joins, and who leaves last, holds this one. */
 const JOIN_LOCK = 1024;
@@ -79,10 +80,7 @@ export function attach(directory: string, path: string, options: FileOptions): A
 			if (found === "changed") continue;
 			if (found !== undefined) return found;
 			if (options.mode !== "open-or-create") {
-				throw new DhmemError(
-					"DHMEM_NOT_FOUND",
-					`There is no region at ${path}; create it, or check DHMEM_DIR`,
-				);
+				throw notFound(path);
 			}
 		} else if (options.mode === "create") {
 			removeAbandoned(path);
@@ -97,63 +95,6 @@ export function attach(directory: string, path: string, options: FileOptions): A
 		}
 	}
 	throw new DhmemError("DHMEM_TIMEOUT", `The region at ${path} is made and removed without end by others`);
-}
-
-/** An error of the operating system as ours. */
-export function systemError(error: unknown, path: string, doing: string): unknown {
-	const errno = errnoOf(error);
-	const cause = { cause: error };
-	switch (errno) {
-		case "EACCES":
-		case "EPERM":
-		case "EROFS":
-			return new DhmemError("DHMEM_PERMISSION", `${doing} ${path} is not allowed: ${whoMay(path)}`, cause);
-		case "ENOENT":
-		case "ENOTDIR":
-			return new DhmemError(
-				"DHMEM_NOT_FOUND",
-				`${doing} ${path}: it or its folder does not exist; check the name, and DHMEM_DIR`,
-				cause,
-			);
-		case "ENOSPC":
-		case "EDQUOT":
-			return new DhmemError("DHMEM_NO_SPACE", `${doing} ${path}: its file system is full; make room`, cause);
-		case "EISDIR":
-		case "ELOOP":
-		case "ENOTREG":
-			return new DhmemError(
-				"DHMEM_FORMAT",
-				`${path} is not a regular file, so not a region; remove it, or choose another name`,
-				cause,
-			);
-		case "ENAMETOOLONG":
-			return new DhmemError(
-				"DHMEM_BAD_ARGUMENT",
-				`${doing} ${path}: the path is too long; shorten it`,
-				cause,
-			);
-		default:
-			return error;
-	}
-}
-
-/** Whether the operating system did not allow it. */
-function isRefusal(error: unknown): boolean {
-	return ["EACCES", "EPERM", "EROFS"].includes(errnoOf(error) ?? "");
-}
-
-function whoMay(path: string): string {
-	const me = `this is user ${process.getuid?.()} of groups ${process.getgroups?.().join(", ")}`;
-	for (const place of [path, joinPath(path, "..")]) {
-		try {
-			const { mode, uid, gid } = statSync(place);
-			const bits = (mode & 0o7777).toString(8);
-			return `${place} is of user ${uid}, group ${gid}, mode ${bits}, and ${me}; open it as that user, or create it with other permissions`;
-		} catch {
-			// It can't be looked at either; perhaps its folder can.
-		}
-	}
-	return me;
 }
 
 /** Runs `body` holding the join lock. */

@@ -1,0 +1,81 @@
+/** Errors of the operating system about a region's file, as ours: with the cause, and what mends it. */
+import { dirname } from "node:path";
+import { howToGetFolder, howToMakeRoom, whyNoRegion, whyReadOnly, whyRefused } from "./advice.js";
+import { DhmemError, errnoOf } from "./errors.js";
+import { findItem, findMount, findRoom, findUser } from "./place.js";
+
+/** What was done to the file; of `Listing` the path is the folder. */
+type Doing = "Opening" | "Creating" | "Removing" | "Listing";
+
+/** An error of the operating system as ours; one that has no translation, or is ours already, as it is. */
+export function systemError(error: unknown, path: string, doing: Doing): unknown {
+	const cause = { cause: error };
+	const folder = doing === "Listing" ? path : dirname(path);
+	switch (errnoOf(error)) {
+		case "EROFS":
+			return new DhmemError(
+				"DHMEM_PERMISSION",
+				`${doing} ${path} is not allowed: ${whyReadOnly(findMount(folder), folder)}`,
+				cause,
+			);
+		case "EACCES":
+		case "EPERM":
+			return new DhmemError(
+				"DHMEM_PERMISSION",
+				`${doing} ${path} is not allowed: ${whoMay(doing === "Opening" ? path : folder)}`,
+				cause,
+			);
+		case "ENOENT":
+		case "ENOTDIR":
+			return notFound(path, folder, cause);
+		case "ENOSPC":
+		case "EDQUOT":
+			return noSpace(path, 1, cause);
+		case "EISDIR":
+		case "ELOOP":
+		case "ENOTREG":
+			return new DhmemError(
+				"DHMEM_FORMAT",
+				`${path} is not a regular file, so not a region; remove it, or choose another name`,
+				cause,
+			);
+		case "ENAMETOOLONG":
+			return new DhmemError(
+				"DHMEM_BAD_ARGUMENT",
+				`${doing} ${path}: the path is too long; shorten it`,
+				cause,
+			);
+		default:
+			return error;
+	}
+}
+
+/** Whether the operating system did not allow it. */
+export function isRefusal(error: unknown): boolean {
+	return ["EACCES", "EPERM", "EROFS"].includes(errnoOf(error) ?? "");
+}
+
+/** There is no region at `path`, or not even its folder. */
+export function notFound(path: string, folder = dirname(path), options?: ErrorOptions): DhmemError {
+	return findItem(folder)?.isFolder
+		? new DhmemError(
+				"DHMEM_NOT_FOUND",
+				`There is no region at ${path}; ${whyNoRegion(findMount(folder))}`,
+				options,
+			)
+		: new DhmemError("DHMEM_NOT_FOUND", `There is no folder ${folder}; ${howToGetFolder(folder)}`, options);
+}
+
+/** The file system of `path` has no `bytes` more. */
+export function noSpace(path: string, bytes: number, options?: ErrorOptions): DhmemError {
+	const folder = dirname(path);
+	const advice = howToMakeRoom(findMount(folder), findRoom(folder), bytes);
+	return new DhmemError("DHMEM_NO_SPACE", `${path} needs ${bytes} bytes more, and ${advice}`, options);
+}
+
+/** A file may be hidden by its folder; then the folder decides, or what is above that. */
+function whoMay(path: string): string {
+	const item = findItem(path);
+	if (item !== undefined) return whyRefused(item, findUser());
+	return path === dirname(path) ? "nothing of it can be looked at" : whoMay(dirname(path));
+}
