@@ -79,7 +79,8 @@ export function whyRefused(item: Item, me: User): string {
 			return "its mode would allow it, so something else does not, as SELinux may: put :z behind the volume";
 		}
 		if (shift === 6) return `its mode keeps its own user out: chmod u+${letters} ${path}`;
-		if (shift === 3) return `its mode keeps the group out: ${giveGroup()}`;
+		if (shift === 3)
+			return `its mode keeps the group out: be its user (containers: --user=${user}), or ${giveGroup()}`;
 		if (group === NOBODY) {
 			return "its group is not in this container's user namespace: use one map on all sides (--userns)";
 		}

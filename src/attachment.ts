@@ -320,8 +320,7 @@ export class Attachment {
 		if (!this.shim.isBroken(this.file)) return undefined;
 		return new DhmemError(
 			"DHMEM_NO_SPACE",
-			`The file system of ${this.path} is full, and a page of it could not be had, so this participant has ` +
-				"left; make room, and open it again",
+			`${noSpace(this.path, 4096).message}; without it this participant has left: open the region again`,
 		);
 	}
 

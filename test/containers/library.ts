@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { clock } from "../acceptance/row.js";
-import { ALICE, BOB, Container, makeSharedFolder, type Options, removeFolder, sharing } from "./podman.js";
+import { ALICE, BOB, Container, makeSharedFolder, removeFolder, sharing } from "./podman.js";
 
 const test = suite("Between containers");
 let folder = "";
@@ -72,20 +72,6 @@ test("who comes in a killed container's place goes on where that one was", async
 	for (let number = 400; number < 1000; number++) assert.is(await second.hear(), number);
 	await second.finish();
 	await sender.finish();
-});
-
-test("without the shared folder each finds nothing of the other's", async () => {
-	const sender = run("sendOne", ALICE);
-	const receiver = run("receiveTwo", BOB);
-	await receiver.hear();
-	const find = async (options: Options) => {
-		const container = Container.run("find", [], options);
-		return container.hear();
-	};
-	assert.is(await find(sharing(folder)), "found");
-	assert.is(await find({}), "DHMEM_NOT_FOUND");
-	kill(sender);
-	await receiver.finish();
 });
 
 /** Kills its process 1; when. */

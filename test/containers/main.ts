@@ -1,2 +1,3 @@
 /** With real containers: `node dist/test/containers/main.js`. Needs Podman, runc, and to be root. */
+import "./errors.js";
 import "./library.js";

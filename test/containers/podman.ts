@@ -36,6 +36,7 @@ export interface Options {
 
 const scenarios = `${APP}/dist/test/containers/scenarios.js`;
 const running = new Set<Container>();
+const folders = new Set<string>();
 let home = "";
 let started = 0;
 
@@ -63,6 +64,7 @@ function cleanUp(): void {
 	try {
 		podman("rm", "--all", "--force", "--time=0");
 	} finally {
+		for (const folder of folders) removeFolder(folder);
 		rmSync(home, { recursive: true, force: true });
 	}
 }
@@ -167,10 +169,11 @@ export class Container {
 /** Where the shared folder is in a container. */
 export const INSIDE = "/dev/shm/dhmem";
 
-/** A folder in shared memory that users of a group share; gone with `removeFolder`. */
+/** A folder in shared memory that users of a group share; gone with `removeFolder`, or when this process ends. */
 export function makeSharedFolder(group = GROUP, mode = 0o2770): string {
+	prepare();
 	const folder = mkdtempSync("/dev/shm/dhmem-containers-");
-	process.once("exit", () => removeFolder(folder));
+	folders.add(folder);
 	chownSync(folder, 0, group);
 	chmodSync(folder, mode);
 	return folder;
@@ -178,6 +181,7 @@ export function makeSharedFolder(group = GROUP, mode = 0o2770): string {
 
 export function removeFolder(folder: string): void {
 	rmSync(folder, { recursive: true, force: true });
+	folders.delete(folder);
 }
 
 /** What gives a container a folder of the host's, as documented. */

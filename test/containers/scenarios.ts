@@ -53,6 +53,12 @@ const scenarios: Record<string, (...parameters: string[]) => Promise<void> | voi
 			if (number === Number(stop)) await asleep(region);
 		}
 	},
+	/** Makes the region, and has it open until it is killed. */
+	async keep(permissions) {
+		using region = Region.open("numbers", { ...shared, permissions: Number(permissions) });
+		say("there");
+		await asleep(region);
+	},
 	/** Holds a mutex until it is killed. */
 	async hold() {
 		using region = Region.open("numbers", shared);
@@ -86,13 +92,19 @@ const scenarios: Record<string, (...parameters: string[]) => Promise<void> | voi
 			say({ at: clock(), code: codeOf(error) });
 		}
 	},
-	/** Says whether there is the region. */
-	find() {
+	/** Opens a region and has memory of it; says what that comes to. */
+	open(mode, bytes, permissions) {
 		try {
-			Region.open("numbers", { mode: "open" }).close();
-			say("found");
+			using region = Region.open("numbers", {
+				mode: mode as "open" | "create",
+				permissions: Number(permissions),
+			});
+			region.allocate(Number(bytes)).free();
+			say({ code: "nothing", message: "" });
 		} catch (error) {
-			say(codeOf(error));
+			if (!(error instanceof DhmemError)) throw error;
+			const { code, message } = error;
+			say({ code, message });
 		}
 	},
 };
