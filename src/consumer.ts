@@ -12,7 +12,7 @@ import {
 import { Endpoint } from "./endpoint.js";
 import { Message } from "./message.js";
 import type { NamedObject } from "./named.js";
-import { checkCount, type WaitOptions } from "./options.js";
+import { checkCount, type EndpointOptions, type WaitOptions } from "./options.js";
 import { readable } from "./streams.js";
 import { PENDING } from "./waiter.js";
 
@@ -21,7 +21,7 @@ export class Consumer extends Endpoint implements AsyncIterable<Message> {
 	#ended = false;
 
 	/** @internal */
-	constructor(queue: NamedObject, options?: WaitOptions) {
+	constructor(queue: NamedObject, options?: EndpointOptions) {
 		super(queue, "consumer", options);
 	}
 

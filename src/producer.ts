@@ -13,7 +13,7 @@ import { Block } from "./block.js";
 import { Endpoint } from "./endpoint.js";
 import { badArgument, DhmemError } from "./errors.js";
 import type { NamedObject } from "./named.js";
-import { bytesOf, checkCount, type WaitOptions } from "./options.js";
+import { bytesOf, checkCount, type EndpointOptions, type WaitOptions } from "./options.js";
 import { Slot } from "./slot.js";
 import { writable } from "./streams.js";
 import { PENDING } from "./waiter.js";
@@ -34,7 +34,7 @@ export class Producer extends Endpoint {
 	#slot: Slot | undefined;
 
 	/** @internal */
-	constructor(queue: NamedObject, options?: WaitOptions) {
+	constructor(queue: NamedObject, options?: EndpointOptions) {
 		super(queue, "producer", options);
 		const capacity = this.attachment.words[(this.at + OBJECT_CAPACITY) >>> 2] as number;
 		this.#inRing = capacity / 2 - 8;
@@ -76,6 +76,24 @@ export class Producer extends Endpoint {
 		await this.waitFor("room in", () => this.#attempt(bytes, options?.block) || PENDING, options);
 	}
 
+	/**
+	 * Sends a block that is the message, as what is too large for the ring travels.
+	 *
+	 * @internal
+	 */
+	async sendBlock(block: Block, options?: WaitOptions): Promise<void> {
+		await this.waitFor("room in", () => this.#sendWhole(block) || PENDING, options);
+	}
+
+	/**
+	 * The largest message that is copied into the ring, bytes.
+	 *
+	 * @internal
+	 */
+	get inline(): number {
+		return this.#inRing;
+	}
+
 	#attempt(bytes: Uint8Array, block: Block | undefined): boolean {
 		this.#checkSending();
 		if (block !== undefined) return this.#sendBlock(bytes, block);
@@ -109,6 +127,16 @@ export class Producer extends Endpoint {
 		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
 		attachment.bytes.set(bytes, payload + REFERENCE_BYTES);
 		this.#commitBlock(REFERENCE_BYTES + bytes.length, 0, offset, block.length);
+		block.spend();
+		return true;
+	}
+
+	#sendWhole(block: Block): boolean {
+		this.#checkSending();
+		const offset = block.owned(this.attachment);
+		const payload = this.#reserve(REFERENCE_BYTES);
+		if (payload < STATUS_LIMIT) return this.#notReserved(payload, 0);
+		this.#commitBlock(REFERENCE_BYTES, 1, offset, block.length);
 		block.spend();
 		return true;
 	}

@@ -3,7 +3,7 @@ import { Consumer } from "./consumer.js";
 import type { DType } from "./dtypes.js";
 import { holderOf, type Side } from "./endpoint.js";
 import type { NamedObject } from "./named.js";
-import { type WaitOptions, waitOptions } from "./options.js";
+import { type EndpointOptions, type WaitOptions, waitOptions } from "./options.js";
 import { Producer } from "./producer.js";
 import { RecordConsumer, RecordProducer } from "./records.js";
 import { PENDING } from "./waiter.js";
@@ -73,7 +73,7 @@ export class Queue extends AnyQueue {
 	 * @param defaults for every wait of it
 	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, has it
 	 */
-	producer(defaults?: WaitOptions): Producer {
+	producer(defaults?: EndpointOptions): Producer {
 		return new Producer(this.object, defaults);
 	}
 
@@ -83,7 +83,7 @@ export class Queue extends AnyQueue {
 	 * @param defaults for every wait of it, iteration included
 	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, has it
 	 */
-	consumer(defaults?: WaitOptions): Consumer {
+	consumer(defaults?: EndpointOptions): Consumer {
 		return new Consumer(this.object, defaults);
 	}
 }
@@ -99,12 +99,12 @@ export class RecordQueue<D extends DType = DType> extends AnyQueue {
 	}
 
 	/** The one pushing end. @throws DHMEM_ENDPOINT_TAKEN */
-	producer(defaults?: WaitOptions): RecordProducer<D> {
+	producer(defaults?: EndpointOptions): RecordProducer<D> {
 		return new RecordProducer(this.object, this.dtype, defaults);
 	}
 
 	/** The one popping end. @throws DHMEM_ENDPOINT_TAKEN */
-	consumer(defaults?: WaitOptions): RecordConsumer<D> {
+	consumer(defaults?: EndpointOptions): RecordConsumer<D> {
 		return new RecordConsumer(this.object, this.dtype, defaults);
 	}
 }

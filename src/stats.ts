@@ -3,6 +3,7 @@ import {
 	KIND_QUEUE,
 	KIND_RECORDS,
 	LABEL_BYTES,
+	OBJECT_CAPACITY,
 	OBJECT_KIND,
 	QUEUE_HEAD,
 	QUEUE_RECEIVED,
@@ -32,6 +33,8 @@ export interface RegionStats {
 	objects: number;
 	queues: {
 		name: string;
+		/** Room in the ring, bytes or records. */
+		capacity: number;
 		/** Messages sent and not yet released. */
 		depth: number;
 		/** Bytes, or records, of the ring in use. */
@@ -71,7 +74,9 @@ export function readStats(attachment: Attachment): RegionStats {
 				const sent = word(QUEUE_SENT);
 				const received = word(QUEUE_RECEIVED);
 				const bytes = (word(QUEUE_TAIL) - word(QUEUE_HEAD)) >>> 0;
-				return { name: nameOf(attachment, at), depth: (sent - received) >>> 0, bytes, sent, received };
+				const depth = (sent - received) >>> 0;
+				const capacity = word(OBJECT_CAPACITY);
+				return { name: nameOf(attachment, at), capacity, depth, bytes, sent, received };
 			}),
 	};
 }

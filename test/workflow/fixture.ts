@@ -1,0 +1,104 @@
+/** For the tests of workflows and of the command line: `dhmem` as a process, in a folder of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+
+export const DHMEM = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+
+/** The command that runs a program of the tests as a task. */
+export function program(name: string): string {
+	return `${process.execPath} ${fileURLToPath(new URL(`${name}.js`, import.meta.url))}`;
+}
+
+export interface Ended {
+	code: number | null;
+	stdout: string;
+	stderr: string;
+}
+
+/** A folder for workflow files and results, and one in memory for regions; both are gone after the test. */
+export class Place {
+	readonly folder = mkdtempSync(join(tmpdir(), "dhmem-workflow-"));
+	/** `DHMEM_DIR` of all that is started here. */
+	readonly regions = mkdtempSync("/dev/shm/dhmem-workflow-");
+
+	/** The path of a file with these contents. */
+	write(name: string, content: string | object): string {
+		const path = join(this.folder, name);
+		writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content, null, 2));
+		return path;
+	}
+
+	/** Starts `dhmem`; it is killed if it takes much too long. */
+	start(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Started {
+		const child = spawn(process.execPath, [DHMEM, ...args], {
+			cwd: this.folder,
+			env: { ...process.env, DHMEM_DIR: this.regions, ...environment },
+			stdio: ["pipe", "pipe", "pipe"],
+			timeout: 120_000,
+			killSignal: "SIGKILL",
+		});
+		const output = Promise.all([text(child.stdout), text(child.stderr)]);
+		const ended = once(child, "exit").then(async ([code]) => {
+			const [stdout, stderr] = await output;
+			return { code: code as number | null, stdout, stderr };
+		});
+		return { child, ended };
+	}
+
+	run(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Ended> {
+		const { child, ended } = this.start(args, environment);
+		child.stdin?.end();
+		return ended;
+	}
+
+	/** What is left of regions. */
+	left(): string[] {
+		return readdirSync(this.regions);
+	}
+
+	remove(): void {
+		rmSync(this.folder, { recursive: true });
+		rmSync(this.regions, { recursive: true });
+	}
+}
+
+export interface Started {
+	child: ChildProcess;
+	ended: Promise<Ended>;
+}
+
+/** A test in a place of its own, where nothing may be left of regions. */
+export function placeTest(title: string, body: (place: Place) => Promise<void>): void {
+	test(title, async () => {
+		const place = new Place();
+		try {
+			await body(place);
+			assert.equal(place.left(), []);
+		} finally {
+			place.remove();
+		}
+	});
+}
+
+/** The workflow of `newton.ts`, as the contents of a file. */
+export function newton(order: readonly string[] = ["evaluate", "steer", "visualize"]) {
+	return {
+		name: "newton",
+		region: { size: "16MiB" },
+		tasks: Object.fromEntries(
+			order.map((name) => [name, { command: program("newton") } as Record<string, unknown>]),
+		),
+		links: [
+			{ from: "evaluate.values", to: "steer.values" } as Record<string, unknown>,
+			{ from: "evaluate.values", to: "visualize.values" },
+			{ from: "steer.guesses", to: "evaluate.guesses", capacity: "64KiB" },
+		],
+	};
+}
