@@ -1,8 +1,9 @@
 /** Every command of `dhmem`, in the order of its help. */
 import type { Command } from "commander";
+import { doctor } from "./doctor.js";
 import { run } from "./run.js";
 
 /** Adds a command to the program. */
 export type Register = (program: Command) => void;
 
-export const commands: readonly Register[] = [run];
+export const commands: readonly Register[] = [run, doctor];

@@ -1,3 +1,4 @@
 /** With real containers: `node dist/test/containers/main.js`. Needs Podman, runc, and to be root. */
+import "./doctor.js";
 import "./errors.js";
 import "./library.js";

@@ -137,18 +137,30 @@ export class Container {
 		return new Container([scenarios, scenario, ...parameters], options);
 	}
 
-	/** What it says next; fails if it ends without. */
+	/** Runs the command `dhmem`. */
+	static dhmem(words: readonly (string | number)[], options: Options = {}): Container {
+		return new Container([`${APP}/dist/src/cli/main.js`, ...words], options);
+	}
+
+	/** What it says next, as JSON. */
 	async hear<T>(): Promise<T> {
+		return JSON.parse(await this.hearLine()) as T;
+	}
+
+	/** The next line that it writes; fails if it ends without. */
+	async hearLine(): Promise<string> {
 		const { done, value } = await within(PATIENCE, `hearing of ${this.name}`, this.#lines.next());
-		if (!done) return JSON.parse(value) as T;
+		if (!done) return value;
 		const { code, errors } = await this.ended;
 		throw new Error(`${this.name} ended with ${code}: ${errors}`);
 	}
 
-	/** Resolves when it has ended; fails unless it went well. */
-	async finish(): Promise<Ending> {
+	/** Resolves when it has ended; fails unless it ended so. */
+	async finish(code = 0): Promise<Ending> {
 		const ending = await within(PATIENCE, `the end of ${this.name}`, this.ended);
-		if (ending.code !== 0) throw new Error(`${this.name} ended with ${ending.code}: ${ending.errors}`);
+		if (ending.code !== code) {
+			throw new Error(`${this.name} ended with ${ending.code}: ${ending.errors}${ending.output}`);
+		}
 		return ending;
 	}
 

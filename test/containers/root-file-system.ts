@@ -15,7 +15,7 @@ export function makeRootFileSystem(root: string): void {
 		mkdirSync(join(root, folder), { recursive: true });
 	}
 	copyProgram(root, process.execPath, "/usr/bin/node");
-	for (const part of ["package.json", "dist", ...dependencies()]) {
+	for (const part of ["package.json", "dist", "schema", ...dependencies()]) {
 		cpSync(join(project, part), join(root, APP, part), { recursive: true, dereference: true });
 	}
 }
