@@ -226,10 +226,10 @@ function checkFigures(file: Raw, source: Source): void {
 /** Keys and indexes that lead to a place in the file. */
 type Path = readonly (string | number)[];
 
-const schema: object = JSON.parse(
-	readFileSync(new URL("../../../schema/workflow.schema.json", import.meta.url), "utf8"),
+const SCHEMA = new URL("../../../schema/workflow.schema.json", import.meta.url);
+const validate = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(
+	JSON.parse(readFileSync(SCHEMA, "utf8")),
 );
-const validate = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(schema);
 
 /** What only says why an alternative, or a name, is wrong, of which there is an error as well. */
 function isPartOfAnother({ schemaPath, keyword, propertyName }: ErrorObject): boolean {
@@ -272,7 +272,7 @@ class Source {
 
 	constructor(text: string, path: string) {
 		this.#path = path;
-		this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
+		this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true });
 		for (const { pos, message } of [...this.#document.errors, ...this.#document.warnings]) {
 			this.#mistake(this.#lines.linePos(pos[0]).line, message);
 		}
