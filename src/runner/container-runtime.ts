@@ -4,9 +4,10 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSy
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { DhmemError } from "../errors.js";
-import { systemError } from "../files.js";
+
 import { Region } from "../region.js";
 import { directoryOf } from "../region-options.js";
+import { systemError } from "../system-error.js";
 import { runChild } from "./process-runtime.js";
 import type { Placement, RunningTask, Runtime } from "./runtime.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";
@@ -49,7 +50,7 @@ export class ContainerRuntime implements Runtime {
 			// Exactly, whatever the umask; and chown clears the bit.
 			chmodSync(this.#folder, FOLDER_MODE);
 		} catch (error) {
-			throw systemError(error, this.#folder, "Making");
+			throw systemError(error, this.#folder, "Creating");
 		}
 		const remove = () => rmSync(this.#folder, { recursive: true, force: true });
 		return { directory: this.#folder, inside: INSIDE, permissions, remove };

@@ -2,3 +2,4 @@
 import "./doctor.js";
 import "./errors.js";
 import "./library.js";
+import "./workflow.js";

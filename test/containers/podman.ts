@@ -1,7 +1,7 @@
 /** Real containers, by Podman and runc as Debian has them: with storage of their own, gone afterwards. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -34,19 +34,19 @@ export interface Options {
 	flags?: readonly string[];
 }
 
+/** What a container does not need. */
+export const confined = [
+	"--read-only",
+	"--cap-drop=all",
+	"--security-opt=no-new-privileges",
+	"--network=none",
+] as const;
+
 const scenarios = `${APP}/dist/test/containers/scenarios.js`;
 const running = new Set<Container>();
 const folders = new Set<string>();
 let home = "";
 let started = 0;
-
-function environment(): NodeJS.ProcessEnv {
-	return { ...process.env, CONTAINERS_CONF: join(home, "containers.conf") };
-}
-
-function storage(): string[] {
-	return ["--root", join(home, "storage"), "--runroot", join(home, "run"), "--tmpdir", join(home, "tmp")];
-}
 
 /** Where images, containers and the root file system are; made when first asked for, gone when this process ends. */
 function prepare(): void {
@@ -57,7 +57,27 @@ function prepare(): void {
 	process.once("exit", cleanUp);
 	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
 	writeFileSync(join(home, "containers.conf"), configuration);
+	mkdirSync(programs());
+	writeFileSync(join(programs(), "podman"), wrapper(), { mode: 0o755 });
 	makeRootFileSystem(join(home, "root"));
+}
+
+/** A folder for `PATH`: the `podman` in it has the storage and configuration of these tests. */
+export function programs(): string {
+	prepare();
+	return join(home, "bin");
+}
+
+function wrapper(): string {
+	const podman = execFileSync("sh", ["-c", "command -v podman"], { encoding: "utf8" }).trim();
+	const storage = `--root "${home}/storage" --runroot "${home}/run" --tmpdir "${home}/tmp"`;
+	return `#!/bin/sh\nCONTAINERS_CONF="${home}/containers.conf" exec ${podman} ${storage} "$@"\n`;
+}
+
+/** The root file system, as `--rootfs` takes it: each container writes, if at all, into a layer of its own. */
+export function rootFileSystem(): string {
+	prepare();
+	return `${home}/root:O`;
 }
 
 function cleanUp(): void {
@@ -71,9 +91,7 @@ function cleanUp(): void {
 
 /** Runs a command of Podman's to its end; its output. */
 export function podman(...words: string[]): string {
-	prepare();
-	return execFileSync("podman", [...storage(), ...words], {
-		env: environment(),
+	return execFileSync(join(programs(), "podman"), words, {
 		encoding: "utf8",
 		timeout: PATIENCE,
 		stdio: ["ignore", "pipe", "pipe"],
@@ -99,21 +117,18 @@ export class Container {
 
 	/** @param words a file in the package, and its parameters */
 	constructor(words: readonly (string | number)[], options: Options = {}) {
-		prepare();
 		const { user = ALICE, group = user, environment: variables = {}, flags = [] } = options;
-		const confined = ["--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--network=none"];
 		const set = Object.entries(variables).map(([name, value]) => `--env=${name}=${value}`);
 		this.#process = spawn(
-			"podman",
+			join(programs(), "podman"),
 			[
-				...storage(),
 				...["run", "--rm", `--name=${this.name}`, `--user=${user}:${group}`, `--workdir=${APP}`],
 				...confined,
 				...set,
 				...flags,
-				...["--rootfs", `${join(home, "root")}:O`, "/usr/bin/node", ...words.map(String)],
+				...["--rootfs", rootFileSystem(), "/usr/bin/node", ...words.map(String)],
 			],
-			{ env: environment(), stdio: ["ignore", "pipe", "pipe"] },
+			{ stdio: ["ignore", "pipe", "pipe"] },
 		);
 		let output = "";
 		let errors = "";
