@@ -1,5 +1,4 @@
 /** What `dhmem run` does with a file. */
-import { DhmemError } from "../errors.js";
 import { directoryOf } from "../region-options.js";
 import { ContainerRuntime } from "../runner/container-runtime.js";
 import { linksOf } from "../runner/links-of.js";
@@ -10,7 +9,7 @@ import type { Runtime } from "../runner/runtime.js";
 import { readWorkflow, type Workflow } from "../runner/workflow-file.js";
 import { writeEnvironment } from "../workflow/environment.js";
 import type { RunOptions, RuntimeName } from "./run.js";
-import { UsageError } from "./usage-error.js";
+import { fromUser, UsageError } from "./usage-error.js";
 
 /** The status to exit with. */
 export async function runFile(file: string, options: RunOptions): Promise<number> {
@@ -24,15 +23,6 @@ export async function runFile(file: string, options: RunOptions): Promise<number
 		return 0;
 	}
 	return runToEnd(workflow, runtime);
-}
-
-/** What the user wrote, read: what is wrong with it is a wrong call. */
-function fromUser<T>(read: () => T): T {
-	try {
-		return read();
-	} catch (error) {
-		throw error instanceof DhmemError ? new UsageError(error.message) : error;
-	}
 }
 
 function runtimeOf(workflow: Workflow, name: RuntimeName): Runtime {
@@ -59,6 +49,7 @@ function printEnvironment(workflow: Workflow, task: string): number {
 		task,
 		links: linksOf(workflow, task),
 		runner: undefined,
+		permissions: workflow.region.permissions,
 	});
 	for (const [name, value] of Object.entries(environment)) console.log(`export ${name}='${value}'`);
 	return 0;

@@ -9,11 +9,9 @@ import { Region } from "../region.js";
 import { directoryOf } from "../region-options.js";
 import { systemError } from "../system-error.js";
 import { runChild } from "./process-runtime.js";
-import type { Placement, RunningTask, Runtime } from "./runtime.js";
+import { INSIDE, type Placement, type RunningTask, type Runtime } from "./runtime.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";
 
-/** The folder of the region inside a container: in memory there too, and of this name wherever it is outside. */
-const INSIDE = "/dev/shm/dhmem";
 const PREFIX = "dhmem-run-";
 const PERMISSIONS = 0o660;
 /** Its files belong to the folder's group, by which containers with different users share them. */

@@ -91,6 +91,7 @@ export class Run {
 			task: task.name,
 			links: linksOf(this.#workflow, task.name),
 			runner: RUNNER,
+			permissions: undefined,
 		});
 		for (let attempt = 0; ; attempt++) {
 			if (this.#stopping.signal.aborted) return;

@@ -3,6 +3,9 @@ import { constants } from "node:os";
 import type { Readable } from "node:stream";
 import type { TaskSpec } from "./workflow-file.js";
 
+/** The folder of the region inside a container: in memory there too, and of this name wherever it is outside. */
+export const INSIDE = "/dev/shm/dhmem";
+
 /** How a task ended: its exit status, or the signal that ended it; or why it did not start. */
 export type Ending =
 	| { readonly kind: "exit"; readonly code: number }

@@ -15,6 +15,8 @@ export interface TaskEnvironment {
 	readonly links: readonly LocalLink[];
 	/** The label of the participant that runs the workflow, if one does. */
 	readonly runner: string | undefined;
+	/** The file mode of the region, if this task is the first and makes it; undefined for the default. */
+	readonly permissions: number | undefined;
 }
 
 export const transports = ["auto", "memory"] as const;
@@ -48,12 +50,13 @@ export function readEnvironment(variables: Variables): TaskEnvironment {
 		task,
 		links,
 		runner: variables.DHMEM_RUNNER || undefined,
+		permissions: readPermissions(variables.DHMEM_PERMISSIONS),
 	};
 }
 
 /** The variables that `readEnvironment` reads. */
 export function writeEnvironment(environment: TaskEnvironment): Record<string, string> {
-	const { directory, runner } = environment;
+	const { directory, runner, permissions } = environment;
 	return {
 		DHMEM_REGION: environment.region,
 		...(directory === undefined ? {} : { DHMEM_DIR: directory }),
@@ -61,6 +64,7 @@ export function writeEnvironment(environment: TaskEnvironment): Record<string, s
 		DHMEM_LINKS: formatLinks(environment.links),
 		DHMEM_TRANSPORT: "auto",
 		...(runner === undefined ? {} : { DHMEM_RUNNER: runner }),
+		...(permissions === undefined ? {} : { DHMEM_PERMISSIONS: `0${permissions.toString(8)}` }),
 	};
 }
 
@@ -83,6 +87,12 @@ function checkTransport(text = "auto"): void {
 		);
 	}
 	throw badArgument("DHMEM_TRANSPORT", text, `one of ${transports.join(", ")}`);
+}
+
+function readPermissions(text: string | undefined): number | undefined {
+	if (text === undefined || text === "") return undefined;
+	if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
+	throw badArgument("DHMEM_PERMISSIONS", text, "an octal file mode, such as 0660");
 }
 
 /** Errors of `read` with the variable's name. */

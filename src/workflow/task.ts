@@ -35,12 +35,13 @@ export class Task {
 	readonly #inputs = new Map<string, Input>();
 	readonly #outputs = new Map<string, Output>();
 
-	private constructor({ task, region, directory, links, runner }: TaskEnvironment) {
+	private constructor({ task, region, directory, links, runner, permissions }: TaskEnvironment) {
 		this.name = task;
 		this.#links = links;
 		this.region = Region.open(region, {
 			directory,
 			label: task,
+			permissions,
 			// Who runs the workflow has made the region; if it is gone, so is the workflow.
 			mode: runner === undefined ? "open-or-create" : "open",
 		});
@@ -56,7 +57,7 @@ export class Task {
 
 	/**
 	 * The task that the environment describes: `DHMEM_TASK`, `DHMEM_REGION`, `DHMEM_DIR`, `DHMEM_LINKS`,
-	 * `DHMEM_TRANSPORT`. `dhmem run` sets them, and `dhmem run --print-env` shows them.
+	 * `DHMEM_TRANSPORT`, `DHMEM_PERMISSIONS`. `dhmem run` sets them, and `dhmem run --print-env` shows them.
 	 *
 	 * @param variables instead of `process.env`
 	 * @throws DHMEM_NOT_FOUND, DHMEM_BAD_ARGUMENT, DHMEM_UNSUPPORTED, with the variable that is missing or wrong; as
