@@ -10,7 +10,7 @@ import { decode } from "fast-png";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { initialFields } from "../examples/gray-scott/reaction.js";
-import { type Place, placeTest } from "./workflow/fixture.js";
+import { type Place, placeTest, printedVariables } from "./workflow/fixture.js";
 
 const EXAMPLE = fileURLToPath(new URL("../examples/gray-scott/", import.meta.url));
 const SIZE = 40;
@@ -117,9 +117,7 @@ async function runInThreads(place: Place, name: string): Promise<Files> {
 	const files = filesOf(place, name);
 	const threads = Object.entries(programs(files)).map(async ([task, [program = "", ...argv]]) => {
 		const { stdout } = await place.run(["run", file, "--print-env", task]);
-		const env = Object.fromEntries(
-			[...stdout.matchAll(/^export (\w+)='(.*)'$/gm)].map(([, key, value]) => [key, value]),
-		);
+		const env = printedVariables(stdout);
 		assert.is(env.DHMEM_TASK, task);
 		const [code] = await once(new Worker(program, { argv, env }), "exit");
 		assert.is(code, 0);
