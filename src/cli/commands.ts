@@ -1,8 +1,12 @@
 /** Every command of `dhmem`, in the order of its help. */
 import type { Command } from "commander";
+import { get } from "./get.js";
+import { put } from "./put.js";
+import { recv } from "./recv.js";
 import { run } from "./run.js";
+import { send } from "./send.js";
 
 /** Adds a command to the program. */
 export type Register = (program: Command) => void;
 
-export const commands: readonly Register[] = [run];
+export const commands: readonly Register[] = [run, send, recv, put, get];

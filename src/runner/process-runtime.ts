@@ -1,6 +1,8 @@
 /** Tasks as processes of this machine. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { DhmemError } from "../errors.js";
 import { Region } from "../region.js";
 import type { Ending, Placement, RunningTask, Runtime } from "./runtime.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";
@@ -10,7 +12,15 @@ const PERMISSIONS = 0o600;
 export class ProcessRuntime implements Runtime {
 	readonly #workflow: Workflow;
 
+	/** @throws DHMEM_BAD_ARGUMENT for a task that this can't run */
 	constructor(workflow: Workflow) {
+		for (const { name, command } of workflow.tasks) {
+			if (command !== undefined) continue;
+			throw new DhmemError(
+				"DHMEM_BAD_ARGUMENT",
+				`task ${name} has no command, which a process needs; give it one, or use --runtime podman`,
+			);
+		}
 		this.#workflow = workflow;
 	}
 
@@ -65,5 +75,5 @@ function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
 
 function whyNot(error: Error, program: string, folder: string): string {
 	if (!("code" in error) || error.code !== "ENOENT") return error.message;
-	return `there is no program ${program}, or no folder ${folder}`;
+	return existsSync(folder) ? `there is no program ${program}` : `there is no folder ${folder}`;
 }

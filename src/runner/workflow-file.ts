@@ -134,13 +134,22 @@ function taskOf(name: string, task: RawTask): TaskSpec {
 	};
 }
 
+/** Words that only a shell understands as a command. */
+const SHELL_WORDS = new Set(
+	". break case cd command continue eval exec exit export for if read readonly set shift source trap ulimit umask until wait while".split(
+		" ",
+	),
+);
+
 /**
  * Plain words are a program and its arguments, which gets signals itself and needs no shell in its image; what has
  * anything special to the shell is a line for it. As make does.
  */
 function argumentsOf(command: string): string[] {
-	if (/[^\w\s./:@,+=-]/.test(command) || /^\s*\w+=/.test(command)) return ["/bin/sh", "-c", command];
-	return command.trim().split(/\s+/);
+	const words = command.trim().split(/\s+/);
+	const isPlain =
+		!/[^\w\s./:@,+=-]/.test(command) && !words[0]?.includes("=") && !SHELL_WORDS.has(words[0] ?? "");
+	return isPlain ? words : ["/bin/sh", "-c", command];
 }
 
 function linkOf({ from, to, policy = "block", capacity, slots }: RawLink): Link {
@@ -226,10 +235,10 @@ function checkFigures(file: Raw, source: Source): void {
 /** Keys and indexes that lead to a place in the file. */
 type Path = readonly (string | number)[];
 
-const schema: object = JSON.parse(
-	readFileSync(new URL("../../../schema/workflow.schema.json", import.meta.url), "utf8"),
+const SCHEMA = new URL("../../../schema/workflow.schema.json", import.meta.url);
+const validate = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(
+	JSON.parse(readFileSync(SCHEMA, "utf8")),
 );
-const validate = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(schema);
 
 /** What only says why an alternative, or a name, is wrong, of which there is an error as well. */
 function isPartOfAnother({ schemaPath, keyword, propertyName }: ErrorObject): boolean {
@@ -272,7 +281,7 @@ class Source {
 
 	constructor(text: string, path: string) {
 		this.#path = path;
-		this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
+		this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true });
 		for (const { pos, message } of [...this.#document.errors, ...this.#document.warnings]) {
 			this.#mistake(this.#lines.linePos(pos[0]).line, message);
 		}
