@@ -2,6 +2,7 @@
 /** The command `dhmem`. */
 import { Command, CommanderError } from "commander";
 import { DhmemError } from "../errors.js";
+import { Interrupted } from "../workflow/interruption.js";
 import { commands } from "./commands.js";
 import { UsageError } from "./usage-error.js";
 
@@ -20,6 +21,7 @@ try {
 /** Says what went wrong, as far as it was not said; the exit status: 2 for a wrong call, 1 for all else. */
 function fail(error: unknown): number {
 	if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+	if (error instanceof Interrupted) return error.status;
 	if (error instanceof UsageError) {
 		console.error(`dhmem: ${error.message}`);
 		return 2;

@@ -1,5 +1,6 @@
 /** Tasks as processes of this machine. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { DhmemError } from "../errors.js";
 import { Region } from "../region.js";
@@ -74,5 +75,5 @@ function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
 
 function whyNot(error: Error, program: string, folder: string): string {
 	if (!("code" in error) || error.code !== "ENOENT") return error.message;
-	return `there is no program ${program}, or no folder ${folder}`;
+	return existsSync(folder) ? `there is no program ${program}` : `there is no folder ${folder}`;
 }

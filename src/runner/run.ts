@@ -101,8 +101,8 @@ export class Run {
 				return;
 			}
 			if (!mayRestart(task, ending, attempt)) {
-				this.#reporter.taskEnded(task.name, ending);
-				if (statusOf(ending) !== 0) this.#fail(failureOf(task, ending, attempt), statusOf(ending));
+				if (statusOf(ending) === 0) this.#reporter.taskEnded(task.name, ending);
+				else this.#fail(failureOf(task, ending, attempt), statusOf(ending));
 				return;
 			}
 			this.#reporter.note(

@@ -134,13 +134,22 @@ function taskOf(name: string, task: RawTask): TaskSpec {
 	};
 }
 
+/** Words that only a shell understands as a command. */
+const SHELL_WORDS = new Set(
+	". break case cd command continue eval exec exit export for if read readonly set shift source trap ulimit umask until wait while".split(
+		" ",
+	),
+);
+
 /**
  * Plain words are a program and its arguments, which gets signals itself and needs no shell in its image; what has
  * anything special to the shell is a line for it. As make does.
  */
 function argumentsOf(command: string): string[] {
-	if (/[^\w\s./:@,+=-]/.test(command) || /^\s*\w+=/.test(command)) return ["/bin/sh", "-c", command];
-	return command.trim().split(/\s+/);
+	const words = command.trim().split(/\s+/);
+	const isPlain =
+		!/[^\w\s./:@,+=-]/.test(command) && !words[0]?.includes("=") && !SHELL_WORDS.has(words[0] ?? "");
+	return isPlain ? words : ["/bin/sh", "-c", command];
 }
 
 function linkOf({ from, to, policy = "block", capacity, slots }: RawLink): Link {

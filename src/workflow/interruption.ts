@@ -3,14 +3,26 @@ import { constants } from "node:os";
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
+/** Why waits end when the process is asked to. */
+export class Interrupted extends Error {
+	override readonly name = "AbortError";
+	/** What a shell says of a program that the signal has ended. */
+	readonly status: number;
+
+	constructor(who: string, signal: (typeof SIGNALS)[number]) {
+		super(`${who} was asked to end by ${signal}`);
+		this.status = 128 + constants.signals[signal];
+	}
+}
+
 /** Aborts a signal on SIGTERM and SIGINT. The second one of them ends the process. */
 export class Interruption {
 	readonly #controller = new AbortController();
-	readonly #task: string;
-	#status = 1;
+	readonly #who: string;
 
-	constructor(task: string) {
-		this.#task = task;
+	/** @param who for the reason */
+	constructor(who: string) {
+		this.#who = who;
 		for (const signal of SIGNALS) process.on(signal, this.#onSignal);
 	}
 
@@ -19,17 +31,10 @@ export class Interruption {
 	}
 
 	readonly #onSignal = (signal: (typeof SIGNALS)[number]): void => {
-		this.#status = 128 + constants.signals[signal];
-		if (this.signal.aborted) process.exit(this.#status);
-		// A program that lets the reason pass has ended as it was asked to: the shell's status for that, and no stack.
-		if (process.listenerCount("uncaughtException") === 0) process.on("uncaughtException", this.#onUncaught);
-		this.abort(new DOMException(`Task ${this.#task} was asked to end by ${signal}`, "AbortError"));
-	};
-
-	readonly #onUncaught = (error: unknown): void => {
-		if (error === this.signal.reason) process.exit(this.#status);
-		console.error(error);
-		process.exit(1);
+		const reason = new Interrupted(this.#who, signal);
+		if (this.signal.aborted) process.exit(reason.status);
+		if (process.listenerCount("uncaughtException") === 0) process.on("uncaughtException", onUncaught);
+		this.abort(reason);
 	};
 
 	/** Ends all waits, with this reason. */
@@ -41,4 +46,11 @@ export class Interruption {
 	stop(): void {
 		for (const signal of SIGNALS) process.off(signal, this.#onSignal);
 	}
+}
+
+/** A program that lets the reason pass has ended as it was asked to: with the status for that, and without a stack. */
+function onUncaught(error: unknown): void {
+	if (error instanceof Interrupted) process.exit(error.status);
+	console.error(error);
+	process.exit(1);
 }

@@ -45,7 +45,7 @@ export class Task {
 			// Who runs the workflow has made the region; if it is gone, so is the workflow.
 			mode: runner === undefined ? "open-or-create" : "open",
 		});
-		this.#interruption = new Interruption(task);
+		this.#interruption = new Interruption(`Task ${task}`);
 		this.signal = this.#interruption.signal;
 		this.#transport = new MemoryTransport(this.region);
 		this.#watch = new Watch(this.region, {

@@ -1,11 +1,12 @@
 /** For the tests of workflows and of the command line: `dhmem` as a process, in a folder of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { DhmemError, Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -58,6 +59,26 @@ export class Place {
 		return ended;
 	}
 
+	/** A folder with the command `dhmem`, for a `PATH`. */
+	get bin(): string {
+		const folder = join(this.folder, "bin");
+		mkdirSync(folder, { recursive: true });
+		const script = `#!/bin/sh\nexec ${process.execPath} ${DHMEM} "$@"\n`;
+		writeFileSync(join(folder, "dhmem"), script, { mode: 0o755 });
+		return folder;
+	}
+
+	/** Waits until the one region here has so many participants that live. */
+	async participants(count: number): Promise<void> {
+		const deadline = performance.now() + 60_000;
+		for (;;) {
+			const [file] = this.left();
+			if ((file === undefined ? 0 : living(this.regions, file)) === count) return;
+			assert.ok(performance.now() < deadline, `waited in vain for ${count} participants`);
+			await new Promise((resolve) => setTimeout(resolve, 20));
+		}
+	}
+
 	/** What is left of regions. */
 	left(): string[] {
 		return readdirSync(this.regions);
@@ -66,6 +87,37 @@ export class Place {
 	remove(): void {
 		rmSync(this.folder, { recursive: true });
 		rmSync(this.regions, { recursive: true });
+	}
+}
+
+/** The ids of the processes that a process has started. */
+export function childrenOf({ pid }: ChildProcess): number[] {
+	return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
+}
+
+/** Resolves when a process has ended, whether or not its parent has looked. */
+export async function processEnd(pid: number): Promise<void> {
+	while (!hasEnded(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+function hasEnded(pid: number): boolean {
+	try {
+		const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+		return /^. Z/.test(stat.slice(stat.lastIndexOf(")")));
+	} catch {
+		return true;
+	}
+}
+
+/** How many participants of a region live; looked at without becoming one. */
+function living(directory: string, file: string): number {
+	try {
+		using region = Region.open(file.replace(/\.dhmem$/, ""), { directory, mode: "read-only" });
+		return region.stats().participants.filter(({ alive }) => alive).length;
+	} catch (error) {
+		// Not there yet, or nobody in it any more.
+		if (error instanceof DhmemError && error.code === "DHMEM_NOT_FOUND") return 0;
+		throw error;
 	}
 }
 
@@ -101,4 +153,10 @@ export function newton(order: readonly string[] = ["evaluate", "steer", "visuali
 			{ from: "steer.guesses", to: "evaluate.guesses", capacity: "64KiB" },
 		],
 	};
+}
+
+/** What `dhmem run --print-env` printed. */
+export function printedVariables(stdout: string): Record<string, string> {
+	const lines = stdout.matchAll(/^export (\w+)='(.*)'$/gm);
+	return Object.fromEntries([...lines].map(([, name, value]) => [name, value]));
 }
