@@ -1,10 +1,14 @@
 /** A root file system for containers: this machine's Node, and the package as it is built. No registry is needed. */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, realpathSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { cpSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const project = fileURLToPath(new URL("../../..", import.meta.url));
+/** Where it is outside. */
+export const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
+
+/** What examples import. */
+const ofExamples = ["csv-parse", "d3-scale-chromatic", "fast-png", "pure-rand"];
 
 /** Where the package is in a container. */
 export const APP = "/app";
@@ -15,8 +19,8 @@ export function makeRootFileSystem(root: string): void {
 		mkdirSync(join(root, folder), { recursive: true });
 	}
 	copyProgram(root, process.execPath, "/usr/bin/node");
-	for (const part of ["package.json", "dist", "schema", ...dependencies()]) {
-		cpSync(join(project, part), join(root, APP, part), { recursive: true, dereference: true });
+	for (const part of ["package.json", "dist", "examples", "schema", ...dependencies()]) {
+		cpSync(join(PROJECT, part), join(root, APP, part), { recursive: true, dereference: true });
 	}
 }
 
@@ -30,14 +34,23 @@ function copyProgram(root: string, from: string, to: string): void {
 	}
 }
 
-/** The folders of what the package needs when it runs. */
+interface Lock {
+	packages: Record<string, { dependencies?: Record<string, string> }>;
+}
+
+/** The folders of what the package and its examples need when they run. */
 function dependencies(): string[] {
-	const listed = execFileSync("npm", ["ls", "--omit=dev", "--all", "--parseable"], {
-		cwd: project,
-		encoding: "utf8",
-	});
-	return listed
-		.split("\n")
-		.map((path) => relative(project, path))
-		.filter((path) => path.startsWith("node_modules"));
+	const read = (file: string): unknown => JSON.parse(readFileSync(join(PROJECT, file), "utf8"));
+	const { packages } = read("package-lock.json") as Lock;
+	const { dependencies } = read("package.json") as { dependencies: Record<string, string> };
+	const folders = new Set<string>();
+	const add = (name: string) => {
+		const folder = `node_modules/${name}`;
+		const entry = packages[folder];
+		if (entry === undefined || folders.has(folder)) return;
+		folders.add(folder);
+		for (const other of Object.keys(entry.dependencies ?? {})) add(other);
+	};
+	for (const name of [...Object.keys(dependencies), ...ofExamples]) add(name);
+	return [...folders];
 }

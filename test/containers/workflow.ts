@@ -1,15 +1,16 @@
 /** Workflows of separate containers, by `dhmem run --runtime podman`: every task is process 1, and of another user. */
-import { chmodSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { Region } from "dhmem";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { parse } from "yaml";
 import { clock, PATIENCE, until } from "../acceptance/row.js";
 import { within } from "../region-child.js";
-import { newton, Place, type Started } from "../workflow/fixture.js";
+import { Place, type Started } from "../workflow/fixture.js";
 import { ALICE, Container, confined, GROUP, podman, programs, rootFileSystem } from "./podman.js";
-import { APP } from "./root-file-system.js";
+import { APP, PROJECT } from "./root-file-system.js";
 
 const STEPS = 1000;
 const test = suite("Workflows of containers");
@@ -25,9 +26,13 @@ test.after.each(async () => {
 });
 
 /** What a task is in a container: each of a user of its own. */
-function contained(number: number, program: string, options: readonly string[] = []) {
+function contained(
+	number: number,
+	[program = "", ...args]: readonly string[],
+	options: readonly string[] = [],
+) {
 	return {
-		command: `/usr/bin/node ${APP}/dist/test/${program}.js`,
+		command: ["/usr/bin/node", `${APP}/${program}`, ...args],
 		rootfs: rootFileSystem(),
 		options: [`--user=${ALICE + number}:${ALICE + number}`, ...confined, ...options],
 	};
@@ -42,7 +47,7 @@ function run(workflow: object): Started {
 /** The workflow of `steps.ts`. */
 function steps() {
 	const task = (number: number, extra: object = {}) => ({
-		...contained(number, "containers/steps"),
+		...contained(number, ["dist/test/containers/steps.js"]),
 		environment: { STEPS },
 		...extra,
 	});
@@ -68,6 +73,20 @@ async function hear({ child }: Started, words: string): Promise<void> {
 	await within(PATIENCE, `"${words}"`, heard);
 }
 
+/** The region of a run, when it is there. */
+async function regionOf({ ended }: Started): Promise<Region> {
+	const find = () =>
+		readdirSync(place.regions, { recursive: true, encoding: "utf8" }).find((path) => path.endsWith(".dhmem"));
+	await Promise.race([until("the region", () => find() !== undefined), ended]);
+	const path = join(place.regions, find() ?? "");
+	return Region.open(basename(path, ".dhmem"), { directory: dirname(path), mode: "open" });
+}
+
+/** Messages that were received from a queue. */
+function received(region: Region, queue: string): number {
+	return region.stats().queues.find(({ name }) => name === queue)?.received ?? 0;
+}
+
 /** The number that process 1 of a task's container has outside. */
 function pidOf(task: string): number {
 	const name = podman("ps", "--format={{.Names}}")
@@ -82,29 +101,117 @@ function said(stdout: string, task: string): unknown {
 	return JSON.parse(lines.at(-1)?.[2] ?? "null");
 }
 
-test("Newton's method finds the same roots in containers as in processes, bit for bit", async () => {
-	const inProcesses = join(place.folder, "processes");
-	const ended = await place.run(["run", place.write("newton.json", newton())], { ROOTS: inProcesses });
-	assert.is(ended.code, 0, ended.stderr);
+/** A workflow with the same programs in processes or in containers; its results are in `results`. */
+interface Example {
+	name: string;
+	/** The arguments of each task, its program first: a path in the package. */
+	tasks(results: string): Record<string, string[]>;
+	/** Its workflow file, of which the links and restarts are. */
+	file: string;
+	environment?(results: string): Record<string, string>;
+}
 
-	const results = join(place.folder, "results");
+const newton: Example = {
+	name: "newton",
+	tasks: () => ({
+		evaluate: ["dist/examples/newton/evaluate.js"],
+		steer: ["dist/examples/newton/steer.js"],
+		visualize: ["dist/examples/newton/visualize.js"],
+	}),
+	file: "examples/newton/newton.yaml",
+	environment: (results) => ({
+		NEWTON_RESULTS: `${results}/roots.json`,
+		NEWTON_SVG: `${results}/plot.svg`,
+		NEWTON_PACE: "5",
+	}),
+};
+
+const grayScott: Example = {
+	name: "gray-scott",
+	tasks: (results) => ({
+		simulate: ["dist/examples/gray-scott/simulate.js", "--size=128", "--steps=400", "--every=100"],
+		analyse: ["dist/examples/gray-scott/analyse.js", `--results=${results}/results.csv`],
+		render: ["dist/examples/gray-scott/render.js", `--images=${results}/images`],
+	}),
+	file: "examples/gray-scott/gray-scott.yaml",
+};
+
+type RawTask = Record<string, unknown>;
+
+/** The workflow of an example, with what `more` says about the place of each task. */
+function workflowOf(
+	{ name, file, tasks }: Example,
+	results: string,
+	more: (args: string[], i: number) => RawTask,
+) {
+	const shipped: { tasks: Record<string, RawTask>; links: object[] } = parse(
+		readFileSync(join(PROJECT, file), "utf8"),
+	);
+	const placed = Object.entries(tasks(results)).map(([task, args], i) => {
+		const { restart = "no" } = shipped.tasks[task] ?? {};
+		return [task, { restart, ...more(args, i) }];
+	});
+	return { name, region: { group: GROUP }, tasks: Object.fromEntries(placed), links: shipped.links };
+}
+
+function inProcesses(example: Example, results: string): Started {
+	mkdirSync(results);
+	const workflow = workflowOf(example, results, ([program = "", ...args]) => ({
+		command: [process.execPath, join(PROJECT, program), ...args],
+	}));
+	return place.start(["run", place.write("processes.json", workflow)], example.environment?.(results));
+}
+
+function inContainers(example: Example, results: string): Started {
 	mkdirSync(results);
 	chmodSync(results, 0o777);
-	const { tasks, ...rest } = newton();
-	const options = [`--volume=${results}:/results`];
-	const workflow = {
-		...rest,
-		region: { size: "16MiB", group: GROUP },
-		tasks: Object.fromEntries(
-			Object.keys(tasks).map((name, i) => [
-				name,
-				{ ...contained(i, "workflow/newton", options), environment: { ROOTS: "/results/roots" } },
-			]),
-		),
-	};
-	const { code, stderr } = await run(workflow).ended;
+	const workflow = workflowOf(example, "/results", (args, number) => ({
+		...contained(number, args, [`--volume=${results}:/results`]),
+		environment: example.environment?.("/results") ?? {},
+	}));
+	return run(workflow);
+}
+
+/** Every file in a folder and below, by its path in there. */
+function filesIn(folder: string): Map<string, Buffer> {
+	const paths = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
+	const files = paths.filter((path) => statSync(join(folder, path)).isFile());
+	return new Map(files.map((path) => [path, readFileSync(join(folder, path))]));
+}
+
+function assertSameFiles(actual: string, expected: string): void {
+	const files = filesIn(expected);
+	assert.ok(files.size > 0);
+	assert.equal([...filesIn(actual).keys()], [...files.keys()]);
+	for (const [path, content] of filesIn(actual)) assert.ok(files.get(path)?.equals(content), path);
+}
+
+for (const example of [newton, grayScott]) {
+	test(`${example.name} has the same results in containers as in processes, bit for bit`, async () => {
+		const [apart, together] = [join(place.folder, "containers"), join(place.folder, "processes")];
+		for (const { ended } of [inProcesses(example, together), inContainers(example, apart)]) {
+			const { code, stderr } = await ended;
+			assert.is(code, 0, stderr);
+		}
+		assertSameFiles(apart, together);
+		assert.equal(readdirSync(place.regions), []);
+	});
+}
+
+test("Newton has the same results, bit for bit, when a container is killed in mid-run", async () => {
+	const [apart, together] = [join(place.folder, "containers"), join(place.folder, "processes")];
+	const undisturbed = await inProcesses(newton, together).ended;
+	assert.is(undisturbed.code, 0, undisturbed.stderr);
+
+	const running = inContainers(newton, apart);
+	using region = await regionOf(running);
+	await until("steer to be answered", () => received(region, "evaluate.values>steer.values") > 3);
+	process.kill(pidOf("evaluate"), "SIGKILL");
+	region.close();
+	const { code, stderr } = await running.ended;
 	assert.is(code, 0, stderr);
-	assert.equal(readFileSync(join(results, "roots")), readFileSync(inProcesses));
+	assert.match(stderr, /evaluate ended with exit status 137 \(SIGKILL\); restarting it/);
+	assertSameFiles(apart, together);
 	assert.equal(readdirSync(place.regions), []);
 });
 
@@ -120,9 +227,7 @@ test("every task is process 1, of a user of its own, and every step is answered"
 test("a container that is killed is noticed within a second, and its successor goes on", async () => {
 	const running = run(steps());
 	await hear(running, "a quarter");
-	const folder = join(place.regions, readdirSync(place.regions)[0] ?? "");
-	const [name = ""] = Region.list({ directory: folder });
-	using region = Region.open(name, { directory: folder, mode: "open" });
+	using region = await regionOf(running);
 	const isThere = () => region.stats().participants.some(({ label, alive }) => alive && label === "work");
 	const pid = pidOf("work");
 	assert.ok(isThere());
