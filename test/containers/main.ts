@@ -2,4 +2,5 @@
 import "./doctor.js";
 import "./errors.js";
 import "./library.js";
+import "./pod.js";
 import "./workflow.js";

@@ -8,6 +8,9 @@ import { createInterface } from "node:readline";
 import { within } from "../region-child.js";
 import { APP, makeRootFileSystem } from "./root-file-system.js";
 
+/** An image of the root file system. The container that holds a pod together runs it with nothing to do. */
+export const IMAGE = "localhost/dhmem-test";
+
 /** Works without systemd, cgroups of version 2 or a network to set up, and puts no locks into /dev/shm. */
 const configuration = `[containers]
 default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
@@ -17,6 +20,7 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 lock_type = "file"
+infra_image = "${IMAGE}"
 `;
 
 /** Nothing that is waited for takes this long, on however busy a machine. */
@@ -80,8 +84,18 @@ export function rootFileSystem(): string {
 	return `${home}/root:O`;
 }
 
+/** Makes the image. */
+export function makeImage(): void {
+	const program =
+		'#!/usr/bin/node\nsetInterval(() => {}, 2 ** 30);\nprocess.on("SIGTERM", () => process.exit());\n';
+	writeFileSync(join(programs(), "../root/idle"), program, { mode: 0o755 });
+	const command = `tar -C "${home}/root" -c . | "${home}/bin/podman" import --change 'CMD ["/idle"]' - ${IMAGE}`;
+	execFileSync("sh", ["-c", command], { stdio: "pipe" });
+}
+
 function cleanUp(): void {
 	try {
+		podman("pod", "rm", "--all", "--force", "--time=0");
 		podman("rm", "--all", "--force", "--time=0");
 	} finally {
 		for (const folder of folders) removeFolder(folder);
