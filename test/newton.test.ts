@@ -38,8 +38,8 @@ placeTest("npm start finds the roots, and leaves no region behind", async (place
 	assert.match(stdout, `${PROBLEMS - WITHOUT_ROOT} of ${PROBLEMS} converged`);
 });
 
-placeTest("with awk for evaluate the results are the same, bit for bit", async (place) => {
-	await assertRoots(place, join(ROOT, "examples/newton/newton-awk.yaml"));
+placeTest("with Perl for evaluate the results are the same, bit for bit", async (place) => {
+	await assertRoots(place, join(ROOT, "examples/newton/newton-perl.yaml"));
 	const foreign = readFileSync(join(place.folder, "roots.json"), "utf8");
 	await assertRoots(place, join(ROOT, "examples/newton/newton.yaml"));
 	assert.is(foreign, readFileSync(join(place.folder, "roots.json"), "utf8"));
