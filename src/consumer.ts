@@ -10,19 +10,24 @@ import {
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
 import { Endpoint } from "./endpoint.js";
-import { Message } from "./message.js";
+import { type Holder, Message, type Received } from "./message.js";
 import type { NamedObject } from "./named.js";
 import { checkCount, type EndpointOptions, type WaitOptions } from "./options.js";
 import { readable } from "./streams.js";
 import { PENDING } from "./waiter.js";
 
 /** The one end that receives. From `queue.consumer()`. */
-export class Consumer extends Endpoint implements AsyncIterable<Message> {
+export abstract class Consumer extends Endpoint implements AsyncIterable<Message> {
 	#ended = false;
+	readonly #holder: Holder;
 
 	/** @internal */
 	constructor(queue: NamedObject, options?: EndpointOptions) {
 		super(queue, "consumer", options);
+		this.#holder = {
+			isGone: () => this.closed,
+			settle: (received, keep) => this.settle(received, keep),
+		};
 	}
 
 	/** Whether the stream has ended: all was received. */
@@ -74,11 +79,11 @@ export class Consumer extends Endpoint implements AsyncIterable<Message> {
 
 	#attempt(): Message | undefined | typeof PENDING {
 		if (this.#ended) return undefined;
-		const { attachment, at } = this;
-		const offset = attachment.core.peek(attachment.me, at) >>> 0;
+		const { attachment } = this;
+		const offset = this.next();
 		if (offset >= STATUS_LIMIT) {
-			return new Message(attachment, this, at, {
-				position: attachment.result(SLOT_RESULT),
+			return new Message(attachment, this.#holder, {
+				hold: attachment.result(SLOT_RESULT),
 				length: attachment.result(SLOT_RESULT_2),
 				kind: attachment.result(SLOT_RESULT_3),
 				block: attachment.result(SLOT_RESULT_4),
@@ -92,6 +97,11 @@ export class Consumer extends Endpoint implements AsyncIterable<Message> {
 		attachment.wake(attachment.result(SLOT_RESULT));
 		return undefined;
 	}
+
+	/** The core's next message: where its payload is, and in the slot's results what it is; or a status. */
+	protected abstract next(): number;
+	/** Ends a message: frees its block, or makes that this participant's own. A status, or a doorbell. */
+	protected abstract settle(received: Received, keep: 0 | 1): number;
 
 	/**
 	 * The messages up to the end of the stream; each is released when the loop asks for the next one. Leaving

@@ -51,6 +51,17 @@ export interface Core {
 	recordsEnd(me: number, queue: number): number;
 	recordsAvailable(me: number, queue: number): number;
 	recordsRelease(me: number, queue: number, count: number): number;
+	mailboxPut(
+		me: number,
+		mailbox: number,
+		envelope: number,
+		length: number,
+		block: number,
+		blockLength: number,
+	): number;
+	mailboxDrop(me: number, mailbox: number): number;
+	mailboxEnd(me: number, mailbox: number): number;
+	mailboxTake(me: number, mailbox: number): number;
 	tryLock(me: number, mutex: number): number;
 	unlock(me: number, mutex: number): number;
 	announceLock(me: number, lock: number): number;

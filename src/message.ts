@@ -4,9 +4,10 @@ import { Block } from "./block.js";
 import { DhmemError } from "./errors.js";
 import { Payload } from "./payload.js";
 
-/** What the core found when it received: positions and offsets in the region. */
+/** What the core found when it received: offsets in the region. */
 export interface Received {
-	position: number;
+	/** What the core knows the message by. */
+	hold: number;
 	kind: number;
 	offset: number;
 	length: number;
@@ -14,35 +15,30 @@ export interface Received {
 	blockLength: number;
 }
 
+/** The consumer, as its messages know it. */
+export interface Holder {
+	/** Whether it has left, and its messages with it. */
+	isGone(): boolean;
+	/** Ends a message; what the core says to that. */
+	settle(received: Received, keep: 0 | 1): number;
+}
+
 /** A received message, read in place. It holds its room in the queue until it is released. */
 export class Message extends Payload {
 	readonly length: number;
 	readonly #attachment: Attachment;
-	readonly #consumer: { readonly closed: boolean };
-	readonly #queue: number;
-	readonly #position: number;
+	readonly #holder: Holder;
+	readonly #received: Received;
 	readonly #offset: number;
-	readonly #kind: number;
-	readonly #blockOffset: number;
-	readonly #blockLength: number;
 	#block: Block | undefined;
 	#released = false;
 
 	/** @internal */
-	constructor(
-		attachment: Attachment,
-		consumer: { readonly closed: boolean },
-		queue: number,
-		received: Received,
-	) {
+	constructor(attachment: Attachment, holder: Holder, received: Received) {
 		super(attachment);
 		this.#attachment = attachment;
-		this.#consumer = consumer;
-		this.#queue = queue;
-		this.#position = received.position;
-		this.#kind = received.kind;
-		this.#blockOffset = received.block;
-		this.#blockLength = received.blockLength;
+		this.#holder = holder;
+		this.#received = received;
 		if (received.kind === RECORD_DATA) {
 			this.#offset = received.offset;
 			this.length = received.length;
@@ -57,9 +53,10 @@ export class Message extends Payload {
 
 	/** The block that was handed over with the message, if one was. Releasing frees it; `take()` keeps it. */
 	get block(): Block | undefined {
-		if (this.#kind !== RECORD_BLOCK) return undefined;
-		const keeper = this.#released || this.#consumer.closed ? "spent" : "message";
-		this.#block ??= new Block(this.#attachment, this.#blockOffset, this.#blockLength, keeper);
+		const { kind, block, blockLength } = this.#received;
+		if (kind !== RECORD_BLOCK) return undefined;
+		const keeper = this.#released || this.#holder.isGone() ? "spent" : "message";
+		this.#block ??= new Block(this.#attachment, block, blockLength, keeper);
 		return this.#block;
 	}
 
@@ -75,19 +72,20 @@ export class Message extends Payload {
 	 */
 	take(): Block {
 		this.offset();
-		if (this.#kind === RECORD_DATA) {
+		const { kind, block, blockLength } = this.#received;
+		if (kind === RECORD_DATA) {
 			throw new DhmemError("DHMEM_BAD_ARGUMENT", "This message carries no block; use its bytes");
 		}
 		this.#end(1);
-		return new Block(this.#attachment, this.#blockOffset, this.#blockLength);
+		return new Block(this.#attachment, block, blockLength);
 	}
 
 	/**
 	 * Gives the room back; the views end here. Releasing twice does nothing, nor does it when the consumer has
-	 * left: then the message is the next one's.
+	 * left: then the message is the next one's, or gone where the oldest message is dropped.
 	 */
 	release(): void {
-		if (!this.#released && !this.#consumer.closed) this.#end(0);
+		if (!this.#released && !this.#holder.isGone()) this.#end(0);
 	}
 
 	[Symbol.dispose](): void {
@@ -100,8 +98,7 @@ export class Message extends Payload {
 	}
 
 	#end(keep: 0 | 1): void {
-		const { core, me } = this.#attachment;
-		const result = core.release(me, this.#queue, this.#position, keep) >>> 0;
+		const result = this.#holder.settle(this.#received, keep);
 		if (result >= STATUS_LIMIT) this.#attachment.wake(result);
 		else if (result !== OK) throw this.#attachment.unexpected(result, "Releasing a message");
 		this.#released = true;
@@ -112,9 +109,12 @@ export class Message extends Payload {
 		if (this.#released) {
 			throw new DhmemError("DHMEM_CLOSED", "This message was released; copy what is needed longer");
 		}
-		if (this.#consumer.closed) {
+		if (this.#holder.isGone()) {
 			this.#attachment.check();
-			throw new DhmemError("DHMEM_CLOSED", "The consumer of this message has left; the next one will get it");
+			throw new DhmemError(
+				"DHMEM_CLOSED",
+				"The consumer of this message has left, and the message is no longer its; receive with another",
+			);
 		}
 		return this.#offset;
 	}
