@@ -10,7 +10,6 @@ import {
 import type { Block } from "./block.js";
 import { Consumer } from "./consumer.js";
 import { isFull } from "./errors.js";
-import type { Received } from "./message.js";
 import { bytesOf } from "./options.js";
 import { Producer, type Sendable } from "./producer.js";
 import { Slot } from "./slot.js";
@@ -105,9 +104,9 @@ export class MailboxConsumer extends Consumer {
 		return offset;
 	}
 
-	protected override settle({ hold, block }: Received, keep: 0 | 1): number {
-		this.#held.delete(hold);
-		return this.#free(hold, keep === 1 ? 0 : block);
+	override settle(envelope: number, block: number, keep: 0 | 1): number {
+		this.#held.delete(envelope);
+		return this.#free(envelope, keep === 1 ? 0 : block);
 	}
 
 	#free(envelope: number, block: number): number {

@@ -12,7 +12,6 @@ import {
 import type { Block } from "./block.js";
 import { Consumer } from "./consumer.js";
 import { DhmemError, isFull } from "./errors.js";
-import type { Received } from "./message.js";
 import type { NamedObject } from "./named.js";
 import { bytesOf, type EndpointOptions } from "./options.js";
 import { Producer, type Sendable } from "./producer.js";
@@ -198,7 +197,7 @@ export class RingConsumer extends Consumer {
 		return core.peek(me, this.at) >>> 0;
 	}
 
-	protected override settle({ hold }: Received, keep: 0 | 1): number {
+	override settle(hold: number, _block: number, keep: 0 | 1): number {
 		const { core, me } = this.attachment;
 		return core.release(me, this.at, hold, keep) >>> 0;
 	}
