@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DhmemError, Region } from "dhmem";
@@ -333,6 +333,7 @@ for (const [what, change, code, message] of [
 	["wrong slots", { DHMEM_LINKS: "x=evaluate.x>b.x;slots=0" }, "DHMEM_BAD_ARGUMENT", "slots"],
 	["an unknown option", { DHMEM_LINKS: "x=evaluate.x>b.x;speed=9" }, "DHMEM_BAD_ARGUMENT", '"speed"'],
 	["a wrong transport", { DHMEM_TRANSPORT: "pigeon" }, "DHMEM_BAD_ARGUMENT", "DHMEM_TRANSPORT"],
+	["wrong permissions", { DHMEM_PERMISSIONS: "rw" }, "DHMEM_BAD_ARGUMENT", "DHMEM_PERMISSIONS"],
 	["the network", { DHMEM_TRANSPORT: "network" }, "DHMEM_UNSUPPORTED", "DHMEM_TRANSPORT is network"],
 ] as const) {
 	test(`an environment with ${what} is refused, and the error names it and what to do`, () => {
@@ -342,6 +343,16 @@ for (const [what, change, code, message] of [
 		assert.match(error.message, /`dhmem run|set it to|must be/);
 	});
 }
+
+test("a task that is the first makes the region with the permissions that the environment says", () => {
+	const place = new Place();
+	try {
+		using task = Task.fromEnvironment({ ...sound, DHMEM_DIR: place.regions, DHMEM_PERMISSIONS: "0660" });
+		assert.is(statSync(task.region.path).mode & 0o777, 0o660);
+	} finally {
+		place.remove();
+	}
+});
 
 test("a port that a task has not is refused, with those that it has", () => {
 	using tasks = new Tasks(["a.out>b.in"]);
