@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { within } from "../region-child.js";
-import { APP, makeRootFileSystem } from "./root-file-system.js";
+import { APP, IDLE, makeRootFileSystem } from "./root-file-system.js";
 
 /** An image of the root file system. The container that holds a pod together runs it with nothing to do. */
 export const IMAGE = "localhost/dhmem-test";
@@ -84,13 +84,18 @@ export function rootFileSystem(): string {
 	return `${home}/root:O`;
 }
 
-/** Makes the image. */
-export function makeImage(): void {
-	const program =
-		'#!/usr/bin/node\nsetInterval(() => {}, 2 ** 30);\nprocess.on("SIGTERM", () => process.exit());\n';
-	writeFileSync(join(programs(), "../root/idle"), program, { mode: 0o755 });
-	const command = `tar -C "${home}/root" -c . | "${home}/bin/podman" import --change 'CMD ["/idle"]' - ${IMAGE}`;
-	execFileSync("sh", ["-c", command], { stdio: "pipe" });
+let hasImage = false;
+
+/** Makes the image, unless there is one; `name` is a further one for it. */
+export function makeImage(name = IMAGE): void {
+	if (!hasImage) {
+		const command = `tar -C "$0" -c . | "$1" import --change 'CMD ["${IDLE}"]' - ${IMAGE}`;
+		execFileSync("sh", ["-c", command, join(programs(), "../root"), join(programs(), "podman")], {
+			stdio: "pipe",
+		});
+		hasImage = true;
+	}
+	podman("tag", IMAGE, name);
 }
 
 function cleanUp(): void {

@@ -1,6 +1,6 @@
 /** A root file system for containers: this machine's Node, and the package as it is built. No registry is needed. */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -13,15 +13,24 @@ const ofExamples = ["csv-parse", "d3-scale-chromatic", "fast-png", "pure-rand"];
 /** Where the package is in a container. */
 export const APP = "/app";
 
+/** A program that has nothing to do. */
+export const IDLE = "/usr/bin/idle";
+
 /** Makes it in `root`, a folder of its own. */
 export function makeRootFileSystem(root: string): void {
 	for (const folder of ["dev", "etc", "proc", "run", "sys", "tmp", "var/tmp"]) {
 		mkdirSync(join(root, folder), { recursive: true });
 	}
 	copyProgram(root, process.execPath, "/usr/bin/node");
+	writeProgram(root, IDLE, 'setInterval(() => {}, 2 ** 30); process.on("SIGTERM", () => process.exit());');
+	writeProgram(root, "/usr/bin/dhmem", `import("${APP}/dist/src/cli/main.js");`);
 	for (const part of ["package.json", "dist", "examples", "schema", ...dependencies()]) {
 		cpSync(join(PROJECT, part), join(root, APP, part), { recursive: true, dereference: true });
 	}
+}
+
+function writeProgram(root: string, path: string, text: string): void {
+	writeFileSync(join(root, path), `#!/usr/bin/node\n${text}\n`, { mode: 0o755 });
 }
 
 /** Copies a program, and the libraries that it is linked with to where it looks for them. */
