@@ -3,5 +3,5 @@ import "./doctor.js";
 import "./documented.js";
 import "./errors.js";
 import "./library.js";
-import "./pod.js";
+import "./exported.js";
 import "./workflow.js";

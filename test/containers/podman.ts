@@ -203,9 +203,8 @@ export class Container {
 		return Number(podman("inspect", "--format={{.State.Pid}}", this.name));
 	}
 
-	/** Ends all that run. */
+	/** Ends and removes all that there are. */
 	static async removeAll(): Promise<void> {
-		if (running.size === 0) return;
 		const endings = Array.from(running, ({ ended }) => ended);
 		podman("rm", "--all", "--force", "--time=0");
 		await Promise.all(endings);
