@@ -2,8 +2,8 @@ import { type Command, InvalidArgumentError } from "commander";
 import { findFacts } from "../doctor/facts.js";
 import { type Finding, findingsOf } from "../doctor/findings.js";
 import { meet } from "../doctor/peer.js";
-import { DhmemError } from "../errors.js";
 import { directoryOf } from "../region-options.js";
+import { Interruption } from "../workflow/interruption.js";
 
 interface DoctorOptions {
 	peer?: true;
@@ -39,23 +39,13 @@ async function examine({ peer, timeout, json }: DoctorOptions): Promise<number> 
 	for (const finding of shown) print(finding);
 	if (peer && isWell(findings)) {
 		if (!json) console.log(`         waiting ${timeout} s for the other \`dhmem doctor --peer\``);
-		const met = await meet(facts, { timeout: timeout * 1000, signal: untilInterrupted() });
+		const interruption = new Interruption("dhmem doctor");
+		const met = await meet(facts, { timeout: timeout * 1000, signal: interruption.signal });
 		findings.push(met);
 		if (!json) print(met);
 	}
 	if (json) console.log(JSON.stringify({ ok: isWell(findings), findings }, null, 2));
 	return isWell(findings) ? 0 : 1;
-}
-
-/** Aborted by the signals that ask to end, which process 1 of a container ignores by itself. */
-function untilInterrupted(): AbortSignal {
-	const stopping = new AbortController();
-	for (const signal of ["SIGINT", "SIGTERM"] as const) {
-		process.once(signal, () =>
-			stopping.abort(new DhmemError("DHMEM_CLOSED", `Ended by ${signal}; nobody came`)),
-		);
-	}
-	return stopping.signal;
 }
 
 function isWell(findings: readonly Finding[]): boolean {

@@ -33,7 +33,7 @@ export async function meet(facts: Facts, wait: WaitOptions): Promise<Finding> {
 		});
 		return { about, ...foundBy(await exchange(region, cardOf(facts), wait), facts) };
 	} catch (error) {
-		if (!(error instanceof DhmemError) || error === wait.signal?.reason) throw error;
+		if (!(error instanceof DhmemError)) throw error;
 		if (error.code === "DHMEM_TIMEOUT") return { about, ...nobody(facts) };
 		return { about, status: "problem", text: "the other side can't be met", todo: error.message };
 	}
