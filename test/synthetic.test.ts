@@ -1,17 +1,12 @@
 /** The synthetic workloads of the original: they arrive whole, and what cannot fit is refused before it starts. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Pattern } from "../examples/synthetic/pattern.js";
 import { linksOf, SHAPES, tasksOf } from "../examples/synthetic/shapes.js";
 import { bytesNeeded, refusal } from "../examples/synthetic/workload.js";
+import { node } from "./example-fixture.js";
 import { type Ended, type Place, placeTest } from "./workflow/fixture.js";
-
-const MAIN = fileURLToPath(new URL("../examples/synthetic/main.js", import.meta.url));
 
 test("the shapes are those of the original", () => {
 	assert.equal(linksOf("simple", 7), [{ from: "start", to: "end" }]);
@@ -74,14 +69,6 @@ test("a message of another iteration or task, or with any byte changed, is found
 test.run();
 
 async function synthetic(place: Place, args: string[]): Promise<Ended> {
-	const child = spawn(process.execPath, [MAIN, ...args], {
-		env: { ...process.env, DHMEM_DIR: place.regions },
-		stdio: ["ignore", "pipe", "pipe"],
-		timeout: 60_000,
-		killSignal: "SIGKILL",
-	});
-	const output = Promise.all([text(child.stdout), text(child.stderr)]);
-	const [code]: (number | null)[] = await once(child, "exit");
-	const [stdout, stderr] = await output;
-	return { code: code ?? null, stdout: stripVTControlCharacters(stdout), stderr };
+	const ended = await node(place, ["dist/examples/synthetic/main.js", ...args]);
+	return { ...ended, stdout: stripVTControlCharacters(ended.stdout) };
 }

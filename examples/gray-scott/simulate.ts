@@ -35,7 +35,7 @@ for (let step = every; step <= steps; step += every) {
 	sent?.free();
 	sent = block.clone();
 	fields = fieldsIn(sent, size);
-	await output.send(frameHeader(step, size), { block });
+	await output.send(frameHeader(step, every, size), { block });
 }
 sent?.free();
 output.end();
