@@ -31,8 +31,8 @@ placeTest("what does not fit is refused before it starts, with the figures", asy
 	const { code, stdout, stderr } = await synthetic(place, ["--shape=wide", "--m=32", "--size=900MB"]);
 	assert.is(code, 2);
 	assert.is(stdout, "");
-	assert.match(stderr, "wide with m = 32 and messages of 900 MB needs 89");
-	assert.match(stderr, "and a region holds 4160 MB");
+	assert.match(stderr, "wide with m = 32 and messages of 900 MB needs a region of 90");
+	assert.match(stderr, "and a region has at most 4294 MB");
 });
 
 for (const wrong of ["--m=0", "--m=33", "--size=0MB", "--size=901MB", "--size=1kB", "--shape=round"]) {
