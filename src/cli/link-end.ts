@@ -26,7 +26,7 @@ export async function withOutput(
 	await withEnd(names, body, {
 		ofTask: (task, name) => task.output(name),
 		ofRegion: (region, name, signal) =>
-			new Output(name, [region.queue(name).producer({ patient: true })], region, signal),
+			new Output(name, [region.queue(name).producer({ patient: true })], signal),
 	});
 }
 

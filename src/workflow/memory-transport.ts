@@ -1,4 +1,5 @@
 /** Links through shared memory: each is a queue of the region, by the link's name. */
+import type { Queue } from "../queue.js";
 import type { Region } from "../region.js";
 import { linkState } from "./link-state.js";
 import { type Link, linkName } from "./links.js";
@@ -29,6 +30,7 @@ export class MemoryTransport implements LinkTransport {
 			inline: producer.inline,
 			send: (data, options) =>
 				counting(sizeOf(data) + (options.block?.length ?? 0), () => producer.send(data, options)),
+			allocate: (bytes, options) => producer.allocate(bytes, options),
 			sendBlock: (block, options) => counting(block.length, () => producer.sendBlock(block, options)),
 			end: () => producer.end(),
 			close: () => producer.close(),
@@ -56,9 +58,17 @@ export class MemoryTransport implements LinkTransport {
 		};
 	}
 
-	#queue(link: Link) {
-		const { capacity } = link;
-		return this.#region.queue(linkName(link), capacity === undefined ? {} : { capacity });
+	#queue(link: Link): Queue {
+		const { policy, capacity, slots } = link;
+		const name = linkName(link);
+		switch (policy) {
+			case "block":
+				return this.#region.queue(name, { capacity });
+			case "drop-oldest":
+				return this.#region.queue(name, { policy, slots });
+			case "latest":
+				return this.#region.queue(name, { policy });
+		}
 	}
 }
 

@@ -1,8 +1,7 @@
 import { Block } from "../block.js";
-import { badArgument } from "../errors.js";
-import { bytesOf, type WaitOptions, waitOptions } from "../options.js";
+import { badArgument, isFull } from "../errors.js";
+import { bytesOf, checkCount, type WaitOptions, waitOptions } from "../options.js";
 import type { Sendable, SendOptions } from "../producer.js";
-import type { Region } from "../region.js";
 import { anySignal } from "./any-signal.js";
 import type { LinkSender } from "./transport.js";
 
@@ -23,14 +22,12 @@ import type { LinkSender } from "./transport.js";
 export class Output {
 	readonly name: string;
 	readonly #senders: readonly LinkSender[];
-	readonly #region: Region;
 	readonly #signal: AbortSignal;
 
 	/** @internal */
-	constructor(name: string, senders: readonly LinkSender[], region: Region, signal: AbortSignal) {
+	constructor(name: string, senders: readonly LinkSender[], signal: AbortSignal) {
 		this.name = name;
 		this.#senders = senders;
-		this.#region = region;
 		this.#signal = signal;
 	}
 
@@ -52,34 +49,50 @@ export class Output {
 		try {
 			const [first] = this.#senders;
 			if (this.#senders.length === 1 && first !== undefined) await first.send(bytes, { ...wait, block });
-			else if (block !== undefined)
-				await this.#sendClones(block, (each, copy) => each.send(bytes, { ...wait, block: copy }));
-			else if (this.#senders.every(({ inline }) => bytes.length <= inline))
-				await all(this.#senders.map((each) => each.send(bytes, wait)));
-			else await this.#sendLarge(bytes, wait);
+			else if (block === undefined) await this.#sendCopies(bytes, wait);
+			else
+				await sendClones(block, this.#senders, (each, clone) => each.send(bytes, { ...wait, block: clone }));
 		} finally {
 			stop.release();
 		}
 	}
 
-	/** One copy of what is too large to be copied for each, in a block that they share. */
-	async #sendLarge(bytes: Uint8Array, wait: WaitOptions): Promise<void> {
-		using block = this.#region.allocate(bytes.length);
-		block.bytes.set(bytes);
-		await this.#sendClones(block, (each, copy) => each.sendBlock(copy, wait));
+	/** What is large is copied once, into a block that is shared by those to whom it travels as one. */
+	async #sendCopies(bytes: Uint8Array, wait: WaitOptions): Promise<void> {
+		const sharing = this.#senders.filter(({ inline }) => bytes.length > inline);
+		const copying = this.#senders.filter((each) => sharing.length < 2 || !sharing.includes(each));
+		const copies = copying.map((each) => each.send(bytes, wait));
+		const shared = sharing.length < 2 ? [] : [this.#sendShared(bytes, sharing, wait)];
+		await all([...copies, ...shared]);
 	}
 
-	/** Sends a reference of its own to each; when all have one, the block itself is given up. */
-	async #sendClones(block: Block, send: (sender: LinkSender, copy: Block) => Promise<void>): Promise<void> {
-		if (!(block instanceof Block)) throw badArgument("block", block, "a Block of this task's region");
-		const copies: Block[] = [];
+	async #sendShared(bytes: Uint8Array, senders: readonly LinkSender[], wait: WaitOptions): Promise<void> {
+		using block = await allocateFor(senders, bytes.length, wait);
+		block.bytes.set(bytes);
+		await sendClones(block, senders, (each, clone) => each.sendBlock(clone, wait));
+	}
+
+	/**
+	 * A block to send. Where there is no memory left, this waits for consumers to release what they got: with
+	 * `region.allocate` that would be an error.
+	 *
+	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE if nothing that was sent is left to be released; DHMEM_TIMEOUT,
+	 * DHMEM_CLOSED, the reason of `task.signal` or of the signal given
+	 * @example
+	 * ```ts
+	 * const block = await field.allocate(8 * 1000 * 1000);
+	 * block.as("f64").set(values);
+	 * await field.send("step 1", { block });
+	 * ```
+	 */
+	async allocate(bytes: number, options: WaitOptions = {}): Promise<Block> {
+		checkCount("The number of bytes", bytes, 1, Number.MAX_SAFE_INTEGER);
+		const { timeout, signal } = waitOptions(options, {});
+		const stop = anySignal([this.#signal, signal]);
 		try {
-			for (const _ of this.#senders) copies.push(block.clone());
-			await all(this.#senders.map((each, i) => send(each, copies[i] as Block)));
-			block.free();
+			return await allocateFor(this.#senders, bytes, { timeout, signal: stop.signal });
 		} finally {
-			// Those that were sent are spent.
-			for (const copy of copies) copy[Symbol.dispose]();
+			stop.release();
 		}
 	}
 
@@ -91,6 +104,38 @@ export class Output {
 	/** @internal */
 	close(): void {
 		for (const sender of this.#senders) sender.close();
+	}
+}
+
+/** Any link may have what gives memory back; only if none has, there is none. */
+async function allocateFor(senders: readonly LinkSender[], bytes: number, wait: WaitOptions): Promise<Block> {
+	let full: unknown;
+	for (const sender of senders) {
+		try {
+			return await sender.allocate(bytes, wait);
+		} catch (error) {
+			if (!isFull(error)) throw error;
+			full = error;
+		}
+	}
+	throw full;
+}
+
+/** Sends a reference of its own to each; when all have one, the block itself is given up. */
+async function sendClones(
+	block: Block,
+	senders: readonly LinkSender[],
+	send: (sender: LinkSender, clone: Block) => Promise<void>,
+): Promise<void> {
+	if (!(block instanceof Block)) throw badArgument("block", block, "a Block of this task's region");
+	const clones: Block[] = [];
+	try {
+		for (const _ of senders) clones.push(block.clone());
+		await all(senders.map((each, i) => send(each, clones[i] as Block)));
+		block.free();
+	} finally {
+		// Those that were sent are spent.
+		for (const clone of clones) clone[Symbol.dispose]();
 	}
 }
 

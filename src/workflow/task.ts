@@ -88,7 +88,7 @@ export class Task {
 		return remembered(this.#outputs, name, () => {
 			const links = this.#linksOf(name, "output", ({ from }) => from.task === this.name);
 			const senders = opened(links, (link) => this.#transport.sender(link));
-			return new Output(name, senders, this.region, this.signal);
+			return new Output(name, senders, this.signal);
 		});
 	}
 

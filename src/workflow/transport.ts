@@ -7,10 +7,12 @@ import type { Link } from "./links.js";
 
 /** The end of a link that sends. Its waits outlast a peer that dies and is restarted. */
 export interface LinkSender {
-	/** What a message may have at most to be copied; what is larger is better sent as a block. */
+	/** Bytes of the largest message that is copied; what is larger travels as a block. */
 	readonly inline: number;
 	/** Sends, with a block beside it that is handed over. Later sends wait behind earlier ones. */
 	send(data: Sendable, options: WaitOptions & { block?: Block | undefined }): Promise<void>;
+	/** A block, waiting for memory while the receiver has messages that it may release. */
+	allocate(bytes: number, options: WaitOptions): Promise<Block>;
 	/** Sends a block that is the message. */
 	sendBlock(block: Block, options: WaitOptions): Promise<void>;
 	/** Ends the stream: the receiver drains what was sent, and then sees the end. */

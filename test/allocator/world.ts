@@ -182,8 +182,12 @@ export class World {
 
 /** What an object is made with beside its name and kind. */
 export interface Made {
-	/** Bytes of data. */
+	/** Bytes of data, if `bytes` does not say how many. */
 	capacity?: number;
+	/** The capacity that was asked for, if another. */
+	requested?: number;
+	/** Bytes of data, which are all 0. */
+	bytes?: number;
 	/** Bytes of its type's text. */
 	type?: number;
 	nonce?: number;
@@ -196,7 +200,7 @@ export function headOf(name: string, kind: number, made: Made, data: number, typ
 	const words = new Uint32Array(head.buffer);
 	const text = Buffer.from(name);
 	words[OBJECT_KIND >> 2] = kind;
-	words[OBJECT_REQUESTED >> 2] = capacity;
+	words[OBJECT_REQUESTED >> 2] = made.requested ?? capacity;
 	words[OBJECT_CAPACITY >> 2] = capacity;
 	words[OBJECT_DATA >> 2] = data;
 	words[OBJECT_NAME_LENGTH >> 2] = text.length;
@@ -339,7 +343,8 @@ export class Participant {
 			if (block >= STATUS_LIMIT) blocks.push(block);
 			return block;
 		};
-		const data = allocate(made.capacity);
+		const data = allocate(made.bytes ?? made.capacity);
+		if (made.bytes !== undefined && data >= STATUS_LIMIT) this.world.bytes.fill(0, data, data + made.bytes);
 		const type = data === FULL ? FULL : allocate(made.type);
 		const head = headOf(name, kind, made, data, type);
 		const status = type === FULL ? FULL : this.core.construct(this.me, object, this.lend(head)) >>> 0;
