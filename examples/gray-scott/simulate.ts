@@ -29,7 +29,7 @@ let fields = initialFields(size, seed);
 let sent: Block | undefined;
 
 for (let step = every; step <= steps; step += every) {
-	const block = task.region.allocate(bytesOfFields(size));
+	const block = await output.allocate(bytesOfFields(size));
 	// The last of these steps is written straight into the region, where analyse and render read it.
 	advance(fields, fieldsIn(block, size), every, scratch);
 	sent?.free();
