@@ -99,6 +99,18 @@ for (const task of ["steer", "visualize"]) {
 	});
 }
 
+placeTest("SIGTERM ends every task cleanly", async (place) => {
+	const { child, ended } = place.start(["run", join(ROOT, "examples/newton/newton.yaml")], {
+		NEWTON_PACE: "100",
+	});
+	await progress(place);
+	child.kill("SIGTERM");
+	const { code, stderr } = await ended;
+	assert.is(code, 128 + 15);
+	for (const task of TASKS) assert.match(stderr, `newton: ${task} ended with exit status 143 (SIGTERM)`);
+	assert.not.match(stderr, "steer     |");
+});
+
 for (const [what, content, message] of [
 	["an empty file", "", ":1: no problems"],
 	["a header alone", "a,b,c,x0\n", ":1: no problems"],
