@@ -1,8 +1,7 @@
 /** The Gray-Scott workflow: its numbers against a plain model, and that it does not matter where its tasks run. */
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { parse } from "csv-parse/sync";
 import { Region } from "dhmem";
@@ -10,12 +9,15 @@ import { decode } from "fast-png";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { initialFields } from "../examples/gray-scott/reaction.js";
-import { type Place, placeTest, printedVariables } from "./workflow/fixture.js";
+import { ResultsFile } from "../examples/gray-scott/results-file.js";
+import { environmentOf, processOf, ROOT, until } from "./example-fixture.js";
+import { type Place, placeTest } from "./workflow/fixture.js";
 
-const EXAMPLE = fileURLToPath(new URL("../examples/gray-scott/", import.meta.url));
+const EXAMPLE = join(ROOT, "dist/examples/gray-scott");
 const SIZE = 40;
 const SEED = 7;
 const STEPS = [50, 100, 150];
+const SHORT = [`--size=${SIZE}`, "--steps=150", "--every=50", `--seed=${SEED}`];
 
 placeTest("the fields are those of a plain model, within rounding", async (place) => {
 	const lines = readResults(await runInProcesses(place));
@@ -62,10 +64,42 @@ placeTest("the images show the field: bright where v is, dark where it is not", 
 	assert.ok(mean(shown.filter((_, cell) => v[cell] === 0)) < 100, "elsewhere");
 });
 
+placeTest(
+	"an analysis and a rendering that are killed are replaced, and nothing is missing",
+	async (place) => {
+		const long = ["--size=128", "--steps=4000", "--every=200", "--seed=7"];
+		const whole = await runInProcesses(place, "whole", long);
+		const { results, images } = filesOf(place, "killed");
+		const { ended } = place.start(["run", place.write("killed.json", workflow(place, "killed", long))]);
+		await until(() => existsSync(join(images, "step-000400.png")));
+		process.kill(processOf("render.js", place), "SIGKILL");
+		process.kill(processOf("analyse.js", place), "SIGKILL");
+		const { code, stderr } = await ended;
+		assert.is(code, 0, stderr);
+		assert.match(stderr, "analyse was ended by SIGKILL; restarting it");
+		assert.match(stderr, "render was ended by SIGKILL; restarting it");
+		assert.is(contents(results), contents(whole.results));
+		assert.equal(readdirSync(images), readdirSync(whole.images));
+	},
+);
+
+placeTest(
+	"a step that comes again is in the results once, and a run that begins anew empties them",
+	async (place) => {
+		const path = place.write("results.csv", "step,what\n1,old\n");
+		const results = new ResultsFile(path, "step,what");
+		results.begin();
+		for (const step of [1, 2]) results.add(step, `line ${step}`);
+		const successor = new ResultsFile(path, "step,what");
+		for (const step of [2, 3]) successor.add(step, `line ${step}`);
+		assert.is(contents(path), "step,what\n1,line 1\n2,line 2\n3,line 3\n");
+	},
+);
+
 placeTest("a wrong size is refused, naming the option", async (place) => {
 	const { code, stderr } = await place.run([
 		"run",
-		place.write("wrong.json", workflow(place, "wrong", "-3")),
+		place.write("wrong.json", workflow(place, "wrong", ["--size=-3"])),
 	]);
 	assert.is(code, 2);
 	assert.match(stderr, 'simulate: --size is a whole number from 4, not "-3"');
@@ -83,21 +117,25 @@ function filesOf(place: Place, name: string): Files {
 }
 
 /** Arguments of each task's program, its path first. */
-function programs({ results, images }: Files, size = String(SIZE)): Record<string, string[]> {
+function programs({ results, images }: Files, options = SHORT): Record<string, string[]> {
 	const program = (task: string) => join(EXAMPLE, `${task}.js`);
-	const steps = ["--steps=150", "--every=50", `--seed=${SEED}`];
 	return {
-		simulate: [program("simulate"), `--size=${size}`, ...steps],
+		simulate: [program("simulate"), ...options],
 		analyse: [program("analyse"), `--results=${results}`],
 		render: [program("render"), `--images=${images}`],
 	};
 }
 
-function workflow(place: Place, name: string, size?: string): object {
-	const tasks = Object.entries(programs(filesOf(place, name), size));
+function workflow(place: Place, name: string, options = SHORT): object {
+	const tasks = Object.entries(programs(filesOf(place, name), options));
 	return {
 		name,
-		tasks: Object.fromEntries(tasks.map(([task, args]) => [task, { command: [process.execPath, ...args] }])),
+		tasks: Object.fromEntries(
+			tasks.map(([task, args]) => [
+				task,
+				{ command: [process.execPath, ...args], restart: task === "simulate" ? "no" : "on-failure" },
+			]),
+		),
 		links: [
 			{ from: "simulate.fields", to: "analyse.fields", capacity: 128 },
 			{ from: "simulate.fields", to: "render.fields", capacity: 128 },
@@ -105,8 +143,11 @@ function workflow(place: Place, name: string, size?: string): object {
 	};
 }
 
-async function runInProcesses(place: Place, name = "gray-scott"): Promise<Files> {
-	const { code, stderr } = await place.run(["run", place.write(`${name}.json`, workflow(place, name))]);
+async function runInProcesses(place: Place, name = "gray-scott", options = SHORT): Promise<Files> {
+	const { code, stderr } = await place.run([
+		"run",
+		place.write(`${name}.json`, workflow(place, name, options)),
+	]);
 	assert.is(code, 0, stderr);
 	return filesOf(place, name);
 }
@@ -116,8 +157,7 @@ async function runInThreads(place: Place, name: string): Promise<Files> {
 	const file = place.write(`${name}.json`, workflow(place, name));
 	const files = filesOf(place, name);
 	const threads = Object.entries(programs(files)).map(async ([task, [program = "", ...argv]]) => {
-		const { stdout } = await place.run(["run", file, "--print-env", task]);
-		const env = printedVariables(stdout);
+		const env = await environmentOf(place, task, file);
 		assert.is(env.DHMEM_TASK, task);
 		const [code] = await once(new Worker(program, { argv, env }), "exit");
 		assert.is(code, 0);

@@ -1,11 +1,6 @@
 /** The Newton workflow: its roots against the closed form, however it is run, and whoever is killed. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,9 +8,9 @@ import { parse } from "yaml";
 import { check, closedForm } from "../examples/newton/closed-form.js";
 import { advance, type Point, pointAt } from "../examples/newton/newton.js";
 import { TOLERANCE } from "../examples/newton/protocol.js";
-import { type Ended, type Place, placeTest, printedVariables } from "./workflow/fixture.js";
+import { environmentOf, node, processOf, ROOT, until } from "./example-fixture.js";
+import { type Ended, type Place, placeTest } from "./workflow/fixture.js";
 
-const ROOT = fileURLToPath(new URL(".", import.meta.resolve("dhmem/package.json")));
 const PROBLEMS = 1203;
 const WITHOUT_ROOT = 4;
 const TASKS = ["evaluate", "steer", "visualize"];
@@ -46,12 +41,13 @@ placeTest("with Perl for evaluate the results are the same, bit for bit", async 
 });
 
 placeTest("each task runs alone, again and again, and leaves nothing in the queues", async (place) => {
-	const environments = await environmentsByHand(place);
+	const file = join(ROOT, "examples/newton/newton.yaml");
 	for (let run = 0; run < 2; run++) {
 		await assertFinds(place, async (environment) => {
-			const tasks = TASKS.map((task) =>
-				node(place, [`dist/examples/newton/${task}.js`], { ...environment, ...environments.get(task) }),
-			);
+			const tasks = TASKS.map(async (task) => {
+				const variables = { ...environment, ...(await environmentOf(place, task, file)) };
+				return node(place, [`dist/examples/newton/${task}.js`], variables);
+			});
 			const [evaluate, steer, visualize] = await Promise.all(tasks);
 			assert.is(evaluate?.code, 0, evaluate?.stderr);
 			assert.is(visualize?.code, 0, visualize?.stderr);
@@ -102,6 +98,18 @@ for (const task of ["steer", "visualize"]) {
 		assert.throws(() => processOf("examples/newton", place), "no such process");
 	});
 }
+
+placeTest("SIGTERM ends every task cleanly", async (place) => {
+	const { child, ended } = place.start(["run", join(ROOT, "examples/newton/newton.yaml")], {
+		NEWTON_PACE: "100",
+	});
+	await progress(place);
+	child.kill("SIGTERM");
+	const { code, stderr } = await ended;
+	assert.is(code, 128 + 15);
+	for (const task of TASKS) assert.match(stderr, `newton: ${task} ended with exit status 143 (SIGTERM)`);
+	assert.not.match(stderr, "steer     |");
+});
 
 for (const [what, content, message] of [
 	["an empty file", "", ":1: no problems"],
@@ -199,31 +207,6 @@ async function assertFinds(
 	return outcome;
 }
 
-/** Runs a program of the project, which is killed if it takes too long. */
-async function node(place: Place, args: string[], environment: NodeJS.ProcessEnv = {}): Promise<Ended> {
-	const child = spawn(process.execPath, args, {
-		cwd: ROOT,
-		env: { ...process.env, DHMEM_DIR: place.regions, ...environment },
-		stdio: ["ignore", "pipe", "pipe"],
-		timeout: 60_000,
-		killSignal: "SIGKILL",
-	});
-	const output = Promise.all([text(child.stdout), text(child.stderr)]);
-	const [code]: (number | null)[] = await once(child, "exit");
-	const [stdout, stderr] = await output;
-	return { code: code ?? null, stdout, stderr };
-}
-
-/** What `dhmem run --print-env` says about each task. */
-async function environmentsByHand(place: Place): Promise<Map<string, Record<string, string>>> {
-	const environments = TASKS.map(async (task): Promise<[string, Record<string, string>]> => {
-		const file = join(ROOT, "examples/newton/newton.yaml");
-		const { stdout } = await place.run(["run", file, "--print-env", task]);
-		return [task, printedVariables(stdout)];
-	});
-	return new Map(await Promise.all(environments));
-}
-
 /** Until steer has had answers, and visualize has seen some of them. */
 async function progress(place: Place): Promise<void> {
 	const received = (name: string) => {
@@ -233,33 +216,6 @@ async function progress(place: Place): Promise<void> {
 		return region.stats().queues.some((queue) => queue.name === name && queue.received > 0);
 	};
 	await until(() => received("steer.progress>visualize.progress"));
-}
-
-/** Polls for what no promise tells. */
-async function until(condition: () => boolean): Promise<void> {
-	const deadline = performance.now() + 10_000;
-	while (!condition()) {
-		assert.ok(performance.now() < deadline, `in vain: ${condition}`);
-		await sleep(10);
-	}
-}
-
-/** The id of the process of a task that runs this script here. */
-function processOf(script: string, place: Place): number {
-	for (const id of readdirSync("/proc").map(Number)) {
-		if (!(id > 0) || id === process.pid) continue;
-		if (!ofProcess(id, "cmdline").includes(script)) continue;
-		if (ofProcess(id, "environ").includes(`DHMEM_DIR=${place.regions}`)) return id;
-	}
-	throw new Error("no such process");
-}
-
-function ofProcess(id: number, what: "cmdline" | "environ"): string {
-	try {
-		return readFileSync(`/proc/${id}/${what}`, "utf8");
-	} catch {
-		return ""; // gone in the meantime
-	}
 }
 
 function pointsIn(path: string): Point[] {

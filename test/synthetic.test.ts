@@ -1,17 +1,12 @@
 /** The synthetic workloads of the original: they arrive whole, and what cannot fit is refused before it starts. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Pattern } from "../examples/synthetic/pattern.js";
 import { linksOf, SHAPES, tasksOf } from "../examples/synthetic/shapes.js";
 import { bytesNeeded, refusal } from "../examples/synthetic/workload.js";
+import { node } from "./example-fixture.js";
 import { type Ended, type Place, placeTest } from "./workflow/fixture.js";
-
-const MAIN = fileURLToPath(new URL("../examples/synthetic/main.js", import.meta.url));
 
 test("the shapes are those of the original", () => {
 	assert.equal(linksOf("simple", 7), [{ from: "start", to: "end" }]);
@@ -36,8 +31,8 @@ placeTest("what does not fit is refused before it starts, with the figures", asy
 	const { code, stdout, stderr } = await synthetic(place, ["--shape=wide", "--m=32", "--size=900MB"]);
 	assert.is(code, 2);
 	assert.is(stdout, "");
-	assert.match(stderr, "wide with m = 32 and messages of 900 MB needs 89");
-	assert.match(stderr, "and a region holds 4160 MB");
+	assert.match(stderr, "wide with m = 32 and messages of 900 MB needs a region of 90");
+	assert.match(stderr, "and a region has at most 4294 MB");
 });
 
 for (const wrong of ["--m=0", "--m=33", "--size=0MB", "--size=901MB", "--size=1kB", "--shape=round"]) {
@@ -74,14 +69,6 @@ test("a message of another iteration or task, or with any byte changed, is found
 test.run();
 
 async function synthetic(place: Place, args: string[]): Promise<Ended> {
-	const child = spawn(process.execPath, [MAIN, ...args], {
-		env: { ...process.env, DHMEM_DIR: place.regions },
-		stdio: ["ignore", "pipe", "pipe"],
-		timeout: 60_000,
-		killSignal: "SIGKILL",
-	});
-	const output = Promise.all([text(child.stdout), text(child.stderr)]);
-	const [code]: (number | null)[] = await once(child, "exit");
-	const [stdout, stderr] = await output;
-	return { code: code ?? null, stdout: stripVTControlCharacters(stdout), stderr };
+	const ended = await node(place, ["dist/examples/synthetic/main.js", ...args]);
+	return { ...ended, stdout: stripVTControlCharacters(ended.stdout) };
 }

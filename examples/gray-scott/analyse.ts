@@ -1,9 +1,8 @@
 /** The task `analyse`: writes a line of figures about each step that it is handed. */
-import { createWriteStream } from "node:fs";
-import { finished } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { Task } from "dhmem/workflow";
 import { frameOf } from "./fields.js";
+import { ResultsFile } from "./results-file.js";
 import { STATISTICS_HEADER, statisticsOf } from "./statistics.js";
 
 const { values: options } = parseArgs({
@@ -11,11 +10,9 @@ const { values: options } = parseArgs({
 });
 
 using task = Task.fromEnvironment();
-const results = createWriteStream(options.results);
-results.write(`${STATISTICS_HEADER}\n`);
+const results = new ResultsFile(options.results, STATISTICS_HEADER);
 for await (const message of task.input("fields")) {
-	const { step, fields } = frameOf(message);
-	results.write(`${statisticsOf(step, fields)}\n`);
+	const { step, isFirst, fields } = frameOf(message);
+	if (isFirst) results.begin();
+	results.add(step, statisticsOf(fields));
 }
-results.end();
-await finished(results);

@@ -1,7 +1,7 @@
 /**
  * The two fields of the simulation, concentrations u and v on a square grid, and how they travel:
  *
- *   message    step, size         32-bit integers
+ *   message    step, first, size  32-bit integers; first: the step that a run begins with
  *   its block  u, then v          size × size doubles each, row by row
  */
 import type { Block, Message } from "dhmem";
@@ -28,15 +28,15 @@ export function bytesOfFields(size: number): number {
 	return 2 * size * size * Float64Array.BYTES_PER_ELEMENT;
 }
 
-export function frameHeader(step: number, size: number): Uint32Array {
-	return Uint32Array.of(step, size);
+export function frameHeader(step: number, first: number, size: number): Uint32Array {
+	return Uint32Array.of(step, first, size);
 }
 
 /** The fields that a message brought, in place: valid until the message is released. */
-export function frameOf(message: Message): { step: number; fields: Fields } {
-	const [step = 0, size = 0] = message.as("u32");
+export function frameOf(message: Message): { step: number; isFirst: boolean; fields: Fields } {
+	const [step = 0, first = 0, size = 0] = message.as("u32");
 	if (message.block?.length !== bytesOfFields(size)) throw new Error(`Step ${step} came without its fields`);
-	return { step, fields: fieldsIn(message.block, size) };
+	return { step, isFirst: step === first, fields: fieldsIn(message.block, size) };
 }
 
 function split(doubles: Float64Array, size: number): Fields {

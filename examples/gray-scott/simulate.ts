@@ -29,13 +29,13 @@ let fields = initialFields(size, seed);
 let sent: Block | undefined;
 
 for (let step = every; step <= steps; step += every) {
-	const block = task.region.allocate(bytesOfFields(size));
+	const block = await output.allocate(bytesOfFields(size));
 	// The last of these steps is written straight into the region, where analyse and render read it.
 	advance(fields, fieldsIn(block, size), every, scratch);
 	sent?.free();
 	sent = block.clone();
 	fields = fieldsIn(sent, size);
-	await output.send(frameHeader(step, size), { block });
+	await output.send(frameHeader(step, every, size), { block });
 }
 sent?.free();
 output.end();

@@ -3,10 +3,10 @@ import type { Fields } from "./fields.js";
 
 export const STATISTICS_HEADER = "step,u mean,u least,u most,v mean,v least,v most,sha256 of both";
 
-/** A line of figures about the fields. Numbers are written so that they read back as the same doubles. */
-export function statisticsOf(step: number, fields: Fields): string {
+/** Figures about the fields. Numbers are written so that they read back as the same doubles. */
+export function statisticsOf(fields: Fields): string {
 	const hash = createHash("sha256").update(fields.u).update(fields.v).digest("hex");
-	return [step, ...range(fields.u), ...range(fields.v), hash].join(",");
+	return [...range(fields.u), ...range(fields.v), hash].join(",");
 }
 
 /** Mean, least and most. Added up in order, so the mean is the same bits each time. */

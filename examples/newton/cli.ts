@@ -5,19 +5,16 @@ export class InputError extends Error {
 	override name = "InputError";
 }
 
-/** Runs a program to its end, and turns what it throws into a message and an exit status: 2 for a wrong call. */
+/** Runs a program to its end. What its user can mend is told in a line, with exit status 2 for a wrong call. */
 export async function program(name: string, body: () => Promise<void>): Promise<void> {
 	try {
 		await body();
 	} catch (error) {
-		// Asked to end: the task has seen to the exit status.
-		if (error instanceof DOMException && error.name === "AbortError") throw error;
 		const wrongCall = error instanceof InputError || isParseArgsError(error);
+		// Other errors are mistakes in here, or the reason of `task.signal`, which the task knows what to do with.
+		if (!wrongCall && !(error instanceof DhmemError) && !isSystemError(error)) throw error;
+		console.error(`${name}: ${error.message}${error instanceof DhmemError ? ` (${error.code})` : ""}`);
 		process.exitCode = wrongCall ? 2 : 1;
-		if (wrongCall) console.error(`${name}: ${error.message}`);
-		else if (error instanceof DhmemError) console.error(`${name}: ${error.message} (${error.code})`);
-		else if (isSystemError(error)) console.error(`${name}: ${error.message}`);
-		else console.error(`${name}:`, error);
 	}
 }
 

@@ -68,7 +68,8 @@ async function solve(task: Task, points: readonly Point[], pace: number): Promis
 		}
 		await progress.send(progressOf(run, points.length, batch));
 		for (const point of batch) if (point.outcome === undefined) waiting.push(point);
-		if (pace > 0) await sleep(pace, undefined, { signal: task.signal });
+		if (pace > 0)
+			await sleep(pace, undefined, { signal: task.signal }).catch(() => task.signal.throwIfAborted());
 		await ask();
 	}
 	if (inFlight.size > 0) throw new Error("evaluate ended its values before it had answered every batch");

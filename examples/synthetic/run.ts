@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runWorkflow } from "../dhmem.js";
 import { linksOf, tasksOf } from "./shapes.js";
-import { QUEUE_BYTES, type Workload } from "./workload.js";
+import { QUEUE_BYTES, regionBytes, type Workload } from "./workload.js";
 
 const TASK = fileURLToPath(new URL("./task.js", import.meta.url));
 
@@ -24,7 +24,8 @@ export interface Result extends Report {
 }
 
 /** The workflow file, as an object; tasks report into `folder`. */
-export function workflowOf({ shape, m, size, iterations }: Workload, folder: string): object {
+export function workflowOf(workload: Workload, folder: string): object {
+	const { shape, m, size, iterations } = workload;
 	const links = linksOf(shape, m);
 	const tasks = tasksOf(links);
 	const commandOf = (task: string) => [
@@ -39,6 +40,7 @@ export function workflowOf({ shape, m, size, iterations }: Workload, folder: str
 	];
 	return {
 		name: shape,
+		region: { size: regionBytes(workload) },
 		tasks: Object.fromEntries(tasks.map((task) => [task, { command: commandOf(task) }])),
 		links: links.map(({ from, to }) => ({ from: `${from}.out`, to: `${to}.in`, capacity: QUEUE_BYTES })),
 	};

@@ -64,7 +64,7 @@ async function relay(): Promise<void> {
 /** Writes the message where it is to be read, and hands it over to everybody. */
 async function send(iteration: number): Promise<void> {
 	if (output === undefined) return;
-	const block = task.region.allocate(size);
+	const block = await output.allocate(size);
 	pattern.fill(block.bytes, number, iteration);
 	await output.send(Uint32Array.of(number, iteration), { block });
 }

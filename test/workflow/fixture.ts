@@ -165,9 +165,3 @@ export function newton(order: readonly string[] = ["evaluate", "steer", "visuali
 		],
 	};
 }
-
-/** What `dhmem run --print-env` printed. */
-export function printedVariables(stdout: string): Record<string, string> {
-	const lines = stdout.matchAll(/^export (\w+)='(.*)'$/gm);
-	return Object.fromEntries([...lines].map(([, name, value]) => [name, value]));
-}
