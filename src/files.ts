@@ -265,6 +265,19 @@ function isAbandoned(file: File, header: Uint32Array): boolean {
 
 /** Removes the region at `path` if it is an abandoned one. */
 export function removeAbandoned(path: string): boolean {
+	return ifAbandoned(path, () => {
+		unlinkSync(path);
+		debug("%s: removed, its last participant is gone", path);
+	});
+}
+
+/** Whether the region at `path` is an abandoned one. */
+export function isLeftOver(path: string): boolean {
+	return ifAbandoned(path, () => {});
+}
+
+/** Whether the region at `path` is an abandoned one; if so, `body` is run while nobody can join it. */
+function ifAbandoned(path: string, body: () => void): boolean {
 	let opened: File | undefined;
 	try {
 		const file = openFile(path, "read-write");
@@ -273,8 +286,7 @@ export function removeAbandoned(path: string): boolean {
 		const header = readHeader(file, path);
 		return whileJoining(file, path, () => {
 			if (!isAbandoned(file, header) || !shim().isNamed(file, path)) return false;
-			unlinkSync(path);
-			debug("%s: removed, its last participant is gone", path);
+			body();
 			return true;
 		});
 	} catch (error) {

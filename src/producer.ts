@@ -82,6 +82,7 @@ export abstract class Producer extends Endpoint {
 	 * @internal
 	 */
 	async allocate(length: number, options?: WaitOptions): Promise<Block> {
+		this.checkSize(length);
 		const offset = await this.waitFor("memory for", () => this.tryAllocate(length) || PENDING, options);
 		return new Block(this.attachment, offset, length);
 	}

@@ -146,6 +146,17 @@ placeTest(
 	},
 );
 
+placeTest("a task that finishes without ending its output is named, and ends the run", async (place) => {
+	const workflow = newton();
+	workflow.tasks.evaluate = { command: program("leave") };
+	const { code, stderr } = await place.run(["run", place.write("newton.json", workflow)]);
+	assert.is(code, 1, stderr);
+	assert.match(
+		stderr,
+		"steer waits for a message of evaluate.values>steer.values, and evaluate has finished",
+	);
+});
+
 function exchange(place: Place, environment: NodeJS.ProcessEnv) {
 	const workflow = {
 		name: "exchange",
@@ -274,6 +285,73 @@ test("each consumer has its own back-pressure, and a send that fails leaves the 
 	await output.send("there is room again");
 });
 
+test("where the oldest is dropped a slow consumer has the last, and the sender never waits", async () => {
+	using tasks = new Tasks([
+		"sim.field>all.in",
+		"sim.field>last.in;policy=drop-oldest;slots=3",
+		"sim.field>newest.in;policy=latest",
+	]);
+	const sim = tasks.get("sim");
+	const output = sim.output("field");
+	const inputs = ["all", "last", "newest"].map((name) => tasks.get(name).input("in"));
+	const before = sim.region.stats().used;
+	for (let step = 0; step < 10; step++) {
+		const block = await output.allocate(100_000);
+		block.bytes.fill(step);
+		await output.send(`${step}`, { block });
+	}
+	output.end();
+	const seen = [];
+	for (const input of inputs) {
+		const steps = [];
+		for await (const message of input) {
+			assert.is(message.block?.bytes[99_999], Number(message.text()));
+			steps.push(message.text());
+		}
+		seen.push(steps.join(""));
+	}
+	assert.equal(seen, ["0123456789", "789", "9"]);
+	assert.is(sim.region.stats().used, before);
+});
+
+test("large messages go to consumers of every policy", async () => {
+	using tasks = new Tasks([
+		"sim.field>a.in",
+		"sim.field>b.in",
+		"sim.field>last.in;policy=drop-oldest;slots=2",
+		"sim.field>newest.in;policy=latest",
+	]);
+	const output = tasks.get("sim").output("field");
+	const inputs = ["a", "b", "last", "newest"].map((name) => tasks.get(name).input("in"));
+	for (let step = 0; step < 3; step++) await output.send(new Uint8Array(3_000_000).fill(step));
+	output.end();
+	const seen = [];
+	for (const input of inputs) {
+		const steps = [];
+		for await (const { bytes } of input) steps.push(bytes.length === 3_000_000 ? bytes[2_999_999] : "cut");
+		seen.push(steps.join(""));
+	}
+	assert.equal(seen, ["012", "012", "12", "2"]);
+});
+
+test("an output waits for memory until a consumer releases some, and not for what can't come", async () => {
+	using tasks = new Tasks(["sim.field>a.in", "sim.field>b.in"]);
+	const output = tasks.get("sim").output("field");
+	const inputs = ["a", "b"].map((name) => tasks.get(name).input("in"));
+	const size = 20_000_000;
+	for (let n = 0; n < 3; n++) await output.send("", { block: await output.allocate(size) });
+	assert.is(await codeOf(output.allocate(size, { timeout: 20 })), "DHMEM_TIMEOUT");
+	const waiting = output.allocate(size);
+	const large = output.send(new Uint8Array(size));
+	for (const input of inputs) {
+		for (let n = 0; n < 3; n++) (await input.receive())?.release();
+	}
+	(await waiting).free();
+	await large;
+	for (const input of inputs) assert.is((await input.receive())?.length, size);
+	assert.is(await codeOf(output.allocate(100_000_000)), "DHMEM_MESSAGE_TOO_LARGE");
+});
+
 test("inputs and outputs wait for a peer that has gone, and go on with the next", async () => {
 	using tasks = new Tasks(["a.out>b.in;capacity=64"]);
 	const input = tasks.get("b").input("in");
@@ -363,7 +441,16 @@ test("links survive being written and read", () => {
 
 // ------------------------------------------------------------------------------------------ deadlocks
 
-const full = { capacity: 4096, sent: 4, received: 0, sending: 1 };
+const full = {
+	capacity: 4096,
+	sent: 4,
+	received: 0,
+	dropped: 0,
+	depth: 4,
+	bytes: 4000,
+	sending: 1,
+	receiving: 0,
+};
 const circle: LinkSnapshot[] = [
 	{ name: "a.x>b.x", from: "a", to: "b", ...full },
 	{ name: "b.x>c.x", from: "b", to: "c", ...full },
@@ -393,6 +480,28 @@ for (const [what, change] of [
 		assert.equal(stuck.update(changed, 9999), []);
 	});
 }
+
+for (const [what, change, message] of [
+	["sends to a task that has finished", { sending: 1 }, "a waits for room in a.x>b.x"],
+	["waits for a task that has finished", { depth: 0, receiving: 1 }, "b waits for a message of a.x>b.x"],
+] as const) {
+	test(`who ${what} is named`, () => {
+		const stuck = new StuckLinks();
+		const links = [{ ...(circle[0] as LinkSnapshot), sending: 0, ...change }];
+		const other = new Set(["c"]);
+		for (const now of [0, 5000, 10_000]) assert.equal(stuck.update(links, now, other), []);
+		const [text = ""] = stuck.update(links, 11_000, new Set(["a", "b"]));
+		assert.match(text, message);
+	});
+}
+
+test("who waits for a task that has finished, and for one that has not, is not stuck", () => {
+	const stuck = new StuckLinks();
+	const waiting = { ...(circle[0] as LinkSnapshot), depth: 0, sending: 0, receiving: 1 };
+	const links = [waiting, { ...waiting, name: "c.x>b.x", from: "c" }];
+	for (const now of [0, 10_000]) assert.equal(stuck.update(links, now, new Set(["a"])), []);
+	assert.is(stuck.update(links, 11_000, new Set(["a", "c"])).length, 2);
+});
 
 test("a line of full links is not stuck", () => {
 	const stuck = new StuckLinks();

@@ -2,6 +2,7 @@
 import { DhmemError } from "../errors.js";
 import { directoryOf } from "../region-options.js";
 import { ContainerRuntime } from "../runner/container-runtime.js";
+import { explain } from "../runner/explain.js";
 import { linksOf } from "../runner/links-of.js";
 import { ProcessRuntime } from "../runner/process-runtime.js";
 import { Reporter } from "../runner/reporter.js";
@@ -21,6 +22,10 @@ export async function runFile(file: string, options: RunOptions): Promise<number
 		console.log(
 			`${file}: ${workflow.tasks.length} tasks and ${workflow.links.length} links, nothing is wrong`,
 		);
+		return 0;
+	}
+	if (options.explain) {
+		console.log(explain(workflow, options.runtime));
 		return 0;
 	}
 	return runToEnd(workflow, runtime);

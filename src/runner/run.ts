@@ -4,7 +4,7 @@ import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Region } from "../region.js";
 import { writeEnvironment } from "../workflow/environment.js";
-import { StuckLinks } from "../workflow/stuck.js";
+import { readLinks, StuckLinks } from "../workflow/stuck.js";
 import { linksOf } from "./links-of.js";
 import type { Reporter } from "./reporter.js";
 import { describeEnding, type Ending, type RunningTask, type Runtime, statusOf } from "./runtime.js";
@@ -28,6 +28,8 @@ export class Run {
 	readonly #reporter: Reporter;
 	readonly #name: string;
 	readonly #running = new Map<string, RunningTask>();
+	/** Tasks that have ended for good, and well. */
+	readonly #finished = new Set<string>();
 	readonly #stopping = new AbortController();
 	/** The status to exit with: of the task that failed first, of a signal, or 0. */
 	#status = 0;
@@ -56,15 +58,16 @@ export class Run {
 			});
 			const stuck = new StuckLinks();
 			const timer = setInterval(() => {
-				this.#reporter.update(region);
-				for (const message of stuck.look(region)) this.#fail(message, 1);
+				const links = readLinks(region);
+				this.#reporter.update(links);
+				for (const message of stuck.update(links, performance.now(), this.#finished)) this.#fail(message, 1);
 			}, INTERVAL);
 			try {
 				await Promise.all(this.#workflow.tasks.map((task) => this.#supervise(task, placement.inside)));
 			} finally {
 				clearInterval(timer);
 				clearTimeout(this.#killing);
-				this.#reporter.finish(region);
+				this.#reporter.finish(readLinks(region));
 			}
 		} finally {
 			placement.remove();
@@ -100,8 +103,10 @@ export class Run {
 				return;
 			}
 			if (!mayRestart(task, ending, attempt)) {
-				if (statusOf(ending) === 0) this.#reporter.taskEnded(task.name, ending);
-				else this.#fail(failureOf(task, ending, attempt), statusOf(ending));
+				if (statusOf(ending) === 0) {
+					this.#finished.add(task.name);
+					this.#reporter.taskEnded(task.name, ending);
+				} else this.#fail(failureOf(task, ending, attempt), statusOf(ending));
 				return;
 			}
 			this.#reporter.note(

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { ErrorObject } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { type Document, isAlias, isMap, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { type Document, isAlias, isMap, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
 import { DhmemError, show } from "../errors.js";
 import { parseRegionSize, parseSize, type Size } from "../options.js";
 import { type Link, linkName, type Policy, parsePort } from "../workflow/links.js";
@@ -285,6 +285,15 @@ class Source {
 		for (const { pos, message } of [...this.#document.errors, ...this.#document.warnings]) {
 			this.#mistake(this.#lines.linePos(pos[0]).line, message);
 		}
+		visit(this.#document, {
+			Alias: (_, alias) => {
+				if (alias.resolve(this.#document) !== undefined) return;
+				this.#mistake(
+					this.#lines.linePos(startOf(alias) ?? 0).line,
+					`there is no &${alias.source} before this`,
+				);
+			},
+		});
 		this.throwIfWrong();
 	}
 

@@ -76,8 +76,8 @@ export class Output {
 	 * A block to send. Where there is no memory left, this waits for consumers to release what they got: with
 	 * `region.allocate` that would be an error.
 	 *
-	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE if nothing that was sent is left to be released; DHMEM_TIMEOUT,
-	 * DHMEM_CLOSED, the reason of `task.signal` or of the signal given
+	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE if nothing that was sent is left to be released; DHMEM_MESSAGE_TOO_LARGE
+	 * for more than the region; DHMEM_TIMEOUT, DHMEM_CLOSED, the reason of `task.signal` or of the signal given
 	 * @example
 	 * ```ts
 	 * const block = await field.allocate(8 * 1000 * 1000);

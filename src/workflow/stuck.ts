@@ -11,51 +11,90 @@ export interface LinkSnapshot {
 	readonly name: string;
 	readonly from: string;
 	readonly to: string;
-	/** Bytes of the queue. */
+	/** Bytes of the queue; where the oldest is dropped, messages. */
 	readonly capacity: number;
+	/** Messages. */
 	readonly sent: number;
 	readonly received: number;
-	/** Sends that have not settled. */
+	readonly dropped: number;
+	/** Messages that were sent, and neither released nor dropped. */
+	readonly depth: number;
+	/** Bytes that were sent, blocks included. */
+	readonly bytes: number;
+	/** Sends, and receives, that have not settled. */
 	readonly sending: number;
+	readonly receiving: number;
 }
 
 /** The links of a region, by their queues. */
 export function readLinks(region: Region): LinkSnapshot[] {
-	return region.stats().queues.flatMap(({ name, capacity, sent, received }) => {
-		const link = parseLinkName(name);
+	return region.stats().queues.flatMap((queue) => {
+		const link = parseLinkName(queue.name);
 		if (link === undefined) return [];
-		const sending = linkState(region, link).sending;
-		return [{ name, from: link.from.task, to: link.to.task, capacity, sent, received, sending }];
+		const { bytes, sending, receiving } = linkState(region, link);
+		return [{ ...queue, from: link.from.task, to: link.to.task, bytes, sending, receiving }];
 	});
 }
+
+type Waiting = "sending" | "receiving";
 
 /** Looks at the links again and again, and says what has been stuck for long. */
 export class StuckLinks {
 	/** When each link last moved, and where it was then. */
 	readonly #still = new Map<string, { sent: number; received: number; since: number }>();
-	#told = "";
+	readonly #told = new Set<string>();
 
-	/** What can't go on, in words; each thing once. */
-	look(region: Region, now = performance.now()): string[] {
-		return this.update(readLinks(region), now);
+	/**
+	 * What can't go on, in words; each thing once.
+	 *
+	 * @param finished tasks that have ended for good
+	 */
+	update(links: readonly LinkSnapshot[], now: number, finished: ReadonlySet<string> = new Set()): string[] {
+		const sending = links.filter((link) => this.#stillFor(link, "sending", now) >= STILL);
+		const receiving = links.filter((link) => this.#stillFor(link, "receiving", now) >= STILL);
+		const cycle = findCycle(sending);
+		const found = [
+			...(cycle.length === 0 ? [] : [describeCycle(cycle)]),
+			...sending.filter(({ to }) => finished.has(to)).map(describeUnread),
+			...receiving.filter((link) => waitsInVain(link, links, finished)).map(describeEndless),
+		];
+		const news = found.filter((text) => !this.#told.has(text));
+		for (const text of news) this.#told.add(text);
+		return news;
 	}
 
-	update(links: readonly LinkSnapshot[], now: number): string[] {
-		const waiting = links.filter((link) => this.#stillFor(link, now) >= STILL);
-		const cycle = findCycle(waiting);
-		const told = cycle.map(({ name }) => name).join();
-		if (told === this.#told) return [];
-		this.#told = told;
-		return cycle.length === 0 ? [] : [describeCycle(cycle)];
-	}
-
-	/** For how long a send has waited, in milliseconds, with nothing moving; 0 if none does. */
-	#stillFor({ name, sent, received, sending }: LinkSnapshot, now: number): number {
-		const last = this.#still.get(name);
-		if (sending > 0 && last?.sent === sent && last.received === received) return now - last.since;
-		this.#still.set(name, { sent, received, since: now });
+	/** For how long somebody has waited, in milliseconds, with nothing moving; 0 if nobody does. */
+	#stillFor(link: LinkSnapshot, what: Waiting, now: number): number {
+		const key = `${what} ${link.name}`;
+		const { sent, received } = link;
+		const last = this.#still.get(key);
+		if (link[what] > 0 && last?.sent === sent && last.received === received) return now - last.since;
+		this.#still.set(key, { sent, received, since: now });
 		return 0;
 	}
+}
+
+/** Whether all that the receiver waits for is to come from tasks that have ended. */
+function waitsInVain(
+	{ to }: LinkSnapshot,
+	links: readonly LinkSnapshot[],
+	finished: ReadonlySet<string>,
+): boolean {
+	return links.every((link) => link.to !== to || link.receiving === 0 || finished.has(link.from));
+}
+
+function describeUnread({ name, from, to, capacity }: LinkSnapshot): string {
+	return (
+		`${from} waits for room in ${name} (capacity ${capacity} bytes), and ${to} has finished without receiving all: ` +
+		"receive until the end, or choose a policy that never waits (latest, drop-oldest)"
+	);
+}
+
+function describeEndless({ name, from, to }: LinkSnapshot): string {
+	return (
+		`${to} waits for a message of ${name}, and ${from} has finished without ending it: ` +
+		`call end() of each output when all is sent`
+	);
 }
 
 /** Links of which each ends at the task where the next begins, and the last where the first began; none if there is no such circle. */

@@ -1,7 +1,7 @@
 /** A task's look at the workflow around it, now and then: whether somebody still runs it, and whether it moves. */
 import { DhmemError } from "../errors.js";
 import type { Region } from "../region.js";
-import { StuckLinks } from "./stuck.js";
+import { readLinks, StuckLinks } from "./stuck.js";
 
 /** Milliseconds between looks. */
 const INTERVAL = 500;
@@ -32,7 +32,8 @@ export class Watch {
 				this.stop();
 				this.#options.onRunnerGone(runnerGone(this.#region.path));
 			} else {
-				for (const message of this.#stuck.look(this.#region)) this.#options.onStuck(message);
+				for (const message of this.#stuck.update(readLinks(this.#region), performance.now()))
+					this.#options.onStuck(message);
 			}
 		} catch (error) {
 			// The region is closed or broken: whoever uses it next is told.

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
+import { buffer, text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { DhmemError, Region } from "dhmem";
 import { test } from "uvu";
@@ -20,6 +20,8 @@ export function program(name: string): string {
 export interface Ended {
 	code: number | null;
 	stdout: string;
+	/** Standard output as it came. */
+	bytes: Buffer;
 	stderr: string;
 }
 
@@ -38,17 +40,26 @@ export class Place {
 
 	/** Starts `dhmem`; it is killed if it takes much too long. */
 	start(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Started {
-		const child = spawn(process.execPath, [DHMEM, ...args], {
+		return this.#spawn([process.execPath, DHMEM, ...args], environment);
+	}
+
+	/** Runs a line of the shell, which finds `dhmem`. */
+	shell(line: string): Promise<Ended> {
+		return this.#spawn(["/bin/sh", "-c", line], { PATH: `${this.bin}:${process.env.PATH}` }).ended;
+	}
+
+	#spawn([program = "", ...args]: readonly string[], environment: NodeJS.ProcessEnv): Started {
+		const child = spawn(program, args, {
 			cwd: this.folder,
 			env: { ...process.env, DHMEM_DIR: this.regions, ...environment },
 			stdio: ["pipe", "pipe", "pipe"],
 			timeout: 120_000,
 			killSignal: "SIGKILL",
 		});
-		const output = Promise.all([text(child.stdout), text(child.stderr)]);
+		const output = Promise.all([buffer(child.stdout), text(child.stderr)]);
 		const ended = once(child, "exit").then(async ([code]) => {
-			const [stdout, stderr] = await output;
-			return { code: code as number | null, stdout, stderr };
+			const [bytes, stderr] = await output;
+			return { code: code as number | null, stdout: bytes.toString(), bytes, stderr };
 		});
 		return { child, ended };
 	}
