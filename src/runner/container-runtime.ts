@@ -4,9 +4,9 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSy
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { DhmemError } from "../errors.js";
-import { systemError } from "../files.js";
 import { Region } from "../region.js";
 import { directoryOf } from "../region-options.js";
+import { systemError } from "../system-error.js";
 import { runChild } from "./process-runtime.js";
 import type { Placement, RunningTask, Runtime } from "./runtime.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";
