@@ -386,6 +386,14 @@ test("inputs and outputs wait for a peer that has gone, and go on with the next"
 	await blocked;
 });
 
+test("an end of a queue is patient or not", () => {
+	using region = Region.temporary({ size: "16MiB" });
+	const patient = "very" as unknown as boolean;
+	assert.is(failure(() => region.queue("q").producer({ patient })).code, "DHMEM_BAD_ARGUMENT");
+	assert.is(failure(() => region.queue("q").consumer({ patient })).code, "DHMEM_BAD_ARGUMENT");
+	region.queue("q").producer({ patient: true });
+});
+
 test("closing a task does not end its outputs", async () => {
 	using tasks = new Tasks(["a.out>b.in"]);
 	tasks.get("a").output("out");
