@@ -1,0 +1,111 @@
+/** How results are shown: as a Markdown table, and in `docs/performance.md`. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, release, totalmem } from "node:os";
+import { markdownTable } from "markdown-table";
+import type { Cost } from "./costs.js";
+import type { Aim, Figure, Result } from "./measure.js";
+
+/** The machine and the program, as a reader needs them to judge a figure. */
+export interface Machine {
+	processor: string;
+	cores: number;
+	memory: string;
+	architecture: string;
+	kernel: string;
+	node: string;
+	/** The load before the run, over the last minute: of an idle machine it is near 0. */
+	load: number;
+}
+
+export function machine(): Machine {
+	return {
+		processor: cpus()[0]?.model.trim() ?? "unknown",
+		cores: cpus().length,
+		memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
+		architecture: process.arch,
+		kernel: release(),
+		node: process.version,
+		load: loadavg()[0] ?? Number.NaN,
+	};
+}
+
+/** What was measured, where and how. */
+export interface Report {
+	machine: Machine;
+	command: string;
+	date: string;
+	quick: boolean;
+	results: readonly Result[];
+	costs: readonly Cost[];
+}
+
+const show = (value: number) => (value >= 1000 ? value.toFixed(0) : value.toPrecision(3));
+
+function spread({ median, least, most }: Pick<Figure, "median" | "least" | "most">): string {
+	return `${show(median)} (${show(least)} to ${show(most)})`;
+}
+
+function aimed({ of, atLeast, atMost }: Aim, unit: string): string {
+	const bound = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
+	return of === "ratio" ? `${bound} ×` : `${bound} ${unit}`;
+}
+
+function named(figures: readonly Figure[], unit: string): string {
+	return figures.map((figure) => `${figure.name}: ${show(figure.median)} ${unit}`).join("; ");
+}
+
+/** The row of a result: dhmem's figure, the ratio, and what stands beside it. */
+function row({ title, unit, aim, figures, missing, ratio, reached }: Result): string[] {
+	const [ours, ...others] = figures;
+	const absent = missing.map(({ name }) => `${name}: missing`);
+	const verdict = reached === undefined ? "" : reached ? " ✓" : " ✗";
+	return [
+		title,
+		ours === undefined ? "" : `${spread(ours)} ${unit}`,
+		aimed(aim, unit),
+		(ratio === undefined ? "" : `${spread(ratio)} × ${ratio.to}`) + verdict,
+		[named(others, unit), ...absent].filter((text) => text !== "").join("; "),
+	];
+}
+
+/** Figures are medians of the rounds, with the least and the most; a ratio is the median of the rounds' ratios. */
+export function table(results: readonly Result[]): string {
+	const head = ["measure", "dhmem", "aim", "measured", "in turn with"];
+	return markdownTable([head, ...results.map(row)]);
+}
+
+function costsTable(costs: readonly Cost[]): string {
+	const head = ["inside one process", "ns", "least", "99 %"];
+	const rows = costs.map(({ what, median, least, p99 }) => [what, show(median), show(least), show(p99)]);
+	return markdownTable([head, ...rows]);
+}
+
+export function markdown({ machine, command, date, quick, results, costs }: Report): string {
+	const { processor, cores, memory, architecture, kernel, node, load } = machine;
+	const where = `${processor}, ${cores} cores, ${memory}, ${architecture}, Linux ${kernel}, Node ${node}`;
+	const isBusy = load > 0.3;
+	const warnings = [
+		isBusy ? "**The machine was busy with other work: these figures are a look, and no measurement.**" : "",
+		quick ? "**This was a quick run: fewer and shorter rounds.**" : "",
+	].filter((text) => text !== "");
+	const absent = new Map(results.flatMap(({ missing }) => missing.map(({ name, reason }) => [name, reason])));
+	return [
+		`${where}; load ${load.toFixed(1)} before the run; ${date}; \`${command}\`.`,
+		...warnings,
+		...(results.length > 0 ? [table(results)] : []),
+		...(costs.length > 0 ? [costsTable(costs)] : []),
+		...[...absent].map(([name, reason]) => `- ${name} took no part: ${reason.split("\n").at(-1)}`),
+	].join("\n\n");
+}
+
+const BEGIN = "<!-- measured: begin -->";
+const END = "<!-- measured: end -->";
+
+/** Puts `text` between the two marks of a document. */
+export function putBetweenMarks(path: string, text: string): void {
+	const document = readFileSync(path, "utf8");
+	const begin = document.indexOf(BEGIN);
+	const end = document.indexOf(END);
+	if (begin < 0 || end < begin) throw new Error(`${path} has no ${BEGIN} and ${END}`);
+	writeFileSync(path, `${document.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${document.slice(end)}`);
+}
