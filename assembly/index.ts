@@ -27,6 +27,7 @@ export {
 export { free, freeInternal } from "./free";
 export { freeSaved, lookUp, save } from "./handles";
 export { announceLock, isAnnounced, retractLock, ringNext, tryLock, unlock } from "./locks";
+export { mailboxDrop, mailboxEnd, mailboxPut, mailboxTake } from "./mailbox";
 export { mapDelete, mapEntry, mapFind, mapGrow, mapNeeds, mapPlaces, mapSet } from "./map";
 export { construct, isNoted, open, openAt, remove, unpin } from "./objects";
 export { abort, commit, commitBlock, end, peek, publish, release, reserve, stage } from "./queue";

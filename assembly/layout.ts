@@ -22,7 +22,7 @@
 /** "dhmem", and three bytes that a text file would not keep: the first eight bytes, little-endian. */
 export const MAGIC_LOW: u32 = 0x656d6864;
 export const MAGIC_HIGH: u32 = 0x0a1a0d6d;
-export const LAYOUT_VERSION: u32 = 1;
+export const LAYOUT_VERSION: u32 = 2;
 
 export const HEADER_BYTES: u32 = 4096;
 export const HEADER_MAGIC: u32 = 0; //                 u64
@@ -123,6 +123,12 @@ export const INTENT_SHARE: u32 = 10;
 export const INTENT_UNSHARE: u32 = 11;
 /** Looking whether object `a`, which was removed, can go. */
 export const INTENT_DISPOSE: u32 = 12;
+/** Putting envelope `c` into mailbox `a` at position `b`, and dropping what is too old. */
+export const INTENT_PUT: u32 = 13;
+/** Claiming envelope `c` at position `b` of mailbox `a`. */
+export const INTENT_CLAIM: u32 = 14;
+/** Dropping what is at position `b` of mailbox `a`. */
+export const INTENT_DROP: u32 = 15;
 
 // ------------------------------------------------------------------------------------------------ spans
 
@@ -224,6 +230,7 @@ export const KIND_MUTEX: u32 = 5;
 export const KIND_CONDITION: u32 = 6;
 export const KIND_VECTOR: u32 = 7;
 export const KIND_MAP: u32 = 8;
+export const KIND_MAILBOX: u32 = 9;
 
 /** Queue: the producer's line. `tail` is published; `claimed` runs ahead of it in a batch. */
 export const QUEUE_TAIL: u32 = 256; //                 u32
@@ -251,6 +258,30 @@ export const QUEUE_ENDED: u32 = 536;
 /** Queue of records: 1 when the stream ends at QUEUE_END. The next begins when the consumer has seen that. */
 export const QUEUE_ENDS: u32 = 280; //                 u32
 export const QUEUE_END: u32 = 284; //                  u32
+
+/** Mailbox: u64, `{ 1, position }` when the stream ends at that position, else 0. The consumer clears it. */
+export const MAILBOX_END: u32 = 280;
+/** Mailbox: u32: every message before this position was taken or dropped. The producer's. */
+export const MAILBOX_OLDEST: u32 = 296;
+/** Mailbox: u32: messages that were dropped, modulo 2^32. */
+export const MAILBOX_DROPPED: u32 = 300;
+/** The most places, and the most messages that one keeps: two fewer are always kept than there are places. */
+export const MAILBOX_PLACES: u32 = 8192;
+export const MAILBOX_LARGEST: u32 = 4096;
+/**
+ * A place of a mailbox, u64. An envelope, a block that begins with a record, is aligned to 64, so the state has the
+ * six bits below.
+ *
+ * ```text
+ *  state 6 ┊ envelope 26   position u32
+ * ```
+ */
+export const PLACE_SHIFT: u32 = 3;
+export const PLACE_STATE: u32 = 63;
+export const PLACE_KEPT: u32 = 1; //                   the message is there
+export const PLACE_CLAIMED: u32 = 2; //                the consumer is taking it, and nobody else may use the place
+export const PLACE_TAKEN: u32 = 3; //                  the consumer has taken it
+export const PLACE_DROPPED: u32 = 4; //                the producer has, or is about to
 
 /** Mutex and condition: who holds it, who was rung last, and a bit for each slot that waits. */
 export const LOCK_HOLDER: u32 = 256; //           u32: participant, 0, or LOCK_ABANDONED

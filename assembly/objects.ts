@@ -14,6 +14,7 @@ import {
 	FENCED,
 	INTENT_DISPOSE,
 	INTENT_INSERT,
+	KIND_MAILBOX,
 	KIND_MAP,
 	KIND_QUEUE,
 	NAME_BYTES,
@@ -34,6 +35,7 @@ import {
 	SPAN_SHIFT,
 	STATUS_LIMIT,
 } from "./layout";
+import { clearMailbox } from "./mailbox";
 import { clearMap } from "./map";
 import { drain } from "./queue";
 import { replace } from "./replace";
@@ -205,6 +207,7 @@ export function settleDispose(me: u32, object: u32): void {
 export function destroy(me: u32, object: u32): void {
 	const kind = load<u32>(object, OBJECT_KIND);
 	if (kind == KIND_QUEUE) drain(me, object);
+	if (kind == KIND_MAILBOX) clearMailbox(me, object);
 	if (kind == KIND_MAP) clearMap(me, object);
 	drop(me, object, OBJECT_DATA);
 	drop(me, object, OBJECT_TYPE);

@@ -50,26 +50,16 @@ import {
 	RECORD_PAD,
 	RECORD_RELEASED,
 	REFERENCE_BYTES,
-	REFERENCE_LENGTH,
-	REFERENCE_OFFSET,
 	SLOT_RESULT,
-	SLOT_RESULT_2,
-	SLOT_RESULT_3,
-	SLOT_RESULT_4,
-	SLOT_RESULT_5,
 	STATUS_LIMIT,
 	TOO_LARGE,
 } from "./layout";
+import { describeMessage, referred, writeHeader, writeReference } from "./message";
 import { done, intend, slotOf, tagOf } from "./slots";
 
 /** Bytes of a record with a payload of `length`. */
 function recordBytes(length: u32): u32 {
 	return RECORD_HEADER + ((length + 7) & ~7);
-}
-
-function writeHeader(record: u32, length: u32, kind: u32): void {
-	store<u32>(record, length);
-	store<u32>(record, kind, 4);
 }
 
 // -------------------------------------------------------------------------------------------- producer
@@ -157,8 +147,7 @@ export function commitBlock(me: u32, queue: u32, bytes: u32, large: bool, block:
 	const status = checkOwned(me, block);
 	if (status != OK) return status;
 	if (length > capacityOf(block)) return BAD_STATE;
-	store<u64>(payload, block);
-	store<u64>(payload + REFERENCE_LENGTH, length);
+	writeReference(payload, block, length);
 	writeHeader(payload - RECORD_HEADER, bytes, large ? RECORD_LARGE : RECORD_BLOCK);
 	intend(me, INTENT_SEND, queue, load<u32>(queue, QUEUE_CLAIMED), block, 0);
 	handOver(block, tagOf(me), OWNER_IN_FLIGHT);
@@ -237,7 +226,7 @@ export function peek(me: u32, queue: u32): u32 {
 			store<u32>(slotOf(me), doorbell, SLOT_RESULT);
 			return ENDED;
 		}
-		const status = describeMessage(me, record, position, length, kind);
+		const status = describeMessage(me, record, position, length, kind, OWNER_IN_FLIGHT);
 		if (status == OK) store<u32>(queue, next, QUEUE_NEXT);
 		return status == OK ? record + RECORD_HEADER : status;
 	}
@@ -248,24 +237,6 @@ export function peek(me: u32, queue: u32): u32 {
 function pass(queue: u32, position: u32, next: u32): void {
 	store<u32>(queue, next, QUEUE_NEXT);
 	if (load<u32>(queue, QUEUE_HEAD) == position) atomic.store<u32>(queue, next, QUEUE_HEAD);
-}
-
-function describeMessage(me: u32, record: u32, position: u32, length: u32, kind: u32): u32 {
-	let block: u32 = 0;
-	let blockLength: u32 = 0;
-	if (kind != RECORD_DATA) {
-		if ((kind != RECORD_LARGE && kind != RECORD_BLOCK) || length < REFERENCE_BYTES) return CORRUPT;
-		block = load<u32>(record + RECORD_HEADER, REFERENCE_OFFSET);
-		blockLength = load<u32>(record + RECORD_HEADER, REFERENCE_LENGTH);
-		if (ownerAt(block) != OWNER_IN_FLIGHT || blockLength > capacityOf(block)) return CORRUPT;
-	}
-	const slot = slotOf(me);
-	store<u32>(slot, position, SLOT_RESULT);
-	store<u32>(slot, length, SLOT_RESULT_2);
-	store<u32>(slot, kind, SLOT_RESULT_3);
-	store<u32>(slot, block, SLOT_RESULT_4);
-	store<u32>(slot, blockLength, SLOT_RESULT_5);
-	return OK;
 }
 
 /** The record of a message that is held, by its position; 0 if none is. */
@@ -287,7 +258,7 @@ export function release(me: u32, queue: u32, position: u32, keep: bool): u32 {
 	if (record == 0) return BAD_STATE;
 	const kind = load<u32>(record, 4) & RECORD_KIND;
 	if (kind == RECORD_LARGE || kind == RECORD_BLOCK) {
-		const block = load<u32>(record + RECORD_HEADER, REFERENCE_OFFSET);
+		const block = referred(record);
 		intend(me, INTENT_TAKE, queue, position, block, 0);
 		const taken = take(me, block, OWNER_IN_FLIGHT);
 		if (taken) atomic.store<u32>(record, kind | RECORD_RELEASED, 4);

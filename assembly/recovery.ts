@@ -18,8 +18,11 @@ import {
 	CLASS_SHARE,
 	CLASSES,
 	DESCRIPTOR_KEEPER,
+	INTENT_CLAIM,
 	INTENT_DISPOSE,
+	INTENT_DROP,
 	INTENT_INSERT,
+	INTENT_PUT,
 	INTENT_REPLACE,
 	INTENT_RETIRE,
 	INTENT_RUN,
@@ -31,6 +34,7 @@ import {
 	INTENT_UNSAVE,
 	INTENT_UNSHARE,
 	KIND_CONDITION,
+	KIND_MAILBOX,
 	KIND_MAP,
 	KIND_MUTEX,
 	KIND_QUEUE,
@@ -57,6 +61,7 @@ import {
 	SPAN_SHIFT,
 } from "./layout";
 import { abandonLock } from "./locks";
+import { settleClaim, settleDrop, settlePut } from "./mailbox";
 import { destroy, settleDispose, settleInsert, takeOffPin, unpin } from "./objects";
 import { settleSend, settleTake } from "./queue";
 import { allSpans, isHeapSpan } from "./region";
@@ -131,6 +136,12 @@ function settle(me: u32): void {
 			return settleSend(me, a, b, c);
 		case INTENT_TAKE:
 			return settleTake(me, a, b, c);
+		case INTENT_PUT:
+			return settlePut(me, a, b, c);
+		case INTENT_CLAIM:
+			return settleClaim(me, a, b, c);
+		case INTENT_DROP:
+			return settleDrop(me, a, b);
 		case INTENT_SAVE:
 			return settleSave(me, a, b);
 		case INTENT_UNSAVE:
@@ -142,6 +153,11 @@ function settle(me: u32): void {
 		case INTENT_REPLACE:
 			return settleReplace(me, load<u32>(slot, SLOT_INTENT_D), a, b, c, load<u32>(slot, SLOT_INTENT_E));
 	}
+}
+
+/** Whether objects of the kind have two ends. */
+function hasEnds(kind: u32): bool {
+	return kind == KIND_QUEUE || kind == KIND_RECORDS || kind == KIND_MAILBOX;
 }
 
 /** Whether objects of the kind begin with the words of a mutex. */
@@ -186,7 +202,7 @@ function sweepObject(me: u32, object: u32, owner: u32): void {
 		return;
 	}
 	const kind = load<u32>(object, OBJECT_KIND);
-	if (kind == KIND_QUEUE || kind == KIND_RECORDS) {
+	if (hasEnds(kind)) {
 		detachProducer(me, object);
 		detachConsumer(me, object);
 	} else if (hasLock(kind)) abandonLock(me, object);

@@ -1,28 +1,24 @@
 import type { Readable } from "node:stream";
-import {
-	EMPTY,
-	ENDED,
-	SLOT_RESULT,
-	SLOT_RESULT_2,
-	SLOT_RESULT_3,
-	SLOT_RESULT_4,
-	SLOT_RESULT_5,
-	STATUS_LIMIT,
-} from "../assembly/layout.js";
+import { EMPTY, ENDED, SLOT_RESULT, STATUS_LIMIT } from "../assembly/layout.js";
 import { Endpoint } from "./endpoint.js";
-import { Message } from "./message.js";
+import { type Holder, Message } from "./message.js";
 import type { NamedObject } from "./named.js";
 import { checkCount, type WaitOptions } from "./options.js";
 import { readable } from "./streams.js";
 import { PENDING } from "./waiter.js";
 
 /** The one end that receives. From `queue.consumer()`. */
-export class Consumer extends Endpoint implements AsyncIterable<Message> {
+export abstract class Consumer extends Endpoint implements AsyncIterable<Message> {
 	#ended = false;
+	readonly #holder: Holder;
 
 	/** @internal */
 	constructor(queue: NamedObject, options?: WaitOptions) {
 		super(queue, "consumer", options);
+		this.#holder = {
+			isGone: () => this.closed,
+			settle: (hold, block, keep) => this.settle(hold, block, keep),
+		};
 	}
 
 	/** Whether the stream has ended: all was received. */
@@ -74,24 +70,20 @@ export class Consumer extends Endpoint implements AsyncIterable<Message> {
 
 	#attempt(): Message | undefined | typeof PENDING {
 		if (this.#ended) return undefined;
-		const { attachment, at } = this;
-		const offset = attachment.core.peek(attachment.me, at) >>> 0;
-		if (offset >= STATUS_LIMIT) {
-			return new Message(attachment, this, at, {
-				position: attachment.result(SLOT_RESULT),
-				length: attachment.result(SLOT_RESULT_2),
-				kind: attachment.result(SLOT_RESULT_3),
-				block: attachment.result(SLOT_RESULT_4),
-				blockLength: attachment.result(SLOT_RESULT_5),
-				offset,
-			});
-		}
+		const { attachment } = this;
+		const offset = this.next();
+		if (offset >= STATUS_LIMIT) return new Message(attachment, this.#holder, offset);
 		if (offset === EMPTY) return PENDING;
 		if (offset !== ENDED) throw this.unexpected(offset);
 		this.#ended = true;
 		attachment.wake(attachment.result(SLOT_RESULT));
 		return undefined;
 	}
+
+	/** The core's next message: where its payload is, and in the slot's results what it is; or a status. */
+	protected abstract next(): number;
+	/** Ends a message: frees its block, or makes that this participant's own. A status, or a doorbell. */
+	protected abstract settle(hold: number, block: number, keep: 0 | 1): number;
 
 	/**
 	 * The messages up to the end of the stream; each is released when the loop asks for the next one. Leaving

@@ -51,6 +51,17 @@ export interface Core {
 	recordsEnd(me: number, queue: number): number;
 	recordsAvailable(me: number, queue: number): number;
 	recordsRelease(me: number, queue: number, count: number): number;
+	mailboxPut(
+		me: number,
+		mailbox: number,
+		envelope: number,
+		length: number,
+		block: number,
+		blockLength: number,
+	): number;
+	mailboxDrop(me: number, mailbox: number): number;
+	mailboxEnd(me: number, mailbox: number): number;
+	mailboxTake(me: number, mailbox: number): number;
 	tryLock(me: number, mutex: number): number;
 	unlock(me: number, mutex: number): number;
 	announceLock(me: number, lock: number): number;
@@ -94,7 +105,7 @@ interface Handlers {
 	 * A throw out of the core (a trap, the end of the stack) leaves an operation half done: for this participant, it
 	 * was the end.
 	 */
-	onThrow(error: unknown): Error;
+	onThrow(error?: unknown): Error;
 	/** The error for an operation that writes, where nothing may be written. */
 	refuse?: ((operation: string) => Error) | undefined;
 }
@@ -125,40 +136,27 @@ interface State {
 }
 
 /**
- * `operation` with its own number of parameters, so that calls stay cheap. At the end of the stack `onThrow` may
- * fail as well, so the throw is noted first, which needs no stack: the next operation is refused.
+ * `operation`, watched. At the end of the stack `onThrow` may fail as well, so the throw is noted first, which needs
+ * no stack: the next operation is refused.
+ *
+ * Each is compiled from a text of its own, with its own number of parameters: one closure for all of them would be
+ * one call site with dozens of targets to the engine, and three times as slow.
  */
-function guard(operation: Operation, state: State, onThrow: (error: unknown) => Error): Operation {
-	switch (operation.length) {
-		case 2:
-			return (a, b) => {
-				if (state.threw) throw onThrow(undefined);
-				try {
-					return operation(a as number, b as number);
-				} catch (error) {
-					state.threw = true;
-					throw onThrow(error);
-				}
-			};
-		case 3:
-			return (a, b, c) => {
-				if (state.threw) throw onThrow(undefined);
-				try {
-					return operation(a as number, b as number, c as number);
-				} catch (error) {
-					state.threw = true;
-					throw onThrow(error);
-				}
-			};
-		default:
-			return (...values) => {
-				if (state.threw) throw onThrow(undefined);
-				try {
-					return operation(...values);
-				} catch (error) {
-					state.threw = true;
-					throw onThrow(error);
-				}
-			};
-	}
+function guard(operation: Operation, state: State, onThrow: (error?: unknown) => Error): Operation {
+	const parameters = Array.from({ length: operation.length }, (_, index) => `p${index}`).join();
+	const make = new Function(
+		"operation",
+		"state",
+		"onThrow",
+		`return (${parameters}) => {
+			if (state.threw) throw onThrow();
+			try {
+				return operation(${parameters});
+			} catch (error) {
+				state.threw = true;
+				throw onThrow(error);
+			}
+		};`,
+	);
+	return make(operation, state, onThrow);
 }

@@ -2,6 +2,7 @@
 import {
 	KIND_ARRAY,
 	KIND_CONDITION,
+	KIND_MAILBOX,
 	KIND_MAP,
 	KIND_MUTEX,
 	KIND_QUEUE,
@@ -40,6 +41,9 @@ export function describe({ kind, element = 0, requested = 0, type = "" }: Descri
 			return `a queue${requested === 0 ? "" : ` of ${requested} bytes`}`;
 		case KIND_RECORDS:
 			return `a queue of ${dtypeOf(element) ?? "unknown"} records${requested === 0 ? "" : ` with ${requested} slots`}`;
+		case KIND_MAILBOX:
+			if (requested === 1) return "a queue of the latest message";
+			return `a queue of the last ${requested === 0 ? "" : `${requested} `}messages`;
 		case KIND_VECTOR:
 			return `a vector of ${dtypeOf(element) ?? "unknown"}`;
 		case KIND_MAP:

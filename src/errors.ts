@@ -52,6 +52,13 @@ export function errnoOf(error: unknown): string | undefined {
 	return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
+/** Whether there was no room for it, in the region or in its file system. */
+export function isFull(error: unknown): boolean {
+	return (
+		error instanceof DhmemError && (error.code === "DHMEM_REGION_FULL" || error.code === "DHMEM_NO_SPACE")
+	);
+}
+
 /** A value as it stands in a message: short, and never failing. */
 export function show(value: unknown): string {
 	let text: string;

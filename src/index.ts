@@ -18,7 +18,7 @@ export type { Size, WaitOptions } from "./options.js";
 export { Producer, type Sendable, type SendOptions } from "./producer.js";
 export { Queue, RecordQueue } from "./queue.js";
 export { RecordConsumer, RecordProducer } from "./records.js";
-export { type QueueOptions, type RecordQueueOptions, Region } from "./region.js";
+export { type DroppingQueueOptions, type QueueOptions, type RecordQueueOptions, Region } from "./region.js";
 export type { RegionOptions } from "./region-options.js";
 export type { Loaded, LoadedStruct, Saveable } from "./saved.js";
 export { type Fields, Schema, type Struct, schema } from "./schema.js";

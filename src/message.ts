@@ -1,65 +1,76 @@
-import { OK, RECORD_BLOCK, RECORD_DATA, REFERENCE_BYTES, STATUS_LIMIT } from "../assembly/layout.js";
+import {
+	OK,
+	RECORD_BLOCK,
+	RECORD_DATA,
+	REFERENCE_BYTES,
+	SLOT_RESULT,
+	SLOT_RESULT_2,
+	SLOT_RESULT_3,
+	SLOT_RESULT_4,
+	SLOT_RESULT_5,
+	STATUS_LIMIT,
+} from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
 import { Block } from "./block.js";
 import { DhmemError } from "./errors.js";
 import { Payload } from "./payload.js";
 
-/** What the core found when it received: positions and offsets in the region. */
-export interface Received {
-	position: number;
-	kind: number;
-	offset: number;
-	length: number;
-	block: number;
-	blockLength: number;
+/** A block that came with a message, or that is the message. */
+interface Attached {
+	/** That is the message, too large for the ring; only that which was handed over is seen. */
+	readonly large: boolean;
+	readonly offset: number;
+	readonly length: number;
+}
+
+/** The consumer, as its messages know it. */
+export interface Holder {
+	/** Whether it has left, and its messages with it. */
+	isGone(): boolean;
+	/** Ends the message that the core knows by `hold`, with its block or 0; what the core says to that. */
+	settle(hold: number, block: number, keep: 0 | 1): number;
 }
 
 /** A received message, read in place. It holds its room in the queue until it is released. */
 export class Message extends Payload {
 	readonly length: number;
-	readonly #attachment: Attachment;
-	readonly #consumer: { readonly closed: boolean };
-	readonly #queue: number;
-	readonly #position: number;
+	readonly #holder: Holder;
+	/** What the core knows the message by. */
+	readonly #hold: number;
 	readonly #offset: number;
-	readonly #kind: number;
-	readonly #blockOffset: number;
-	readonly #blockLength: number;
+	readonly #attached: Attached | undefined;
 	#block: Block | undefined;
 	#released = false;
 
-	/** @internal */
-	constructor(
-		attachment: Attachment,
-		consumer: { readonly closed: boolean },
-		queue: number,
-		received: Received,
-	) {
+	/**
+	 * The message whose payload is at `offset`, as the core described it last.
+	 *
+	 * @internal
+	 */
+	constructor(attachment: Attachment, holder: Holder, offset: number) {
 		super(attachment);
-		this.#attachment = attachment;
-		this.#consumer = consumer;
-		this.#queue = queue;
-		this.#position = received.position;
-		this.#kind = received.kind;
-		this.#blockOffset = received.block;
-		this.#blockLength = received.blockLength;
-		if (received.kind === RECORD_DATA) {
-			this.#offset = received.offset;
-			this.length = received.length;
-		} else if (received.kind === RECORD_BLOCK) {
-			this.#offset = received.offset + REFERENCE_BYTES;
-			this.length = received.length - REFERENCE_BYTES;
-		} else {
-			this.#offset = attachment.core.bytesOf(received.block) >>> 0;
-			this.length = received.blockLength;
+		this.#holder = holder;
+		this.#hold = attachment.result(SLOT_RESULT);
+		const length = attachment.result(SLOT_RESULT_2);
+		const kind = attachment.result(SLOT_RESULT_3);
+		if (kind === RECORD_DATA) {
+			this.#offset = offset;
+			this.length = length;
+			return;
 		}
+		const large = kind !== RECORD_BLOCK;
+		const block = attachment.result(SLOT_RESULT_4);
+		const blockLength = attachment.result(SLOT_RESULT_5);
+		this.#attached = { large, offset: block, length: blockLength };
+		this.#offset = large ? attachment.core.bytesOf(block) >>> 0 : offset + REFERENCE_BYTES;
+		this.length = large ? blockLength : length - REFERENCE_BYTES;
 	}
 
 	/** The block that was handed over with the message, if one was. Releasing frees it; `take()` keeps it. */
 	get block(): Block | undefined {
-		if (this.#kind !== RECORD_BLOCK) return undefined;
-		const keeper = this.#released || this.#consumer.closed ? "spent" : "message";
-		this.#block ??= new Block(this.#attachment, this.#blockOffset, this.#blockLength, keeper);
+		if (this.#attached === undefined || this.#attached.large) return undefined;
+		const keeper = this.#released || this.#holder.isGone() ? "spent" : "message";
+		this.#block ??= new Block(this.attachment, this.#attached.offset, this.#attached.length, keeper);
 		return this.#block;
 	}
 
@@ -75,19 +86,19 @@ export class Message extends Payload {
 	 */
 	take(): Block {
 		this.offset();
-		if (this.#kind === RECORD_DATA) {
+		if (this.#attached === undefined) {
 			throw new DhmemError("DHMEM_BAD_ARGUMENT", "This message carries no block; use its bytes");
 		}
 		this.#end(1);
-		return new Block(this.#attachment, this.#blockOffset, this.#blockLength);
+		return new Block(this.attachment, this.#attached.offset, this.#attached.length);
 	}
 
 	/**
 	 * Gives the room back; the views end here. Releasing twice does nothing, nor does it when the consumer has
-	 * left: then the message is the next one's.
+	 * left: then the message is the next one's, or gone where the oldest message is dropped.
 	 */
 	release(): void {
-		if (!this.#released && !this.#consumer.closed) this.#end(0);
+		if (!this.#released && !this.#holder.isGone()) this.#end(0);
 	}
 
 	[Symbol.dispose](): void {
@@ -100,10 +111,9 @@ export class Message extends Payload {
 	}
 
 	#end(keep: 0 | 1): void {
-		const { core, me } = this.#attachment;
-		const result = core.release(me, this.#queue, this.#position, keep) >>> 0;
-		if (result >= STATUS_LIMIT) this.#attachment.wake(result);
-		else if (result !== OK) throw this.#attachment.unexpected(result, "Releasing a message");
+		const result = this.#holder.settle(this.#hold, this.#attached?.offset ?? 0, keep);
+		if (result >= STATUS_LIMIT) this.attachment.wake(result);
+		else if (result !== OK) throw this.attachment.unexpected(result, "Releasing a message");
 		this.#released = true;
 		this.#block?.spend();
 	}
@@ -112,9 +122,12 @@ export class Message extends Payload {
 		if (this.#released) {
 			throw new DhmemError("DHMEM_CLOSED", "This message was released; copy what is needed longer");
 		}
-		if (this.#consumer.closed) {
-			this.#attachment.check();
-			throw new DhmemError("DHMEM_CLOSED", "The consumer of this message has left; the next one will get it");
+		if (this.#holder.isGone()) {
+			this.attachment.check();
+			throw new DhmemError(
+				"DHMEM_CLOSED",
+				"The consumer of this message has left, and the message is no longer its; receive with another",
+			);
 		}
 		return this.#offset;
 	}

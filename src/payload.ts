@@ -9,17 +9,28 @@ export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
 	return Buffer.from(buffer, byteOffset, length).toString();
 }
 
+function outside(): DhmemError {
+	return new DhmemError("DHMEM_CORRUPT", "These bytes would be outside the region; a peer has spoilt it");
+}
+
+function misaligned(type: DType | Schema): DhmemError {
+	return new DhmemError(
+		"DHMEM_CORRUPT",
+		`These bytes are not aligned for ${type}; a peer has spoilt the region`,
+	);
+}
+
 /**
  * Bytes in the region that can be read and written in place: what `Block`, `Slot` and `Message` have in
  * common. Views are over shared memory: valid until the thing is freed, sent, committed or released.
  */
 export abstract class Payload {
-	readonly #attachment: Attachment;
+	protected readonly attachment: Attachment;
 	#view: Uint8Array | undefined;
 
 	/** @internal */
 	protected constructor(attachment: Attachment) {
-		this.#attachment = attachment;
+		this.attachment = attachment;
 	}
 
 	/** Bytes. */
@@ -34,8 +45,13 @@ export abstract class Payload {
 	 */
 	get bytes(): Uint8Array {
 		const offset = this.offset();
-		this.#attachment.check();
-		this.#view ??= this.#over(() => new Uint8Array(this.#attachment.buffer, offset, this.length));
+		this.attachment.check();
+		if (this.#view === undefined) {
+			const { buffer } = this.attachment;
+			// From figures that a peer may have written.
+			if (offset + this.length > this.attachment.size) throw outside();
+			this.#view = new Uint8Array(buffer, offset, this.length);
+		}
 		return this.#view;
 	}
 
@@ -60,44 +76,31 @@ export abstract class Payload {
 	#structs(type: Schema): readonly Struct[] {
 		const { byteOffset } = this.bytes;
 		if (byteOffset % type.alignment === 0) {
-			return structsAt(this.#attachment, type, byteOffset, this.length);
+			return structsAt(this.attachment, type, byteOffset, this.length);
 		}
-		throw new DhmemError(
-			"DHMEM_CORRUPT",
-			`These bytes are not aligned for ${type}; a peer has spoilt the region`,
-		);
+		throw misaligned(type);
 	}
 
 	#numbers<D extends DType>(dtype: D): TypedArrayOf<D> {
 		checkDType(dtype);
 		const { byteOffset } = this.bytes;
 		const size = bytesPer(dtype);
-		return this.#over(() =>
-			typedArray(dtype, this.#attachment.buffer, byteOffset, Math.floor(this.length / size)),
-		);
+		if (byteOffset % size === 0) {
+			return typedArray(dtype, this.attachment.buffer, byteOffset, Math.floor(this.length / size));
+		}
+		throw misaligned(dtype);
 	}
 
 	/** The bytes as UTF-8 text, a copy. */
 	text(): string {
 		const text = textOf(this.bytes);
 		// Zeros, if the file was cut meanwhile.
-		this.#attachment.check();
+		this.attachment.check();
 		return text;
 	}
 
 	/** The bytes as JSON. */
 	json(): unknown {
 		return JSON.parse(this.text());
-	}
-
-	/** A view, from figures that a peer may have written. */
-	#over<T>(make: () => T): T {
-		try {
-			return make();
-		} catch (cause) {
-			throw new DhmemError("DHMEM_CORRUPT", "These bytes would be outside the region; a peer has spoilt it", {
-				cause,
-			});
-		}
 	}
 }

@@ -1,14 +1,16 @@
-import { OBJECT_CAPACITY } from "../assembly/layout.js";
-import { Consumer } from "./consumer.js";
+import { OBJECT_CAPACITY, OBJECT_REQUESTED } from "../assembly/layout.js";
+import type { Consumer } from "./consumer.js";
 import type { DType } from "./dtypes.js";
 import { holderOf, type Side } from "./endpoint.js";
+import { MailboxConsumer, MailboxProducer } from "./mailbox.js";
 import type { NamedObject } from "./named.js";
 import { type WaitOptions, waitOptions } from "./options.js";
-import { Producer } from "./producer.js";
+import type { Producer } from "./producer.js";
 import { RecordConsumer, RecordProducer } from "./records.js";
+import { RingConsumer, RingProducer } from "./ring.js";
 import { PENDING } from "./waiter.js";
 
-/** What byte queues and queues of records have in common. */
+/** What all queues have in common. */
 abstract class AnyQueue {
 	readonly name: string;
 	protected readonly object: NamedObject;
@@ -74,7 +76,7 @@ export class Queue extends AnyQueue {
 	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, has it
 	 */
 	producer(defaults?: WaitOptions): Producer {
-		return new Producer(this.object, defaults);
+		return new RingProducer(this.object, defaults);
 	}
 
 	/**
@@ -84,7 +86,25 @@ export class Queue extends AnyQueue {
 	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, has it
 	 */
 	consumer(defaults?: WaitOptions): Consumer {
-		return new Consumer(this.object, defaults);
+		return new RingConsumer(this.object, defaults);
+	}
+}
+
+/** A queue that drops its oldest message when it is full. From `region.queue(name, { policy })`. */
+export class Mailbox extends Queue {
+	/** How many messages it keeps. */
+	override get capacity(): number {
+		this.object.check();
+		return this.object.word(OBJECT_REQUESTED);
+	}
+
+	override producer(defaults?: WaitOptions): Producer {
+		return new MailboxProducer(this.object, defaults);
+	}
+
+	/** The one receiving end. What it did not release is gone when it leaves. */
+	override consumer(defaults?: WaitOptions): Consumer {
+		return new MailboxConsumer(this.object, defaults);
 	}
 }
 

@@ -2,14 +2,17 @@ import { randomUUID } from "node:crypto";
 import { unlinkSync } from "node:fs";
 import {
 	KIND_CONDITION,
+	KIND_MAILBOX,
 	KIND_MAP,
 	KIND_MUTEX,
 	KIND_QUEUE,
 	KIND_RECORDS,
 	KIND_VECTOR,
+	MAILBOX_LARGEST,
 	OBJECT_ELEMENT,
 	OBJECT_KIND,
 	OBJECT_REQUESTED,
+	PLACE_SHIFT,
 	QUEUE_LARGEST,
 	QUEUE_SMALLEST,
 } from "../assembly/layout.js";
@@ -28,7 +31,7 @@ import { SharedMap } from "./map.js";
 import { Mutex } from "./mutex.js";
 import type { NamedObject } from "./named.js";
 import { checkCount, checkRegionName, parseSize, type Size } from "./options.js";
-import { Queue, RecordQueue } from "./queue.js";
+import { Mailbox, Queue, RecordQueue } from "./queue.js";
 import { directoryOf, fileOptions, type RegionOptions } from "./region-options.js";
 import { type Loaded, load, type Saveable, save } from "./saved.js";
 import { type Fields, type Schema, type Struct, toSchema } from "./schema.js";
@@ -41,7 +44,21 @@ import { Vector } from "./vector.js";
 export interface QueueOptions {
 	/** Room for messages on their way. `"1MiB"` by default; rounded up to a power of two, 64 bytes to 1 GiB. */
 	capacity?: Size | undefined;
+	/** What becomes of the next message when it is full: its sender waits. */
+	policy?: "block" | undefined;
 }
+
+/**
+ * A queue whose sender never waits: `"latest"` keeps one message, `"drop-oldest"` the last `slots`. An older one is
+ * dropped and freed. So is, when a consumer leaves or dies, what it had received and not released.
+ */
+export type DroppingQueueOptions =
+	| { policy: "latest" }
+	| {
+			policy: "drop-oldest";
+			/** How many messages it keeps, 1 to 4096. 16 by default. */
+			slots?: number | undefined;
+	  };
 
 export interface RecordQueueOptions<D extends DType> {
 	/** The type of each record. */
@@ -52,6 +69,8 @@ export interface RecordQueueOptions<D extends DType> {
 
 const DEFAULT_CAPACITY = "1MiB";
 const DEFAULT_SLOTS = 4096;
+const DEFAULT_KEPT = 16;
+const policies = '"block", "drop-oldest" or "latest"';
 
 /**
  * Memory shared by everybody who opens it by name, in whatever process, thread or container.
@@ -163,17 +182,45 @@ export class Region {
 	}
 
 	/**
-	 * The queue of this name, which is made if there is none.
+	 * The queue of this name, which is made if there is none: of messages in a ring, for whose room a sender waits; of the last
+	 * messages; or of numbers.
 	 *
 	 * @throws DHMEM_TYPE_MISMATCH if it is something else, or of another explicit capacity; DHMEM_BAD_ARGUMENT,
 	 * DHMEM_REGION_FULL, DHMEM_NO_SPACE
 	 */
-	queue(name: string, options?: QueueOptions): Queue;
+	queue(name: string, options?: QueueOptions | DroppingQueueOptions): Queue;
 	queue<D extends DType>(name: string, options: RecordQueueOptions<D>): RecordQueue<D>;
-	queue(name: string, options: QueueOptions | RecordQueueOptions<DType> = {}): Queue | RecordQueue {
+	queue(
+		name: string,
+		options: QueueOptions | DroppingQueueOptions | RecordQueueOptions<DType> = {},
+	): Queue | RecordQueue {
 		if (typeof options !== "object" || options === null)
 			throw badArgument("The options", options, "an object");
-		return "record" in options ? this.#recordQueue(name, options) : this.#byteQueue(name, options);
+		if ("record" in options) return this.#recordQueue(name, options);
+		switch (options.policy) {
+			case undefined:
+			case "block":
+				return this.#byteQueue(name, options);
+			case "latest":
+			case "drop-oldest":
+				return this.#mailbox(name, options);
+			default:
+				throw badArgument("policy", (options as { policy: unknown }).policy, policies);
+		}
+	}
+
+	#mailbox(name: string, options: { policy: string; slots?: number | undefined }): Mailbox {
+		const { policy, slots } = options;
+		const [byDefault, most] = policy === "latest" ? [1, 1] : [DEFAULT_KEPT, MAILBOX_LARGEST];
+		const explicit = policy === "latest" || slots !== undefined;
+		const requested = checkCount("slots", slots === undefined ? byDefault : slots, 1, most);
+		// Two more: for the message that comes before the oldest is dropped, and for a place that is passed over.
+		const capacity = powerOfTwo(requested + 2);
+		const bytes = capacity << PLACE_SHIFT;
+		const prepare = (offset: number) => void this.#attachment.bytes.fill(0, offset, offset + bytes);
+		return new Mailbox(
+			this.#object(name, { kind: KIND_MAILBOX, requested, capacity, bytes, prepare }, explicit),
+		);
 	}
 
 	#byteQueue(name: string, options: QueueOptions): Queue {

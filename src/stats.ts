@@ -1,8 +1,10 @@
 /** What is in a region, as it looks at a moment. */
 import {
+	KIND_MAILBOX,
 	KIND_QUEUE,
 	KIND_RECORDS,
 	LABEL_BYTES,
+	MAILBOX_DROPPED,
 	OBJECT_KIND,
 	QUEUE_HEAD,
 	QUEUE_RECEIVED,
@@ -16,6 +18,8 @@ import {
 import type { Attachment } from "./attachment.js";
 import { describeObject } from "./describe.js";
 import { listObjects, nameOf, objectWord } from "./directory.js";
+
+const QUEUES: readonly number[] = [KIND_QUEUE, KIND_RECORDS, KIND_MAILBOX];
 
 export interface RegionStats {
 	/** The most the region may grow to, bytes. */
@@ -32,13 +36,15 @@ export interface RegionStats {
 	objects: number;
 	queues: {
 		name: string;
-		/** Messages sent and not yet released. */
+		/** Messages sent and not yet released; where the oldest is dropped, not yet received or dropped. */
 		depth: number;
-		/** Bytes, or records, of the ring in use. */
+		/** Bytes, or records, of the ring in use; 0 where there is none. */
 		bytes: number;
 		/** Messages, or records, since the queue was made, modulo 2^32. */
 		sent: number;
 		received: number;
+		/** Messages that were dropped for newer ones. */
+		dropped: number;
 	}[];
 }
 
@@ -65,15 +71,20 @@ export function readStats(attachment: Attachment): RegionStats {
 		participants: readParticipants(attachment),
 		objects: objects.length,
 		queues: objects
-			.filter((at) => [KIND_QUEUE, KIND_RECORDS].includes(objectWord(attachment, at, OBJECT_KIND)))
-			.map((at) => {
-				const word = (field: number) => objectWord(attachment, at, field);
-				const sent = word(QUEUE_SENT);
-				const received = word(QUEUE_RECEIVED);
-				const bytes = (word(QUEUE_TAIL) - word(QUEUE_HEAD)) >>> 0;
-				return { name: nameOf(attachment, at), depth: (sent - received) >>> 0, bytes, sent, received };
-			}),
+			.filter((at) => QUEUES.includes(objectWord(attachment, at, OBJECT_KIND)))
+			.map((at) => readQueue(attachment, at)),
 	};
+}
+
+function readQueue(attachment: Attachment, at: number): RegionStats["queues"][number] {
+	const word = (field: number) => objectWord(attachment, at, field);
+	const isMailbox = word(OBJECT_KIND) === KIND_MAILBOX;
+	const sent = word(QUEUE_SENT);
+	const received = word(QUEUE_RECEIVED);
+	const dropped = isMailbox ? word(MAILBOX_DROPPED) : 0;
+	const depth = (sent - received - dropped) >>> 0;
+	const bytes = isMailbox ? 0 : (word(QUEUE_TAIL) - word(QUEUE_HEAD)) >>> 0;
+	return { name: nameOf(attachment, at), depth, bytes, sent, received, dropped };
 }
 
 function readParticipants(attachment: Attachment): RegionStats["participants"] {

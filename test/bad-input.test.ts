@@ -951,8 +951,11 @@ const quiet: Record<string, string[]> = {
 	Queue: ["name"],
 	RecordQueue: ["name", "dtype"],
 	// The streams are had, and fail when they are used.
-	Producer: ["close", "closed", "dispose", "writable"],
-	Consumer: ["close", "closed", "dispose", "ended", "readable"],
+	RingProducer: ["close", "closed", "dispose", "writable"],
+	RingConsumer: ["close", "closed", "dispose", "ended", "readable"],
+	Mailbox: ["name"],
+	MailboxProducer: ["close", "closed", "dispose", "writable"],
+	MailboxConsumer: ["close", "closed", "dispose", "ended", "readable"],
 	RecordProducer: ["close", "closed", "dispose"],
 	RecordConsumer: ["close", "closed", "dispose", "ended"],
 	Block: ["dispose", "length"],
@@ -967,7 +970,7 @@ const quiet: Record<string, string[]> = {
 };
 /** Members that aren't for users: internal ones, and protected ones, which JavaScript has like all others. */
 const internal =
-	/^(constructor|owned|spend|offset|share|attempt|give|waiters|holder|check\w*|beforeClose|waitFor\w*|unexpected|unread)$/;
+	/^(constructor|owned|spend|offset|share|attempt|give|waiters|holder|check\w*|beforeClose|waitFor\w*|unexpected|unread|put|putMany|reserve|finish|wake|next)$/;
 const internalData = /^(settle|what|hasContents|object|queue|attachment|at|defaults|ring|mask|kind|element)$/;
 
 function isNotForUsers(type: string, member: string): boolean {
@@ -1022,6 +1025,11 @@ for (const closing of ["the region", "the end"]) {
 		popping.pop();
 		const message = consumer.tryReceive() as Message;
 		const slot = producer.tryReserve(100) as NonNullable<ReturnType<Producer["tryReserve"]>>;
+		const mailbox = region.queue("mailbox", { policy: "drop-oldest" });
+		const putting = mailbox.producer();
+		const taking = mailbox.consumer();
+		for (let i = 0; i < 5; i++) putting.trySend(`message ${i}`);
+		const letter = taking.tryReceive() as Message;
 		const vector = region.vector("v", "f64");
 		vector.push(1, 2, 3);
 		const map = region.map("m", { key: "string", value: "f64" });
@@ -1032,18 +1040,22 @@ for (const closing of ["the region", "the end"]) {
 		const handle = region.save(region.allocate(8));
 		const objects: object[] =
 			closing === "the end"
-				? [producer, consumer, pushing, popping, slot, message]
+				? [producer, consumer, pushing, popping, putting, taking, slot, message, letter]
 				: [
 						region,
 						all.queue,
 						all.records,
+						mailbox,
 						producer,
 						consumer,
 						pushing,
 						popping,
+						putting,
+						taking,
 						block,
 						slot,
 						message,
+						letter,
 						vector,
 						map,
 						mutex,
@@ -1052,7 +1064,7 @@ for (const closing of ["the region", "the end"]) {
 						region.array("a", { dtype: "f64", shape: [3] }),
 					];
 		if (closing === "the region") region.close();
-		else for (const end of [producer, consumer, pushing, popping]) end.close();
+		else for (const end of [producer, consumer, pushing, popping, putting, taking]) end.close();
 		const failures: string[] = [];
 		let called = 0;
 		for (const object of objects) {

@@ -2,6 +2,7 @@
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import {
 	HEADER_HEAP,
+	MAILBOX_OLDEST,
 	NAME_BYTES,
 	OBJECT_NAME,
 	OBJECT_NAME_LENGTH,
@@ -56,7 +57,15 @@ class Words implements Disposable {
 export function startAt(path: string, queue: string, position: number): void {
 	using words = new Words(path);
 	const at = words.queue(queue);
-	for (const field of [QUEUE_TAIL, QUEUE_CLAIMED, QUEUE_HEAD, QUEUE_NEXT]) words.set(at + field, position);
+	for (const field of [QUEUE_TAIL, QUEUE_CLAIMED, QUEUE_HEAD, QUEUE_NEXT, MAILBOX_OLDEST])
+		words.set(at + field, position);
+}
+
+/** As if a mailbox in which nothing is kept had got to `position`, its consumer not having looked since. */
+export function goTo(path: string, mailbox: string, position: number): void {
+	using words = new Words(path);
+	const at = words.queue(mailbox);
+	for (const field of [QUEUE_TAIL, MAILBOX_OLDEST]) words.set(at + field, position);
 }
 
 /** Where a queue's producer and consumer have got to. */

@@ -35,7 +35,7 @@ import {
 	SLOTS_START,
 	SPAN_FREE,
 } from "../../assembly/layout.js";
-import { type Participant, World } from "../allocator/world.js";
+import { type Participant, type Snapshot, World } from "../allocator/world.js";
 
 const SPANS = 24;
 const CAPACITY = 256;
@@ -58,7 +58,7 @@ export interface Contents {
 	metadata: number[];
 	/** Offsets of blocks, objects and the like: what a word may be made to say. */
 	places: number[];
-	snapshot: Uint8Array;
+	snapshot: Snapshot;
 }
 
 /** The bytes of an entry of a map. */

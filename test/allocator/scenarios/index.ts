@@ -4,6 +4,7 @@ import { collections } from "./collections.js";
 import { directory } from "./directory.js";
 import { handles } from "./handles.js";
 import { locks } from "./locks.js";
+import { mailboxes } from "./mailboxes.js";
 import { participants } from "./participants.js";
 import { queues } from "./queues.js";
 import { shares } from "./shares.js";
@@ -13,6 +14,7 @@ export const scenarios: readonly Scenario[] = [
 	...allocation,
 	...directory,
 	...queues,
+	...mailboxes,
 	...handles,
 	...locks,
 	...collections,

@@ -12,6 +12,7 @@ import {
 	STATUS_LIMIT,
 } from "../../../assembly/layout.js";
 import type { Participant } from "../world.js";
+import { constructMailbox, put as putLetter, take as takeLetter } from "./letters.js";
 import { attach, CAPACITY, receive, sendBlock } from "./messages.js";
 import { expect, isFilled, SMALL, type Stage } from "./stage.js";
 import { countOf, elementsOf, entriesOf, push, put, takeOut } from "./tables.js";
@@ -74,6 +75,26 @@ const records: Specimen = {
 	},
 };
 
+const mailbox: Specimen = {
+	what: "a mailbox with messages and blocks",
+	construct: (who, name, nonce = 1) => constructMailbox(who, name, 3, nonce),
+	fill: (_stage, who, object) => {
+		attach(who, object, "producer");
+		for (const text of ["one", "two+", "three", "four+"]) expect(putLetter(who, object, text), "no room");
+		who.core.mailboxEnd(who.me, object);
+		who.core.detachProducer(who.me, object);
+	},
+	check: (who, object) => {
+		attach(who, object, "consumer");
+		const texts = [0, 1, 2].map(() => {
+			const letter = takeLetter(who, object);
+			return typeof letter === "number" ? letter : letter.text;
+		});
+		expect(texts.join() === "two+,three,four+", `what is kept is ${texts}`);
+		who.core.detachConsumer(who.me, object);
+	},
+};
+
 /** Where a struct's data and its type are. */
 function partsOf({ world }: Participant, object: number): [number, number] {
 	return [OBJECT_DATA, OBJECT_TYPE].map((field) => world.words[(object + field) >> 2]) as [number, number];
@@ -126,4 +147,4 @@ const map: Specimen = {
 	},
 };
 
-export const specimens = { queue, records, struct, mutex, vector, map };
+export const specimens = { queue, records, mailbox, struct, mutex, vector, map };

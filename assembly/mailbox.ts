@@ -1,0 +1,349 @@
+/**
+ * The mailbox: a queue that keeps the last messages, and whose producer never waits. What is older is dropped.
+ *
+ * A message is a block of its own, the envelope: a record as in the byte queue's ring, in flight for as long as
+ * it is kept. Both sides take messages out, the consumer to receive and the producer to drop, so who does claims the
+ * place first, by one compare-and-swap; with the position in it a place is never taken for an earlier one. The
+ * consumer's claim lasts until it has the envelope, and a place that is claimed is passed over, not waited for. What
+ * was received is the receiver's own: a queue that may drop delivers nothing twice.
+ *
+ * There are at least two places more than messages kept. So the place that is written next is one whose message is
+ * gone, also where one was passed over.
+ */
+
+import { capacityOf, checkOwned, handOver, isReference, ownerAt, take } from "./blocks";
+import { wakeConsumer } from "./endpoints";
+import { freeOwned } from "./free";
+import {
+	BAD_STATE,
+	CORRUPT,
+	EMPTY,
+	ENDED,
+	FENCED,
+	INTENT_CLAIM,
+	INTENT_DROP,
+	INTENT_PUT,
+	MAILBOX_DROPPED,
+	MAILBOX_END,
+	MAILBOX_OLDEST,
+	MAILBOX_PLACES,
+	NOT_A_BLOCK,
+	OBJECT_CAPACITY,
+	OBJECT_DATA,
+	OBJECT_REQUESTED,
+	OK,
+	OWNER_IN_FLIGHT,
+	OWNER_NONE,
+	PLACE_CLAIMED,
+	PLACE_DROPPED,
+	PLACE_KEPT,
+	PLACE_SHIFT,
+	PLACE_STATE,
+	PLACE_TAKEN,
+	QUEUE_CONSUMER,
+	QUEUE_ENDED,
+	QUEUE_HEAD,
+	QUEUE_PRODUCER,
+	QUEUE_PRODUCER_COUNT,
+	QUEUE_RECEIVED,
+	QUEUE_SENT,
+	QUEUE_TAIL,
+	RECORD_BLOCK,
+	RECORD_DATA,
+	RECORD_HEADER,
+	REFERENCE_BYTES,
+	SLOT_RESULT,
+	STATUS_LIMIT,
+} from "./layout";
+import { describeMessage, referred, writeHeader, writeReference } from "./message";
+import { done, intend, slotOf, tagOf } from "./slots";
+
+/** Turns of a search that the producer drops from under, each time. */
+const TURNS = 100;
+
+// ----------------------------------------------------------------------------------------------- places
+
+/** How many places there are; 0 if that can't be true. */
+function placesOf(mailbox: u32): u32 {
+	const places = load<u32>(mailbox, OBJECT_CAPACITY);
+	return places >= 4 && places <= MAILBOX_PLACES && (places & (places - 1)) == 0 ? places : 0;
+}
+
+function placeOf(mailbox: u32, places: u32, position: u32): u32 {
+	return load<u32>(mailbox, OBJECT_DATA) + ((position & (places - 1)) << PLACE_SHIFT);
+}
+
+function contents(position: u32, envelope: u32, state: u32): u64 {
+	return ((<u64>position) << 32) | envelope | state;
+}
+
+/** Whether a place that says `word` is that of `position`, and in this state. */
+function isIn(word: u64, position: u32, state: u32): bool {
+	return <u32>(word >> 32) == position && (<u32>word & PLACE_STATE) == state;
+}
+
+function envelopeIn(word: u64): u32 {
+	return <u32>word & ~PLACE_STATE;
+}
+
+function isClaimed(place: u32): bool {
+	// SYNC: pairs with the last store in `finishClaim`: the consumer has done with the place.
+	return (<u32>atomic.load<u64>(place) & PLACE_STATE) == PLACE_CLAIMED;
+}
+
+// -------------------------------------------------------------------------------------------- envelopes
+
+/** The block that goes with the message in an envelope, 0 if none does. */
+function attachedTo(envelope: u32): u32 {
+	if (ownerAt(envelope) == OWNER_NONE) return 0;
+	return load<u32>(envelope, 4) == RECORD_BLOCK ? referred(envelope) : 0;
+}
+
+/** Makes `me` the owner of a message that is in flight. Doing it again does no harm. */
+function takeEnvelope(me: u32, envelope: u32): void {
+	const block = attachedTo(envelope);
+	if (block != 0) take(me, block, OWNER_IN_FLIGHT);
+	take(me, envelope, OWNER_IN_FLIGHT);
+}
+
+function discard(me: u32, envelope: u32): void {
+	const block = attachedTo(envelope);
+	if (block != 0 && ownerAt(block) == tagOf(me)) freeOwned(me, block);
+	if (ownerAt(envelope) == tagOf(me)) freeOwned(me, envelope);
+}
+
+/** Makes a message of `me`'s envelope, in which the payload is written, and a block or 0. */
+function seal(me: u32, envelope: u32, length: u32, block: u32, blockLength: u32): u32 {
+	const status = checkOwned(me, envelope);
+	if (status != OK) return status;
+	if (isReference(envelope) || envelope == block) return NOT_A_BLOCK;
+	if (length > capacityOf(envelope) - RECORD_HEADER) return BAD_STATE;
+	if (block != 0) {
+		const blockStatus = checkOwned(me, block);
+		if (blockStatus != OK) return blockStatus;
+		if (length < REFERENCE_BYTES || blockLength > capacityOf(block)) return BAD_STATE;
+		writeReference(envelope + RECORD_HEADER, block, blockLength);
+	}
+	writeHeader(envelope, length, block == 0 ? RECORD_DATA : RECORD_BLOCK);
+	return OK;
+}
+
+// --------------------------------------------------------------------------------------------- producer
+
+/**
+ * Sends the payload of `length` bytes in `me`'s envelope, behind its first RECORD_HEADER bytes. With a block the
+ * payload begins with room for a reference to it, and it is handed over too. Drops what is older than the messages that are
+ * kept. The doorbell to wake, or OK.
+ */
+export function mailboxPut(
+	me: u32,
+	mailbox: u32,
+	envelope: u32,
+	length: u32,
+	block: u32,
+	blockLength: u32,
+): u32 {
+	if (atomic.load<u32>(mailbox, QUEUE_PRODUCER) != me) return FENCED;
+	const places = placesOf(mailbox);
+	if (places == 0) return CORRUPT;
+	const status = seal(me, envelope, length, block, blockLength);
+	if (status != OK) return status;
+	let position = load<u32>(mailbox, QUEUE_TAIL);
+	// There is one consumer, so the next place is not claimed as well.
+	if (isClaimed(placeOf(mailbox, places, position))) position++;
+	const place = placeOf(mailbox, places, position);
+	if (isClaimed(place)) return CORRUPT;
+	intend(me, INTENT_PUT, mailbox, position, envelope, 0);
+	if (block != 0) handOver(block, tagOf(me), OWNER_IN_FLIGHT);
+	handOver(envelope, tagOf(me), OWNER_IN_FLIGHT);
+	store<u32>(mailbox, load<u32>(mailbox, QUEUE_SENT) + 1, QUEUE_SENT);
+	atomic.store<u64>(place, contents(position, envelope, PLACE_KEPT));
+	// SYNC: pairs with the load in `mailboxTake`: hands over the message.
+	atomic.store<u32>(mailbox, position + 1, QUEUE_TAIL);
+	// Only now, so that there is always a message to be found; two, where a place was passed over.
+	const first = dropOldest(me, mailbox, places);
+	const second = dropOldest(me, mailbox, places);
+	done(me);
+	if (first != 0) forget(me, mailbox, first);
+	if (second != 0) forget(me, mailbox, second);
+	return wakeConsumer(mailbox);
+}
+
+/** Ends what `mailboxPut` began: who else but `me` could have written the place? If it did not, all is its own again. */
+export function settlePut(me: u32, mailbox: u32, position: u32, envelope: u32): void {
+	const places = placesOf(mailbox);
+	const word = places == 0 ? 0 : atomic.load<u64>(placeOf(mailbox, places, position));
+	if ((word & ~(<u64>PLACE_STATE)) == contents(position, envelope, 0)) {
+		atomic.store<u32>(mailbox, position + 1, QUEUE_TAIL);
+		dropOldest(me, mailbox, places);
+		dropOldest(me, mailbox, places);
+	} else {
+		const block = attachedTo(envelope);
+		if (block != 0) handOver(block, OWNER_IN_FLIGHT, tagOf(me));
+		handOver(envelope, OWNER_IN_FLIGHT, tagOf(me));
+	}
+	done(me);
+}
+
+/** Drops the oldest position if there are more than are kept. */
+function dropOldest(me: u32, mailbox: u32, places: u32): u32 {
+	const position = load<u32>(mailbox, MAILBOX_OLDEST);
+	const kept = min(load<u32>(mailbox, OBJECT_REQUESTED), places - 2);
+	return load<u32>(mailbox, QUEUE_TAIL) - position > kept ? dropAt(me, mailbox, places, position) : 0;
+}
+
+/**
+ * Drops the message at `position`, the oldest, if the consumer has not claimed it: its envelope, which is `me`'s then, or
+ * 0. Doing it again goes on with it.
+ */
+function dropAt(me: u32, mailbox: u32, places: u32, position: u32): u32 {
+	const place = placeOf(mailbox, places, position);
+	const word = atomic.load<u64>(place);
+	const envelope = envelopeIn(word);
+	const isMine =
+		isIn(word, position, PLACE_DROPPED) ||
+		(isIn(word, position, PLACE_KEPT) &&
+			atomic.cmpxchg<u64>(place, word, contents(position, envelope, PLACE_DROPPED)) == word);
+	if (isMine) takeEnvelope(me, envelope);
+	atomic.store<u32>(mailbox, position + 1, MAILBOX_OLDEST);
+	return isMine ? envelope : 0;
+}
+
+/** Frees what was dropped. */
+function forget(me: u32, mailbox: u32, envelope: u32): void {
+	store<u32>(mailbox, load<u32>(mailbox, MAILBOX_DROPPED) + 1, MAILBOX_DROPPED);
+	discard(me, envelope);
+}
+
+/** Drops the oldest message, to make room in the region: OK, or `EMPTY`. */
+export function mailboxDrop(me: u32, mailbox: u32): u32 {
+	if (atomic.load<u32>(mailbox, QUEUE_PRODUCER) != me) return FENCED;
+	const places = placesOf(mailbox);
+	if (places == 0) return CORRUPT;
+	for (let turn: u32 = 0; turn < places; turn++) {
+		const position = load<u32>(mailbox, MAILBOX_OLDEST);
+		if (position == load<u32>(mailbox, QUEUE_TAIL)) break;
+		intend(me, INTENT_DROP, mailbox, position, 0, 0);
+		const dropped = dropAt(me, mailbox, places, position);
+		done(me);
+		if (dropped == 0) continue;
+		forget(me, mailbox, dropped);
+		return OK;
+	}
+	return EMPTY;
+}
+
+/** Ends what `mailboxDrop` began. */
+export function settleDrop(me: u32, mailbox: u32, position: u32): void {
+	const places = placesOf(mailbox);
+	if (places != 0 && load<u32>(mailbox, MAILBOX_OLDEST) == position) dropAt(me, mailbox, places, position);
+	done(me);
+}
+
+/** Ends the stream. An end that was not seen yet makes way for this one. */
+export function mailboxEnd(me: u32, mailbox: u32): u32 {
+	if (atomic.load<u32>(mailbox, QUEUE_PRODUCER) != me) return FENCED;
+	// SYNC: pairs with the loads in `mailboxTake`.
+	atomic.store<u64>(mailbox, ((<u64>load<u32>(mailbox, QUEUE_TAIL)) << 32) | 1, MAILBOX_END);
+	atomic.store<u32>(mailbox, load<u32>(mailbox, QUEUE_PRODUCER_COUNT), QUEUE_ENDED);
+	return wakeConsumer(mailbox);
+}
+
+// --------------------------------------------------------------------------------------------- consumer
+
+/**
+ * Takes the oldest message: the offset of its payload, with the slot's results as `peek` gives them, but the envelope in
+ * place of the position. It and the block are `me`'s, to be freed. Or `EMPTY`, `CORRUPT`, or `ENDED` with OK as the result.
+ */
+export function mailboxTake(me: u32, mailbox: u32): u32 {
+	if (atomic.load<u32>(mailbox, QUEUE_CONSUMER) != me) return FENCED;
+	const places = placesOf(mailbox);
+	if (places == 0) return CORRUPT;
+	for (let turn = 0; turn < TURNS; turn++) {
+		// SYNC: pairs with the stores in `mailboxEnd` and `mailboxPut`. The end first: it is not behind this tail.
+		const end = atomic.load<u64>(mailbox, MAILBOX_END);
+		const tail = atomic.load<u32>(mailbox, QUEUE_TAIL);
+		const position = oldestFrom(firstOf(mailbox, places, tail), mailbox, places, tail);
+		// A message that was put behind an end is not seen before that is.
+		if (atomic.load<u64>(mailbox, MAILBOX_END) != end) continue;
+		if (end != 0 && tail - <u32>(end >> 32) >= tail - position) {
+			atomic.cmpxchg<u64>(mailbox, end, 0, MAILBOX_END);
+			store<u32>(slotOf(me), OK, SLOT_RESULT);
+			return ENDED;
+		}
+		if (position == tail) {
+			if (atomic.load<u32>(mailbox, QUEUE_TAIL) == tail) return EMPTY;
+			continue;
+		}
+		const word = atomic.load<u64>(placeOf(mailbox, places, position));
+		if (!isIn(word, position, PLACE_KEPT)) continue;
+		const envelope = envelopeIn(word);
+		intend(me, INTENT_CLAIM, mailbox, position, envelope, 0);
+		const place = placeOf(mailbox, places, position);
+		const isMine = atomic.cmpxchg<u64>(place, word, contents(position, envelope, PLACE_CLAIMED)) == word;
+		if (isMine) finishClaim(me, mailbox, place, position, envelope);
+		done(me);
+		if (isMine) return receive(me, mailbox, envelope);
+	}
+	// The producer is quick, and rings: a wait looks again.
+	return EMPTY;
+}
+
+/** Where to begin to look: behind what was taken last, if its place still says so, else at the oldest. */
+function firstOf(mailbox: u32, places: u32, tail: u32): u32 {
+	const next = load<u32>(mailbox, QUEUE_HEAD);
+	const last = atomic.load<u64>(placeOf(mailbox, places, next - 1));
+	const first = isIn(last, next - 1, PLACE_TAKEN) ? next : atomic.load<u32>(mailbox, MAILBOX_OLDEST);
+	// The producer may have gone on since `tail` was read, by any number.
+	return tail - first > places ? tail - places : first;
+}
+
+/** The first position from `first` on whose message is there; `tail` if there is none. */
+function oldestFrom(first: u32, mailbox: u32, places: u32, tail: u32): u32 {
+	let position = first;
+	while (
+		position != tail &&
+		!isIn(atomic.load<u64>(placeOf(mailbox, places, position)), position, PLACE_KEPT)
+	)
+		position++;
+	return position;
+}
+
+/** The message that was claimed is `me`'s, and then the place is the producer's again. */
+function finishClaim(me: u32, mailbox: u32, place: u32, position: u32, envelope: u32): void {
+	takeEnvelope(me, envelope);
+	store<u32>(mailbox, position + 1, QUEUE_HEAD);
+	// SYNC: pairs with the load in `isClaimed`.
+	atomic.store<u64>(place, contents(position, envelope, PLACE_TAKEN));
+}
+
+/** Ends what `mailboxTake` began: what was claimed is `me`'s, and goes with it. */
+export function settleClaim(me: u32, mailbox: u32, position: u32, envelope: u32): void {
+	const places = placesOf(mailbox);
+	const place = places == 0 ? 0 : placeOf(mailbox, places, position);
+	if (place != 0 && atomic.load<u64>(place) == contents(position, envelope, PLACE_CLAIMED))
+		finishClaim(me, mailbox, place, position, envelope);
+	done(me);
+}
+
+/** Says what is in an envelope that was taken. */
+function receive(me: u32, mailbox: u32, envelope: u32): u32 {
+	store<u32>(mailbox, load<u32>(mailbox, QUEUE_RECEIVED) + 1, QUEUE_RECEIVED);
+	const room = capacityOf(envelope);
+	if (ownerAt(envelope) != tagOf(me) || room == 0) return CORRUPT;
+	const length = load<u32>(envelope);
+	if (length > room - RECORD_HEADER) return CORRUPT;
+	const status = describeMessage(me, envelope, envelope, length, load<u32>(envelope, 4), tagOf(me));
+	return status == OK ? envelope + RECORD_HEADER : status;
+}
+
+/** Frees the messages that nobody will receive any more, in a mailbox that nobody uses. */
+export function clearMailbox(me: u32, mailbox: u32): void {
+	if (load<u32>(mailbox, OBJECT_DATA) == 0) return;
+	atomic.store<u32>(mailbox, me, QUEUE_CONSUMER);
+	for (let turn: u32 = 0; turn <= MAILBOX_PLACES; turn++) {
+		const found = mailboxTake(me, mailbox);
+		if (found >= STATUS_LIMIT) discard(me, found - RECORD_HEADER);
+		else if (found != ENDED) break;
+	}
+}

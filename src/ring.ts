@@ -1,0 +1,187 @@
+/** The two ends of a byte queue: messages in its ring, written and read in place. */
+import {
+	BAD_STATE,
+	CORRUPT,
+	NO_ROOM,
+	OBJECT_CAPACITY,
+	OK,
+	REFERENCE_BYTES,
+	STATUS_LIMIT,
+	TOO_LARGE,
+} from "../assembly/layout.js";
+import type { Block } from "./block.js";
+import { Consumer } from "./consumer.js";
+import { DhmemError, isFull } from "./errors.js";
+import type { NamedObject } from "./named.js";
+import { bytesOf, type WaitOptions } from "./options.js";
+import { Producer, type Sendable } from "./producer.js";
+import { Slot } from "./slot.js";
+
+export class RingProducer extends Producer {
+	/** The largest payload that fits the ring; what is larger travels as a block. */
+	readonly #inRing: number;
+
+	constructor(queue: NamedObject, options?: WaitOptions) {
+		super(queue, options);
+		const capacity = this.attachment.words[(this.at + OBJECT_CAPACITY) >>> 2] as number;
+		this.#inRing = capacity / 2 - 8;
+	}
+
+	protected override put(bytes: Uint8Array, block: Block | undefined): boolean {
+		if (block !== undefined) return this.#sendBlock(bytes, block);
+		if (bytes.length > this.#inRing) return this.#sendLarge(bytes);
+		const { attachment, at } = this;
+		const payload = this.#reserve(bytes.length);
+		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
+		attachment.bytes.set(bytes, payload);
+		this.wake(attachment.core.commit(attachment.me, at, bytes.length) >>> 0);
+		return true;
+	}
+
+	/** Room in the ring, or a status. */
+	#reserve(length: number): number {
+		const { core, me } = this.attachment;
+		let payload = core.reserve(me, this.at, length) >>> 0;
+		if (payload === BAD_STATE) {
+			// No slot is open, so a send was cut off before its commit: by the end of the stack, where all can throw.
+			core.abort(me, this.at);
+			payload = core.reserve(me, this.at, length) >>> 0;
+		}
+		if (payload < STATUS_LIMIT || payload + length <= this.attachment.size) return payload;
+		throw this.unexpected(CORRUPT);
+	}
+
+	#sendBlock(bytes: Uint8Array, block: Block): boolean {
+		const { attachment } = this;
+		const offset = block.owned(attachment);
+		const payload = this.#reserve(REFERENCE_BYTES + bytes.length);
+		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
+		attachment.bytes.set(bytes, payload + REFERENCE_BYTES);
+		this.#commitBlock(REFERENCE_BYTES + bytes.length, 0, offset, block.length);
+		block.spend();
+		return true;
+	}
+
+	#sendLarge(bytes: Uint8Array): boolean {
+		const { attachment } = this;
+		this.checkSize(bytes.length);
+		const payload = this.#reserve(REFERENCE_BYTES);
+		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
+		const block = this.#allocate(bytes.length);
+		if (block === 0) return false;
+		attachment.bytes.set(bytes, block);
+		this.#commitBlock(REFERENCE_BYTES, 1, block, bytes.length);
+		return true;
+	}
+
+	/** A block for the open reservation; 0, and the reservation is given up, if there will be room for one later. */
+	#allocate(length: number): number {
+		const { attachment, at } = this;
+		// Looked at first: what is released while the allocation fails has made room, if too late for it.
+		const roomWillCome = this.hasContents;
+		try {
+			return attachment.allocate(length);
+		} catch (error) {
+			if (!this.closed) attachment.core.abort(attachment.me, at);
+			if (isFull(error) && roomWillCome) return 0;
+			throw error;
+		}
+	}
+
+	#commitBlock(bytes: number, large: 0 | 1, block: number, length: number): void {
+		const { attachment, at } = this;
+		const result = attachment.core.commitBlock(attachment.me, at, bytes, large, block, length) >>> 0;
+		if (result !== OK && result < STATUS_LIMIT) attachment.core.abort(attachment.me, at);
+		this.wake(result);
+	}
+
+	#notReserved(status: number, length: number): false {
+		if (status === NO_ROOM) return false;
+		if (status === TOO_LARGE) {
+			throw new DhmemError(
+				"DHMEM_MESSAGE_TOO_LARGE",
+				`${length} bytes beside a block don't fit queue ${this.queue.name}, which takes ` +
+					`${this.#inRing - REFERENCE_BYTES}; put them into the block, or make its capacity larger`,
+			);
+		}
+		throw this.unexpected(status);
+	}
+
+	protected override reserve(length: number): Slot | undefined {
+		const { attachment, at } = this;
+		const { core, me } = attachment;
+		const large = length > this.#inRing;
+		if (large) this.checkSize(length);
+		const payload = this.#reserve(large ? REFERENCE_BYTES : length);
+		if (payload < STATUS_LIMIT) {
+			this.#notReserved(payload, length);
+			return undefined;
+		}
+		let block = 0;
+		if (large) {
+			block = this.#allocate(length);
+			if (block === 0) return undefined;
+		}
+		return new Slot(attachment, block === 0 ? payload : block, length, {
+			commit: (bytes) => {
+				this.checkOpen();
+				if (block === 0) this.wake(core.commit(me, at, bytes) >>> 0);
+				else this.#commitBlock(REFERENCE_BYTES, 1, block, bytes);
+			},
+			abort: () => {
+				if (this.closed) return;
+				core.abort(me, at);
+				if (block !== 0) core.free(me, block);
+			},
+		});
+	}
+
+	protected override putMany(items: Iterable<Sendable>): number {
+		const { attachment, at } = this;
+		const { core, me } = attachment;
+		let staged = 0;
+		let sent = 0;
+		try {
+			for (const item of items) {
+				const bytes = bytesOf(item);
+				if (bytes.length > this.#inRing) {
+					// A block is handed over by a publication of its own.
+					if (!this.#sendLarge(bytes)) break;
+					staged = 0;
+				} else {
+					const payload = this.#reserve(bytes.length);
+					if (payload < STATUS_LIMIT) {
+						this.#notReserved(payload, bytes.length);
+						break;
+					}
+					attachment.bytes.set(bytes, payload);
+					const status = core.stage(me, at, bytes.length) >>> 0;
+					if (status !== OK) throw this.unexpected(status);
+					staged++;
+				}
+				sent++;
+			}
+		} finally {
+			if (staged > 0 && !this.closed) this.wake(core.publish(me, at) >>> 0);
+		}
+		return sent;
+	}
+
+	protected override finish(): void {
+		const result = this.attachment.core.end(this.attachment.me, this.at) >>> 0;
+		if (result === NO_ROOM) throw this.unread();
+		this.wake(result);
+	}
+}
+
+export class RingConsumer extends Consumer {
+	protected override next(): number {
+		const { core, me } = this.attachment;
+		return core.peek(me, this.at) >>> 0;
+	}
+
+	protected override settle(hold: number, _block: number, keep: 0 | 1): number {
+		const { core, me } = this.attachment;
+		return core.release(me, this.at, hold, keep) >>> 0;
+	}
+}
