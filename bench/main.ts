@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { measureCosts } from "./costs.js";
 import { type Curve, grow } from "./curve.js";
 import { curves } from "./growth/index.js";
-import { type Result, take } from "./measure.js";
+import { type Measure, resultOf, type Taken, take } from "./measure.js";
 import { measures } from "./measures/index.js";
 import { machine, markdown, putBetweenMarks, type Report, table } from "./report.js";
 import { Scratch } from "./scratch.js";
@@ -17,6 +17,7 @@ const usage = `npm run bench -- [options]
 
   --only NAME,…    these only; measures, curves of how costs grow, and ${COSTS}:
                    ${names.join(", ")}
+  --runs N         takes everything so many times, one after another (1)
   --rounds N       rounds of each measure, in turn with its peers (9)
   --quick          fewer and shorter rounds, and no curves unless asked for: a look, not a measurement
   --json FILE      also writes all figures there
@@ -25,11 +26,18 @@ const usage = `npm run bench -- [options]
 
 interface Options {
 	only: readonly string[] | undefined;
+	runs: number;
 	rounds: number;
 	quick: boolean;
 	json: string | undefined;
 	markdown: string | undefined;
 	plots: string | undefined;
+}
+
+function positive(option: string, text: string): number {
+	const value = Number(text);
+	if (Number.isInteger(value) && value >= 1) return value;
+	throw new Error(`--${option} is ${text}; a whole number of 1 or more`);
 }
 
 function optionsOf(args: string[]): Options {
@@ -38,6 +46,7 @@ function optionsOf(args: string[]): Options {
 			args,
 			options: {
 				only: { type: "string" },
+				runs: { type: "string", default: "1" },
 				rounds: { type: "string" },
 				quick: { type: "boolean", default: false },
 				json: { type: "string" },
@@ -54,10 +63,10 @@ function optionsOf(args: string[]): Options {
 		for (const name of only ?? []) {
 			if (!names.includes(name)) throw new Error(`--only has ${name}, which is none of ${names.join(", ")}`);
 		}
-		const rounds = Number(values.rounds ?? (values.quick ? 3 : 9));
-		if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds is ${values.rounds}; 1 or more`);
+		const runs = positive("runs", values.runs);
+		const rounds = positive("rounds", values.rounds ?? (values.quick ? "3" : "9"));
 		const { quick, json, markdown, plots } = values;
-		return { only, rounds, quick, json, markdown, plots };
+		return { only, runs, rounds, quick, json, markdown, plots };
 	} catch (error) {
 		console.error(`${(error as Error).message}\n\n${usage}`);
 		process.exit(2);
@@ -69,12 +78,19 @@ const { only, quick } = options;
 const where = machine();
 using scratch = new Scratch();
 
-const results: Result[] = [];
-for (const measure of measures.filter(({ name }) => only?.includes(name) ?? true)) {
-	const result = await take(measure, scratch, options);
-	results.push(result);
-	console.error(table([result]).split("\n").at(-1));
+const chosen = measures.filter(({ name }) => only?.includes(name) ?? true);
+const taken = new Map<Measure, Taken[]>(chosen.map((measure) => [measure, []]));
+for (let run = 1; run <= options.runs; run++) {
+	for (const [measure, runs] of taken) {
+		runs.push(await take(measure, scratch, options));
+		console.error(
+			table([resultOf(measure, runs.slice(-1))])
+				.split("\n")
+				.at(-1),
+		);
+	}
 }
+const results = [...taken].map(([measure, runs]) => resultOf(measure, runs));
 const grown: Curve[] = [];
 for (const curve of curves.filter(({ name }) => only?.includes(name) ?? !quick)) {
 	grown.push(await grow(curve, scratch, options));
@@ -99,5 +115,5 @@ if (options.markdown !== undefined) putBetweenMarks(options.markdown, text);
 if (options.plots !== undefined && grown.length > 0) {
 	const { draw } = await import("./plots.js");
 	mkdirSync(options.plots, { recursive: true });
-	for (const curve of grown) writeFileSync(join(options.plots, `${curve.name}.svg`), draw(curve));
+	for (const curve of grown) writeFileSync(join(options.plots, `${curve.name}.svg`), draw(curve, where));
 }

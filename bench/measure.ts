@@ -84,8 +84,8 @@ export interface Result {
 	figures: readonly Figure[];
 	/** Contenders that took no part, and why. */
 	missing: readonly { name: string; reason: string }[];
-	/** To the best peer, round by round: only this means anything on another machine. */
-	ratio?: { to: string; median: number; least: number; most: number };
+	/** To the best peer, round by round: only this means anything on another machine. `runs` has each run's own. */
+	ratio?: { to: string; median: number; least: number; most: number; runs: readonly number[] };
 	/** Undefined if the peer is missing. */
 	reached?: boolean;
 }
@@ -97,6 +97,8 @@ export interface Scale {
 	quick: boolean;
 }
 
+/** Milliseconds after which a round has failed: a hang is to be seen, not waited for. */
+export const DEADLINE = 300_000;
 /** What the counts of a quick run are divided by. */
 export const QUICK = 16;
 
@@ -185,28 +187,45 @@ export async function inTurn(
 	return { figures, missing };
 }
 
-export async function take(measure: Measure, scratch: Scratch, { rounds, quick }: Scale): Promise<Result> {
+/** Takes a measure once. */
+export async function take(measure: Measure, scratch: Scratch, { rounds, quick }: Scale): Promise<Taken> {
 	const most = Math.min(rounds, measure.rounds ?? rounds);
-	const divisor = quick ? (measure.quick ?? QUICK) : 1;
-	const { figures, missing } = await inTurn(measure.contenders, scratch, most, divisor);
-	return { ...resultOf(measure, figures), missing };
+	return await inTurn(measure.contenders, scratch, most, quick ? (measure.quick ?? QUICK) : 1);
 }
 
-function resultOf(measure: Measure, figures: readonly Figure[]): Omit<Result, "missing"> {
-	const { name, title, unit, better, aim, leavesOut } = measure;
-	const plain = { name, title, unit, better, aim, leavesOut, figures };
-	const [ours] = figures.filter(({ role }) => role === "dhmem");
-	if (ours === undefined) throw new Error(`Measure ${name} has no figure of dhmem's`);
-	const peers = figures
+/** What runs of a measure gave, one after another. Who failed in one of them takes no part in the result. */
+export function resultOf(measure: Measure, runs: readonly Taken[]): Result {
+	const { contenders, rounds: _rounds, quick: _quick, ...plain } = measure;
+	const reasons = new Map(runs.flatMap(({ missing }) => missing.map(({ name, reason }) => [name, reason])));
+	const figures = contenders
+		.filter(({ name }) => !reasons.has(name))
+		.map(({ name, role }) => {
+			const rounds = runs.flatMap((run) => run.figures.find((figure) => figure.name === name)?.rounds ?? []);
+			return { name, role, ...spread(rounds), rounds };
+		});
+	const missing = [...reasons].map(([name, reason]) => ({ name, reason }));
+	const [ours] = figures;
+	if (ours?.role !== "dhmem") throw new Error(`Measure ${measure.name} has no figure of dhmem's`);
+	const ratio = ratioOf(measure, ours, figures, runs.length);
+	const result = { ...plain, figures, missing, ...(ratio === undefined ? {} : { ratio }) };
+	const value = measure.aim.of === "ratio" ? ratio?.median : ours.median;
+	return value === undefined ? result : { ...result, reached: isReached(measure.aim, value) };
+}
+
+function ratioOf(
+	{ better }: Measure,
+	ours: Figure,
+	figures: readonly Figure[],
+	runs: number,
+): Result["ratio"] {
+	const [best] = figures
 		.filter(({ role }) => role === "peer")
 		.toSorted((a, b) => (better === "more" ? b.median - a.median : a.median - b.median));
-	const [best] = peers;
-	if (best === undefined) {
-		return aim.of === "figure" ? { ...plain, reached: isReached(aim, ours.median) } : plain;
-	}
+	if (best === undefined) return undefined;
 	const ratios = ours.rounds.map((figure, round) => figure / (best.rounds[round] ?? Number.NaN));
-	const ratio = { to: best.name, ...spread(ratios) };
-	return { ...plain, ratio, reached: isReached(aim, aim.of === "ratio" ? ratio.median : ours.median) };
+	const each = ratios.length / runs;
+	const ofRuns = Array.from({ length: runs }, (_, run) => median(ratios.slice(run * each, (run + 1) * each)));
+	return { to: best.name, ...spread(ratios), runs: ofRuns };
 }
 
 function isReached({ atLeast = -Infinity, atMost = Infinity }: Aim, value: number): boolean {

@@ -3,12 +3,9 @@ import { execFile } from "node:child_process";
 import { access } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { type Contender, type Job, Missing, type Role } from "./measure.js";
+import { type Contender, DEADLINE, type Job, Missing, type Role } from "./measure.js";
 
 const run = promisify(execFile);
-/** Milliseconds after which a round has failed. */
-const DEADLINE = 300_000;
-
 export interface NativeOptions {
 	name: string;
 	role: Role;

@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { type Contender, type Job, Missing, type Role, type Running } from "./measure.js";
+import { type Contender, DEADLINE, type Job, Missing, type Role, type Running } from "./measure.js";
 import type { Scratch } from "./scratch.js";
 
 /** Gets ready in its process; what it gives back does one job after another. */
@@ -33,8 +33,6 @@ export type Answer =
 	| { kind: "failed"; reason: string };
 
 const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
-/** Milliseconds after which a round has failed: a hang is to be seen, not waited for. */
-const DEADLINE = 300_000;
 
 /** One process of a contender. */
 class Hand {

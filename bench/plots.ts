@@ -2,6 +2,7 @@
 import { dot, lineY, type PlotOptions, plot, ruleX, type TextOptions, text } from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import type { Curve } from "./curve.js";
+import { describe, isBusy, type Machine } from "./report.js";
 
 const UNITS = ["B", "KiB", "MiB", "GiB"];
 
@@ -16,11 +17,12 @@ const RANGE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
 const LINE = 16;
 
 /** A curve with its spread, as the text of an SVG. The axis of costs is logarithmic. */
-export function draw({ title, x, y, points }: Curve): string {
+export function draw({ title, x, y, points }: Curve, machine: Machine): string {
 	const { document } = parseHTML("<html></html>");
 	const names = [...new Set(points.map(({ line }) => line))];
 	const channels = { x: "x", stroke: "line" } as const;
-	const marginTop = (names.length + 3) * LINE;
+	const marginTop = (names.length + 4) * LINE;
+	const where = isBusy(machine) ? `${describe(machine)}; busy with other work` : describe(machine);
 	const heading = (line: string, index: number, options: TextOptions) => {
 		const at = {
 			frameAnchor: "top-left",
@@ -41,7 +43,8 @@ export function draw({ title, x, y, points }: Curve): string {
 		color: { domain: names, range: RANGE },
 		marks: [
 			heading(title, 0, { fontWeight: "bold", fontSize: 14 }),
-			...names.map((name, index) => heading(`● ${name}`, index + 1, { fill: () => name })),
+			heading(where, 1, { fill: "#666", fontSize: 10 }),
+			...names.map((name, index) => heading(`● ${name}`, index + 2, { fill: () => name })),
 			ruleX(points, { ...channels, y1: "least", y2: "most", strokeOpacity: 0.4 }),
 			lineY(points, { ...channels, y: "median" }),
 			dot(points, { ...channels, y: "median" }),

@@ -54,6 +54,12 @@ function named(figures: readonly Figure[], unit: string): string {
 	return figures.map((figure) => `${figure.name}: ${show(figure.median)} ${unit}`).join("; ");
 }
 
+/** The ratio, with that of each run, or with the spread of a single one. */
+function ratioed({ to, median, least, most, runs }: NonNullable<Result["ratio"]>): string {
+	const within = runs.length > 1 ? `runs: ${runs.map(show).join(", ")}` : `${show(least)} to ${show(most)}`;
+	return `${show(median)} (${within}) × ${to}`;
+}
+
 /** The row of a result: dhmem's figure, the ratio, and what stands beside it. */
 function row({ title, unit, aim, figures, missing, ratio, reached }: Result): string[] {
 	const [ours, ...others] = figures;
@@ -63,7 +69,7 @@ function row({ title, unit, aim, figures, missing, ratio, reached }: Result): st
 		title,
 		ours === undefined ? "" : `${spread(ours)} ${unit}`,
 		aimed(aim, unit),
-		(ratio === undefined ? "" : `${spread(ratio)} × ${ratio.to}`) + verdict,
+		`${ratio === undefined ? "" : ratioed(ratio)}${verdict}`.trim(),
 		[named(others, unit), ...absent].filter((text) => text !== "").join("; "),
 	];
 }
@@ -80,22 +86,47 @@ function costsTable(costs: readonly Cost[]): string {
 	return markdownTable([head, ...rows]);
 }
 
+/** In a word or two, for a reader who sees nothing else. */
+export function describe({ processor, cores, memory, architecture, kernel, node }: Machine): string {
+	return `${processor}, ${cores} cores, ${memory}, ${architecture}, Linux ${kernel}, Node ${node}`;
+}
+
+/** Whether others were at work on the machine. */
+export function isBusy({ load }: Machine): boolean {
+	return load > 0.3;
+}
+
 export function markdown({ machine, command, date, quick, results, costs }: Report): string {
-	const { processor, cores, memory, architecture, kernel, node, load } = machine;
-	const where = `${processor}, ${cores} cores, ${memory}, ${architecture}, Linux ${kernel}, Node ${node}`;
-	const isBusy = load > 0.3;
-	const warnings = [
-		isBusy ? "**The machine was busy with other work: these figures are a look, and no measurement.**" : "",
-		quick ? "**This was a quick run: fewer and shorter rounds.**" : "",
-	].filter((text) => text !== "");
+	const notes = [
+		isBusy(machine)
+			? "**The machine was busy with other work: these figures are a look, not a measurement.**"
+			: "",
+		quick ? "**A quick run: few and short rounds, in which starting up has its part.**" : "",
+	];
 	const absent = new Map(results.flatMap(({ missing }) => missing.map(({ name, reason }) => [name, reason])));
+	const reasonOf = (reason: string) =>
+		reason.split("\n").find((line) => /\w/.test(line)) ?? "no reason given";
+	const leftOut = results.filter(({ leavesOut }) => leavesOut !== "");
 	return [
-		`${where}; load ${load.toFixed(1)} before the run; ${date}; \`${command}\`.`,
-		...warnings,
+		`${describe(machine)}; load ${machine.load.toFixed(1)} before the run; ${date}; \`${command}\`.`,
+		...notes.filter((note) => note !== ""),
 		...(results.length > 0 ? [table(results)] : []),
+		list(
+			"Took no part",
+			[...absent].map(([name, reason]) => `${name}: ${reasonOf(reason)}`),
+		),
+		list(
+			"What the figures leave out",
+			leftOut.map(({ title, leavesOut }) => `${title}: ${leavesOut}`),
+		),
 		...(costs.length > 0 ? [costsTable(costs)] : []),
-		...[...absent].map(([name, reason]) => `- ${name} took no part: ${reason.split("\n").at(-1)}`),
-	].join("\n\n");
+	]
+		.filter((part) => part !== "")
+		.join("\n\n");
+}
+
+function list(title: string, items: readonly string[]): string {
+	return items.length === 0 ? "" : [`${title}:\n`, ...items.map((item) => `- ${item}`)].join("\n");
 }
 
 const BEGIN = "<!-- measured: begin -->";

@@ -5,10 +5,18 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { tasksOf } from "../bench/costs.js";
 import { curves } from "../bench/growth/index.js";
-import { type Contender, inTurn, type Measure, Missing, type Role, take } from "../bench/measure.js";
+import {
+	type Contender,
+	inTurn,
+	type Measure,
+	Missing,
+	type Role,
+	resultOf,
+	take,
+} from "../bench/measure.js";
 import { measures } from "../bench/measures/index.js";
 import { draw } from "../bench/plots.js";
-import { putBetweenMarks } from "../bench/report.js";
+import { machine, putBetweenMarks } from "../bench/report.js";
 import { Scratch } from "../bench/scratch.js";
 import { Region } from "../src/index.js";
 
@@ -130,18 +138,32 @@ test("the ratio is the median of the rounds' ratios, to the best peer", async ()
 		fake("quick", "peer", [0, 5, 10, 30]),
 		fake("floor", "floor", [0, 1000, 1000, 1000]),
 	];
-	const { ratio, reached } = await take({ ...measure, contenders }, scratch, { rounds: 3, quick: false });
-	assert.equal(ratio, { to: "quick", median: 3, least: 2, most: 4 });
+	const taken = await take({ ...measure, contenders }, scratch, { rounds: 3, quick: false });
+	const { ratio, reached } = resultOf({ ...measure, contenders }, [taken]);
+	assert.equal(ratio, { to: "quick", median: 3, least: 2, most: 4, runs: [3] });
 	assert.ok(reached);
 });
 
 test("the best peer is the one with the least figure where less is better", async () => {
 	const contenders = [fake("dhmem", "dhmem", [0, 10]), fake("a", "peer", [0, 20]), fake("b", "peer", [0, 5])];
 	const less: Measure = { ...measure, contenders, better: "less", aim: { of: "ratio", atMost: 1 } };
-	const { ratio, reached } = await take(less, scratch, { rounds: 1, quick: false });
+	const { ratio, reached } = resultOf(less, [await take(less, scratch, { rounds: 1, quick: false })]);
 	assert.is(ratio?.to, "b");
 	assert.is(ratio?.median, 2);
 	assert.not(reached);
+});
+
+test("of several runs each has its ratio, and who failed in one of them takes no part", async () => {
+	const contenders = [
+		fake("dhmem", "dhmem", [0, 10, 0, 20]),
+		fake("a", "peer", [0, 5, 0, 5]),
+		fake("b", "peer", [0, 100, new Error("gone")]),
+	];
+	const runs = [];
+	for (let run = 0; run < 2; run++) runs.push(await inTurn(contenders, scratch, 1, 1));
+	const { ratio, missing } = resultOf({ ...measure, contenders }, runs);
+	assert.equal(ratio, { to: "a", median: 3, least: 2, most: 4, runs: [2, 4] });
+	assert.equal(missing, [{ name: "b", reason: "gone" }]);
 });
 
 test("a peer that fails is reported and takes no further part", async () => {
@@ -182,9 +204,13 @@ test("a curve is drawn, with every line named", () => {
 		{ line: "theirs", role: "peer" as const, x, median: 2 * x, least: x, most: x * 3 },
 	]);
 	const x = { label: "messages", values: [1, 10, 100], scale: "log" as const };
-	const svg = draw({ name: "c", title: "A curve", x, y: "µs", points, missing: [] });
+	const svg = draw(
+		{ name: "c", title: "A curve", x, y: "µs", points, missing: [] },
+		{ ...machine(), load: 7 },
+	);
 	assert.match(svg, /^<svg[^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
-	for (const text of ["A curve", "ours", "theirs", "messages", "µs"]) assert.ok(svg.includes(text), text);
+	for (const text of ["A curve", "ours", "theirs", "messages", "µs", "busy"])
+		assert.ok(svg.includes(text), text);
 });
 
 test("what was measured is put between the two marks of a document, and nothing else is touched", () => {

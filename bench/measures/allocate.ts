@@ -5,6 +5,7 @@ import type { Measure } from "../measure.js";
 import { native } from "../native.js";
 import { pair, type Works } from "../pair.js";
 import { openRegion } from "../region.js";
+import { spin } from "../spin.js";
 
 const from = import.meta.url;
 
@@ -83,7 +84,7 @@ export const works: Works = {
 			const words = agreement(region);
 			return (job) => {
 				Atomics.store(words, RUNNING, 1);
-				while (Atomics.load(words, DONE) === 0);
+				spin(() => Atomics.load(words, DONE) || undefined);
 				const before = Atomics.load(words, DONE);
 				const took = churn(region, job);
 				const both = job.count + Atomics.load(words, DONE) - before;
@@ -95,7 +96,7 @@ export const works: Works = {
 			const region = openRegion(place);
 			const words = agreement(region);
 			return (job) => {
-				while (Atomics.load(words, RUNNING) === 0);
+				spin(() => Atomics.load(words, RUNNING) || undefined);
 				const blocks = new Churn(region);
 				const whole = { ...job, spoilt: -1 };
 				let count = 0;

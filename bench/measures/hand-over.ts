@@ -1,10 +1,11 @@
 /** Handing a block to another process and getting it back. */
-import type { Block, Consumer, Producer } from "../../src/index.js";
+import type { Block, Producer } from "../../src/index.js";
 import { checkRecord, meanTrip, recordOf } from "../data.js";
 import type { Measure } from "../measure.js";
 import { native } from "../native.js";
 import { pair, type Works } from "../pair.js";
 import { openRegion } from "../region.js";
+import { spin } from "../spin.js";
 
 const from = import.meta.url;
 const GIBIBYTE = 2 ** 30;
@@ -28,34 +29,24 @@ export const handOver: Measure = {
 		}),
 	],
 	rounds: 5,
+	quick: 128,
 	leavesOut:
 		"Allocating and filling, which happen before. Each side looks at the first number and the last, and changes " +
 		"both; what lies between is looked at once a round.",
 };
 
 const none = new Uint8Array(0);
-const LOOKS = 1e8;
 
 function ends(place: string, asks: boolean) {
 	const region = openRegion(place, "2GiB");
 	const [out, back] = asks ? ["there", "back"] : ["back", "there"];
-	return {
-		region,
-		producer: region.queue(out as string).producer(),
-		consumer: region.queue(back as string).consumer(),
-	};
+	const producer = region.queue(out as string).producer();
+	const consumer = region.queue(back as string).consumer();
+	return { region, producer, take: () => consumer.tryReceive()?.take() };
 }
 
 function give(producer: Producer, block: Block): void {
 	producer.sendSync(none, { block });
-}
-
-function takeSpinning(consumer: Consumer): Block {
-	for (let look = 0; look < LOOKS; look++) {
-		const message = consumer.tryReceive();
-		if (message !== undefined) return message.take();
-	}
-	throw new Error("The peer does not answer");
 }
 
 /** What fills the block but for its two ends. */
@@ -64,7 +55,7 @@ const FILL = 7.5;
 export const works: Works = {
 	"hand-over": {
 		measure: (place) => {
-			const { region, producer, consumer } = ends(place, true);
+			const { region, producer, take } = ends(place, true);
 			let block: Block | undefined;
 			return (job) => {
 				const last = job.size / 8 - 1;
@@ -77,7 +68,7 @@ export const works: Works = {
 					sent[0] = recordOf(sequence, job);
 					sent[last] = recordOf(sequence, job);
 					give(producer, block as Block);
-					block = takeSpinning(consumer);
+					block = spin(take);
 					const back = block.as("f64");
 					checkRecord(back[0], sequence + 1);
 					checkRecord(back[last], sequence + 1);
@@ -90,11 +81,11 @@ export const works: Works = {
 			};
 		},
 		serve: (place) => {
-			const { producer, consumer } = ends(place, false);
+			const { producer, take } = ends(place, false);
 			return ({ count, size }) => {
 				const last = size / 8 - 1;
 				for (let sequence = 0; sequence < count; sequence++) {
-					const block = takeSpinning(consumer);
+					const block = spin(take);
 					const values = block.as("f64");
 					values[0] = (values[0] as number) + 1;
 					values[last] = (values[last] as number) + 1;

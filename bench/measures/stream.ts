@@ -5,6 +5,7 @@ import type { Job, Measure } from "../measure.js";
 import { native } from "../native.js";
 import { pair, type Works } from "../pair.js";
 import { openRegion, present } from "../region.js";
+import { spin } from "../spin.js";
 
 const MESSAGE = 2 ** 20;
 /** Of the region: what bounds how many large messages are on their way. */
@@ -59,8 +60,7 @@ function sending(write: (bytes: Uint8Array, slot: { as(dtype: "f64"): Float64Arr
 		return ({ count, size, spoilt }: Job) => {
 			using producer = queueOf(region, size).producer();
 			for (let sequence = 0; sequence < count; sequence++) {
-				let slot = producer.tryReserve(size);
-				while (slot === undefined) slot = producer.tryReserve(size);
+				const slot = spin(() => producer.tryReserve(size));
 				write(slot.bytes, slot, sequence);
 				if (sequence === spoilt) slot.bytes[size - 1] = 1;
 				slot.commit();

@@ -6,6 +6,7 @@ import { type Measure, median } from "../measure.js";
 import { native } from "../native.js";
 import { pair, peer, type Works } from "../pair.js";
 import { InPlace, openRegion, present } from "../region.js";
+import { spin } from "../spin.js";
 
 const from = import.meta.url;
 const unit = "µs";
@@ -17,6 +18,7 @@ export const spinning: Measure = {
 	unit,
 	better,
 	aim: { of: "ratio", atMost: 2 },
+	quick: 128,
 	contenders: [
 		pair({ name: "dhmem", role: "dhmem", from, work: "spinning", count: 2 ** 17 }),
 		native({ name: "a cache line in C++", role: "peer", program: "line", count: 2 ** 18 }),
@@ -76,18 +78,8 @@ export const briefly: Measure = {
 		"Both sides call `tryReceive()` for up to 50 µs before they `await receive()`, and take a core for it.",
 };
 
-/** Looks before a spinning side sleeps: only a peer that has died takes that long. */
-const LOOKS = 1e8;
 /** Milliseconds. */
 const BRIEFLY = 0.05;
-
-function receiveSpinning(consumer: Consumer): Message {
-	for (let look = 0; look < LOOKS; look++) {
-		const message = consumer.tryReceive();
-		if (message !== undefined) return message;
-	}
-	throw new Error("The peer does not answer");
-}
 
 async function receiveAsleep(consumer: Consumer): Promise<Message> {
 	return present(await consumer.receive());
@@ -106,17 +98,15 @@ async function receiveBriefly(consumer: Consumer): Promise<Message> {
 function ends(place: string, asks: boolean) {
 	const region = openRegion(place);
 	const [out, back] = asks ? ["ping", "pong"] : ["pong", "ping"];
-	return {
-		region,
-		producer: region.queue(out as string, { capacity: "64KiB" }).producer(),
-		consumer: region.queue(back as string, { capacity: "64KiB" }).consumer(),
-	};
+	const producer = region.queue(out as string, { capacity: "64KiB" }).producer();
+	const consumer = region.queue(back as string, { capacity: "64KiB" }).consumer();
+	return { producer, consumer, look: () => consumer.tryReceive() };
 }
 
 /** Asks with one number of 8 B, which comes back. */
 const spinningWork: Works[string] = {
 	measure: (place) => {
-		const { producer, consumer } = ends(place, true);
+		const { producer, look } = ends(place, true);
 		const sent = new Float64Array(1);
 		const bytes = new Uint8Array(sent.buffer);
 		let values: Float64Array | undefined;
@@ -124,17 +114,17 @@ const spinningWork: Works[string] = {
 			meanTrip(job, (sequence) => {
 				sent[0] = recordOf(sequence, job);
 				producer.sendSync(bytes);
-				const answer = receiveSpinning(consumer);
+				const answer = spin(look);
 				values ??= new Float64Array(answer.bytes.buffer);
 				checkRecord(values[answer.bytes.byteOffset >> 3], sequence);
 				answer.release();
 			});
 	},
 	serve: (place) => {
-		const { producer, consumer } = ends(place, false);
+		const { producer, look } = ends(place, false);
 		return ({ count }) => {
 			for (let sequence = 0; sequence < count; sequence++) {
-				const message = receiveSpinning(consumer);
+				const message = spin(look);
 				producer.sendSync(message.bytes);
 				message.release();
 			}
@@ -145,13 +135,13 @@ const spinningWork: Works[string] = {
 const spinning64: Works[string] = {
 	...spinningWork,
 	measure: (place) => {
-		const { producer, consumer } = ends(place, true);
+		const { producer, look } = ends(place, true);
 		const source = new MessageSource();
 		const inPlace = new InPlace();
 		return (job) =>
 			meanTrip(job, (sequence) => {
 				producer.sendSync(source.next(sequence, job));
-				const answer = receiveSpinning(consumer);
+				const answer = spin(look);
 				inPlace.check(answer, sequence);
 				answer.release();
 			});
@@ -164,29 +154,22 @@ function recordEnds(place: string, asks: boolean) {
 	const [out, back] = asks ? ["ping", "pong"] : ["pong", "ping"];
 	const producer = region.queue(out as string, options).producer();
 	const consumer = region.queue(back as string, options).consumer();
-	const pop = () => {
-		for (let look = 0; look < LOOKS; look++) {
-			const value = consumer.pop();
-			if (value !== undefined) return value;
-		}
-		throw new Error("The peer does not answer");
-	};
-	return { region, producer, pop };
+	return { producer, look: () => consumer.pop() };
 }
 
 const spinningRecords: Works[string] = {
 	measure: (place) => {
-		const { producer, pop } = recordEnds(place, true);
+		const { producer, look } = recordEnds(place, true);
 		return (job) =>
 			meanTrip(job, (sequence) => {
 				producer.push(recordOf(sequence, job));
-				checkRecord(pop(), sequence);
+				checkRecord(spin(look), sequence);
 			});
 	},
 	serve: (place) => {
-		const { producer, pop } = recordEnds(place, false);
+		const { producer, look } = recordEnds(place, false);
 		return ({ count }) => {
-			for (let sequence = 0; sequence < count; sequence++) producer.push(pop());
+			for (let sequence = 0; sequence < count; sequence++) producer.push(spin(look));
 		};
 	},
 };

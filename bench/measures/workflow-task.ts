@@ -1,61 +1,35 @@
 /**
- * One task of a workflow shape: `node workflow-task.js PLACE SHAPE MIDDLE TASK`. Each link has two blocks, which are
- * handed over full and handed back empty: so nothing is copied, and neither side is ever more than two steps ahead.
+ * One task of a workflow shape: `node workflow-task.js PLACE SHAPE MIDDLE TASK`. In each step it takes a message from
+ * each task that sends to it, checks all of it, and then writes one of its own, which is handed over to everybody.
  */
-import type { Consumer, Producer } from "../../src/index.js";
 import type { Job } from "../measure.js";
 import { openRegion, present } from "../region.js";
-import { checkStep, fillStep, linksOf, type Shape } from "../shapes.js";
+import { linksOf, Pattern, type Shape } from "../shapes.js";
 
-const BLOCKS = 2;
-const none = new Uint8Array(0);
-
-interface End {
-	link: number;
-	producer: Producer;
-	consumer: Consumer;
-}
-
-const [place, shape, middle, task] = process.argv.slice(2) as [string, Shape, string, string];
+const [place, shape, middle, number] = process.argv.slice(2) as [string, Shape, string, string];
+const me = Number(number);
 const region = openRegion(place, "1GiB");
-const links = linksOf(shape, Number(middle)).map((link, index) => ({ ...link, index }));
-const queue = (name: string) => region.queue(name, { capacity: "4KiB" });
-
-const inputs: End[] = links
-	.filter(({ to }) => to === Number(task))
-	.map(({ index }) => ({
-		link: index,
-		producer: queue(`empty ${index}`).producer(),
-		consumer: queue(`full ${index}`).consumer(),
-	}));
-const outputs: End[] = links
-	.filter(({ from }) => from === Number(task))
-	.map(({ index }) => ({
-		link: index,
-		producer: queue(`full ${index}`).producer(),
-		consumer: queue(`empty ${index}`).consumer(),
-	}));
-
-function take({ link, consumer, producer }: End, step: number): void {
-	const block = present(consumer.receiveSync()).take();
-	checkStep(block.as("i32"), step, link);
-	producer.sendSync(none, { block });
-}
-
-function give({ link, consumer, producer }: End, step: number, job: Job): void {
-	const block = step < BLOCKS ? region.allocate(job.size) : present(consumer.receiveSync()).take();
-	fillStep(block.as("i32"), step, link, job);
-	producer.sendSync(none, { block });
-}
+const links = linksOf(shape, Number(middle));
+/** Two references to blocks fit: so nobody is ever more than two steps ahead. */
+const queueOf = (from: number, to: number) => region.queue(`${from} to ${to}`, { capacity: 64 });
+const inputs = links
+	.filter(({ to }) => to === me)
+	.map(({ from, to }) => ({ from, consumer: queueOf(from, to).consumer() }));
+const outputs = links.filter(({ from }) => from === me).map(({ from, to }) => queueOf(from, to).producer());
+const pattern = new Pattern();
+const none = new Uint8Array(0);
 
 function run(job: Job): void {
 	for (let step = 0; step < job.count; step++) {
-		for (const input of inputs) take(input, step);
-		for (const output of outputs) give(output, step, job);
-	}
-	for (const { consumer } of outputs) {
-		for (let block = 0; block < Math.min(BLOCKS, job.count); block++)
-			present(consumer.receiveSync()).release();
+		for (const { from, consumer } of inputs) {
+			const message = present(consumer.receiveSync());
+			pattern.check(present(message.block).bytes, from, step);
+			message.release();
+		}
+		if (outputs.length === 0) continue;
+		using block = region.allocate(job.size);
+		pattern.fill(block.bytes, me, step, job);
+		for (const output of outputs) output.sendSync(none, { block: block.clone() });
 	}
 }
 

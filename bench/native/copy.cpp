@@ -2,9 +2,9 @@
 //   copy records …         f64 records in batches of 4096 into a ring and out of it, in millions a second
 //   copy compare …         messages of SIZE bytes: memcpy into a ring of eight, memcmp, in GB/s
 //   copy sized …           the same, in microseconds for each message
-//   copy steps …           COUNT times SIZE bytes of numbers filled and checked in place, in seconds
+//   copy steps …           COUNT messages of SIZE bytes of the workflow shapes filled and checked in place, in seconds
 //   copy there-and-back …  a block of SIZE bytes copied and copied back, in microseconds
-#include "steps.hpp"
+#include "pattern.hpp"
 
 static double records(const Job& job) {
 	constexpr int64_t batch = 4096;
@@ -46,11 +46,12 @@ static double compare(const Job& job) {
 }
 
 static double steps(const Job& job) {
-	std::vector<int32_t> values(job.size / 4);
+	Pattern pattern;
+	std::vector<char> message(job.size);
 	double started = now();
 	for (int64_t step = 0; step < job.count; step++) {
-		fillStep(values, step, 0, job);
-		if (!isStep(values, step, 0)) fail("Step", step);
+		pattern.fill(message, 0, step, job);
+		if (!pattern.matches(message, 0, step)) fail("Step", step);
 	}
 	return now() - started;
 }

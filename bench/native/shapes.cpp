@@ -4,11 +4,11 @@
 //   long    start ─▶ 1 ─▶ … ─▶ MIDDLE ─▶ end
 //   wide    start ─▶ each of 1 … MIDDLE ─▶ end
 //
-// A task waits for a message on each of its inputs, checks every number of it, then fills a message for each of its
-// outputs and sends it. Prints the seconds from when all are there to when all are done.
+// In each step a task takes a message from each task that sends to it, checks all of it, and then writes one of its own
+// and sends it to everybody. Prints the seconds from when all are there to when all are done.
 #include <mpi.h>
 
-#include "steps.hpp"
+#include "pattern.hpp"
 
 struct Link {
 	int from, to;
@@ -26,34 +26,35 @@ static std::vector<Link> linksOf(const char* shape, int middle) {
 	return links;
 }
 
-static void check(const std::vector<int32_t>& values, int64_t step, int64_t link) {
-	if (isStep(values, step, link)) return;
-	std::fprintf(stderr, "The message of step %lld on link %lld is wrong\n", static_cast<long long>(step),
-				 static_cast<long long>(link));
+[[noreturn]] static void abort(int task, int64_t step) {
+	std::fprintf(stderr, "The message of task %d in step %lld is wrong\n", task, static_cast<long long>(step));
 	MPI_Abort(MPI_COMM_WORLD, 1);
+	std::exit(1);
 }
 
 int main(int argc, char** argv) {
 	MPI_Init(&argc, &argv);
 	Job job(argc, argv);
-	auto links = linksOf(argv[1], std::atoi(argv[2]));
 	int me;
 	MPI_Comm_rank(MPI_COMM_WORLD, &me);
-	std::vector<int32_t> values(job.size / 4);
-	int count = static_cast<int>(values.size());
+	std::vector<int> inputs, outputs;
+	for (auto [from, to] : linksOf(argv[1], std::atoi(argv[2]))) {
+		if (to == me) inputs.push_back(from);
+		if (from == me) outputs.push_back(to);
+	}
+	Pattern pattern;
+	std::vector<char> message(job.size);
+	int length = static_cast<int>(job.size);
 	MPI_Barrier(MPI_COMM_WORLD);
 	double started = now();
 	for (int64_t step = 0; step < job.count; step++) {
-		for (size_t link = 0; link < links.size(); link++) {
-			if (links[link].to != me) continue;
-			MPI_Recv(values.data(), count, MPI_INT, links[link].from, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-			check(values, step, static_cast<int64_t>(link));
+		for (int from : inputs) {
+			MPI_Recv(message.data(), length, MPI_BYTE, from, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+			if (!pattern.matches(message, from, step)) abort(from, step);
 		}
-		for (size_t link = 0; link < links.size(); link++) {
-			if (links[link].from != me) continue;
-			fillStep(values, step, static_cast<int64_t>(link), job);
-			MPI_Send(values.data(), count, MPI_INT, links[link].to, 1, MPI_COMM_WORLD);
-		}
+		if (outputs.empty()) continue;
+		pattern.fill(message, me, step, job);
+		for (int to : outputs) MPI_Send(message.data(), length, MPI_BYTE, to, 1, MPI_COMM_WORLD);
 	}
 	MPI_Barrier(MPI_COMM_WORLD);
 	double took = now() - started;

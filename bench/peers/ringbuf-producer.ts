@@ -1,6 +1,7 @@
 /** The producing side of `ringbuf.ts`, in a thread or in a process. */
 import { fillMessage, fillRecords, MESSAGE_WORDS, RECORDS } from "../data.js";
 import type { Job } from "../measure.js";
+import { spin } from "../spin.js";
 import { packageOf } from "./packages.js";
 
 const types = { Uint32Array, Float64Array };
@@ -26,9 +27,10 @@ export async function ringOf<T extends Type>(buffer: ArrayBufferLike, type: T): 
 
 function produceMessages(ring: Ring<Uint32Array>, job: Job): void {
 	const words = new Uint32Array(MESSAGE_WORDS);
+	const hasRoom = () => ring.availableWrite() >= MESSAGE_WORDS || undefined;
 	for (let sequence = 0; sequence < job.count; sequence++) {
 		fillMessage(words, 0, sequence, job);
-		while (ring.availableWrite() < MESSAGE_WORDS);
+		spin(hasRoom);
 		ring.push(words);
 	}
 }
@@ -38,7 +40,9 @@ function produceRecords(ring: Ring<Float64Array>, job: Job): void {
 		const values = new Float64Array(Math.min(RECORDS, job.count - sequence));
 		fillRecords(values, sequence, job);
 		let pushed = 0;
-		while (pushed < values.length) pushed += ring.push(values, values.length - pushed, pushed);
+		while (pushed < values.length) {
+			pushed += spin(() => ring.push(values, values.length - pushed, pushed) || undefined);
+		}
 	}
 }
 

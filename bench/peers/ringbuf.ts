@@ -8,6 +8,7 @@ import { Worker } from "node:worker_threads";
 import { checkMessage, checkRecords, MESSAGE_WORDS, Meter, RECORDS } from "../data.js";
 import type { Job } from "../measure.js";
 import type { Half, Works } from "../pair.js";
+import { spin } from "../spin.js";
 import { produce, type Ring, type RingOf, ringOf } from "./ringbuf-producer.js";
 import { create, nameOf, open } from "./shm-typed-array.js";
 
@@ -16,9 +17,10 @@ const SLOTS = 2 ** 15;
 
 function receiveMessages(ring: Ring<Uint32Array>, { count }: Job): number {
 	const words = new Uint32Array(MESSAGE_WORDS);
+	const isThere = () => ring.availableRead() >= MESSAGE_WORDS || undefined;
 	const meter = new Meter();
 	for (let sequence = 0; sequence < count; sequence++) {
-		while (ring.availableRead() < MESSAGE_WORDS);
+		spin(isThere);
 		ring.pop(words);
 		checkMessage(words, 0, sequence);
 		if (sequence === 0) meter.arrived(1);
@@ -28,10 +30,10 @@ function receiveMessages(ring: Ring<Uint32Array>, { count }: Job): number {
 
 function receiveRecords(ring: Ring<Float64Array>, { count }: Job): number {
 	const values = new Float64Array(RECORDS);
+	const pop = () => ring.pop(values) || undefined;
 	const meter = new Meter();
 	for (let sequence = 0; sequence < count; ) {
-		const popped = ring.pop(values);
-		if (popped === 0) continue;
+		const popped = spin(pop);
 		checkRecords(values, popped, sequence);
 		sequence += popped;
 		meter.arrived(popped);
