@@ -1,14 +1,20 @@
 /** How the cost of something grows with something else. */
 import { type Contender, inTurn, QUICK, type Role } from "./measure.js";
+import { type PairOptions, pair } from "./pair.js";
 import type { Scratch } from "./scratch.js";
 
-/** One line of a plot: what is asked at each place on it. */
+/** One line of a plot. */
 export interface Line {
-	name: string;
-	role: Role;
+	/** Whom to ask at each place; `x` is the size of its job. */
 	at(x: number): Contender;
-	/** Where it begins and ends, if not with the curve. */
+	/** Where it ends, if not with the curve. */
 	until?: number;
+}
+
+/** A line of the same work everywhere. */
+export function lineOf({ until, ...options }: Omit<PairOptions, "size"> & { until?: number }): Line {
+	const at = (size: number) => pair({ ...options, size });
+	return until === undefined ? { at } : { at, until };
 }
 
 export interface Growth {
@@ -49,8 +55,12 @@ export async function grow(
 	const missing = new Map<string, string>();
 	for (const x of plain.x.values) {
 		const here = lines.filter(({ until = Infinity }) => x <= until);
-		const contenders = here.map(({ name, role, at }) => ({ ...at(x), name, role, size: x }));
-		const taken = await inTurn(contenders, scratch, Math.min(rounds, ROUNDS), quick ? QUICK : 1);
+		const taken = await inTurn(
+			here.map(({ at }) => at(x)),
+			scratch,
+			Math.min(rounds, ROUNDS),
+			quick ? QUICK : 1,
+		);
 		for (const { name, role, median, least, most } of taken.figures) {
 			points.push({ line: name, role, x, median, least, most });
 		}

@@ -1,5 +1,5 @@
 /** Curves as SVG. */
-import { dot, lineY, type PlotOptions, plot, ruleX, type TextOptions, text } from "@observablehq/plot";
+import { axisX, dot, lineY, type PlotOptions, plot, ruleX, type TextOptions, text } from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import type { Curve } from "./curve.js";
 import { describe, isBusy, type Machine } from "./report.js";
@@ -9,6 +9,13 @@ const UNITS = ["B", "KiB", "MiB", "GiB"];
 function bytesOf(value: number): string {
 	const unit = Math.floor(Math.log2(value) / 10);
 	return `${value / 2 ** (10 * unit)} ${UNITS[unit]}`;
+}
+
+/** The powers of ten that the values lie between. */
+function decadesOf(values: readonly number[]): number[] {
+	const least = Math.floor(Math.log10(Math.min(...values)));
+	const most = Math.ceil(Math.log10(Math.max(...values)));
+	return Array.from({ length: most - least + 1 }, (_, index) => Number(`1e${least + index}`));
 }
 
 /** Colours that people with a weak sense of colours tell apart. */
@@ -22,6 +29,8 @@ export function draw({ title, x, y, points }: Curve, machine: Machine): string {
 	const names = [...new Set(points.map(({ line }) => line))];
 	const channels = { x: "x", stroke: "line" } as const;
 	const marginTop = (names.length + 4) * LINE;
+	const decades = decadesOf(points.flatMap(({ least, most }) => [least, most]));
+	const nameOf = x.unit === "bytes" ? bytesOf : String;
 	const where = isBusy(machine) ? `${describe(machine)}; busy with other work` : describe(machine);
 	const heading = (line: string, index: number, options: TextOptions) => {
 		const at = {
@@ -36,12 +45,23 @@ export function draw({ title, x, y, points }: Curve, machine: Machine): string {
 		width: 720,
 		height: 360 + marginTop,
 		marginTop,
-		marginLeft: 60,
+		marginLeft: 70,
 		style: { background: "white", fontFamily: "sans-serif" },
-		x: { type: x.scale, label: x.label, ...(x.unit === "bytes" ? { tickFormat: bytesOf } : {}) },
-		y: { type: "log", label: y, grid: true, tickFormat: String },
+		x: { type: x.scale },
+		y: {
+			type: "log",
+			domain: [decades[0], decades.at(-1)],
+			label: y,
+			labelAnchor: "center",
+			labelArrow: "none",
+			grid: true,
+			ticks: decades,
+			tickFormat: String,
+		},
 		color: { domain: names, range: RANGE },
 		marks: [
+			// By `text`: as `tickFormat`, a logarithmic scale leaves out what is no power of ten.
+			axisX(x.values, { text: (value: number) => nameOf(value), label: x.label, labelArrow: "none" }),
 			heading(title, 0, { fontWeight: "bold", fontSize: 14 }),
 			heading(where, 1, { fill: "#666", fontSize: 10 }),
 			...names.map((name, index) => heading(`● ${name}`, index + 2, { fill: () => name })),

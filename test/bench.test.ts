@@ -1,6 +1,8 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { tasksOf } from "../bench/costs.js";
@@ -65,9 +67,7 @@ for (const { name, contenders } of measures) {
 }
 for (const { name, x, lines } of curves) {
 	const [least = 0] = x.values;
-	for (const line of lines) {
-		testContender(`growth of ${name}`, { ...line.at(least), name: line.name, role: line.role, size: least });
-	}
+	for (const line of lines) testContender(`growth of ${name}`, line.at(least));
 }
 
 const tasks = (wrong: number) => {
@@ -211,6 +211,34 @@ test("a curve is drawn, with every line named", () => {
 	assert.match(svg, /^<svg[^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
 	for (const text of ["A curve", "ours", "theirs", "messages", "µs", "busy"])
 		assert.ok(svg.includes(text), text);
+});
+
+const MAIN = fileURLToPath(new URL("../bench/main.js", import.meta.url));
+const bench = (...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8" });
+
+test("the command takes what is asked for, and writes it as JSON and into a document", () => {
+	const folder = mkdtempSync(join(tmpdir(), "dhmem-bench-"));
+	const json = join(folder, "figures.json");
+	const document = join(folder, "page.md");
+	writeFileSync(document, "<!-- measured: begin -->\n<!-- measured: end -->\n");
+	const options = ["--quick", "--rounds", "2", "--runs", "2", "--json", json, "--markdown", document];
+	const { status, stdout, stderr } = bench("--only", "fresh", ...options);
+	assert.is(status, 0, stderr);
+	const title = "what a fresh region of the largest size occupies";
+	assert.ok(stdout.includes(title));
+	assert.ok(readFileSync(document, "utf8").includes(title));
+	const [result] = JSON.parse(readFileSync(json, "utf8")).results;
+	assert.is(result.name, "fresh");
+	assert.is(result.figures[0].rounds.length, 4);
+	rmSync(folder, { recursive: true });
+});
+
+test("a wrong option is refused, and says what there is", () => {
+	for (const args of [["--only", "nothing"], ["--rounds", "0"], ["--runs", "x"], ["--slow"]]) {
+		const { status, stderr } = bench(...args);
+		assert.is(status, 2, args.join(" "));
+		assert.match(stderr, /npm run bench -- \[options\]/);
+	}
 });
 
 test("what was measured is put between the two marks of a document, and nothing else is touched", () => {

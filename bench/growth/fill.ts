@@ -1,12 +1,13 @@
 /** What allocating costs by how full the region is. */
 import { type Block, DhmemError, type Region } from "../../src/index.js";
 import { churn } from "../churn.js";
-import type { Growth } from "../curve.js";
+import { type Growth, lineOf } from "../curve.js";
 import type { Job } from "../measure.js";
-import { pair, type Works } from "../pair.js";
+import type { Works } from "../pair.js";
 import { openRegion } from "../region.js";
 
-const from = import.meta.url;
+const line = (name: string, work: string, count: number, until = 100) =>
+	lineOf({ name, role: "dhmem", from: import.meta.url, work, count, until });
 const REGION = 2 ** 26;
 
 export const fill: Growth = {
@@ -14,25 +15,11 @@ export const fill: Growth = {
 	title: "Allocate and free, by how full a region of 64 MiB is",
 	x: { label: "% in use", values: [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95], scale: "linear" },
 	y: "µs",
+	// What lives at a time has to fit.
 	lines: [
-		{
-			name: "64 B, among blocks of 64 B",
-			role: "dhmem",
-			at: () => pair({ name: "", role: "dhmem", from, work: "small", count: 2 ** 17 }),
-		},
-		{
-			name: "32 KiB, among blocks of 32 KiB",
-			role: "dhmem",
-			at: () => pair({ name: "", role: "dhmem", from, work: "medium", count: 2 ** 14 }),
-			// What lives at a time has to fit.
-			until: 90,
-		},
-		{
-			name: "128 KiB, among blocks of 128 KiB",
-			role: "dhmem",
-			at: () => pair({ name: "", role: "dhmem", from, work: "large", count: 2 ** 12 }),
-			until: 80,
-		},
+		line("64 B, among blocks of 64 B", "small", 2 ** 17),
+		line("32 KiB, among blocks of 32 KiB", "medium", 2 ** 14, 90),
+		line("128 KiB, among blocks of 128 KiB", "large", 2 ** 12, 80),
 	],
 };
 

@@ -3,10 +3,10 @@ import type { Growth } from "../curve.js";
 import { native } from "../native.js";
 import { pair, peer } from "../pair.js";
 
-/** About as long for each size. */
+/** About as many bytes for each size. */
 const countOf = (size: number) => Math.max(8, Math.min(2 ** 16, 2 ** 30 / size));
-
 const stream = new URL("../measures/stream.js", import.meta.url).href;
+const work = "sized";
 
 export const messageSize: Growth = {
 	name: "message-size",
@@ -20,21 +20,20 @@ export const messageSize: Growth = {
 	y: "µs for each message",
 	lines: [
 		{
-			name: "dhmem, in place",
-			role: "dhmem",
-			at: (size) => pair({ name: "", role: "dhmem", from: stream, work: "sized", count: countOf(size) }),
+			at: (size) =>
+				pair({ name: "dhmem, in place", role: "dhmem", from: stream, work, count: countOf(size), size }),
 		},
 		{
-			name: "Unix socket",
-			role: "peer",
-			at: (size) =>
-				pair({ name: "", role: "peer", from: peer("unix-socket"), work: "sized", count: countOf(size) }),
+			at: (size) => {
+				const from = peer("unix-socket");
+				return pair({ name: "Unix socket", role: "peer", from, work, count: countOf(size), size });
+			},
 		},
 		{
-			name: "memcpy and memcmp in C++, one process",
-			role: "floor",
-			at: (size) =>
-				native({ name: "", role: "floor", program: "copy", args: ["sized"], count: countOf(size) }),
+			at: (size) => {
+				const name = "memcpy and memcmp in C++, one process";
+				return native({ name, role: "floor", program: "copy", args: [work], count: countOf(size), size });
+			},
 		},
 	],
 };

@@ -1,17 +1,13 @@
 /** What finding a named object costs by how many there are, and reading and changing entries of a map. */
 import { performance } from "node:perf_hooks";
 import type { Region } from "../../src/index.js";
-import type { Growth } from "../curve.js";
+import { type Growth, lineOf } from "../curve.js";
 import type { Job } from "../measure.js";
-import { pair, type Works } from "../pair.js";
+import type { Works } from "../pair.js";
 import { openRegion } from "../region.js";
 
-const from = import.meta.url;
-const line = (name: string, role: "dhmem" | "peer", work: string, count: number) => ({
-	name,
-	role,
-	at: () => pair({ name, role, from, work, count }),
-});
+const line = (name: string, role: "dhmem" | "peer", work: string, count: number) =>
+	lineOf({ name, role, from: import.meta.url, work, count });
 
 export const objects: Growth = {
 	name: "objects",

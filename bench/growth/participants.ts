@@ -2,13 +2,14 @@
 import { performance } from "node:perf_hooks";
 import { Region } from "../../src/index.js";
 import { churn } from "../churn.js";
-import type { Growth } from "../curve.js";
+import { type Growth, lineOf } from "../curve.js";
 import { checkRecord, recordOf } from "../data.js";
 import type { Job } from "../measure.js";
-import { pair, type Works } from "../pair.js";
+import type { Works } from "../pair.js";
 import { openRegion } from "../region.js";
 
-const from = import.meta.url;
+const line = (name: string, work: string, count: number) =>
+	lineOf({ name, role: "dhmem", from: import.meta.url, work, count });
 
 export const participants: Growth = {
 	name: "participants",
@@ -16,21 +17,9 @@ export const participants: Growth = {
 	x: { label: "participants", values: [1, 2, 4, 8, 16, 32, 64], scale: "log" },
 	y: "µs",
 	lines: [
-		{
-			name: "allocate and free 64 B",
-			role: "dhmem",
-			at: () => pair({ name: "", role: "dhmem", from, work: "allocate", count: 2 ** 17 }),
-		},
-		{
-			name: "open and close",
-			role: "dhmem",
-			at: () => pair({ name: "", role: "dhmem", from, work: "open", count: 2 ** 8 }),
-		},
-		{
-			name: "look for dead participants",
-			role: "dhmem",
-			at: () => pair({ name: "", role: "dhmem", from, work: "recover", count: 2 ** 8 }),
-		},
+		line("allocate and free 64 B", "allocate", 2 ** 17),
+		line("open and close", "open", 2 ** 8),
+		line("look for dead participants", "recover", 2 ** 8),
 	],
 };
 

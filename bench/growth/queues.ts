@@ -2,13 +2,14 @@
 
 import { performance } from "node:perf_hooks";
 import type { Queue, Region } from "../../src/index.js";
-import type { Growth } from "../curve.js";
+import { type Growth, lineOf } from "../curve.js";
 import { MessageSource, trips } from "../data.js";
 import { median } from "../measure.js";
-import { pair, type Works } from "../pair.js";
+import type { Works } from "../pair.js";
 import { InPlace, openRegion, present } from "../region.js";
 
-const from = import.meta.url;
+const line = (name: string, work: string, count: number) =>
+	lineOf({ name, role: "dhmem", from: import.meta.url, work, count });
 
 export const queues: Growth = {
 	name: "queues",
@@ -16,16 +17,8 @@ export const queues: Growth = {
 	x: { label: "queues", values: [1, 3, 10, 30, 100, 300, 1000], scale: "log" },
 	y: "µs",
 	lines: [
-		{
-			name: "send and receive, one queue after another",
-			role: "dhmem",
-			at: () => pair({ name: "", role: "dhmem", from, work: "in-turn", count: 2 ** 17 }),
-		},
-		{
-			name: "round trip, `await receive()` pending on all",
-			role: "dhmem",
-			at: () => pair({ name: "", role: "dhmem", from, work: "pending", count: 2 ** 11 }),
-		},
+		line("send and receive, one queue after another", "in-turn", 2 ** 17),
+		line("round trip, `await receive()` pending on all", "pending", 2 ** 11),
 	],
 };
 

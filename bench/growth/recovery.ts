@@ -4,20 +4,15 @@ import { once } from "node:events";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import type { Region, Size } from "../../src/index.js";
-import type { Growth } from "../curve.js";
+import { type Growth, lineOf } from "../curve.js";
 import type { Job } from "../measure.js";
-import { pair, type Works } from "../pair.js";
+import type { Works } from "../pair.js";
 import { openRegion } from "../region.js";
 
-const from = import.meta.url;
 const HOLDER = fileURLToPath(new URL("./holder.js", import.meta.url));
 
-const line = (name: string, work: string, until = Infinity) => ({
-	name,
-	role: "dhmem" as const,
-	at: () => pair({ name, role: "dhmem", from, work, count: 1 }),
-	until,
-});
+const line = (name: string, work: string, until = Number.POSITIVE_INFINITY) =>
+	lineOf({ name, role: "dhmem", from: import.meta.url, work, count: 1, until });
 
 export const recovery: Growth = {
 	name: "recovery",

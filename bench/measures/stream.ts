@@ -1,9 +1,9 @@
 /** Messages of 1 MiB, written and compared in place. */
-import type { Queue, Region } from "../../src/index.js";
+import type { Queue, Region, Slot } from "../../src/index.js";
 import { largePatterns, Meter, patternOf } from "../data.js";
 import type { Job, Measure } from "../measure.js";
 import { native } from "../native.js";
-import { pair, type Works } from "../pair.js";
+import { type Half, pair, type Works } from "../pair.js";
 import { openRegion, present } from "../region.js";
 import { spin } from "../spin.js";
 
@@ -53,15 +53,16 @@ function queueOf(region: Region, size: number): Queue {
 	return region.queue("stream", { capacity: Math.min(Math.max(FIT * size, 2 ** 16), FIT * MESSAGE) });
 }
 
-/** Sends messages of `size` bytes in place, each filled by `write`. */
-function sending(write: (bytes: Uint8Array, slot: { as(dtype: "f64"): Float64Array }, n: number) => void) {
-	return (place: string) => {
+/** Sends messages of `size` bytes in place, each written by `write`. */
+function sending(write: (slot: Slot, sequence: number, pattern: Uint8Array) => void): Half<void> {
+	return (place) => {
 		const region = openRegion(place, SIZE);
-		return ({ count, size, spoilt }: Job) => {
+		return ({ count, size, spoilt }) => {
 			using producer = queueOf(region, size).producer();
+			const patterns = largePatterns(size);
 			for (let sequence = 0; sequence < count; sequence++) {
 				const slot = spin(() => producer.tryReserve(size));
-				write(slot.bytes, slot, sequence);
+				write(slot, sequence, patterns[sequence % patterns.length] as Uint8Array);
 				if (sequence === spoilt) slot.bytes[size - 1] = 1;
 				slot.commit();
 			}
@@ -92,9 +93,7 @@ function bandwidth(place: string) {
 	return (job: Job) => (receive(job) * job.size) / 1000;
 }
 
-const patterns = largePatterns(MESSAGE);
-
-const fills = sending((_, slot, sequence) => slot.as("f64").fill(patternOf(sequence)));
+const fills = sending((slot, sequence) => slot.as("f64").fill(patternOf(sequence)));
 
 export const works: Works = {
 	stream: { measure: bandwidth, serve: fills },
@@ -108,6 +107,6 @@ export const works: Works = {
 	},
 	"stream-set": {
 		measure: bandwidth,
-		serve: sending((bytes, _, sequence) => bytes.set(patterns[sequence % patterns.length] as Uint8Array)),
+		serve: sending((slot, _, pattern) => slot.bytes.set(pattern)),
 	},
 };
