@@ -1,6 +1,6 @@
 /** Region files: finding, creating and joining them, whatever order people come in. */
 import { getRandomValues } from "node:crypto";
-import { readdirSync, statSync, unlinkSync } from "node:fs";
+import { readdirSync, unlinkSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import {
 	BUCKET_BYTES,
@@ -37,12 +37,17 @@ import { DhmemError, errnoOf } from "./errors.js";
 import { localFile, localShim } from "./local-shim.js";
 import { LARGEST_REGION } from "./options.js";
 import { type File, shim } from "./shim.js";
+import { isRefusal, systemError } from "./system-error.js";
 
 /** Indexes of lock bytes behind the slots'. Who joins, and who leaves last, holds this one. */
 const JOIN_LOCK = 1024;
 /** Milliseconds to wait for it: only a stopped process holds it longer than a moment. */
 const JOIN_TIMEOUT = 10_000;
 const SUFFIX = ".dhmem";
+/** What the shim calls a file before it has its name. */
+const TEMPORARY = /^\.dhmem-[0-9a-f]{16}\.tmp$/;
+/** How often to open a path that names another file each time. */
+const MOST_OPENINGS = 100;
 
 export interface FileOptions {
 	mode: "open-or-create" | "create" | "open" | "force-create" | "read-only" | "copy-on-write";
@@ -57,12 +62,45 @@ export function pathOf(directory: string, name: string): string {
 	return joinPath(directory, name + SUFFIX);
 }
 
-/** Names of the region files in `directory`. */
-export function namesIn(directory: string): string[] {
-	return readdirSync(directory)
+/** Names of the regions in `directory`. What dead ones left there is removed. */
+export function listRegions(directory: string): string[] {
+	const files = readdirSync(directory);
+	removeLitter(directory, files);
+	return files
 		.filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
 		.map((file) => file.slice(0, -SUFFIX.length))
+		.filter((name) => !removeAbandoned(pathOf(directory, name)))
 		.sort();
+}
+
+/** Removes files among these that have a temporary name, and whose makers died. It is in nobody's way if it can't. */
+function removeLitter(directory: string, files: string[]): void {
+	for (const name of files) {
+		if (!TEMPORARY.test(name)) continue;
+		const path = joinPath(directory, name);
+		let file: File | undefined;
+		try {
+			// For reading, which a maker that lives is kept off by just as well, and more may do.
+			file = openFile(path, "read-only");
+			if (file === undefined || !shim().tryLock(file, shim().makerLock)) continue;
+			if (!shim().isNamed(file, path)) continue;
+			unlinkSync(path);
+			debug("%s: removed, its maker is dead", path);
+		} catch (error) {
+			debug("%s: it can't be removed: %s", path, error);
+		} finally {
+			if (file !== undefined) shim().closeFile(file);
+		}
+	}
+}
+
+/** Before another file is made, so that there is never more than what one death left. */
+function removeLitterIn(directory: string): void {
+	try {
+		removeLitter(directory, readdirSync(directory));
+	} catch (error) {
+		debug("%s: it can't be looked through: %s", directory, error);
+	}
 }
 
 /** What an opening in this mode may do. */
@@ -99,63 +137,6 @@ export function attach(directory: string, path: string, options: FileOptions): A
 	throw new DhmemError("DHMEM_TIMEOUT", `The region at ${path} is made and removed without end by others`);
 }
 
-/** An error of the operating system as ours. */
-export function systemError(error: unknown, path: string, doing: string): unknown {
-	const errno = errnoOf(error);
-	const cause = { cause: error };
-	switch (errno) {
-		case "EACCES":
-		case "EPERM":
-		case "EROFS":
-			return new DhmemError("DHMEM_PERMISSION", `${doing} ${path} is not allowed: ${whoMay(path)}`, cause);
-		case "ENOENT":
-		case "ENOTDIR":
-			return new DhmemError(
-				"DHMEM_NOT_FOUND",
-				`${doing} ${path}: it or its folder does not exist; check the name, and DHMEM_DIR`,
-				cause,
-			);
-		case "ENOSPC":
-		case "EDQUOT":
-			return new DhmemError("DHMEM_NO_SPACE", `${doing} ${path}: its file system is full; make room`, cause);
-		case "EISDIR":
-		case "ELOOP":
-		case "ENOTREG":
-			return new DhmemError(
-				"DHMEM_FORMAT",
-				`${path} is not a regular file, so not a region; remove it, or choose another name`,
-				cause,
-			);
-		case "ENAMETOOLONG":
-			return new DhmemError(
-				"DHMEM_BAD_ARGUMENT",
-				`${doing} ${path}: the path is too long; shorten it`,
-				cause,
-			);
-		default:
-			return error;
-	}
-}
-
-/** Whether the operating system did not allow it. */
-function isRefusal(error: unknown): boolean {
-	return ["EACCES", "EPERM", "EROFS"].includes(errnoOf(error) ?? "");
-}
-
-function whoMay(path: string): string {
-	const me = `this is user ${process.getuid?.()} of groups ${process.getgroups?.().join(", ")}`;
-	for (const place of [path, joinPath(path, "..")]) {
-		try {
-			const { mode, uid, gid } = statSync(place);
-			const bits = (mode & 0o7777).toString(8);
-			return `${place} is of user ${uid}, group ${gid}, mode ${bits}, and ${me}; open it as that user, or create it with other permissions`;
-		} catch {
-			// It can't be looked at either; perhaps its folder can.
-		}
-	}
-	return me;
-}
-
 /** Runs `body` holding the join lock. */
 function whileJoining<T>(file: File, path: string, body: () => T): T {
 	const deadline = Date.now() + JOIN_TIMEOUT;
@@ -186,11 +167,15 @@ function unlockUnlessClosed(file: File): void {
 }
 
 function openFile(path: string, access: Access): File | undefined {
-	try {
-		return shim().openFile(path, access === "read-write");
-	} catch (error) {
-		if (errnoOf(error) === "ENOENT") return undefined;
-		throw systemError(error, path, "Opening");
+	for (let turn = 0; ; turn++) {
+		try {
+			return shim().openFile(path, access === "read-write");
+		} catch (error) {
+			if (errnoOf(error) === "ENOENT") return undefined;
+			// Without /proc it is opened twice by its path, and was replaced between.
+			if (errnoOf(error) === "ESTALE" && turn < MOST_OPENINGS) continue;
+			throw systemError(error, path, "Opening");
+		}
 	}
 }
 
@@ -264,7 +249,7 @@ function isAbandoned(file: File, header: Uint32Array): boolean {
 }
 
 /** Removes the region at `path` if it is an abandoned one. */
-export function removeAbandoned(path: string): boolean {
+function removeAbandoned(path: string): boolean {
 	let opened: File | undefined;
 	try {
 		const file = openFile(path, "read-write");
@@ -280,7 +265,7 @@ export function removeAbandoned(path: string): boolean {
 	} catch (error) {
 		// Not a region, or another user's: not ours to remove.
 		if (error instanceof DhmemError || isRefusal(error)) return false;
-		throw error;
+		throw systemError(error, path, "Looking at");
 	} finally {
 		if (opened !== undefined) shim().closeFile(opened);
 	}
@@ -311,19 +296,23 @@ function openExisting(path: string, options: FileOptions): Attachment | "changed
 					"ask for no more, or unlink it first",
 			);
 		}
-		const abandoned = whileJoining(file, path, () => {
-			if (!shim().isNamed(file, path)) return true;
+		const gone = whileJoining(file, path, () => {
+			if (!shim().isNamed(file, path)) return "changed";
 			if (isAbandoned(file, header)) {
-				removeName(path);
-				return true;
+				// Who makes another needs its name; for anybody else it counts as absent, whoever may remove it.
+				if (options.mode !== "open-or-create") {
+					removeName(path);
+					return "absent";
+				}
+				unlinkSync(path);
+				return "changed";
 			}
 			attachment = joined(file, path, spans, access, options.label);
-			return false;
+			return undefined;
 		});
-		if (abandoned) {
+		if (gone !== undefined) {
 			shim().closeFile(file);
-			// Who may not remove it, and only wants to read, takes it for absent.
-			return access === "read-write" ? "changed" : undefined;
+			return gone === "changed" ? gone : undefined;
 		}
 		if (access === "read-write") attachment?.recover();
 		return attachment;
@@ -345,6 +334,7 @@ function joined(file: File, path: string, spans: number, access: Access, label: 
 /** A new region at `path`, joined; undefined if the name is taken. */
 function create(directory: string, path: string, options: FileOptions): Attachment | undefined {
 	const spans = options.spans ?? LARGEST_REGION / SPAN_BYTES;
+	removeLitterIn(directory);
 	let file: File;
 	try {
 		file = shim().createFile(directory, spans * SPAN_BYTES, options.permissions);
@@ -392,6 +382,8 @@ export function detach(attachment: Attachment): void {
 				if (!attachment.hasCompany() && shim().isNamed(file, path)) removeName(path);
 			});
 		} else attachment.leave();
+	} catch (error) {
+		throw systemError(error, path, "Leaving");
 	} finally {
 		attachment.close();
 	}

@@ -138,6 +138,67 @@ export const controls: readonly Control[] = [
 		"",
 	),
 	core(
+		"claiming a message is no compare-and-swap",
+		"drop, while another takes",
+		"mailbox",
+		"const isMine = atomic.cmpxchg<u64>(place, word, contents(position, envelope, PLACE_CLAIMED)) == word;",
+		"const isMine = atomic.load<u64>(place) == word;\n" +
+			"if (isMine) atomic.store<u64>(place, contents(position, envelope, PLACE_CLAIMED));",
+	),
+	core(
+		"dropping a message is no compare-and-swap",
+		"drop, while another takes",
+		"mailbox",
+		"atomic.cmpxchg<u64>(place, word, contents(position, envelope, PLACE_DROPPED)) == word);",
+		"atomic.load<u64>(place) == word);\n" +
+			"if (isMine) atomic.store<u64>(place, contents(position, envelope, PLACE_DROPPED));",
+	),
+	core(
+		"what is too old is dropped before the message is put",
+		"put the latest",
+		"mailbox",
+		"atomic.store<u64>(place, contents(position, envelope, PLACE_KEPT));",
+		"store<u32>(mailbox, position + 1, QUEUE_TAIL);\ndropOldest(me, mailbox, places);\n" +
+			"atomic.store<u64>(place, contents(position, envelope, PLACE_KEPT));",
+	),
+	core(
+		"a place that is claimed is written again",
+		"over all places",
+		"mailbox",
+		"return (<u32>atomic.load<u64>(place) & PLACE_STATE) == PLACE_CLAIMED;",
+		"return (<u32>atomic.load<u64>(place) & PLACE_STATE) == PLACE_STATE;",
+	),
+	core(
+		"a message is taken before the end that was there before it",
+		"begin the next stream",
+		"mailbox",
+		"if (atomic.load<u64>(mailbox, MAILBOX_END) != end) continue;",
+		"",
+	),
+	core(
+		"what is put is not looked at again when nothing was found",
+		"put the latest",
+		"mailbox",
+		"if (atomic.load<u32>(mailbox, QUEUE_TAIL) == tail) return EMPTY;\n\t\t\tcontinue;",
+		"return EMPTY;",
+	),
+	core(
+		"the producer looks for one who waits before it has put",
+		"wait for a message, while another puts",
+		"mailbox",
+		"atomic.store<u64>(place, contents(position, envelope, PLACE_KEPT));",
+		"const doorbell = wakeConsumer(mailbox);\n" +
+			"atomic.store<u64>(place, contents(position, envelope, PLACE_KEPT));\n" +
+			"atomic.store<u32>(mailbox, position + 1, QUEUE_TAIL);\ndone(me);\nif (places != 0) return doorbell;",
+	),
+	core(
+		"the end of a mailbox rings nobody",
+		"ends a mailbox",
+		"mailbox",
+		"atomic.store<u32>(mailbox, load<u32>(mailbox, QUEUE_PRODUCER_COUNT), QUEUE_ENDED);\n\treturn wakeConsumer(mailbox);",
+		"return OK;",
+	),
+	core(
 		"locking is no compare-and-swap",
 		"lock",
 		"locks",

@@ -60,7 +60,7 @@ interface Plot {
 }
 
 /** `a` recovers from one that died so many writes before it had done something, while `b` does something. */
-function dead(
+export function dead(
 	name: string,
 	points: readonly number[],
 	plot: (stage: Stage, dead: Participant) => Plot,
