@@ -84,7 +84,7 @@ for (let run = 1; run <= options.runs; run++) {
 	for (const [measure, runs] of taken) {
 		runs.push(await take(measure, scratch, options));
 		console.error(
-			table([resultOf(measure, runs.slice(-1))])
+			table([resultOf(measure, runs.slice(-1))], false)
 				.split("\n")
 				.at(-1),
 		);

@@ -60,24 +60,33 @@ function ratioed({ to, median, least, most, runs }: NonNullable<Result["ratio"]>
 	return `${show(median)} (${within}) × ${to}`;
 }
 
+/** What the aim is about: the ratio, or the figure itself. */
+function measured(ratio: Result["ratio"], ours: Figure | undefined, aim: Aim, unit: string): string {
+	if (ratio !== undefined) return ratioed(ratio);
+	return aim.of === "figure" && ours !== undefined ? `${show(ours.median)} ${unit}` : "no peer";
+}
+
 /** The row of a result: dhmem's figure, the ratio, and what stands beside it. */
-function row({ title, unit, aim, figures, missing, ratio, reached }: Result): string[] {
+function row({ title, unit, aim, figures, missing, ratio, reached }: Result, isJudged: boolean): string[] {
 	const [ours, ...others] = figures;
 	const absent = missing.map(({ name }) => `${name}: missing`);
-	const verdict = reached === undefined ? "" : reached ? " ✓" : " ✗";
+	const verdict = !isJudged || reached === undefined ? "" : reached ? " ✓" : " ✗";
 	return [
 		title,
 		ours === undefined ? "" : `${spread(ours)} ${unit}`,
 		aimed(aim, unit),
-		`${ratio === undefined ? "" : ratioed(ratio)}${verdict}`.trim(),
+		`${measured(ratio, ours, aim, unit)}${verdict}`,
 		[named(others, unit), ...absent].filter((text) => text !== "").join("; "),
 	];
 }
 
-/** Figures are medians of the rounds, with the least and the most; a ratio is the median of the rounds' ratios. */
-export function table(results: readonly Result[]): string {
+/**
+ * Figures are medians of the rounds, with the least and the most; a ratio is the median of the rounds' ratios. Whether
+ * an aim is reached is said only of a measurement.
+ */
+export function table(results: readonly Result[], isJudged: boolean): string {
 	const head = ["measure", "dhmem", "aim", "measured", "in turn with"];
-	return markdownTable([head, ...results.map(row)]);
+	return markdownTable([head, ...results.map((result) => row(result, isJudged))]);
 }
 
 function costsTable(costs: readonly Cost[]): string {
@@ -110,7 +119,7 @@ export function markdown({ machine, command, date, quick, results, costs }: Repo
 	return [
 		`${describe(machine)}; load ${machine.load.toFixed(1)} before the run; ${date}; \`${command}\`.`,
 		...notes.filter((note) => note !== ""),
-		...(results.length > 0 ? [table(results)] : []),
+		...(results.length > 0 ? [table(results, !quick && !isBusy(machine))] : []),
 		list(
 			"Took no part",
 			[...absent].map(([name, reason]) => `${name}: ${reasonOf(reason)}`),
