@@ -104,12 +104,13 @@ const report: Report = {
 	date: new Date().toISOString().slice(0, 10),
 	quick,
 	results,
+	curves: grown,
 	costs,
 };
 const text = markdown(report);
 console.log(text);
 if (options.json !== undefined) {
-	writeFileSync(options.json, `${JSON.stringify({ ...report, curves: grown }, null, "\t")}\n`);
+	writeFileSync(options.json, `${JSON.stringify(report, null, "\t")}\n`);
 }
 if (options.markdown !== undefined) putBetweenMarks(options.markdown, text);
 if (options.plots !== undefined && grown.length > 0) {

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { markdownTable } from "markdown-table";
 import type { Cost } from "./costs.js";
+import type { Curve } from "./curve.js";
 import type { Aim, Figure, Result } from "./measure.js";
 
 /** The machine and the program, as a reader needs them to judge a figure. */
@@ -36,6 +37,7 @@ export interface Report {
 	date: string;
 	quick: boolean;
 	results: readonly Result[];
+	curves: readonly Curve[];
 	costs: readonly Cost[];
 }
 
@@ -105,14 +107,16 @@ export function isBusy({ load }: Machine): boolean {
 	return load > 0.3;
 }
 
-export function markdown({ machine, command, date, quick, results, costs }: Report): string {
+export function markdown({ machine, command, date, quick, results, curves, costs }: Report): string {
 	const notes = [
 		isBusy(machine)
 			? "**The machine was busy with other work: these figures are a look, not a measurement.**"
 			: "",
 		quick ? "**A quick run: few and short rounds, in which starting up has its part.**" : "",
 	];
-	const absent = new Map(results.flatMap(({ missing }) => missing.map(({ name, reason }) => [name, reason])));
+	const absent = new Map(
+		[...results, ...curves].flatMap(({ missing }) => missing.map(({ name, reason }) => [name, reason])),
+	);
 	const reasonOf = (reason: string) =>
 		reason.split("\n").find((line) => /\w/.test(line)) ?? "no reason given";
 	const leftOut = results.filter(({ leavesOut }) => leavesOut !== "");

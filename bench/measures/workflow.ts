@@ -57,7 +57,7 @@ function workflow(shape: Shape, title: string, atMost: number): Measure {
 		rounds: 3,
 		quick: 64,
 		leavesOut:
-			`${ITERATIONS} iterations, without starting the tasks. Open MPI runs with mpi_yield_when_idle, without which ` +
+			`${ITERATIONS} iterations (8 in a quick run), without starting the tasks. Open MPI runs with mpi_yield_when_idle, without which ` +
 			"more tasks than cores are slower by far; CMA needs leave to read another process's memory, which containers " +
 			"mostly lack.",
 	};
