@@ -38,7 +38,7 @@ import { DhmemError, errnoOf } from "./errors.js";
 import type { Host } from "./local-shim.js";
 import type { NamedObject } from "./named.js";
 import type { File } from "./shim.js";
-import { systemError } from "./system-error.js";
+import { noSpace, systemError } from "./system-error.js";
 import { Waiter } from "./waiter.js";
 
 export const debug = debuglog("dhmem");
@@ -329,8 +329,7 @@ export class Attachment {
 		if (!this.shim.isBroken(this.file)) return undefined;
 		return new DhmemError(
 			"DHMEM_NO_SPACE",
-			`The file system of ${this.path} is full, and a page of it could not be had, so this participant has ` +
-				"left; make room, and open it again",
+			`${noSpace(this.path, 4096).message}; without it this participant has left: open the region again`,
 		);
 	}
 
@@ -375,15 +374,10 @@ export class Attachment {
 			if (errnoOf(error) === "ENXIO") throw this.#unusable();
 			// The range was read from the region.
 			if (error instanceof TypeError) throw this.unexpected(CORRUPT, "Committing memory");
-			if (errnoOf(error) !== "ENOSPC" && errnoOf(error) !== "EDQUOT") {
-				throw systemError(error, this.path, "Committing memory of");
+			if (errnoOf(error) === "ENOSPC" || errnoOf(error) === "EDQUOT") {
+				throw noSpace(this.path, length, { cause: error });
 			}
-			throw new DhmemError(
-				"DHMEM_NO_SPACE",
-				`The file system of ${this.path} is full: ${length} bytes more were needed. ` +
-					"Free some, or give it more (containers: --shm-size)",
-				{ cause: error },
-			);
+			throw systemError(error, this.path, "Committing memory of");
 		}
 	}
 

@@ -3,7 +3,7 @@ import { EMPTY, ENDED, SLOT_RESULT, STATUS_LIMIT } from "../assembly/layout.js";
 import { Endpoint } from "./endpoint.js";
 import { type Holder, Message } from "./message.js";
 import type { NamedObject } from "./named.js";
-import { checkCount, type WaitOptions } from "./options.js";
+import { checkCount, type EndpointOptions, type WaitOptions } from "./options.js";
 import { readable } from "./streams.js";
 import { PENDING } from "./waiter.js";
 
@@ -13,7 +13,7 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	readonly #holder: Holder;
 
 	/** @internal */
-	constructor(queue: NamedObject, options?: WaitOptions) {
+	constructor(queue: NamedObject, options?: EndpointOptions) {
 		super(queue, "consumer", options);
 		this.#holder = {
 			isGone: () => this.closed,

@@ -11,9 +11,9 @@ import {
 	TAKEN,
 } from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
-import { DhmemError } from "./errors.js";
+import { badArgument, DhmemError } from "./errors.js";
 import type { NamedObject } from "./named.js";
-import { type WaitOptions, waitOptions } from "./options.js";
+import { type EndpointOptions, type WaitOptions, waitOptions } from "./options.js";
 import { PENDING, type Wait } from "./waiter.js";
 
 export type Side = "producer" | "consumer";
@@ -37,6 +37,7 @@ export abstract class Endpoint {
 	readonly #side: Side;
 	readonly #peer: Side;
 	readonly #peersBefore: number;
+	readonly #patient: boolean;
 	/** The waits of this end, in turn: a message that would fit must not overtake one that doesn't yet. */
 	readonly #line: object[] = [];
 	/** How many waits have not settled: until they have, a later one must not resolve before them. */
@@ -44,13 +45,16 @@ export abstract class Endpoint {
 	#closed = false;
 
 	/** @throws DHMEM_ENDPOINT_TAKEN */
-	protected constructor(queue: NamedObject, side: Side, options: WaitOptions | undefined) {
+	protected constructor(queue: NamedObject, side: Side, options: EndpointOptions | undefined) {
 		const { attachment, at } = queue;
 		queue.check();
 		this.queue = queue;
 		this.attachment = attachment;
 		this.at = at;
 		this.defaults = waitOptions(options, {});
+		const patient = options?.patient ?? false;
+		if (typeof patient !== "boolean") throw badArgument("patient", patient, "true or false");
+		this.#patient = patient;
 		this.#side = side;
 		this.#peer = side === "producer" ? "consumer" : "producer";
 		this.#attach();
@@ -123,8 +127,9 @@ export abstract class Endpoint {
 		return this.attachment.unexpected(status, this.what);
 	}
 
-	/** Throws if the peer came, and left or died without ending the stream. */
+	/** Throws if the peer came, and left or died without ending the stream, unless another is waited for. */
 	protected checkPeer(): void {
+		if (this.#patient) return;
 		// In this order: an end that is taken is counted after, so one that comes between the looks is seen.
 		const count = this.#peers();
 		if (count === this.#peersBefore || holderOf(this.queue, this.#peer) !== 0) return;

@@ -37,7 +37,7 @@ import { DhmemError, errnoOf } from "./errors.js";
 import { localFile, localShim } from "./local-shim.js";
 import { LARGEST_REGION } from "./options.js";
 import { type File, shim } from "./shim.js";
-import { isRefusal, systemError } from "./system-error.js";
+import { isRefusal, notFound, systemError } from "./system-error.js";
 
 /** Indexes of lock bytes behind the slots'. Who joins, and who leaves last, holds this one. */
 const JOIN_LOCK = 1024;
@@ -62,21 +62,23 @@ export function pathOf(directory: string, name: string): string {
 	return joinPath(directory, name + SUFFIX);
 }
 
-/** Names of the regions in `directory`. What dead ones left there is removed. */
-export function listRegions(directory: string): string[] {
-	const files = readdirSync(directory);
-	removeLitter(directory, files);
-	return files
+/** Names of the region files in `directory`. */
+export function namesIn(directory: string): string[] {
+	return readdirSync(directory)
 		.filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
 		.map((file) => file.slice(0, -SUFFIX.length))
-		.filter((name) => !removeAbandoned(pathOf(directory, name)))
 		.sort();
 }
 
-/** Removes files among these that have a temporary name, and whose makers died. It is in nobody's way if it can't. */
-function removeLitter(directory: string, files: string[]): void {
-	for (const name of files) {
-		if (!TEMPORARY.test(name)) continue;
+/** Names of the regions in `directory`. What dead ones left there is removed. */
+export function listRegions(directory: string): string[] {
+	removeLitterIn(directory);
+	return namesIn(directory).filter((name) => !removeAbandoned(pathOf(directory, name)));
+}
+
+/** Removes files that have a temporary name, and whose makers died. They are in nobody's way if it can't. */
+function removeLitter(directory: string): void {
+	for (const name of readdirSync(directory).filter((file) => TEMPORARY.test(file))) {
 		const path = joinPath(directory, name);
 		let file: File | undefined;
 		try {
@@ -95,9 +97,9 @@ function removeLitter(directory: string, files: string[]): void {
 }
 
 /** Before another file is made, so that there is never more than what one death left. */
-function removeLitterIn(directory: string): void {
+export function removeLitterIn(directory: string): void {
 	try {
-		removeLitter(directory, readdirSync(directory));
+		removeLitter(directory);
 	} catch (error) {
 		debug("%s: it can't be looked through: %s", directory, error);
 	}
@@ -117,10 +119,7 @@ export function attach(directory: string, path: string, options: FileOptions): A
 			if (found === "changed") continue;
 			if (found !== undefined) return found;
 			if (options.mode !== "open-or-create") {
-				throw new DhmemError(
-					"DHMEM_NOT_FOUND",
-					`There is no region at ${path}; create it, or check DHMEM_DIR`,
-				);
+				throw notFound(path);
 			}
 		} else if (options.mode === "create") {
 			removeAbandoned(path);
@@ -249,7 +248,20 @@ function isAbandoned(file: File, header: Uint32Array): boolean {
 }
 
 /** Removes the region at `path` if it is an abandoned one. */
-function removeAbandoned(path: string): boolean {
+export function removeAbandoned(path: string): boolean {
+	return ifAbandoned(path, () => {
+		unlinkSync(path);
+		debug("%s: removed, its last participant is gone", path);
+	});
+}
+
+/** Whether the region at `path` is an abandoned one. */
+export function isLeftOver(path: string): boolean {
+	return ifAbandoned(path, () => {});
+}
+
+/** Whether the region at `path` is an abandoned one; if so, `body` is run while nobody can join it. */
+function ifAbandoned(path: string, body: () => void): boolean {
 	let opened: File | undefined;
 	try {
 		const file = openFile(path, "read-write");
@@ -258,8 +270,7 @@ function removeAbandoned(path: string): boolean {
 		const header = readHeader(file, path);
 		return whileJoining(file, path, () => {
 			if (!isAbandoned(file, header) || !shim().isNamed(file, path)) return false;
-			unlinkSync(path);
-			debug("%s: removed, its last participant is gone", path);
+			body();
 			return true;
 		});
 	} catch (error) {

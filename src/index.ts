@@ -14,7 +14,7 @@ export { Handle } from "./handle.js";
 export { SharedMap } from "./map.js";
 export { Message } from "./message.js";
 export { HeldLock, Mutex } from "./mutex.js";
-export type { Size, WaitOptions } from "./options.js";
+export type { EndpointOptions, Size, WaitOptions } from "./options.js";
 export { Producer, type Sendable, type SendOptions } from "./producer.js";
 export { Queue, RecordQueue } from "./queue.js";
 export { RecordConsumer, RecordProducer } from "./records.js";

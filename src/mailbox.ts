@@ -15,6 +15,9 @@ import { Producer, type Sendable } from "./producer.js";
 import { Slot } from "./slot.js";
 
 export class MailboxProducer extends Producer {
+	/** Every message is copied, into an envelope of its own. */
+	override readonly inline = Number.POSITIVE_INFINITY;
+
 	protected override put(bytes: Uint8Array, block: Block | undefined): boolean {
 		const { attachment } = this;
 		const offset = block?.owned(attachment) ?? 0;
@@ -26,15 +29,26 @@ export class MailboxProducer extends Producer {
 		return true;
 	}
 
-	/** An envelope for a payload of so many bytes. Where there is no room for it, what is kept makes way. */
+	protected override putBlock(block: Block): boolean {
+		this.put(block.bytes, undefined);
+		block.free();
+		return true;
+	}
+
+	/** An envelope for a payload of so many bytes. */
 	#allocate(length: number): number {
-		const { attachment, at } = this;
 		const bytes = RECORD_HEADER + length;
 		this.checkSize(bytes);
+		return this.tryAllocate(bytes);
+	}
+
+	/** Where there is no room, what is kept makes way. */
+	protected override tryAllocate(bytes: number): number {
+		const { attachment, at } = this;
 		for (;;) {
 			try {
-				const envelope = attachment.allocate(bytes);
-				if (envelope + bytes <= attachment.size) return envelope;
+				const block = attachment.allocate(bytes);
+				if (block + bytes <= attachment.size) return block;
 				throw this.unexpected(CORRUPT);
 			} catch (error) {
 				if (!isFull(error) || this.closed) throw error;

@@ -63,6 +63,15 @@ export interface WaitOptions {
 	signal?: AbortSignal | undefined;
 }
 
+/** Defaults for every wait of an end of a queue, and what it does when its peer goes. */
+export interface EndpointOptions extends WaitOptions {
+	/**
+	 * Whether waits go on when the peer has left or died without `end()`, because another may come: a task that is
+	 * restarted. Otherwise they end with DHMEM_PEER_GONE.
+	 */
+	patient?: boolean | undefined;
+}
+
 /** A wait's options over an endpoint's defaults, checked. */
 export function waitOptions(given: WaitOptions | undefined, defaults: WaitOptions): WaitOptions {
 	if (given === undefined) return defaults;

@@ -4,7 +4,7 @@ import { Block } from "./block.js";
 import { Endpoint } from "./endpoint.js";
 import { badArgument, DhmemError } from "./errors.js";
 import type { NamedObject } from "./named.js";
-import { bytesOf, checkCount, type WaitOptions } from "./options.js";
+import { bytesOf, checkCount, type EndpointOptions, type WaitOptions } from "./options.js";
 import type { Slot } from "./slot.js";
 import { writable } from "./streams.js";
 import { PENDING } from "./waiter.js";
@@ -23,7 +23,7 @@ export abstract class Producer extends Endpoint {
 	#slot: Slot | undefined;
 
 	/** @internal */
-	constructor(queue: NamedObject, options?: WaitOptions) {
+	constructor(queue: NamedObject, options?: EndpointOptions) {
 		super(queue, "producer", options);
 	}
 
@@ -62,6 +62,37 @@ export abstract class Producer extends Endpoint {
 		const bytes = bytesOf(data);
 		await this.waitFor("room in", () => this.#attempt(bytes, options?.block) || PENDING, options);
 	}
+
+	/**
+	 * Sends a block that is the message, as what is too large for the ring travels.
+	 *
+	 * @internal
+	 */
+	async sendBlock(block: Block, options?: WaitOptions): Promise<void> {
+		const attempt = () => {
+			this.#checkSending();
+			return this.putBlock(block) || PENDING;
+		};
+		await this.waitFor("room in", attempt, options);
+	}
+
+	/**
+	 * A block, waiting for memory while the consumer has messages that it may release.
+	 *
+	 * @internal
+	 */
+	async allocate(length: number, options?: WaitOptions): Promise<Block> {
+		this.checkSize(length);
+		const offset = await this.waitFor("memory for", () => this.tryAllocate(length) || PENDING, options);
+		return new Block(this.attachment, offset, length);
+	}
+
+	/**
+	 * The largest message that is copied to where it is kept, bytes; what is larger travels as a block.
+	 *
+	 * @internal
+	 */
+	abstract readonly inline: number;
 
 	#attempt(bytes: Uint8Array, block: Block | undefined): boolean {
 		this.#checkSending();
@@ -137,6 +168,10 @@ export abstract class Producer extends Endpoint {
 
 	/** Sends a message; false if there is no room now. */
 	protected abstract put(bytes: Uint8Array, block: Block | undefined): boolean;
+	/** Sends a block that is the message; false if there is no room now. */
+	protected abstract putBlock(block: Block): boolean;
+	/** A block's offset; 0 if there is no memory now, but there will be when messages are released. */
+	protected abstract tryAllocate(length: number): number;
 	protected abstract putMany(items: Iterable<Sendable>): number;
 	protected abstract reserve(length: number): Slot | undefined;
 	protected abstract finish(): void;

@@ -4,7 +4,7 @@ import type { DType } from "./dtypes.js";
 import { holderOf, type Side } from "./endpoint.js";
 import { MailboxConsumer, MailboxProducer } from "./mailbox.js";
 import type { NamedObject } from "./named.js";
-import { type WaitOptions, waitOptions } from "./options.js";
+import { type EndpointOptions, type WaitOptions, waitOptions } from "./options.js";
 import type { Producer } from "./producer.js";
 import { RecordConsumer, RecordProducer } from "./records.js";
 import { RingConsumer, RingProducer } from "./ring.js";
@@ -75,7 +75,7 @@ export class Queue extends AnyQueue {
 	 * @param defaults for every wait of it
 	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, has it
 	 */
-	producer(defaults?: WaitOptions): Producer {
+	producer(defaults?: EndpointOptions): Producer {
 		return new RingProducer(this.object, defaults);
 	}
 
@@ -85,7 +85,7 @@ export class Queue extends AnyQueue {
 	 * @param defaults for every wait of it, iteration included
 	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, has it
 	 */
-	consumer(defaults?: WaitOptions): Consumer {
+	consumer(defaults?: EndpointOptions): Consumer {
 		return new RingConsumer(this.object, defaults);
 	}
 }
@@ -98,12 +98,12 @@ export class Mailbox extends Queue {
 		return this.object.word(OBJECT_REQUESTED);
 	}
 
-	override producer(defaults?: WaitOptions): Producer {
+	override producer(defaults?: EndpointOptions): Producer {
 		return new MailboxProducer(this.object, defaults);
 	}
 
 	/** The one receiving end. What it did not release is gone when it leaves. */
-	override consumer(defaults?: WaitOptions): Consumer {
+	override consumer(defaults?: EndpointOptions): Consumer {
 		return new MailboxConsumer(this.object, defaults);
 	}
 }
@@ -119,12 +119,12 @@ export class RecordQueue<D extends DType = DType> extends AnyQueue {
 	}
 
 	/** The one pushing end. @throws DHMEM_ENDPOINT_TAKEN */
-	producer(defaults?: WaitOptions): RecordProducer<D> {
+	producer(defaults?: EndpointOptions): RecordProducer<D> {
 		return new RecordProducer(this.object, this.dtype, defaults);
 	}
 
 	/** The one popping end. @throws DHMEM_ENDPOINT_TAKEN */
-	consumer(defaults?: WaitOptions): RecordConsumer<D> {
+	consumer(defaults?: EndpointOptions): RecordConsumer<D> {
 		return new RecordConsumer(this.object, this.dtype, defaults);
 	}
 }

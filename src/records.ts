@@ -15,7 +15,7 @@ import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } fro
 import { Endpoint, type Side } from "./endpoint.js";
 import { badArgument, DhmemError } from "./errors.js";
 import type { NamedObject } from "./named.js";
-import type { WaitOptions } from "./options.js";
+import type { EndpointOptions, WaitOptions } from "./options.js";
 import { PENDING } from "./waiter.js";
 
 /** The ring as a plain sequence: TypeScript cannot index a generic typed array. */
@@ -28,7 +28,7 @@ abstract class RecordEndpoint<D extends DType> extends Endpoint {
 	protected readonly ring: TypedArrayOf<D>;
 	protected readonly mask: number;
 
-	protected constructor(queue: NamedObject, side: Side, dtype: D, options?: WaitOptions) {
+	protected constructor(queue: NamedObject, side: Side, dtype: D, options?: EndpointOptions) {
 		super(queue, side, options);
 		const { attachment, at } = this;
 		const slots = attachment.words[(at + OBJECT_CAPACITY) >>> 2] as number;
@@ -59,7 +59,7 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 	#ended = false;
 
 	/** @internal */
-	constructor(queue: NamedObject, dtype: D, options?: WaitOptions) {
+	constructor(queue: NamedObject, dtype: D, options?: EndpointOptions) {
 		super(queue, "producer", dtype, options);
 	}
 
@@ -160,7 +160,7 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	readonly #step: number;
 
 	/** @internal */
-	constructor(queue: NamedObject, dtype: D, options?: WaitOptions) {
+	constructor(queue: NamedObject, dtype: D, options?: EndpointOptions) {
 		super(queue, "consumer", dtype, options);
 		this.#step = Math.min(256, this.ring.length >> 1);
 		this.attachment.flushers.add(this.#flush);

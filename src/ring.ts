@@ -13,23 +13,23 @@ import type { Block } from "./block.js";
 import { Consumer } from "./consumer.js";
 import { DhmemError, isFull } from "./errors.js";
 import type { NamedObject } from "./named.js";
-import { bytesOf, type WaitOptions } from "./options.js";
+import { bytesOf, type EndpointOptions } from "./options.js";
 import { Producer, type Sendable } from "./producer.js";
 import { Slot } from "./slot.js";
 
 export class RingProducer extends Producer {
 	/** The largest payload that fits the ring; what is larger travels as a block. */
-	readonly #inRing: number;
+	override readonly inline: number;
 
-	constructor(queue: NamedObject, options?: WaitOptions) {
+	constructor(queue: NamedObject, options?: EndpointOptions) {
 		super(queue, options);
 		const capacity = this.attachment.words[(this.at + OBJECT_CAPACITY) >>> 2] as number;
-		this.#inRing = capacity / 2 - 8;
+		this.inline = capacity / 2 - 8;
 	}
 
 	protected override put(bytes: Uint8Array, block: Block | undefined): boolean {
 		if (block !== undefined) return this.#sendBlock(bytes, block);
-		if (bytes.length > this.#inRing) return this.#sendLarge(bytes);
+		if (bytes.length > this.inline) return this.#sendLarge(bytes);
 		const { attachment, at } = this;
 		const payload = this.#reserve(bytes.length);
 		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
@@ -62,6 +62,15 @@ export class RingProducer extends Producer {
 		return true;
 	}
 
+	protected override putBlock(block: Block): boolean {
+		const offset = block.owned(this.attachment);
+		const payload = this.#reserve(REFERENCE_BYTES);
+		if (payload < STATUS_LIMIT) return this.#notReserved(payload, 0);
+		this.#commitBlock(REFERENCE_BYTES, 1, offset, block.length);
+		block.spend();
+		return true;
+	}
+
 	#sendLarge(bytes: Uint8Array): boolean {
 		const { attachment } = this;
 		this.checkSize(bytes.length);
@@ -76,13 +85,21 @@ export class RingProducer extends Producer {
 
 	/** A block for the open reservation; 0, and the reservation is given up, if there will be room for one later. */
 	#allocate(length: number): number {
-		const { attachment, at } = this;
+		let block = 0;
+		try {
+			block = this.tryAllocate(length);
+			return block;
+		} finally {
+			if (block === 0 && !this.closed) this.attachment.core.abort(this.attachment.me, this.at);
+		}
+	}
+
+	protected override tryAllocate(length: number): number {
 		// Looked at first: what is released while the allocation fails has made room, if too late for it.
 		const roomWillCome = this.hasContents;
 		try {
-			return attachment.allocate(length);
+			return this.attachment.allocate(length);
 		} catch (error) {
-			if (!this.closed) attachment.core.abort(attachment.me, at);
 			if (isFull(error) && roomWillCome) return 0;
 			throw error;
 		}
@@ -101,7 +118,7 @@ export class RingProducer extends Producer {
 			throw new DhmemError(
 				"DHMEM_MESSAGE_TOO_LARGE",
 				`${length} bytes beside a block don't fit queue ${this.queue.name}, which takes ` +
-					`${this.#inRing - REFERENCE_BYTES}; put them into the block, or make its capacity larger`,
+					`${this.inline - REFERENCE_BYTES}; put them into the block, or make its capacity larger`,
 			);
 		}
 		throw this.unexpected(status);
@@ -110,7 +127,7 @@ export class RingProducer extends Producer {
 	protected override reserve(length: number): Slot | undefined {
 		const { attachment, at } = this;
 		const { core, me } = attachment;
-		const large = length > this.#inRing;
+		const large = length > this.inline;
 		if (large) this.checkSize(length);
 		const payload = this.#reserve(large ? REFERENCE_BYTES : length);
 		if (payload < STATUS_LIMIT) {
@@ -144,7 +161,7 @@ export class RingProducer extends Producer {
 		try {
 			for (const item of items) {
 				const bytes = bytesOf(item);
-				if (bytes.length > this.#inRing) {
+				if (bytes.length > this.inline) {
 					// A block is handed over by a publication of its own.
 					if (!this.#sendLarge(bytes)) break;
 					staged = 0;

@@ -5,7 +5,9 @@ import {
 	KIND_RECORDS,
 	LABEL_BYTES,
 	MAILBOX_DROPPED,
+	OBJECT_CAPACITY,
 	OBJECT_KIND,
+	OBJECT_REQUESTED,
 	QUEUE_HEAD,
 	QUEUE_RECEIVED,
 	QUEUE_SENT,
@@ -36,6 +38,8 @@ export interface RegionStats {
 	objects: number;
 	queues: {
 		name: string;
+		/** Room in the ring, bytes or records; where the oldest is dropped, how many messages are kept. */
+		capacity: number;
 		/** Messages sent and not yet released; where the oldest is dropped, not yet received or dropped. */
 		depth: number;
 		/** Bytes, or records, of the ring in use; 0 where there is none. */
@@ -84,7 +88,8 @@ function readQueue(attachment: Attachment, at: number): RegionStats["queues"][nu
 	const dropped = isMailbox ? word(MAILBOX_DROPPED) : 0;
 	const depth = (sent - received - dropped) >>> 0;
 	const bytes = isMailbox ? 0 : (word(QUEUE_TAIL) - word(QUEUE_HEAD)) >>> 0;
-	return { name: nameOf(attachment, at), depth, bytes, sent, received, dropped };
+	const capacity = word(isMailbox ? OBJECT_REQUESTED : OBJECT_CAPACITY);
+	return { name: nameOf(attachment, at), capacity, depth, bytes, sent, received, dropped };
 }
 
 function readParticipants(attachment: Attachment): RegionStats["participants"] {

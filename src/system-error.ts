@@ -1,27 +1,37 @@
-/** What the operating system refused, in words of ours. */
-import { statSync } from "node:fs";
-import { join as joinPath } from "node:path";
+/** Errors of the operating system about a region's file, as ours: with the cause, and what mends it. */
+import { dirname } from "node:path";
+import { howToGetFolder, howToMakeRoom, whyNoRegion, whyReadOnly, whyRefused } from "./advice.js";
 import { DhmemError, errnoOf } from "./errors.js";
+import { findItem, findMount, findRoom, findUser } from "./place.js";
 
-/** An error of a system call as a DhmemError; any other error as it is. */
+/** What is done to the folder of the file, not to the file; of `Listing` the path is the folder. */
+const withFolder = ["Creating", "Removing", "Listing"];
+
+/** An error of a system call as ours; any other as it is. */
 export function systemError(error: unknown, path: string, doing: string): unknown {
-	const errno = errnoOf(error);
 	const cause = { cause: error };
+	const folder = doing === "Listing" ? path : dirname(path);
+	const errno = errnoOf(error);
 	switch (errno) {
-		case "EACCES":
-		case "EPERM":
 		case "EROFS":
-			return new DhmemError("DHMEM_PERMISSION", `${doing} ${path} is not allowed: ${whoMay(path)}`, cause);
-		case "ENOENT":
-		case "ENOTDIR":
 			return new DhmemError(
-				"DHMEM_NOT_FOUND",
-				`${doing} ${path}: it or its folder does not exist; check the name, and DHMEM_DIR`,
+				"DHMEM_PERMISSION",
+				`${doing} ${path} is not allowed: ${whyReadOnly(findMount(folder), folder)}`,
 				cause,
 			);
+		case "EACCES":
+		case "EPERM":
+			return new DhmemError(
+				"DHMEM_PERMISSION",
+				`${doing} ${path} is not allowed: ${whoMay(withFolder.includes(doing) ? folder : path)}`,
+				cause,
+			);
+		case "ENOENT":
+		case "ENOTDIR":
+			return notFound(path, folder, cause);
 		case "ENOSPC":
 		case "EDQUOT":
-			return new DhmemError("DHMEM_NO_SPACE", `${doing} ${path}: its file system is full; make room`, cause);
+			return noSpace(path, 1, cause);
 		case "EAGAIN":
 		case "EMFILE":
 		case "ENFILE":
@@ -58,25 +68,36 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 	}
 }
 
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+	return error instanceof Error && "syscall" in error;
+}
+
 /** Whether the operating system did not allow it. */
 export function isRefusal(error: unknown): boolean {
 	return ["EACCES", "EPERM", "EROFS"].includes(errnoOf(error) ?? "");
 }
 
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-	return error instanceof Error && "syscall" in error;
+/** There is no region at `path`, or not even its folder. */
+export function notFound(path: string, folder = dirname(path), options?: ErrorOptions): DhmemError {
+	return findItem(folder)?.isFolder
+		? new DhmemError(
+				"DHMEM_NOT_FOUND",
+				`There is no region at ${path}; ${whyNoRegion(findMount(folder))}`,
+				options,
+			)
+		: new DhmemError("DHMEM_NOT_FOUND", `There is no folder ${folder}; ${howToGetFolder(folder)}`, options);
 }
 
+/** The file system of `path` has no `bytes` more. */
+export function noSpace(path: string, bytes: number, options?: ErrorOptions): DhmemError {
+	const folder = dirname(path);
+	const advice = howToMakeRoom(findMount(folder), findRoom(folder), bytes);
+	return new DhmemError("DHMEM_NO_SPACE", `${path} needs ${bytes} bytes more, and ${advice}`, options);
+}
+
+/** A file may be hidden by its folder; then the folder decides, or what is above that. */
 function whoMay(path: string): string {
-	const me = `this is user ${process.getuid?.()} of groups ${process.getgroups?.().join(", ")}`;
-	for (const place of [path, joinPath(path, "..")]) {
-		try {
-			const { mode, uid, gid } = statSync(place);
-			const bits = (mode & 0o7777).toString(8);
-			return `${place} is of user ${uid}, group ${gid}, mode ${bits}, and ${me}; open it as that user, or create it with other permissions`;
-		} catch {
-			// It can't be looked at either; perhaps its folder can.
-		}
-	}
-	return me;
+	const item = findItem(path);
+	if (item !== undefined) return whyRefused(item, findUser());
+	return path === dirname(path) ? "nothing of it can be looked at" : whoMay(dirname(path));
 }

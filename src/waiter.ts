@@ -206,7 +206,7 @@ export class Waiter {
 	}
 }
 
-function tooLate(what: string, timeout: number): DhmemError {
+export function tooLate(what: string, timeout: number): DhmemError {
 	return new DhmemError(
 		"DHMEM_TIMEOUT",
 		`Waited ${timeout} ms for ${what}; give it longer, or see to its peer`,

@@ -1,122 +1,115 @@
-import { spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+/** The Newton workflow: its roots against the closed form, however it is run, and whoever is killed. */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { parse } from "yaml";
 import { check, closedForm } from "../examples/newton/closed-form.js";
 import { advance, type Point, pointAt } from "../examples/newton/newton.js";
 import { TOLERANCE } from "../examples/newton/protocol.js";
+import { environmentOf, node, processOf, ROOT, until } from "./example-fixture.js";
+import { type Ended, type Place, placeTest } from "./workflow/fixture.js";
 
-const EXAMPLE = fileURLToPath(new URL("../examples/newton/", import.meta.url));
 const PROBLEMS = 1203;
 const WITHOUT_ROOT = 4;
 const TASKS = ["evaluate", "steer", "visualize"];
 
-const folder = mkdtempSync(join(tmpdir(), "newton-"));
-test.after(() => rmSync(folder, { recursive: true }));
-
-for (const delay of [0, 150]) {
-	for (const order of permutations(TASKS)) {
-		test(`finds the roots when ${order.join(", ")} start ${delay} ms apart`, async () => {
-			await assertRoots([`--order=${order.join(",")}`, `--delay=${delay}`]);
-		});
-	}
+for (const order of permutations(TASKS)) {
+	placeTest(`finds the roots when ${order.join(", ")} start 150 ms apart`, async (place) => {
+		const workflow = shipped("newton");
+		for (const [i, name] of order.entries()) {
+			const task = taskOf(workflow, name);
+			task.command = `sleep ${0.15 * i} && exec ${task.command}`;
+		}
+		await assertRoots(place, place.write("newton.json", workflow));
+	});
 }
 
-test("finds the roots again and again in one region, and leaves nothing in its queues", async () => {
-	const name = temporaryName();
-	try {
-		for (let run = 0; run < 3; run++) {
-			await assertRoots([`--region=${name}`]);
-			using region = Region.open(name, { mode: "open" });
-			for (const queue of region.stats().queues) assert.is(queue.depth, 0, `left in ${queue.name}`);
-		}
-	} finally {
-		Region.unlink(name);
+placeTest("npm start finds the roots, and leaves no region behind", async (place) => {
+	const { stdout } = await assertFinds(place, (environment) =>
+		node(place, ["dist/examples/newton/main.js"], environment),
+	);
+	assert.match(stdout, `${PROBLEMS - WITHOUT_ROOT} of ${PROBLEMS} converged`);
+});
+
+placeTest("with Perl for evaluate the results are the same, bit for bit", async (place) => {
+	await assertRoots(place, join(ROOT, "examples/newton/newton-perl.yaml"));
+	const foreign = readFileSync(join(place.folder, "roots.json"), "utf8");
+	await assertRoots(place, join(ROOT, "examples/newton/newton.yaml"));
+	assert.is(foreign, readFileSync(join(place.folder, "roots.json"), "utf8"));
+});
+
+placeTest("each task runs alone, again and again, and leaves nothing in the queues", async (place) => {
+	const file = join(ROOT, "examples/newton/newton.yaml");
+	for (let run = 0; run < 2; run++) {
+		await assertFinds(place, async (environment) => {
+			const tasks = TASKS.map(async (task) => {
+				const variables = { ...environment, ...(await environmentOf(place, task, file)) };
+				return node(place, [`dist/examples/newton/${task}.js`], variables);
+			});
+			const [evaluate, steer, visualize] = await Promise.all(tasks);
+			assert.is(evaluate?.code, 0, evaluate?.stderr);
+			assert.is(visualize?.code, 0, visualize?.stderr);
+			return steer as Ended;
+		});
+		using region = Region.open("newton", { mode: "open", directory: place.regions });
+		for (const queue of region.stats().queues) assert.is(queue.depth, 0, `left in ${queue.name}`);
 	}
+	Region.unlink("newton", { directory: place.regions });
 });
 
-test("leaves no region behind", async () => {
-	const before = Region.list().length;
-	await assertRoots([]);
-	assert.is(Region.list().length, before);
-});
-
-test("each task runs alone, and finds those that are there or come later", async () => {
-	const name = temporaryName();
-	try {
-		const tasks = TASKS.map((task) => start(task, [`--region=${name}`]));
-		const [evaluate, steer, visualize] = await Promise.all(tasks);
-		assert.is(evaluate?.code, 0, evaluate?.stderr);
-		assert.is(steer?.code, 0, steer?.stderr);
-		assert.match(steer?.stdout ?? "", `problems: ${PROBLEMS}, of which ${PROBLEMS - WITHOUT_ROOT} converged`);
-		assert.is(visualize?.code, 0, visualize?.stderr);
-		assert.match(visualize?.stdout ?? "", `${PROBLEMS - WITHOUT_ROOT} of ${PROBLEMS} converged`);
-	} finally {
-		Region.unlink(name);
-	}
-});
-
-test("solves one problem from the command line, or from the environment", async () => {
-	const results = join(folder, "one.json");
-	const solved = await start("main", ["--a=1", "--b=0", "--c=-2", "--x0=1", `--results=${results}`]);
+placeTest("solves one problem from the command line, or from the environment", async (place) => {
+	const results = join(place.folder, "one.json");
+	const main = "dist/examples/newton/main.js";
+	const svg = `--svg=${join(place.folder, "plot.svg")}`;
+	const solved = await node(place, [main, "--a=1", "--b=0", "--c=-2", "--x0=1", `--results=${results}`, svg]);
 	assert.is(solved.code, 0, solved.stderr);
 	assert.is(Math.abs((pointsIn(results)[0]?.x ?? 0) - Math.SQRT2) < 1e-6, true);
 
-	const environment = { NEWTON_A: "1", NEWTON_B: "0", NEWTON_C: "1", NEWTON_X0: "0.3" };
-	const unsolved = await start("main", [], environment);
+	const problem = { NEWTON_A: "1", NEWTON_B: "0", NEWTON_C: "1", NEWTON_X0: "0.3" };
+	const unsolved = await node(place, [main, svg], problem);
 	assert.is(unsolved.code, 0, unsolved.stderr);
 	assert.match(unsolved.stdout, "problems: 1, of which 0 converged and 1 did not");
 });
 
-test("when a task leaves without an end, the others end too, and the next run finds the roots", async () => {
-	const name = temporaryName();
-	try {
-		const others = [start("steer", [`--region=${name}`]), start("visualize", [`--region=${name}`])];
-		{
-			// This process is the evaluate that leaves, once both others are there to notice.
-			using region = Region.open(name);
-			using guesses = region.queue("guesses").consumer();
-			using _values = region.queue("values").producer();
-			(await guesses.receive({ timeout: 10_000 }))?.release();
-			await until(() => region.stats().participants.some(({ label }) => label === "visualize"));
-		}
-		for (const { code, stderr } of await Promise.all(others)) {
-			assert.is(code, 1);
-			assert.match(stderr, "DHMEM_PEER_GONE");
-		}
-		await assertRoots([`--region=${name}`]);
-	} finally {
-		Region.unlink(name);
-	}
+placeTest("an evaluate that is killed is replaced, and the roots are found", async (place) => {
+	await assertFinds(place, async (environment) => {
+		const { ended } = place.start(["run", join(ROOT, "examples/newton/newton.yaml")], {
+			...environment,
+			NEWTON_PACE: "20",
+		});
+		await progress(place);
+		process.kill(processOf("evaluate.js", place), "SIGKILL");
+		const outcome = await ended;
+		assert.match(outcome.stderr, "evaluate was ended by SIGKILL; restarting it");
+		return outcome;
+	});
 });
 
-for (const task of TASKS) {
-	test(`names the task that was killed, and ends the others: ${task}`, async () => {
-		const name = temporaryName();
-		try {
-			using region = Region.open(name);
-			const ended = start("main", [`--region=${name}`, "--pace=100"]);
-			await until(() =>
-				region.stats().queues.some((queue) => queue.name === "progress" && queue.received > 0),
-			);
-			process.kill(processOf(`${task}.js`, name), "SIGKILL");
-			const { code, stderr } = await ended;
-			assert.is(code, 1);
-			assert.match(stderr, `newton: ${task} ended by SIGKILL`);
-			assert.throws(() => processOf("", name), "no such process");
-		} finally {
-			Region.unlink(name);
-		}
+for (const task of ["steer", "visualize"]) {
+	placeTest(`names the task that was killed, and ends the others: ${task}`, async (place) => {
+		const { ended } = place.start(["run", join(ROOT, "examples/newton/newton.yaml")], { NEWTON_PACE: "100" });
+		await progress(place);
+		process.kill(processOf(`${task}.js`, place), "SIGKILL");
+		const { code, stderr } = await ended;
+		assert.is(code, 128 + 9);
+		assert.match(stderr, `newton: ${task} was ended by SIGKILL; stopping the others`);
+		assert.throws(() => processOf("examples/newton", place), "no such process");
 	});
 }
+
+placeTest("SIGTERM ends every task cleanly", async (place) => {
+	const { child, ended } = place.start(["run", join(ROOT, "examples/newton/newton.yaml")], {
+		NEWTON_PACE: "100",
+	});
+	await progress(place);
+	child.kill("SIGTERM");
+	const { code, stderr } = await ended;
+	assert.is(code, 128 + 15);
+	for (const task of TASKS) assert.match(stderr, `newton: ${task} ended with exit status 143 (SIGTERM)`);
+	assert.not.match(stderr, "steer     |");
+});
 
 for (const [what, content, message] of [
 	["an empty file", "", ":1: no problems"],
@@ -127,22 +120,21 @@ for (const [what, content, message] of [
 	["a short row", "a,b,c,x0\n1,2,3,4\n1,2,3\n", ":3:"],
 	["nothing to solve for", "a,b,c,x0\n0,0,3,4\n", ":2: a and b are both 0"],
 ]) {
-	test(`refuses a CSV file with ${what}, naming the line`, async () => {
-		const path = join(folder, "bad.csv");
-		writeFileSync(path, content ?? "");
-		const { code, stderr } = await start("steer", [`--problems=${path}`]);
+	placeTest(`refuses a CSV file with ${what}, naming the line`, async (place) => {
+		const path = place.write("bad.csv", content ?? "");
+		const { code, stderr } = await node(place, ["dist/examples/newton/steer.js"], { NEWTON_PROBLEMS: path });
 		assert.is(code, 2, stderr);
 		assert.match(stderr, `steer: ${path}${message}`);
 	});
 }
 
-test("a wrong call of the whole ends all of it, with exit status 2", async () => {
-	const { code, stderr } = await start("main", ["--problems=/nowhere.csv"]);
+placeTest("a wrong call of the whole ends all of it, with exit status 2", async (place) => {
+	const main = "dist/examples/newton/main.js";
+	const { code, stdout, stderr } = await node(place, [main, "--problems=/nowhere.csv"]);
 	assert.is(code, 2);
-	assert.match(stderr, "/nowhere.csv");
+	assert.match(stdout + stderr, "/nowhere.csv");
 	assert.match(stderr, "newton: steer ended with exit status 2");
-	assert.is((await start("main", ["--order=steer,steer,steer"])).code, 2);
-	assert.is((await start("main", ["--nonsense"])).code, 2);
+	assert.is((await node(place, [main, "--nonsense"])).code, 2);
 });
 
 test("the check finds a wrong root, a missed root and an invented one", () => {
@@ -170,14 +162,38 @@ test("the closed form gives the root on the start's side", () => {
 
 test.run();
 
-/** Runs the whole on the shipped problems, and compares every outcome with the closed form. */
-async function assertRoots(args: string[]): Promise<void> {
-	const results = join(folder, `${randomUUID()}.json`);
-	const svg = `${results}.svg`;
-	const { code, stdout, stderr } = await start("main", [...args, `--results=${results}`, `--svg=${svg}`]);
-	assert.is(code, 0, stderr);
-	assert.is(stderr, "");
-	assert.match(stdout, `of which ${PROBLEMS - WITHOUT_ROOT} converged and ${WITHOUT_ROOT} did not`);
+interface Workflow {
+	tasks: Record<string, { command: string; directory: string }>;
+}
+
+/** A workflow file of the example, for a folder of another place. */
+function shipped(name: string): Workflow {
+	const workflow: Workflow = parse(readFileSync(join(ROOT, `examples/newton/${name}.yaml`), "utf8"));
+	for (const task of Object.values(workflow.tasks)) task.directory = ROOT;
+	return workflow;
+}
+
+function taskOf({ tasks }: Workflow, name: string): { command: string } {
+	const task = tasks[name];
+	if (task === undefined) throw new Error(`no task ${name}`);
+	return task;
+}
+
+/** Runs a workflow file on the shipped problems, and compares every outcome with the closed form. */
+async function assertRoots(place: Place, file: string): Promise<void> {
+	await assertFinds(place, (environment) => place.run(["run", file], environment));
+}
+
+/** Compares every outcome of what `run` starts, with the variables that it is given, with the closed form. */
+async function assertFinds(
+	place: Place,
+	run: (environment: Record<string, string>) => Promise<Ended>,
+): Promise<Ended> {
+	const results = join(place.folder, "roots.json");
+	const svg = join(place.folder, "plot.svg");
+	const outcome = await run({ NEWTON_RESULTS: results, NEWTON_SVG: svg });
+	assert.is(outcome.code, 0, outcome.stderr);
+	assert.match(outcome.stdout, `of which ${PROBLEMS - WITHOUT_ROOT} converged and ${WITHOUT_ROOT} did not`);
 	assert.match(readFileSync(svg, "utf8"), /^<svg .*<\/svg>\n$/s);
 
 	const points = pointsIn(results);
@@ -188,54 +204,18 @@ async function assertRoots(args: string[]): Promise<void> {
 		assert.ok(error < TOLERANCE);
 	}
 	assert.is(points.filter(({ outcome }) => outcome !== "converged").length, WITHOUT_ROOT);
+	return outcome;
 }
 
-interface Ended {
-	code: number | null;
-	stdout: string;
-	stderr: string;
-}
-
-/** Starts a script of the example, which is killed if it takes too long. */
-async function start(script: string, args: string[], environment: NodeJS.ProcessEnv = {}): Promise<Ended> {
-	const child = spawn(process.execPath, [join(EXAMPLE, `${script}.js`), ...args], {
-		cwd: folder,
-		env: { ...process.env, ...environment },
-		stdio: ["ignore", "pipe", "pipe"],
-		timeout: 20_000,
-		killSignal: "SIGKILL",
-	});
-	const output = Promise.all([text(child.stdout), text(child.stderr)]);
-	const [code]: (number | null)[] = await once(child, "exit");
-	const [stdout, stderr] = await output;
-	return { code: code ?? null, stdout, stderr };
-}
-
-/** Polls for what no promise tells. */
-async function until(condition: () => boolean): Promise<void> {
-	const deadline = performance.now() + 10_000;
-	while (!condition()) {
-		assert.ok(performance.now() < deadline, `in vain: ${condition}`);
-		await sleep(10);
-	}
-}
-
-/** The id of the process that runs `script` in the region. */
-function processOf(script: string, region: string): number {
-	for (const id of readdirSync("/proc").map(Number)) {
-		if (!(id > 0) || id === process.pid) continue;
-		const command = commandLineOf(id);
-		if (command.includes(region) && command.includes(script)) return id;
-	}
-	throw new Error("no such process");
-}
-
-function commandLineOf(id: number): string {
-	try {
-		return readFileSync(`/proc/${id}/cmdline`, "utf8");
-	} catch {
-		return ""; // gone in the meantime
-	}
+/** Until steer has had answers, and visualize has seen some of them. */
+async function progress(place: Place): Promise<void> {
+	const received = (name: string) => {
+		const [found] = Region.list({ directory: place.regions });
+		if (found === undefined) return false;
+		using region = Region.open(found, { mode: "read-only", directory: place.regions });
+		return region.stats().queues.some((queue) => queue.name === name && queue.received > 0);
+	};
+	await until(() => received("steer.progress>visualize.progress"));
 }
 
 function pointsIn(path: string): Point[] {
@@ -245,10 +225,6 @@ function pointsIn(path: string): Point[] {
 function iterate(point: Point): void {
 	const { a, b, c } = point.problem;
 	advance(point, (a * point.x + b) * point.x + c, 2 * a * point.x + b);
-}
-
-function temporaryName(): string {
-	return `newton-test-${randomUUID()}`;
 }
 
 function permutations(items: string[]): string[][] {

@@ -1,4 +1,3 @@
-import { constants } from "node:os";
 import { DhmemError } from "dhmem";
 
 /** What the user typed or supplied is wrong: told without a stack, exit status 2. */
@@ -6,27 +5,17 @@ export class InputError extends Error {
 	override name = "InputError";
 }
 
-/** Runs a task to its end, and turns what it throws into a message and an exit status. */
-export async function task(name: string, body: () => Promise<void>): Promise<void> {
-	// Process 1 of a container gets only the signals that it has a handler for.
-	for (const signal of ["SIGINT", "SIGTERM"] as const) {
-		process.once(signal, () => process.exit(128 + constants.signals[signal]));
-	}
+/** Runs a program to its end. What its user can mend is told in a line, with exit status 2 for a wrong call. */
+export async function program(name: string, body: () => Promise<void>): Promise<void> {
 	try {
 		await body();
 	} catch (error) {
-		fail(name, error);
+		const wrongCall = error instanceof InputError || isParseArgsError(error);
+		// Other errors are mistakes in here, or the reason of `task.signal`, which the task knows what to do with.
+		if (!wrongCall && !(error instanceof DhmemError) && !isSystemError(error)) throw error;
+		console.error(`${name}: ${error.message}${error instanceof DhmemError ? ` (${error.code})` : ""}`);
+		process.exitCode = wrongCall ? 2 : 1;
 	}
-}
-
-/** Says what went wrong, and leaves the exit status: 2 for a wrong call, 1 for all else. */
-export function fail(name: string, error: unknown): void {
-	const wrongCall = error instanceof InputError || isParseArgsError(error);
-	process.exitCode = wrongCall ? 2 : 1;
-	if (wrongCall) console.error(`${name}: ${error.message}`);
-	else if (error instanceof DhmemError) console.error(`${name}: ${error.message} (${error.code})`);
-	else if (isSystemError(error)) console.error(`${name}: ${error.message}`);
-	else console.error(`${name}:`, error);
 }
 
 /** What the operating system refused: its message names the file. */

@@ -21,23 +21,19 @@ const SHIPPED = fileURLToPath(
 );
 
 /**
- * One problem from `--a --b --c --x0`, or many from `--problems file.csv`; then the same from the environment
- * (NEWTON_A, …, NEWTON_PROBLEMS); and where nothing is said, the problems that come with the example. A
- * coefficient that is not on the command line is looked for in the environment.
+ * One problem from NEWTON_A, NEWTON_B, NEWTON_C and NEWTON_X0; or many, from the CSV file NEWTON_PROBLEMS; and where
+ * nothing is said, the problems that come with the example.
  *
- * @throws {InputError} naming the option, or the file and the line.
+ * @throws {InputError} naming the variable, or the file and the line.
  */
-export function loadProblems(options: Fields & { problems?: string | undefined }): Problem[] {
-	const environment: Fields = {};
-	for (const column of COLUMNS) environment[column] = process.env[`NEWTON_${column.toUpperCase()}`];
-
-	if (hasAny(options)) {
-		if (options.problems !== undefined) throw new InputError("give --problems or --a --b --c --x0, not both");
-		return [fromSettings({ ...environment, ...options })];
-	}
-	if (options.problems !== undefined) return readProblems(options.problems);
-	if (hasAny(environment)) return [fromSettings(environment)];
-	return readProblems(process.env.NEWTON_PROBLEMS ?? SHIPPED);
+export function loadProblems(environment: NodeJS.ProcessEnv): Problem[] {
+	const fields: Fields = {};
+	for (const column of COLUMNS) fields[column] = environment[`NEWTON_${column.toUpperCase()}`];
+	const isOne = COLUMNS.some((column) => fields[column] !== undefined);
+	const { NEWTON_PROBLEMS } = environment;
+	if (!isOne) return readProblems(NEWTON_PROBLEMS ?? SHIPPED);
+	if (NEWTON_PROBLEMS !== undefined) throw new InputError("give --problems or --a --b --c --x0, not both");
+	return [problemFrom(fields, (column) => `--${column} (or NEWTON_${column.toUpperCase()})`)];
 }
 
 /** The rows of a CSV file with the columns a, b, c and x0, in any order and among others. */
@@ -63,14 +59,6 @@ export function readProblems(path: string): Problem[] {
 	}
 	if (problems.length === 0) throw new InputError(`${path}:1: no problems in this file`);
 	return problems;
-}
-
-function hasAny(fields: Fields): boolean {
-	return COLUMNS.some((column) => fields[column] !== undefined);
-}
-
-function fromSettings(fields: Fields): Problem {
-	return problemFrom(fields, (column) => `--${column} (or NEWTON_${column.toUpperCase()})`);
 }
 
 function problemFrom(fields: Fields, describe: (column: Column) => string): Problem {

@@ -1,41 +1,46 @@
 /** The task `steer`: holds the problems, asks `evaluate` about a batch of guesses at a time, and makes the steps. */
 import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
-import { Region } from "dhmem";
-import { task } from "./cli.js";
+import { Task } from "dhmem/workflow";
+import { InputError, program } from "./cli.js";
 import { advance, type Point, pointAt } from "./newton.js";
-import { milliseconds, steerOptions } from "./options.js";
 import { loadProblems } from "./problems.js";
 import * as protocol from "./protocol.js";
 import { report, writeResults } from "./results.js";
 
 const { HEADER, STRIDE } = protocol;
 
-await task("steer", async () => {
-	const { values: options } = parseArgs({ options: steerOptions });
-	const pace = milliseconds("pace", options.pace);
-	const points = loadProblems(options).map(pointAt);
+await program("steer", async () => {
+	const { NEWTON_PACE = "0", NEWTON_RESULTS } = process.env;
+	const pace = milliseconds(NEWTON_PACE);
+	const points = loadProblems(process.env).map(pointAt);
 
-	using region = Region.open(options.region, { label: "steer" });
-	await solve(region, points, pace);
+	using task = Task.fromEnvironment();
+	await solve(task, points, pace);
 
-	if (options.results !== undefined) writeResults(options.results, points);
+	if (NEWTON_RESULTS !== undefined) writeResults(NEWTON_RESULTS, points);
 	const { text, wrong } = report(points);
 	console.log(text);
 	if (wrong > 0) process.exitCode = 1;
 });
 
+/** @throws {InputError} unless `text` is a number of milliseconds that a timer takes. */
+function milliseconds(text: string): number {
+	const value = Number(text);
+	if (text.trim() !== "" && value >= 0 && value < 2 ** 31) return value;
+	throw new InputError(`--pace (or NEWTON_PACE) is a number of milliseconds, not "${text}"`);
+}
+
 /** Iterates the points, in place, until each has an outcome. */
-async function solve(region: Region, points: readonly Point[], pace: number): Promise<void> {
-	using guesses = region.queue(protocol.GUESSES).producer();
-	using values = region.queue(protocol.VALUES).consumer();
-	using progress = region.queue(protocol.PROGRESS).producer();
+async function solve(task: Task, points: readonly Point[], pace: number): Promise<void> {
+	const guesses = task.output("guesses");
+	const values = task.input("values");
+	const progress = task.output("progress");
 
 	// First in, first out: so no point is an iteration ahead of one that still waits.
 	const waiting = [...points];
 	const inFlight = new Map<number, Point[]>();
-	// Counted from a random start, which tells our answers from those left over by a run that was cut short.
+	// Counted from a random start, which tells our answers from those to a predecessor that was killed.
 	const run = randomInt(2 ** 47);
 	let next = run;
 
@@ -63,7 +68,8 @@ async function solve(region: Region, points: readonly Point[], pace: number): Pr
 		}
 		await progress.send(progressOf(run, points.length, batch));
 		for (const point of batch) if (point.outcome === undefined) waiting.push(point);
-		if (pace > 0) await sleep(pace);
+		if (pace > 0)
+			await sleep(pace, undefined, { signal: task.signal }).catch(() => task.signal.throwIfAborted());
 		await ask();
 	}
 	if (inFlight.size > 0) throw new Error("evaluate ended its values before it had answered every batch");

@@ -1,0 +1,32 @@
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+
+/** A CSV file with a line for each step, in their order. Whoever goes on after a process that was killed adds to it. */
+export class ResultsFile {
+	readonly #path: string;
+	readonly #header: string;
+	#last: number | undefined;
+
+	constructor(path: string, header: string) {
+		this.#path = path;
+		this.#header = header;
+	}
+
+	/** Begins anew, for a run that does. */
+	begin(): void {
+		writeFileSync(this.#path, `${this.#header}\n`);
+		this.#last = 0;
+	}
+
+	/** Adds a line, unless it is there: a step comes again if its receiver was killed before it let go of it. */
+	add(step: number, figures: string): void {
+		this.#last ??= lastStepIn(this.#path);
+		if (step <= this.#last) return;
+		appendFileSync(this.#path, `${step},${figures}\n`);
+		this.#last = step;
+	}
+}
+
+function lastStepIn(path: string): number {
+	const line = readFileSync(path, "utf8").trimEnd().split("\n").at(-1) ?? "";
+	return Number.parseInt(line, 10) || 0;
+}

@@ -1,0 +1,10 @@
+# y and y' of a x² + b x + c for each guess of a batch, as evaluate.ts: a line of numbers in, a line of numbers out.
+$| = 1;
+while (<STDIN>) {
+	my ($batch, @guesses) = split;
+	my @values;
+	while (my ($a, $b, $c, $x) = splice(@guesses, 0, 4)) {
+		push @values, ($a * $x + $b) * $x + $c, 2 * $a * $x + $b;
+	}
+	printf "%.17g" . " %.17g" x @values . "\n", $batch, @values;
+}

@@ -1,0 +1,32 @@
+# The tasks of the Newton workflow, unchanged, as rules that run side by side:
+#
+#     snakemake -s examples/snakemake/side-by-side.smk --cores 3
+#
+# Each waits for what the others send, so they need a core each, as Snakemake counts them. Any order will do.
+
+ROOT = f"{workflow.basedir}/../.."
+WORKFLOW = f"{ROOT}/examples/newton/newton.yaml"
+DHMEM = f"node {ROOT}/dist/src/cli/main.js"
+PROGRAM = f"node {ROOT}/dist/examples/newton"
+
+# What a task is to know, which `dhmem run` would tell it.
+TASK = f'eval "$({DHMEM} run --print-env {{rule}} {WORKFLOW})"'
+
+rule all:
+    input: "roots.json", "newton.svg", "evaluate.done"
+
+rule evaluate:
+    output: touch("evaluate.done")
+    shell: TASK + " && {PROGRAM}/evaluate.js"
+
+rule steer:
+    output: "roots.json"
+    shell: TASK + " && NEWTON_RESULTS={output} {PROGRAM}/steer.js"
+
+rule visualize:
+    output: "newton.svg"
+    shell: TASK + " && NEWTON_SVG={output} {PROGRAM}/visualize.js"
+
+# The region stays until it is removed: the tasks may come and go in any order.
+onsuccess: shell('rm "${{DHMEM_DIR:-/dev/shm}}/newton.dhmem"')
+onerror: shell('rm -f "${{DHMEM_DIR:-/dev/shm}}/newton.dhmem"')

@@ -1,0 +1,22 @@
+# Large data stays in shared memory; from rule to rule goes a file with its handle:
+#
+#     snakemake -s examples/snakemake/token.smk --cores 1
+
+ROOT = f"{workflow.basedir}/../.."
+REGION = "snakemake"
+
+rule all:
+    input: "mean.txt"
+
+# Any program can do this, by `dhmem put`. The token is good for one use, so the file goes when it was used.
+rule save:
+    output: temp("field.token")
+    shell: "node {ROOT}/dist/examples/snakemake/save.js {REGION} > {output}"
+
+rule mean:
+    input: "field.token"
+    output: "mean.txt"
+    shell: 'node {ROOT}/dist/examples/snakemake/mean.js {REGION} "$(cat {input})" > {output}'
+
+onsuccess: shell('rm "${{DHMEM_DIR:-/dev/shm}}/{REGION}.dhmem"')
+onerror: shell('rm -f "${{DHMEM_DIR:-/dev/shm}}/{REGION}.dhmem"')

@@ -1,0 +1,30 @@
+/** Every command of `dhmem`, in the order of its help. */
+import type { Command } from "commander";
+import { clean } from "./clean.js";
+import { doctor } from "./doctor.js";
+import { exportWorkflow } from "./export.js";
+import { get } from "./get.js";
+import { ls } from "./ls.js";
+import { put } from "./put.js";
+import { recv } from "./recv.js";
+import { rm } from "./rm.js";
+import { run } from "./run.js";
+import { send } from "./send.js";
+import { stat } from "./stat.js";
+
+/** Adds a command to the program. */
+export type Register = (program: Command) => void;
+
+export const commands: readonly Register[] = [
+	run,
+	exportWorkflow,
+	ls,
+	stat,
+	rm,
+	clean,
+	doctor,
+	send,
+	recv,
+	put,
+	get,
+];

@@ -1,0 +1,58 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { findFacts } from "../doctor/facts.js";
+import { type Finding, findingsOf } from "../doctor/findings.js";
+import { meet } from "../doctor/peer.js";
+import { directoryOf } from "../region-options.js";
+import { Interruption } from "../workflow/interruption.js";
+
+interface DoctorOptions {
+	peer?: true;
+	/** Seconds. */
+	timeout: number;
+	json?: true;
+}
+
+export function doctor(program: Command): void {
+	program
+		.command("doctor")
+		.description(
+			"look at what regions need here, and say what is wrong and what to do; the exit status is 1 then",
+		)
+		.option("--peer", "also meet a second doctor, which is to be started in the other container")
+		.option("--timeout <seconds>", "how long to wait for it", parseSeconds, 30)
+		.option("--json", "as JSON")
+		.action(async (options: DoctorOptions) => {
+			process.exitCode = await examine(options);
+		});
+}
+
+function parseSeconds(text: string): number {
+	const seconds = Number(text);
+	if (text.trim() !== "" && seconds >= 0) return seconds;
+	throw new InvalidArgumentError("It must be 0 or more.");
+}
+
+async function examine({ peer, timeout, json }: DoctorOptions): Promise<number> {
+	const facts = findFacts(directoryOf({}));
+	const findings = findingsOf(facts);
+	const shown = json ? [] : findings;
+	for (const finding of shown) print(finding);
+	if (peer && isWell(findings)) {
+		if (!json) console.log(`         waiting ${timeout} s for the other \`dhmem doctor --peer\``);
+		const interruption = new Interruption("dhmem doctor");
+		const met = await meet(facts, { timeout: timeout * 1000, signal: interruption.signal });
+		findings.push(met);
+		if (!json) print(met);
+	}
+	if (json) console.log(JSON.stringify({ ok: isWell(findings), findings }, null, 2));
+	return isWell(findings) ? 0 : 1;
+}
+
+function isWell(findings: readonly Finding[]): boolean {
+	return findings.every(({ status }) => status !== "problem");
+}
+
+function print({ about, status, text, todo }: Finding): void {
+	console.log(`${status.padEnd(8)} ${about}: ${text}`);
+	if (todo !== undefined) console.log(`         → ${todo}`);
+}

@@ -1,0 +1,28 @@
+import type { Command } from "commander";
+import { formatSize } from "../format-size.js";
+import { Region } from "../region.js";
+import { table } from "../table.js";
+import { type Look, lookAt } from "./look.js";
+
+export function ls(program: Command): void {
+	program
+		.command("ls")
+		.description("list the regions of the folder: $DHMEM_DIR, else /dev/shm")
+		.option("--json", "as JSON")
+		.action(({ json }: { json?: true }) => {
+			const looks = Region.list().flatMap((name) => lookAt(name) ?? []);
+			console.log(json ? JSON.stringify(looks, null, 2) : asTable(looks));
+		});
+}
+
+function asTable(looks: readonly Look[]): string {
+	const rows = looks.map(({ name, size, committed, used, participants, objects }) => [
+		name,
+		formatSize(size),
+		formatSize(committed),
+		formatSize(used),
+		participants.filter(({ alive }) => alive).length,
+		objects,
+	]);
+	return table(["region", "size", "committed", "used", "participants", "objects"], rows);
+}

@@ -1,0 +1,10 @@
+import type { Command } from "commander";
+import { Region } from "../region.js";
+
+export function rm(program: Command): void {
+	program
+		.command("rm")
+		.description("remove a region; who has it open keeps it")
+		.argument("<region>", "the region's name")
+		.action((name: string) => Region.unlink(name));
+}

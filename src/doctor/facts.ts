@@ -1,0 +1,126 @@
+/** What a doctor looks at. It changes nothing: the region that it makes is gone at once. */
+import { readFileSync, statSync } from "node:fs";
+import { hostname } from "node:os";
+import {
+	findItem,
+	findMount,
+	findRoom,
+	findUser,
+	type Item,
+	type Mount,
+	type Room,
+	type User,
+} from "../place.js";
+import { Region } from "../region.js";
+import { isSupported, shim } from "../shim.js";
+
+export interface Facts {
+	readonly platform: string;
+	readonly isSupported: boolean;
+	readonly node: string;
+	/** The oldest Node that will do. */
+	readonly oldestNode: string;
+	readonly version: string;
+	/** Why the shim can't be loaded. */
+	readonly shimError: string | undefined;
+	readonly host: string;
+	readonly process: number;
+	readonly user: User;
+	readonly folder: Folder;
+	/** Why no region can be made in the folder. */
+	readonly trialError: string | undefined;
+	readonly regions: readonly RegionFacts[];
+}
+
+export interface Folder {
+	readonly path: string;
+	readonly item: Item | undefined;
+	readonly mount: Mount | undefined;
+	readonly room: Room | undefined;
+	/** The same for all who see the same folder, and for nobody else on the machine. */
+	readonly identity: string | undefined;
+}
+
+export interface RegionFacts {
+	readonly name: string;
+	/** Why it can't be opened. */
+	readonly error?: string;
+	/** How many have it open. */
+	readonly participants?: number;
+	/** Bytes that it occupies. */
+	readonly committed?: number;
+}
+
+/** Memory that has to be there for any use. */
+const TRIAL_BYTES = 2 ** 20;
+
+export function findFacts(directory: string): Facts {
+	const { version, engines } = JSON.parse(
+		readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
+	) as { version: string; engines: { node: string } };
+	return {
+		platform: `${process.platform} on ${process.arch}`,
+		isSupported: isSupported(),
+		node: process.versions.node,
+		oldestNode: engines.node.replace(">=", ""),
+		version,
+		shimError: errorOf(shim),
+		host: hostname(),
+		process: process.pid,
+		user: findUser(),
+		folder: findFolder(directory),
+		trialError: errorOf(() => {
+			using region = Region.temporary({ directory });
+			region.allocate(TRIAL_BYTES).free();
+		}),
+		regions: findRegions(directory),
+	};
+}
+
+function findFolder(path: string): Folder {
+	const item = findItem(path);
+	return {
+		path,
+		item,
+		mount: findMount(path),
+		room: findRoom(path),
+		identity: item === undefined ? undefined : identityOf(path),
+	};
+}
+
+function identityOf(path: string): string {
+	const { dev, ino } = statSync(path);
+	return `${dev}:${ino}`;
+}
+
+function findRegions(directory: string): RegionFacts[] {
+	let names: string[] = [];
+	try {
+		names = Region.list({ directory });
+	} catch {
+		// The folder is what is wrong, and has an entry of its own.
+	}
+	return names.map((name) => {
+		try {
+			using region = Region.open(name, { directory, mode: "open" });
+			const { participants, committed } = region.stats();
+			// One of them is the doctor.
+			return { name, participants: participants.length - 1, committed };
+		} catch (error) {
+			return { name, error: messageOf(error) };
+		}
+	});
+}
+
+function errorOf(body: () => unknown): string | undefined {
+	try {
+		body();
+		return undefined;
+	} catch (error) {
+		return messageOf(error);
+	}
+}
+
+function messageOf(error: unknown): string {
+	return error instanceof Error ? error.message : String(error);
+}

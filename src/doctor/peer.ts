@@ -1,0 +1,101 @@
+/** Two doctors, one on each side: whether they see one folder, shown by a message each way through it. */
+import { isOwnSharedMemory, SHARE } from "../advice.js";
+import type { Consumer } from "../consumer.js";
+import { DhmemError } from "../errors.js";
+import type { WaitOptions } from "../options.js";
+import type { Producer } from "../producer.js";
+import { Region } from "../region.js";
+import type { Facts } from "./facts.js";
+import type { Finding } from "./findings.js";
+
+/** Where they meet. It is gone with the last of them. */
+const MEETING = "dhmem-doctor";
+/** For others of the folder's group, as regions that containers share should be. */
+const PERMISSIONS = 0o660;
+
+/** What one tells the other of itself. */
+interface Card {
+	host: string;
+	user: number;
+	process: number;
+	version: string;
+}
+
+/** Waits for the other doctor. @throws the signal's reason */
+export async function meet(facts: Facts, wait: WaitOptions): Promise<Finding> {
+	const about = "peer";
+	try {
+		using region = Region.open(MEETING, {
+			directory: facts.folder.path,
+			lifetime: "last-close",
+			permissions: PERMISSIONS,
+			size: "1MiB",
+		});
+		return { about, ...foundBy(await exchange(region, cardOf(facts), wait), facts) };
+	} catch (error) {
+		if (!(error instanceof DhmemError)) throw error;
+		if (error.code === "DHMEM_TIMEOUT") return { about, ...nobody(facts) };
+		return { about, status: "problem", text: "the other side can't be met", todo: error.message };
+	}
+}
+
+function cardOf({ host, user, process, version }: Facts): Card {
+	return { host, user: user.user, process, version };
+}
+
+/** Sends a card one way, and has one from the other way. */
+async function exchange(region: Region, mine: Card, wait: WaitOptions): Promise<Card> {
+	const there = region.queue("there", { capacity: "4KiB" });
+	const back = region.queue("back", { capacity: "4KiB" });
+	const isFirst = tryProducer(() => there.producer());
+	using producer: Producer = isFirst ?? back.producer();
+	using consumer: Consumer = (isFirst === undefined ? there : back).consumer();
+	await producer.send(JSON.stringify(mine), wait);
+	using message = await consumer.receive(wait);
+	return message?.json() as Card;
+}
+
+/** Undefined if another one has it: then this is the second doctor. */
+function tryProducer(open: () => Producer): Producer | undefined {
+	try {
+		return open();
+	} catch (error) {
+		if (error instanceof DhmemError && error.code === "DHMEM_ENDPOINT_TAKEN") return undefined;
+		throw error;
+	}
+}
+
+function foundBy(other: Card, { version }: Facts): Omit<Finding, "about"> {
+	const text = `met user ${other.user}, process ${other.process} of ${other.host}: a message went each way`;
+	if (other.version === version) return { status: "ok", text };
+	return {
+		status: "warning",
+		text: `${text}; it has dhmem ${other.version}, and this one is ${version}`,
+		todo: "use one version on all sides",
+	};
+}
+
+/** Why nobody came. */
+export function nobody({ folder: { path, identity, mount } }: Pick<Facts, "folder">): Omit<Finding, "about"> {
+	const text = `nobody came to ${path}, number ${identity}`;
+	if (isOwnSharedMemory(mount)) {
+		return {
+			status: "problem",
+			text: `${text}, which is a /dev/shm of this container's own`,
+			todo:
+				`if \`dhmem doctor --peer\` runs in the other container now, that one has its own too: give both one folder ` +
+				`(${SHARE}), or start one with --ipc=shareable and the other with --ipc=container:THAT`,
+		};
+	}
+	const root =
+		mount === undefined || mount.root === "/"
+			? "the same folder"
+			: `the same folder, ${mount.root} of its file system`;
+	return {
+		status: "problem",
+		text,
+		todo:
+			"if `dhmem doctor --peer` runs on the other side now, it looks at another folder: compare the numbers, mount " +
+			`${root} on both sides (-v), and set DHMEM_DIR to where it is`,
+	};
+}

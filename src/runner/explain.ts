@@ -1,0 +1,48 @@
+/** A workflow in plain words, for `dhmem run --explain`: what runs, what is connected, and how messages go. */
+import { type Link, linkName } from "../workflow/links.js";
+import type { TaskSpec, Workflow } from "./workflow-file.js";
+
+export function explain(workflow: Workflow, runtime: string): string {
+	const { name, region, tasks, links } = workflow;
+	return [
+		`Workflow ${name}: ${tasks.length} tasks, started in any order, each ${runtime === "process" ? "a process" : `a container, by ${runtime}`}.`,
+		`They share one region of memory, of at most ${region.size ?? "4 GiB"}, which is made for the run and gone after it.`,
+		"",
+		...tasks.map((task) => explainTask(task, links)),
+		"",
+		...links.map(explainLink),
+	].join("\n");
+}
+
+function explainTask(
+	{ name, command, image, rootfs, restart, restarts }: TaskSpec,
+	links: readonly Link[],
+): string {
+	const what = [command?.join(" "), image && `in image ${image}`, rootfs && `in ${rootfs}`].filter(Boolean);
+	const inputs = links.filter(({ to }) => to.task === name).map(({ to }) => to.port);
+	const outputs = links.filter(({ from }) => from.task === name).map(({ from }) => from.port);
+	return [
+		`${name} runs ${what.join(" ")}`,
+		inputs.length === 0 ? "receives nothing" : `receives ${list(inputs)}`,
+		outputs.length === 0 ? "sends nothing" : `sends ${list(outputs)}`,
+		{
+			no: "and is not restarted.",
+			"on-failure": `and is restarted when it fails, up to ${restarts} times.`,
+			always: `and is restarted whenever it ends, up to ${restarts} times.`,
+		}[restart],
+	].join(", ");
+}
+
+function list(ports: readonly string[]): string {
+	return [...new Set(ports)].join(" and ");
+}
+
+function explainLink(link: Link): string {
+	const { from, to, policy, capacity, slots } = link;
+	const how = {
+		block: `${from.task} waits when it is full (${capacity ?? "1 MiB"}${capacity === undefined ? "" : " bytes"}), so nothing is lost`,
+		"drop-oldest": `it keeps the last ${slots ?? 16} messages and drops older ones, so ${from.task} never waits`,
+		latest: `it keeps the newest message alone, so ${from.task} never waits and ${to.task} sees what is newest`,
+	}[policy];
+	return `${linkName(link)}: through shared memory, since both ends see the same region; ${how}.`;
+}

@@ -1,0 +1,84 @@
+/** What the user sees of a run: what tasks print, what happens to them, and how their links fare. */
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import { createLogUpdate } from "log-update";
+import { formatSize } from "../format-size.js";
+import { table } from "../table.js";
+import type { LinkSnapshot } from "../workflow/stuck.js";
+import { describeEnding, type Ending, type RunningTask } from "./runtime.js";
+import type { Workflow } from "./workflow-file.js";
+
+/** Lines as they come; and on a terminal, below them, the tasks and links as they are now. */
+export class Reporter {
+	readonly #workflow: Workflow;
+	readonly #width: number;
+	readonly #states: Map<string, string>;
+	readonly #draw = process.stderr.isTTY ? createLogUpdate(process.stderr) : undefined;
+	#picture = "";
+
+	constructor(workflow: Workflow) {
+		this.#workflow = workflow;
+		this.#width = Math.max(...workflow.tasks.map(({ name }) => name.length));
+		this.#states = new Map(workflow.tasks.map(({ name }) => [name, "not started"]));
+	}
+
+	taskStarted(name: string, task: RunningTask): void {
+		this.#states.set(name, "running");
+		this.#pass(name, task.stdout, process.stdout);
+		this.#pass(name, task.stderr, process.stderr);
+	}
+
+	/** Every line with the task's name before it. */
+	#pass(name: string, from: Readable, to: Writable): void {
+		const lines = createInterface({ input: from, crlfDelay: Number.POSITIVE_INFINITY });
+		lines.on("line", (line) => this.#print(`${name.padEnd(this.#width)} | ${line}`, to));
+	}
+
+	taskEnded(name: string, ending: Ending): void {
+		this.#states.set(name, describeEnding(ending));
+		this.note(`${name} ${describeEnding(ending)}`);
+	}
+
+	/** Something that happened. */
+	note(text: string): void {
+		this.#print(`${this.#workflow.name}: ${text}`, process.stderr);
+	}
+
+	#print(line: string, to: Writable): void {
+		this.#draw?.clear();
+		to.write(`${line}\n`);
+		this.#draw?.(this.#picture);
+	}
+
+	/** How the links are now. */
+	update(links: readonly LinkSnapshot[]): void {
+		if (this.#draw === undefined) return;
+		const tasks = Array.from(this.#states, ([name, state]) => `${name} ${state}`).join(", ");
+		this.#picture = `\n${tasks}\n${linkTable(links)}`;
+		this.#draw(this.#picture);
+	}
+
+	/** How the links were at the end. */
+	finish(links: readonly LinkSnapshot[]): void {
+		if (this.#draw !== undefined) {
+			this.update(links);
+			this.#draw.done();
+			return;
+		}
+		for (const link of links) this.note(`${link.name}: ${summary(link)}`);
+	}
+}
+
+function linkTable(links: readonly LinkSnapshot[]): string {
+	return table(
+		["link", "sent", "received", "waiting", "dropped", "bytes"],
+		links.map(({ name, sent, received, depth, dropped, bytes }) => {
+			return [name, sent, received, depth, dropped, formatSize(bytes)];
+		}),
+	);
+}
+
+function summary({ sent, received, dropped, bytes }: LinkSnapshot): string {
+	const lost = dropped > 0 ? `, ${dropped} dropped` : "";
+	return `${sent} messages of ${formatSize(bytes)} in all sent, ${received} received${lost}`;
+}

@@ -1,0 +1,155 @@
+/** Running a workflow: the region, the tasks, and what happens when one of them ends. */
+import { randomBytes } from "node:crypto";
+import { constants } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Region } from "../region.js";
+import { writeEnvironment } from "../workflow/environment.js";
+import { readLinks, StuckLinks } from "../workflow/stuck.js";
+import { linksOf } from "./links-of.js";
+import type { Reporter } from "./reporter.js";
+import { describeEnding, type Ending, type RunningTask, type Runtime, statusOf } from "./runtime.js";
+import type { TaskSpec, Workflow } from "./workflow-file.js";
+
+/** What tasks know the runner by, among the participants of the region. */
+export const RUNNER = "dhmem run";
+
+/** Milliseconds from the signal that asks tasks to end to the one that ends them. */
+const GRACE = 5000;
+/** Milliseconds before the first restart of a task; each further one waits twice as long, up to the longest. */
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 5000;
+/** Milliseconds between looks at the links. */
+const INTERVAL = 250;
+
+/** A workflow that runs, once. */
+export class Run {
+	readonly #workflow: Workflow;
+	readonly #runtime: Runtime;
+	readonly #reporter: Reporter;
+	readonly #name: string;
+	readonly #running = new Map<string, RunningTask>();
+	/** Tasks that have ended for good, and well. */
+	readonly #finished = new Set<string>();
+	readonly #stopping = new AbortController();
+	/** The status to exit with: of the task that failed first, of a signal, or 0. */
+	#status = 0;
+	#killing: NodeJS.Timeout | undefined;
+
+	constructor(workflow: Workflow, runtime: Runtime, reporter: Reporter) {
+		this.#workflow = workflow;
+		this.#runtime = runtime;
+		this.#reporter = reporter;
+		this.#name = `${workflow.name}-${randomBytes(4).toString("hex")}`;
+	}
+
+	/** Runs the workflow to its end; the status to exit with. */
+	async toEnd(): Promise<number> {
+		const { size } = this.#workflow.region;
+		const placement = this.#runtime.place(this.#name);
+		const { directory, permissions } = placement;
+		try {
+			using region = Region.open(this.#name, {
+				mode: "create",
+				lifetime: "last-close",
+				label: RUNNER,
+				permissions,
+				...(size === undefined ? {} : { size }),
+				...(directory === undefined ? {} : { directory }),
+			});
+			const stuck = new StuckLinks();
+			const timer = setInterval(() => {
+				const links = readLinks(region);
+				this.#reporter.update(links);
+				for (const message of stuck.update(links, performance.now(), this.#finished)) this.#fail(message, 1);
+			}, INTERVAL);
+			try {
+				await Promise.all(this.#workflow.tasks.map((task) => this.#supervise(task, placement.inside)));
+			} finally {
+				clearInterval(timer);
+				clearTimeout(this.#killing);
+				this.#reporter.finish(readLinks(region));
+			}
+		} finally {
+			placement.remove();
+		}
+		return this.#status;
+	}
+
+	/** Passes a signal on to all tasks; a second one ends them at once. */
+	interrupt(signal: NodeJS.Signals): void {
+		if (this.#stopping.signal.aborted) {
+			this.#killAll("SIGKILL");
+			return;
+		}
+		this.#reporter.note(`${signal}: asking all tasks to end`);
+		this.#status ||= 128 + constants.signals[signal];
+		this.#stop(signal);
+	}
+
+	/** Starts a task, and again as its policy says, until it has ended for good. */
+	async #supervise(task: TaskSpec, directory: string | undefined): Promise<void> {
+		const environment = writeEnvironment({
+			region: this.#name,
+			directory,
+			task: task.name,
+			links: linksOf(this.#workflow, task.name),
+			runner: RUNNER,
+			permissions: undefined,
+		});
+		for (let attempt = 0; ; attempt++) {
+			if (this.#stopping.signal.aborted) return;
+			const ending = await this.#once(task, environment, attempt);
+			if (this.#stopping.signal.aborted) {
+				this.#reporter.taskEnded(task.name, ending);
+				return;
+			}
+			if (!mayRestart(task, ending, attempt)) {
+				if (statusOf(ending) === 0) {
+					this.#finished.add(task.name);
+					this.#reporter.taskEnded(task.name, ending);
+				} else this.#fail(failureOf(task, ending, attempt), statusOf(ending));
+				return;
+			}
+			this.#reporter.note(
+				`${task.name} ${describeEnding(ending)}; restarting it (${attempt + 1} of ${task.restarts})`,
+			);
+			const pause = Math.min(FIRST_PAUSE * 2 ** attempt, LONGEST_PAUSE);
+			await sleep(pause, undefined, { signal: this.#stopping.signal }).catch(() => {});
+		}
+	}
+
+	async #once(task: TaskSpec, environment: Record<string, string>, attempt: number): Promise<Ending> {
+		const running = this.#runtime.start(task, environment, attempt);
+		this.#running.set(task.name, running);
+		this.#reporter.taskStarted(task.name, running);
+		const ending = await running.ended;
+		this.#running.delete(task.name);
+		return ending;
+	}
+
+	#fail(message: string, status: number): void {
+		this.#reporter.note(message);
+		this.#status ||= status;
+		this.#stop("SIGTERM");
+	}
+
+	#stop(signal: NodeJS.Signals): void {
+		this.#stopping.abort();
+		this.#killAll(signal);
+		this.#killing ??= setTimeout(() => this.#killAll("SIGKILL"), GRACE);
+	}
+
+	#killAll(signal: NodeJS.Signals): void {
+		for (const task of this.#running.values()) task.kill(signal);
+	}
+}
+
+function mayRestart({ restart, restarts }: TaskSpec, ending: Ending, attempt: number): boolean {
+	if (attempt >= restarts || ending.kind === "not started") return false;
+	return restart === "always" || (restart === "on-failure" && statusOf(ending) !== 0);
+}
+
+function failureOf({ name, restart, restarts }: TaskSpec, ending: Ending, attempt: number): string {
+	const tried = restart !== "no" && attempt >= restarts ? ` after ${attempt} restarts` : "";
+	return `${name} ${describeEnding(ending)}${tried}; stopping the others`;
+}

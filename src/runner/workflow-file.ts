@@ -1,0 +1,341 @@
+/** Workflow files: YAML or JSON, checked against the schema and for what a schema can't say, every error with its line. */
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type { ErrorObject } from "ajv";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { type Document, isAlias, isMap, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
+import { DhmemError, show } from "../errors.js";
+import { parseRegionSize, parseSize, type Size } from "../options.js";
+import { type Link, linkName, type Policy, parsePort } from "../workflow/links.js";
+
+export const restartPolicies = ["no", "on-failure", "always"] as const;
+export type RestartPolicy = (typeof restartPolicies)[number];
+
+/** A task as the file describes it. */
+export interface TaskSpec {
+	readonly name: string;
+	/** Arguments of the program; undefined for the image's own. */
+	readonly command: readonly string[] | undefined;
+	readonly image: string | undefined;
+	/** A folder that is the container's root file system, instead of an image. */
+	readonly rootfs: string | undefined;
+	/** Further arguments for the container runtime. */
+	readonly options: readonly string[];
+	readonly environment: Readonly<Record<string, string>>;
+	/** The working folder; undefined for the usual one. */
+	readonly directory: string | undefined;
+	readonly restart: RestartPolicy;
+	/** How many restarts there may be. */
+	readonly restarts: number;
+}
+
+/** A workflow as the file describes it. */
+export interface Workflow {
+	readonly name: string;
+	/** The folder of the file, which paths in it are relative to. */
+	readonly folder: string;
+	readonly region: {
+		readonly size: Size | undefined;
+		readonly permissions: number | undefined;
+		readonly group: number | undefined;
+	};
+	readonly tasks: readonly TaskSpec[];
+	readonly links: readonly Link[];
+}
+
+const DEFAULT_RESTARTS = 10;
+
+/** The file's contents after the schema's check. */
+interface Raw {
+	name: string;
+	region?: { size?: Size; permissions?: string; group?: number };
+	transport?: string;
+	tasks: Record<string, RawTask>;
+	links?: RawLink[];
+}
+
+interface RawTask {
+	command?: string | string[];
+	image?: string;
+	rootfs?: string;
+	options?: string[];
+	environment?: Record<string, string | number | boolean>;
+	directory?: string;
+	restart?: RestartPolicy;
+	restarts?: number;
+}
+
+interface RawLink {
+	from: string;
+	to: string;
+	capacity?: Size;
+	policy?: Policy;
+	slots?: number;
+	transport?: string;
+}
+
+/**
+ * The workflow in a file.
+ *
+ * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION; DHMEM_BAD_ARGUMENT with a line for each mistake: file, line, what to do
+ */
+export function readWorkflow(path: string): Workflow {
+	let text: string;
+	try {
+		text = readFileSync(path, "utf8");
+	} catch (error) {
+		const code =
+			error instanceof Error && "code" in error && error.code === "EACCES" ? "PERMISSION" : "NOT_FOUND";
+		throw new DhmemError(`DHMEM_${code}`, `The workflow file ${path} can't be read: ${error}`, {
+			cause: error,
+		});
+	}
+	return parseWorkflow(text, path);
+}
+
+/** The workflow in a file's text. @throws as `readWorkflow` */
+export function parseWorkflow(text: string, path: string): Workflow {
+	const source = new Source(text, path);
+	const raw = source.value();
+	if (!validate(raw)) {
+		for (const error of validate.errors ?? []) if (!isPartOfAnother(error)) source.add(...placed(error));
+	}
+	source.throwIfWrong();
+	const file = raw as Raw;
+	checkLinks(file, source);
+	checkFigures(file, source);
+	source.throwIfWrong();
+	return {
+		name: file.name,
+		folder: dirname(resolve(path)),
+		region: {
+			size: file.region?.size,
+			permissions:
+				file.region?.permissions === undefined ? undefined : Number.parseInt(file.region.permissions, 8),
+			group: file.region?.group,
+		},
+		tasks: Object.entries(file.tasks).map(([name, task]) => taskOf(name, task)),
+		links: (file.links ?? []).map(linkOf),
+	};
+}
+
+function taskOf(name: string, task: RawTask): TaskSpec {
+	const { command, environment = {} } = task;
+	return {
+		name,
+		command: typeof command === "string" ? argumentsOf(command) : command,
+		image: task.image,
+		rootfs: task.rootfs,
+		options: task.options ?? [],
+		environment: Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, String(value)])),
+		directory: task.directory,
+		restart: task.restart ?? "no",
+		restarts: task.restarts ?? DEFAULT_RESTARTS,
+	};
+}
+
+/** Words that only a shell understands as a command. */
+const SHELL_WORDS = new Set(
+	". break case cd command continue eval exec exit export for if read readonly set shift source trap ulimit umask until wait while".split(
+		" ",
+	),
+);
+
+/**
+ * Plain words are a program and its arguments, which gets signals itself and needs no shell in its image; what has
+ * anything special to the shell is a line for it. As make does.
+ */
+function argumentsOf(command: string): string[] {
+	const words = command.trim().split(/\s+/);
+	const isPlain =
+		!/[^\w\s./:@,+=-]/.test(command) && !words[0]?.includes("=") && !SHELL_WORDS.has(words[0] ?? "");
+	return isPlain ? words : ["/bin/sh", "-c", command];
+}
+
+function linkOf({ from, to, policy = "block", capacity, slots }: RawLink): Link {
+	return {
+		from: portOf(from),
+		to: portOf(to),
+		policy,
+		capacity: capacity === undefined ? undefined : parseSize("capacity", capacity),
+		slots,
+	};
+}
+
+/** A port whose form the schema has checked. */
+function portOf(text: string) {
+	const port = parsePort(text);
+	if (port === undefined) throw new Error(`not a port: ${text}`);
+	return port;
+}
+
+/** What a schema can't say about links: that their tasks are there, and that there is one of each. */
+function checkLinks({ tasks, links = [] }: Raw, source: Source): void {
+	const known = Object.keys(tasks).join(", ");
+	const seen = new Set<string>();
+	for (const [i, link] of links.entries()) {
+		const from = portOf(link.from);
+		const to = portOf(link.to);
+		for (const [end, { task }] of [
+			["from", from],
+			["to", to],
+		] as const) {
+			if (!Object.hasOwn(tasks, task))
+				source.add(["links", i, end], `there is no task ${task}; there are ${known}`);
+		}
+		if (from.task === to.task) {
+			source.add(
+				["links", i],
+				`the link goes from ${from.task} to itself; tasks exchange messages with others`,
+			);
+		}
+		const name = linkName({ from, to });
+		if (seen.has(name)) source.add(["links", i], `there is a link ${name} already; one is enough`);
+		seen.add(name);
+		const { policy = "block", capacity, slots } = link;
+		if (policy === "block" && slots !== undefined) {
+			source.add(
+				["links", i, "slots"],
+				"slots are for drop-oldest; a link that blocks has a capacity in bytes",
+			);
+		}
+		if (policy === "latest" && slots !== undefined) {
+			source.add(["links", i, "slots"], "a link with policy latest holds one message; leave slots out");
+		}
+		if (policy !== "block" && capacity !== undefined) {
+			source.add(
+				["links", i, "capacity"],
+				`a link with policy ${policy} has no capacity in bytes; leave it out`,
+			);
+		}
+	}
+}
+
+/** Sizes, and what this version can't do. */
+function checkFigures(file: Raw, source: Source): void {
+	const check = (path: Path, size: Size | undefined, parse: (size: Size) => number) => {
+		if (size === undefined) return;
+		try {
+			parse(size);
+		} catch (error) {
+			source.add(path, error instanceof DhmemError ? error.message : String(error));
+		}
+	};
+	check(["region", "size"], file.region?.size, parseRegionSize);
+	const network = "transport network is not there in this version; use auto or memory";
+	if (file.transport === "network") source.add(["transport"], network);
+	for (const [i, { capacity, transport }] of (file.links ?? []).entries()) {
+		check(["links", i, "capacity"], capacity, (size) => parseSize("capacity", size));
+		if (transport === "network") source.add(["links", i, "transport"], network);
+	}
+}
+
+// ------------------------------------------------------------------------------------------ the schema
+
+/** Keys and indexes that lead to a place in the file. */
+type Path = readonly (string | number)[];
+
+const SCHEMA = new URL("../../../schema/workflow.schema.json", import.meta.url);
+const validate = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(
+	JSON.parse(readFileSync(SCHEMA, "utf8")),
+);
+
+/** What only says why an alternative, or a name, is wrong, of which there is an error as well. */
+function isPartOfAnother({ schemaPath, keyword, propertyName }: ErrorObject): boolean {
+	return schemaPath.includes("/anyOf/") || (propertyName !== undefined && keyword !== "propertyNames");
+}
+
+/** Where a mistake is, and what it is, in words. */
+function placed({ instancePath, keyword, params, data, parentSchema }: ErrorObject): [Path, string] {
+	const path = instancePath
+		.split("/")
+		.slice(1)
+		.map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+	const wanted = String(parentSchema?.description ?? "");
+	switch (keyword) {
+		case "additionalProperties": {
+			const allowed = Object.keys(parentSchema?.properties ?? {}).join(", ");
+			return [
+				[...path, params.additionalProperty],
+				`unknown key ${params.additionalProperty}; known are ${allowed}`,
+			];
+		}
+		case "propertyNames":
+			return [
+				[...path, params.propertyName],
+				`the name ${show(params.propertyName)} has characters that names have not`,
+			];
+		case "required":
+			return [path, `${params.missingProperty} is missing here; add it`];
+		default:
+			return [path, `${typeof data === "object" ? "this" : show(data)} must be ${wanted}`];
+	}
+}
+
+/** The text of a file, and what is wrong with it so far. */
+class Source {
+	readonly #path: string;
+	readonly #document: Document.Parsed;
+	readonly #lines = new LineCounter();
+	readonly #mistakes = new Map<string, number>();
+
+	constructor(text: string, path: string) {
+		this.#path = path;
+		this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true });
+		for (const { pos, message } of [...this.#document.errors, ...this.#document.warnings]) {
+			this.#mistake(this.#lines.linePos(pos[0]).line, message);
+		}
+		visit(this.#document, {
+			Alias: (_, alias) => {
+				if (alias.resolve(this.#document) !== undefined) return;
+				this.#mistake(
+					this.#lines.linePos(startOf(alias) ?? 0).line,
+					`there is no &${alias.source} before this`,
+				);
+			},
+		});
+		this.throwIfWrong();
+	}
+
+	value(): unknown {
+		return this.#document.toJS();
+	}
+
+	/** Notes a mistake at a place. */
+	add(path: Path, message: string): void {
+		this.#mistake(this.#lineOf(path), message);
+	}
+
+	#mistake(line: number, message: string): void {
+		this.#mistakes.set(`${this.#path}:${line}: ${message}`, line);
+	}
+
+	throwIfWrong(): void {
+		if (this.#mistakes.size === 0) return;
+		const inOrder = [...this.#mistakes].sort(([, a], [, b]) => a - b).map(([text]) => text);
+		throw new DhmemError("DHMEM_BAD_ARGUMENT", inOrder.join("\n"));
+	}
+
+	/** The line of the key or item that a path leads to, or of the last one of it that is there. */
+	#lineOf(path: Path): number {
+		let offset = 0;
+		let node: unknown = this.#document.contents;
+		for (const part of path) {
+			if (isAlias(node)) node = node.resolve(this.#document);
+			if (isMap(node)) {
+				const pair = node.items.find(({ key }) => String(key) === String(part));
+				if (pair === undefined) break;
+				offset = startOf(pair.key) ?? offset;
+				node = pair.value;
+			} else if (isSeq(node)) {
+				node = node.items[Number(part)];
+				offset = startOf(node) ?? offset;
+			}
+		}
+		return this.#lines.linePos(offset).line;
+	}
+}
+
+function startOf(node: unknown): number | undefined {
+	return (node as Node | null | undefined)?.range?.[0];
+}

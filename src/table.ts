@@ -1,0 +1,34 @@
+import Table from "cli-table3";
+
+/** A cell: numbers stand on the right. */
+export type Cell = string | number;
+
+const nothing = {
+	top: "",
+	"top-mid": "",
+	"top-left": "",
+	"top-right": "",
+	bottom: "",
+	"bottom-mid": "",
+	"bottom-left": "",
+	"bottom-right": "",
+	left: "",
+	"left-mid": "",
+	mid: "",
+	"mid-mid": "",
+	right: "",
+	"right-mid": "",
+	middle: "  ",
+};
+
+/** Columns without lines, as other commands print them. */
+export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
+	const drawn = new Table({
+		head: [...head],
+		chars: nothing,
+		style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
+		colAligns: head.map((_, i) => (rows.every((row) => typeof row[i] === "number") ? "right" : "left")),
+	});
+	for (const row of rows) drawn.push([...row]);
+	return drawn.toString().replace(/ +$/gm, "");
+}

@@ -1,0 +1,16 @@
+/** What a link's two ends say about themselves, for who watches the workflow; the queue works without it. */
+import type { Region } from "../region.js";
+import type { Struct } from "../schema.js";
+import { type Link, linkName } from "./links.js";
+
+const fields = { bytes: "f64", sending: "u32", receiving: "u32" } as const;
+
+/**
+ * `bytes`: sent so far, blocks included. `sending`, `receiving`: calls that have not settled. The producer writes
+ * `bytes` and `sending`, the consumer `receiving`, and each only those, so none is lost.
+ */
+export type LinkState = Struct<typeof fields>;
+
+export function linkState(region: Region, link: Pick<Link, "from" | "to">): LinkState {
+	return region.struct(`${linkName(link)}#`, fields);
+}

@@ -1,0 +1,147 @@
+import { Block } from "../block.js";
+import { badArgument, isFull } from "../errors.js";
+import { bytesOf, checkCount, type WaitOptions, waitOptions } from "../options.js";
+import type { Sendable, SendOptions } from "../producer.js";
+import { anySignal } from "./any-signal.js";
+import type { LinkSender } from "./transport.js";
+
+/**
+ * What a task sends by a name: to one link, or to several, each of which gets every message, in a queue of its own.
+ * From `task.output(name)`.
+ *
+ * A consumer that dies is waited for, until it is restarted.
+ *
+ * @example
+ * ```ts
+ * const values = task.output("values");
+ * await values.send(new Float64Array([1, 2, 3]));
+ * await values.send("a field", { block });
+ * values.end();
+ * ```
+ */
+export class Output {
+	readonly name: string;
+	readonly #senders: readonly LinkSender[];
+	readonly #signal: AbortSignal;
+
+	/** @internal */
+	constructor(name: string, senders: readonly LinkSender[], signal: AbortSignal) {
+		this.name = name;
+		this.#senders = senders;
+		this.#signal = signal;
+	}
+
+	/**
+	 * Sends to every link, waiting for room where the link's policy says so. A block is handed over without a copy,
+	 * each link having a reference of its own. Don't change `data` before the promise settles.
+	 *
+	 * When it fails for one link, others may have got the message; the block is this task's still.
+	 *
+	 * @throws DHMEM_TIMEOUT, DHMEM_QUEUE_ENDED, DHMEM_MESSAGE_TOO_LARGE, DHMEM_REGION_FULL, DHMEM_NO_SPACE,
+	 * DHMEM_BAD_ARGUMENT, DHMEM_CLOSED; the reason of `task.signal`, or of the signal given
+	 */
+	async send(data: Sendable, options: SendOptions = {}): Promise<void> {
+		const bytes = bytesOf(data);
+		const { timeout, signal } = waitOptions(options, {});
+		const { block } = options;
+		const stop = anySignal([this.#signal, signal]);
+		const wait = { timeout, signal: stop.signal };
+		try {
+			const [first] = this.#senders;
+			if (this.#senders.length === 1 && first !== undefined) await first.send(bytes, { ...wait, block });
+			else if (block === undefined) await this.#sendCopies(bytes, wait);
+			else
+				await sendClones(block, this.#senders, (each, clone) => each.send(bytes, { ...wait, block: clone }));
+		} finally {
+			stop.release();
+		}
+	}
+
+	/** What is large is copied once, into a block that is shared by those to whom it travels as one. */
+	async #sendCopies(bytes: Uint8Array, wait: WaitOptions): Promise<void> {
+		const sharing = this.#senders.filter(({ inline }) => bytes.length > inline);
+		const copying = this.#senders.filter((each) => sharing.length < 2 || !sharing.includes(each));
+		const copies = copying.map((each) => each.send(bytes, wait));
+		const shared = sharing.length < 2 ? [] : [this.#sendShared(bytes, sharing, wait)];
+		await all([...copies, ...shared]);
+	}
+
+	async #sendShared(bytes: Uint8Array, senders: readonly LinkSender[], wait: WaitOptions): Promise<void> {
+		using block = await allocateFor(senders, bytes.length, wait);
+		block.bytes.set(bytes);
+		await sendClones(block, senders, (each, clone) => each.sendBlock(clone, wait));
+	}
+
+	/**
+	 * A block to send. Where there is no memory left, this waits for consumers to release what they got: with
+	 * `region.allocate` that would be an error.
+	 *
+	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE if nothing that was sent is left to be released; DHMEM_MESSAGE_TOO_LARGE
+	 * for more than the region; DHMEM_TIMEOUT, DHMEM_CLOSED, the reason of `task.signal` or of the signal given
+	 * @example
+	 * ```ts
+	 * const block = await field.allocate(8 * 1000 * 1000);
+	 * block.as("f64").set(values);
+	 * await field.send("step 1", { block });
+	 * ```
+	 */
+	async allocate(bytes: number, options: WaitOptions = {}): Promise<Block> {
+		checkCount("The number of bytes", bytes, 1, Number.MAX_SAFE_INTEGER);
+		const { timeout, signal } = waitOptions(options, {});
+		const stop = anySignal([this.#signal, signal]);
+		try {
+			return await allocateFor(this.#senders, bytes, { timeout, signal: stop.signal });
+		} finally {
+			stop.release();
+		}
+	}
+
+	/** Ends every link: the consumers drain what was sent, and then see the end. Twice does nothing. */
+	end(): void {
+		for (const sender of this.#senders) sender.end();
+	}
+
+	/** @internal */
+	close(): void {
+		for (const sender of this.#senders) sender.close();
+	}
+}
+
+/** Any link may have what gives memory back; only if none has, there is none. */
+async function allocateFor(senders: readonly LinkSender[], bytes: number, wait: WaitOptions): Promise<Block> {
+	let full: unknown;
+	for (const sender of senders) {
+		try {
+			return await sender.allocate(bytes, wait);
+		} catch (error) {
+			if (!isFull(error)) throw error;
+			full = error;
+		}
+	}
+	throw full;
+}
+
+/** Sends a reference of its own to each; when all have one, the block itself is given up. */
+async function sendClones(
+	block: Block,
+	senders: readonly LinkSender[],
+	send: (sender: LinkSender, clone: Block) => Promise<void>,
+): Promise<void> {
+	if (!(block instanceof Block)) throw badArgument("block", block, "a Block of this task's region");
+	const clones: Block[] = [];
+	try {
+		for (const _ of senders) clones.push(block.clone());
+		await all(senders.map((each, i) => send(each, clones[i] as Block)));
+		block.free();
+	} finally {
+		// Those that were sent are spent.
+		for (const clone of clones) clone[Symbol.dispose]();
+	}
+}
+
+/** Waits for all, however they end; then throws what the first that failed threw. */
+async function all(sends: readonly Promise<void>[]): Promise<void> {
+	for (const result of await Promise.allSettled(sends)) {
+		if (result.status === "rejected") throw result.reason;
+	}
+}

@@ -1,0 +1,138 @@
+import { format } from "node:util";
+import { Region } from "../region.js";
+import { readEnvironment, type TaskEnvironment, type Variables } from "./environment.js";
+import { Input } from "./input.js";
+import { Interruption } from "./interruption.js";
+import { type Link, noSuchPort } from "./links.js";
+import { MemoryTransport } from "./memory-transport.js";
+import { Output } from "./output.js";
+import type { LinkTransport } from "./transport.js";
+import { Watch } from "./watch.js";
+
+/**
+ * One task of a workflow: what it receives and sends, by names, whatever connects them. The environment says what
+ * that is, so the program is the same alone, in a container, or in many.
+ *
+ * @example
+ * ```ts
+ * using task = Task.fromEnvironment();
+ * const values = task.output("values");
+ * for await (const guess of task.input("guesses")) await values.send(evaluate(guess.as("f64")));
+ * values.end();
+ * ```
+ */
+export class Task {
+	/** The task's name, unique in the workflow. */
+	readonly name: string;
+	/** The memory that the tasks share. */
+	readonly region: Region;
+	/** Aborted by SIGTERM and SIGINT, or when who runs the workflow is gone: every wait of the task ends with its reason. */
+	readonly signal: AbortSignal;
+	readonly #links: TaskEnvironment["links"];
+	readonly #transport: LinkTransport;
+	readonly #interruption: Interruption;
+	readonly #watch: Watch;
+	readonly #inputs = new Map<string, Input>();
+	readonly #outputs = new Map<string, Output>();
+
+	private constructor({ task, region, directory, links, runner, permissions }: TaskEnvironment) {
+		this.name = task;
+		this.#links = links;
+		this.region = Region.open(region, {
+			directory,
+			label: task,
+			permissions,
+			// Who runs the workflow has made the region; if it is gone, so is the workflow.
+			mode: runner === undefined ? "open-or-create" : "open",
+		});
+		this.#interruption = new Interruption(`Task ${task}`);
+		this.signal = this.#interruption.signal;
+		this.#transport = new MemoryTransport(this.region);
+		this.#watch = new Watch(this.region, {
+			runner,
+			onRunnerGone: (reason) => this.#interruption.abort(reason),
+			onStuck: (message) => this.log(message),
+		});
+	}
+
+	/**
+	 * The task that the environment describes: `DHMEM_TASK`, `DHMEM_REGION`, `DHMEM_DIR`, `DHMEM_LINKS`,
+	 * `DHMEM_TRANSPORT`, `DHMEM_PERMISSIONS`. `dhmem run` sets them, and `dhmem run --print-env` shows them.
+	 *
+	 * @param variables instead of `process.env`
+	 * @throws DHMEM_NOT_FOUND, DHMEM_BAD_ARGUMENT, DHMEM_UNSUPPORTED, with the variable that is missing or wrong; as
+	 * `Region.open`
+	 */
+	static fromEnvironment(variables: Variables = process.env): Task {
+		return new Task(readEnvironment(variables));
+	}
+
+	/**
+	 * The input of this name.
+	 *
+	 * @throws DHMEM_NOT_FOUND if the task has none; DHMEM_ENDPOINT_TAKEN while another process is this task
+	 */
+	input(name: string): Input {
+		return remembered(this.#inputs, name, () => {
+			const links = this.#linksOf(name, "input", ({ to }) => to.task === this.name);
+			const receivers = opened(links, (link) => this.#transport.receiver(link));
+			return new Input(name, receivers, this.signal);
+		});
+	}
+
+	/**
+	 * The output of this name.
+	 *
+	 * @throws DHMEM_NOT_FOUND if the task has none; DHMEM_ENDPOINT_TAKEN while another process is this task
+	 */
+	output(name: string): Output {
+		return remembered(this.#outputs, name, () => {
+			const links = this.#linksOf(name, "output", ({ from }) => from.task === this.name);
+			const senders = opened(links, (link) => this.#transport.sender(link));
+			return new Output(name, senders, this.signal);
+		});
+	}
+
+	#linksOf(name: string, what: "input" | "output", isOurs: (link: Link) => boolean): Link[] {
+		const ours = this.#links.filter(({ link }) => isOurs(link));
+		const found = ours.filter(({ local }) => local === name);
+		if (found.length > 0) return found.map(({ link }) => link);
+		throw noSuchPort(what, name, this.name, [...new Set(ours.map(({ local }) => local))]);
+	}
+
+	/** Writes a line to standard error, with the time and the task's name. Formats as `console.log` does. */
+	readonly log = (...data: unknown[]): void => {
+		process.stderr.write(`${new Date().toISOString()} ${this.name}: ${format(...data)}\n`);
+	};
+
+	/** Leaves: inputs and outputs are a successor's then. It does not end the outputs; `end()` does. */
+	close(): void {
+		this.#watch.stop();
+		this.#interruption.stop();
+		for (const input of this.#inputs.values()) input.close();
+		for (const output of this.#outputs.values()) output.close();
+		this.region.close();
+	}
+
+	[Symbol.dispose](): void {
+		this.close();
+	}
+}
+
+function remembered<T>(known: Map<string, T>, name: string, make: () => T): T {
+	const value = known.get(name) ?? make();
+	known.set(name, value);
+	return value;
+}
+
+/** One end for each link; if one can't be had, none is kept. */
+function opened<T extends { close(): void }>(links: readonly Link[], open: (link: Link) => T): T[] {
+	const ends: T[] = [];
+	try {
+		for (const link of links) ends.push(open(link));
+		return ends;
+	} catch (error) {
+		for (const end of ends) end.close();
+		throw error;
+	}
+}

@@ -1,0 +1,62 @@
+/** A task's look at the workflow around it, now and then: whether somebody still runs it, and whether it moves. */
+import { DhmemError } from "../errors.js";
+import type { Region } from "../region.js";
+import { readLinks, StuckLinks } from "./stuck.js";
+
+/** Milliseconds between looks. */
+const INTERVAL = 500;
+
+export interface WatchOptions {
+	/** The label of the participant that runs the workflow, if one does. */
+	runner: string | undefined;
+	onRunnerGone(reason: DhmemError): void;
+	onStuck(message: string): void;
+}
+
+export class Watch {
+	readonly #region: Region;
+	readonly #options: WatchOptions;
+	readonly #stuck = new StuckLinks();
+	readonly #timer: NodeJS.Timeout;
+
+	constructor(region: Region, options: WatchOptions) {
+		this.#region = region;
+		this.#options = options;
+		// It does not keep the process alive.
+		this.#timer = setInterval(() => this.#look(), INTERVAL).unref();
+	}
+
+	#look(): void {
+		try {
+			if (this.#isRunnerGone()) {
+				this.stop();
+				this.#options.onRunnerGone(runnerGone(this.#region.path));
+			} else {
+				for (const message of this.#stuck.update(readLinks(this.#region), performance.now()))
+					this.#options.onStuck(message);
+			}
+		} catch (error) {
+			// The region is closed or broken: whoever uses it next is told.
+			if (!(error instanceof DhmemError)) throw error;
+			this.stop();
+		}
+	}
+
+	#isRunnerGone(): boolean {
+		const { runner } = this.#options;
+		if (runner === undefined) return false;
+		return !this.#region.stats().participants.some(({ label, alive }) => alive && label === runner);
+	}
+
+	stop(): void {
+		clearInterval(this.#timer);
+	}
+}
+
+function runnerGone(path: string): DhmemError {
+	return new DhmemError(
+		"DHMEM_PEER_GONE",
+		`The \`dhmem run\` that started this task is gone (was it killed?), so nobody restarts tasks any more or removes ` +
+			`${path}; run the workflow again`,
+	);
+}

@@ -1,0 +1,122 @@
+/** What runs in the containers: `node scenarios.js SCENARIO [PARAMETER …]`. What it says is a line of JSON. */
+import { Region } from "dhmem";
+import { DhmemError } from "../../src/errors.js";
+import { clock } from "../acceptance/row.js";
+
+const [scenario = "", ...parameters] = process.argv.slice(2);
+
+function say(value: unknown): void {
+	process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** Regions that are shared by a group. */
+const shared = { permissions: 0o660, size: "64MiB" } as const;
+
+const scenarios: Record<string, (...parameters: string[]) => Promise<void> | void> = {
+	/** Sends numbers, most in the ring and every tenth in a block, and ends the stream. */
+	async send(count) {
+		using region = Region.open("numbers", shared);
+		const queue = region.queue("numbers", { capacity: "16KiB" });
+		using producer = queue.producer();
+		say({ pid: process.pid, user: process.getuid?.() });
+		for (let number = 0; number < Number(count); ) {
+			try {
+				await producer.send(new Float64Array(number % 10 === 0 ? 4096 : 8).fill(number));
+				number++;
+			} catch (error) {
+				// A killed receiver is to be replaced.
+				if (codeOf(error) !== "DHMEM_PEER_GONE") throw error;
+				await queue.peer();
+			}
+		}
+		producer.end();
+	},
+	/** Receives them, checks them, and says how many there were. */
+	async receive() {
+		using region = Region.open("numbers", shared);
+		using consumer = region.queue("numbers", { capacity: "16KiB" }).consumer();
+		say({ pid: process.pid, user: process.getuid?.() });
+		let next = 0;
+		for await (const message of consumer) {
+			if (message.as("f64").some((number) => number !== next)) throw new Error(`Message ${next} is torn`);
+			next++;
+		}
+		say(next);
+	},
+	/** Says each number as it is received, and releases it then; keeps the one at which it is to stop. */
+	async follow(stop) {
+		using region = Region.open("numbers", shared);
+		using consumer = region.queue("numbers", { capacity: "16KiB" }).consumer();
+		for await (const message of consumer) {
+			const number = message.as("f64")[0] as number;
+			say(number);
+			if (number === Number(stop)) await asleep(region);
+		}
+	},
+	/** Makes the region, and has it open until it is killed. */
+	async keep(permissions) {
+		using region = Region.open("numbers", { ...shared, permissions: Number(permissions) });
+		say("there");
+		await asleep(region);
+	},
+	/** Holds a mutex until it is killed. */
+	async hold() {
+		using region = Region.open("numbers", shared);
+		using _held = await region.mutex("mutex").lock();
+		say("held");
+		await asleep(region);
+	},
+	/** Waits for the mutex; says when it had it, and whether its holder had died. */
+	async lock() {
+		using region = Region.open("numbers", shared);
+		say("waiting");
+		using held = await region.mutex("mutex").lock();
+		say({ at: clock(), abandoned: held.abandoned });
+	},
+	/** Sends one number, and waits until it is killed. */
+	async sendOne() {
+		using region = Region.open("numbers", shared);
+		using producer = region.queue("numbers", { capacity: "16KiB" }).producer();
+		await producer.send(new Float64Array([1]));
+		await asleep(region);
+	},
+	/** Waits for a second number, which never comes; says when that was known, and why. */
+	async receiveTwo() {
+		using region = Region.open("numbers", shared);
+		using consumer = region.queue("numbers", { capacity: "16KiB" }).consumer();
+		(await consumer.receive())?.release();
+		say("waiting");
+		try {
+			await consumer.receive();
+		} catch (error) {
+			say({ at: clock(), code: codeOf(error) });
+		}
+	},
+	/** Opens a region and has memory of it; says what that comes to. */
+	open(mode, bytes, permissions) {
+		try {
+			using region = Region.open("numbers", {
+				mode: mode as "open" | "create",
+				permissions: Number(permissions),
+			});
+			region.allocate(Number(bytes)).free();
+			say({ code: "nothing", message: "" });
+		} catch (error) {
+			if (!(error instanceof DhmemError)) throw error;
+			const { code, message } = error;
+			say({ code, message });
+		}
+	},
+};
+
+/** Never resolves, and keeps the process alive. */
+async function asleep(region: Region): Promise<void> {
+	await region.queue("never").consumer().receive();
+}
+
+function codeOf(error: unknown): string {
+	if (error instanceof DhmemError) return error.code;
+	throw error;
+}
+
+await scenarios[scenario]?.(...parameters);

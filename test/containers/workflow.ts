@@ -1,0 +1,261 @@
+/** Workflows of separate containers, by `dhmem run --runtime podman`: every task is process 1, and of another user. */
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { Region } from "dhmem";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { parse } from "yaml";
+import { clock, PATIENCE, until } from "../acceptance/row.js";
+import { within } from "../region-child.js";
+import { Place, type Started } from "../workflow/fixture.js";
+import { ALICE, Container, confined, GROUP, podman, programs, rootFileSystem } from "./podman.js";
+import { APP, PROJECT } from "./root-file-system.js";
+
+const STEPS = 1000;
+const test = suite("Workflows of containers");
+let place: Place;
+
+test.before.each(() => {
+	place = new Place();
+});
+
+test.after.each(async () => {
+	await Container.removeAll();
+	place.remove();
+});
+
+/** What a task is in a container: each of a user of its own. */
+function contained(
+	number: number,
+	[program = "", ...args]: readonly string[],
+	options: readonly string[] = [],
+) {
+	return {
+		command: ["/usr/bin/node", `${APP}/${program}`, ...args],
+		rootfs: rootFileSystem(),
+		options: [`--user=${ALICE + number}:${ALICE + number}`, ...confined, ...options],
+	};
+}
+
+/** `dhmem run --runtime podman`; the region's folder is in `place.regions`. */
+function run(workflow: object): Started {
+	const PATH = `${programs()}:${process.env.PATH}`;
+	return place.start(["run", "--runtime=podman", place.write("workflow.json", workflow)], { PATH });
+}
+
+/** The workflow of `steps.ts`. */
+function steps() {
+	const task = (number: number, extra: object = {}) => ({
+		...contained(number, ["dist/test/containers/steps.js"]),
+		environment: { STEPS },
+		...extra,
+	});
+	return {
+		name: "steps",
+		region: { size: "16MiB", group: GROUP },
+		tasks: { source: task(0), work: task(1, { restart: "on-failure" }), sink: task(2) },
+		links: [
+			{ from: "source.steps", to: "work.steps", capacity: "1KiB" },
+			{ from: "work.results", to: "sink.results", capacity: "1KiB" },
+		],
+	};
+}
+
+/** Resolves when the run has written a line in which `words` are. */
+async function hear({ child }: Started, words: string): Promise<void> {
+	const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+	const heard = new Promise<void>((resolve) => {
+		lines.on("line", (line) => {
+			if (line.includes(words)) resolve();
+		});
+	});
+	await within(PATIENCE, `"${words}"`, heard);
+}
+
+/** The region of a run, when it is there. */
+async function regionOf({ ended }: Started): Promise<Region> {
+	const find = () =>
+		readdirSync(place.regions, { recursive: true, encoding: "utf8" }).find((path) => path.endsWith(".dhmem"));
+	await Promise.race([until("the region", () => find() !== undefined), ended]);
+	const path = join(place.regions, find() ?? "");
+	return Region.open(basename(path, ".dhmem"), { directory: dirname(path), mode: "open" });
+}
+
+/** Messages that were received from a queue. */
+function received(region: Region, queue: string): number {
+	return region.stats().queues.find(({ name }) => name === queue)?.received ?? 0;
+}
+
+/** The number that process 1 of a task's container has outside. */
+function pidOf(task: string): number {
+	const name = podman("ps", "--format={{.Names}}")
+		.split("\n")
+		.find((each) => each.endsWith(`-${task}`));
+	return Number(podman("inspect", "--format={{.State.Pid}}", name ?? task));
+}
+
+/** What JSON a task of `steps.ts` has written last. */
+function said(stdout: string, task: string): unknown {
+	const lines = [...stdout.matchAll(/^(\w+) *\| (\{.*\})$/gm)].filter(([, name]) => name === task);
+	return JSON.parse(lines.at(-1)?.[2] ?? "null");
+}
+
+/** A workflow with the same programs in processes or in containers; its results are in `results`. */
+interface Example {
+	name: string;
+	/** The arguments of each task, its program first: a path in the package. */
+	tasks(results: string): Record<string, string[]>;
+	/** Its workflow file, of which the links and restarts are. */
+	file: string;
+	environment?(results: string): Record<string, string>;
+}
+
+const newton: Example = {
+	name: "newton",
+	tasks: () => ({
+		evaluate: ["dist/examples/newton/evaluate.js"],
+		steer: ["dist/examples/newton/steer.js"],
+		visualize: ["dist/examples/newton/visualize.js"],
+	}),
+	file: "examples/newton/newton.yaml",
+	environment: (results) => ({
+		NEWTON_RESULTS: `${results}/roots.json`,
+		NEWTON_SVG: `${results}/plot.svg`,
+		NEWTON_PACE: "5",
+	}),
+};
+
+const grayScott: Example = {
+	name: "gray-scott",
+	tasks: (results) => ({
+		simulate: ["dist/examples/gray-scott/simulate.js", "--size=128", "--steps=400", "--every=100"],
+		analyse: ["dist/examples/gray-scott/analyse.js", `--results=${results}/results.csv`],
+		render: ["dist/examples/gray-scott/render.js", `--images=${results}/images`],
+	}),
+	file: "examples/gray-scott/gray-scott.yaml",
+};
+
+type RawTask = Record<string, unknown>;
+
+/** The workflow of an example, with what `more` says about the place of each task. */
+function workflowOf(
+	{ name, file, tasks }: Example,
+	results: string,
+	more: (args: string[], i: number) => RawTask,
+) {
+	const shipped: { tasks: Record<string, RawTask>; links: object[] } = parse(
+		readFileSync(join(PROJECT, file), "utf8"),
+	);
+	const placed = Object.entries(tasks(results)).map(([task, args], i) => {
+		const { restart = "no" } = shipped.tasks[task] ?? {};
+		return [task, { restart, ...more(args, i) }];
+	});
+	return { name, region: { group: GROUP }, tasks: Object.fromEntries(placed), links: shipped.links };
+}
+
+function inProcesses(example: Example, results: string): Started {
+	mkdirSync(results);
+	const workflow = workflowOf(example, results, ([program = "", ...args]) => ({
+		command: [process.execPath, join(PROJECT, program), ...args],
+	}));
+	return place.start(["run", place.write("processes.json", workflow)], example.environment?.(results));
+}
+
+function inContainers(example: Example, results: string): Started {
+	mkdirSync(results);
+	chmodSync(results, 0o777);
+	const workflow = workflowOf(example, "/results", (args, number) => ({
+		...contained(number, args, [`--volume=${results}:/results`]),
+		environment: example.environment?.("/results") ?? {},
+	}));
+	return run(workflow);
+}
+
+/** Every file in a folder and below, by its path in there. */
+function filesIn(folder: string): Map<string, Buffer> {
+	const paths = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
+	const files = paths.filter((path) => statSync(join(folder, path)).isFile());
+	return new Map(files.map((path) => [path, readFileSync(join(folder, path))]));
+}
+
+function assertSameFiles(actual: string, expected: string): void {
+	const files = filesIn(expected);
+	assert.ok(files.size > 0);
+	assert.equal([...filesIn(actual).keys()], [...files.keys()]);
+	for (const [path, content] of filesIn(actual)) assert.ok(files.get(path)?.equals(content), path);
+}
+
+for (const example of [newton, grayScott]) {
+	test(`${example.name} has the same results in containers as in processes, bit for bit`, async () => {
+		const [apart, together] = [join(place.folder, "containers"), join(place.folder, "processes")];
+		for (const { ended } of [inProcesses(example, together), inContainers(example, apart)]) {
+			const { code, stderr } = await ended;
+			assert.is(code, 0, stderr);
+		}
+		assertSameFiles(apart, together);
+		assert.equal(readdirSync(place.regions), []);
+	});
+}
+
+test("Newton has the same results, bit for bit, when a container is killed in mid-run", async () => {
+	const [apart, together] = [join(place.folder, "containers"), join(place.folder, "processes")];
+	const undisturbed = await inProcesses(newton, together).ended;
+	assert.is(undisturbed.code, 0, undisturbed.stderr);
+
+	const running = inContainers(newton, apart);
+	using region = await regionOf(running);
+	await until("steer to be answered", () => received(region, "evaluate.values>steer.values") > 3);
+	process.kill(pidOf("evaluate"), "SIGKILL");
+	region.close();
+	const { code, stderr } = await running.ended;
+	assert.is(code, 0, stderr);
+	assert.match(stderr, /evaluate ended with exit status 137 \(SIGKILL\); restarting it/);
+	assertSameFiles(apart, together);
+	assert.equal(readdirSync(place.regions), []);
+});
+
+test("every task is process 1, of a user of its own, and every step is answered", async () => {
+	const { code, stdout, stderr } = await run(steps()).ended;
+	assert.is(code, 0, stderr);
+	assert.equal(said(stdout, "source"), { pid: 1, user: ALICE });
+	assert.equal(said(stdout, "work"), { pid: 1, user: ALICE + 1 });
+	assert.equal(said(stdout, "sink"), { answered: STEPS, again: 0, wrong: 0 });
+	assert.equal(readdirSync(place.regions), []);
+});
+
+test("a container that is killed is noticed within a second, and its successor goes on", async () => {
+	const running = run(steps());
+	await hear(running, "a quarter");
+	using region = await regionOf(running);
+	const isThere = () => region.stats().participants.some(({ label, alive }) => alive && label === "work");
+	const pid = pidOf("work");
+	assert.ok(isThere());
+	const killed = clock();
+	process.kill(pid, "SIGKILL");
+	await until("the others to notice", () => !isThere());
+	const noticed = clock() - killed;
+	assert.ok(noticed < 1000, `noticed after ${noticed} ms`);
+	region.close();
+	const { code, stdout, stderr } = await running.ended;
+	assert.is(code, 0, stderr);
+	assert.match(stderr, /work ended with exit status 137 \(SIGKILL\); restarting it/);
+	const { answered, again, wrong } = said(stdout, "sink") as Record<string, number>;
+	assert.equal({ answered, wrong }, { answered: STEPS, wrong: 0 });
+	// What it had answered and not released it was given again.
+	assert.ok((again as number) <= 1, `${again} steps were answered again`);
+	assert.equal(readdirSync(place.regions), []);
+});
+
+test("SIGTERM ends every task as it should be, though each is process 1", async () => {
+	const running = run(steps());
+	await hear(running, "a quarter");
+	running.child.kill("SIGTERM");
+	const { code, stdout, stderr } = await running.ended;
+	assert.is(code, 128 + 15, stderr);
+	assert.is(stdout.match(/\| asked to end$/gm)?.length, 3, stdout);
+	assert.equal(podman("ps", "--all", "--format={{.Names}}"), "");
+	assert.equal(readdirSync(place.regions), []);
+});
+
+test.run();

@@ -1,0 +1,20 @@
+/** Two tasks that send to one another, and only then receive. `BUSY` is for how long one of them works before. */
+import { Task } from "dhmem/workflow";
+
+const MESSAGES = Number(process.env.MESSAGES);
+const BUSY = Number(process.env.BUSY ?? 0);
+
+using task = Task.fromEnvironment();
+const output = task.output("out");
+const input = task.input("in");
+if (task.name === "left") {
+	for (let i = 0; i < MESSAGES; i++) await output.send(new Uint8Array(1000));
+} else {
+	// As many as there is room for: the link is full, but nobody waits in it.
+	for (let i = 0; i < MESSAGES; i++)
+		await output.send(new Uint8Array(1000), BUSY > 0 ? { timeout: 0 } : {}).catch(() => {});
+	const end = performance.now() + BUSY;
+	while (performance.now() < end);
+}
+output.end();
+for await (const _ of input);
