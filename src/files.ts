@@ -62,7 +62,7 @@ export function pathOf(directory: string, name: string): string {
 	return joinPath(directory, name + SUFFIX);
 }
 
-/** Names of the region files in `directory`. */
+/** Names of the regions in `directory`, also of those that are left over. */
 export function namesIn(directory: string): string[] {
 	return readdirSync(directory)
 		.filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
@@ -97,7 +97,7 @@ function removeLitter(directory: string): void {
 }
 
 /** Before another file is made, so that there is never more than what one death left. */
-export function removeLitterIn(directory: string): void {
+function removeLitterIn(directory: string): void {
 	try {
 		removeLitter(directory);
 	} catch (error) {
@@ -248,7 +248,7 @@ function isAbandoned(file: File, header: Uint32Array): boolean {
 }
 
 /** Removes the region at `path` if it is an abandoned one. */
-export function removeAbandoned(path: string): boolean {
+function removeAbandoned(path: string): boolean {
 	return ifAbandoned(path, () => {
 		unlinkSync(path);
 		debug("%s: removed, its last participant is gone", path);
