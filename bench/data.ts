@@ -1,16 +1,18 @@
-/** What is sent in measurements, and how the receiver checks it: the same for dhmem and for its peers. */
-import type { Region } from "../src/index.js";
+/** What is sent, and how the receiver checks it: the same for dhmem and for its peers. `bench/native/data.hpp` agrees. */
+import { performance } from "node:perf_hooks";
+import type { Job } from "./measure.js";
 
 export const MESSAGE_BYTES = 64;
 export const MESSAGE_WORDS = MESSAGE_BYTES / 4;
-export const LARGE_BYTES = 2 ** 20;
-/** Messages, or records, in a batch. */
+/** Messages in a batch. */
 export const BATCH = 256;
+/** Records in a batch. */
 export const RECORDS = 4096;
 
 /** Writes message number `sequence` at word `at`: every word differs from that of the message before. */
-export function fillMessage(words: Uint32Array, at: number, sequence: number): void {
+export function fillMessage(words: Uint32Array, at: number, sequence: number, { spoilt }: Job): void {
 	for (let i = 0; i < MESSAGE_WORDS; i++) words[at + i] = sequence + i;
+	if (sequence === spoilt) words[at + MESSAGE_WORDS - 1] = sequence;
 }
 
 /** Throws unless all of message number `sequence` is there. */
@@ -20,67 +22,96 @@ export function checkMessage(words: Uint32Array, at: number, sequence: number): 
 	}
 }
 
-/** Of contents of large messages: no divisor of how many fit the ring, so what is stale shows. */
-const PATTERNS = 3;
+/** One message after another, in the same place; `bytes` are those of the last one that `next` made. */
+export class MessageSource {
+	readonly #words = new Uint32Array(MESSAGE_WORDS);
+	readonly bytes = new Uint8Array(this.#words.buffer);
 
-/** The byte that fills large message number `sequence`. */
-export function patternByte(sequence: number): number {
-	return (sequence % PATTERNS) + 1;
-}
-
-/** What large messages hold, in turn. */
-export function largePatterns(): Uint8Array[] {
-	return Array.from({ length: PATTERNS }, (_, index) => new Uint8Array(LARGE_BYTES).fill(patternByte(index)));
-}
-
-export function checkRecords(values: Float64Array, count: number, first: number): void {
-	for (let i = 0; i < count; i++) {
-		if (values[i] !== first + i + 0.5) throw new Error(`Record ${first + i} is ${values[i]}`);
+	next(sequence: number, job: Job): Uint8Array {
+		fillMessage(this.#words, 0, sequence, job);
+		return this.bytes;
 	}
 }
 
-export function fillRecords(values: Float64Array, count: number, first: number): void {
-	for (let i = 0; i < count; i++) values[i] = first + i + 0.5;
+/** Checks messages that lie anywhere, by a copy: words have to be aligned. */
+export class MessageCheck {
+	readonly #words = new Uint32Array(MESSAGE_WORDS);
+	readonly #bytes = new Uint8Array(this.#words.buffer);
+
+	check(bytes: Uint8Array, sequence: number): void {
+		if (bytes.length !== MESSAGE_BYTES)
+			throw new Error(`Message ${sequence} is wrong: ${bytes.length} bytes`);
+		this.#bytes.set(bytes);
+		checkMessage(this.#words, 0, sequence);
+	}
 }
 
-/** What the driver asks of its peer. `count` is messages, records or round trips. */
-export interface Job {
-	name:
-		| "messages"
-		| "batches"
-		| "records"
-		| "large"
-		| "echo-spinning"
-		| "echo-asleep"
-		| "socket-messages"
-		| "socket-batches"
-		| "socket-records"
-		| "socket-echo"
-		| "line-echo";
-	count: number;
-	/** For `line-echo`: the handle of the block with the two words. */
-	token?: string;
+/** The records from number `first`, with fractions: those are what makes garbage. */
+export function fillRecords(values: Float64Array, first: number, { spoilt }: Job): void {
+	for (let i = 0; i < values.length; i++) values[i] = first + i + 0.5;
+	if (spoilt >= first && spoilt < first + values.length) values[spoilt - first] = -1;
 }
 
-/** What the peer answers: it is ready, it has done a job, or it failed. */
-export type Answer = "ready" | "done" | { error: string };
+export function recordOf(sequence: number, { spoilt }: Job): number {
+	return sequence === spoilt ? -1 : sequence + 0.5;
+}
 
-export const QUEUES = {
-	small: { name: "small", capacity: "1MiB" },
-	large: { name: "large", capacity: "8MiB" },
-	ping: { name: "ping", capacity: "64KiB" },
-	pong: { name: "pong", capacity: "64KiB" },
-	records: { name: "records", record: "f64", slots: 4 * RECORDS },
-} as const;
+export function checkRecord(value: number | undefined, sequence: number): void {
+	if (value !== sequence + 0.5) throw new Error(`Record ${sequence} is wrong: ${value}`);
+}
 
-/** Distance of the two words of `line-echo`, in words: cache lines are fetched in pairs. */
-export const LINE_WORDS = 32;
-/** Turns of a busy loop after which a peer that doesn't answer has died. */
-export const SPINS = 1e9;
+export function checkRecords(values: Float64Array, count: number, first: number): void {
+	for (let i = 0; i < count; i++) checkRecord(values[i], first + i);
+}
 
-/** The words of a block that was saved under a token. */
-export function wordsOf(region: Region, token: string): Int32Array {
-	const loaded = region.load(token);
-	if (loaded.kind !== "block") throw new Error(`a ${loaded.kind} was saved`);
-	return loaded.as("i32");
+/** Of contents of large messages: no divisor of how many fit the ring, so what is stale shows. */
+export const PATTERNS = 3;
+
+/** The number that fills large message number `sequence`. */
+export function patternOf(sequence: number): number {
+	return (sequence % PATTERNS) + 1.5;
+}
+
+/** What large messages of so many bytes hold, in turn. */
+export function largePatterns(bytes: number): Uint8Array[] {
+	return Array.from({ length: PATTERNS }, (_, index) => {
+		return new Uint8Array(new Float64Array(bytes / 8).fill(patternOf(index)).buffer);
+	});
+}
+
+/** Counts from the first arrival, without what came with it: starting up is not part of a rate. */
+export class Meter {
+	#started = 0;
+	#lead = 0;
+
+	/** So many have come, and are checked. */
+	arrived(count: number): void {
+		if (this.#started !== 0) return;
+		this.#lead = count;
+		this.#started = performance.now();
+	}
+
+	/** Millions a second. */
+	rate(count: number): number {
+		return (count - this.#lead) / (performance.now() - this.#started) / 1000;
+	}
+}
+
+/** The mean microseconds of a trip, the first left out. */
+export function meanTrip({ count }: Job, trip: (sequence: number) => void): number {
+	trip(0);
+	const started = performance.now();
+	for (let sequence = 1; sequence < count; sequence++) trip(sequence);
+	return ((performance.now() - started) * 1000) / (count - 1);
+}
+
+/** The microseconds of each trip. */
+export async function trips({ count }: Job, trip: (sequence: number) => Promise<void>): Promise<number[]> {
+	const times: number[] = [];
+	for (let sequence = 0; sequence < count; sequence++) {
+		const started = performance.now();
+		await trip(sequence);
+		times.push((performance.now() - started) * 1000);
+	}
+	return times;
 }

@@ -1,22 +1,43 @@
-/** `npm run bench`: measures, and prints a Markdown table. */
-import { writeFileSync } from "node:fs";
+/** `npm run bench`: takes measures, and shows them. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { measureGrowth } from "./growth.js";
-import { type Measurement, machine, markdown } from "./measure.js";
-import { measurePairs } from "./pair.js";
-import { measureRecovery } from "./recovery.js";
-import { measureCosts } from "./single.js";
+import { measureCosts } from "./costs.js";
+import { type Curve, grow } from "./curve.js";
+import { curves } from "./growth/index.js";
+import { type Measure, resultOf, type Taken, take } from "./measure.js";
+import { measures } from "./measures/index.js";
+import { machine, markdown, putBetweenMarks, type Report, table } from "./report.js";
+import { Scratch } from "./scratch.js";
 
-const usage = `npm run bench -- [--quick] [--json FILE] [--only single|growth|pair]
+const COSTS = "costs";
+const names = [...measures.map(({ name }) => name), ...curves.map(({ name }) => name), COSTS];
 
-  --quick       fewer and shorter rounds: a look, not a measurement
-  --json FILE   also writes the figures there
-  --only WHAT   costs inside one process, how they grow, or measurements between two`;
+const usage = `npm run bench -- [options]
+
+  --only NAME,…    these only; measures, curves of how costs grow, and ${COSTS}:
+                   ${names.join(", ")}
+  --runs N         takes everything so many times, one after another (1)
+  --rounds N       rounds of each measure, in turn with its peers (9)
+  --quick          fewer and shorter rounds, and no curves unless asked for: a look, not a measurement
+  --json FILE      also writes all figures there
+  --markdown FILE  also puts the table between the two marks of that document
+  --plots DIR      also draws the curves there, as SVG`;
 
 interface Options {
+	only: readonly string[] | undefined;
+	runs: number;
+	rounds: number;
 	quick: boolean;
 	json: string | undefined;
-	only: string | undefined;
+	markdown: string | undefined;
+	plots: string | undefined;
+}
+
+function positive(option: string, text: string): number {
+	const value = Number(text);
+	if (Number.isInteger(value) && value >= 1) return value;
+	throw new Error(`--${option} is ${text}; a whole number of 1 or more`);
 }
 
 function optionsOf(args: string[]): Options {
@@ -24,9 +45,13 @@ function optionsOf(args: string[]): Options {
 		const { values } = parseArgs({
 			args,
 			options: {
+				only: { type: "string" },
+				runs: { type: "string", default: "1" },
+				rounds: { type: "string" },
 				quick: { type: "boolean", default: false },
 				json: { type: "string" },
-				only: { type: "string" },
+				markdown: { type: "string" },
+				plots: { type: "string" },
 				help: { type: "boolean", short: "h" },
 			},
 		});
@@ -34,34 +59,62 @@ function optionsOf(args: string[]): Options {
 			console.log(usage);
 			process.exit(0);
 		}
-		if (values.only !== undefined && !["single", "growth", "pair"].includes(values.only)) {
-			throw new Error(`--only is ${values.only}; it must be single, growth or pair`);
+		const only = values.only?.split(",");
+		for (const name of only ?? []) {
+			if (!names.includes(name)) throw new Error(`--only has ${name}, which is none of ${names.join(", ")}`);
 		}
-		return { quick: values.quick, json: values.json, only: values.only };
+		const runs = positive("runs", values.runs);
+		const rounds = positive("rounds", values.rounds ?? (values.quick ? "3" : "9"));
+		const { quick, json, markdown, plots } = values;
+		return { only, runs, rounds, quick, json, markdown, plots };
 	} catch (error) {
 		console.error(`${(error as Error).message}\n\n${usage}`);
 		process.exit(2);
 	}
 }
 
-const { quick, json, only } = optionsOf(process.argv.slice(2));
-const measurements: Measurement[] = [];
-const onDone = ({ what }: Measurement) => console.error(`measured: ${what}`);
-const wants = (what: string) => only === undefined || only === what;
-if (wants("single")) measurements.push(...measureCosts(quick ? 200 : 1000, onDone));
-if (wants("growth")) {
-	const rounds = quick ? 3 : 9;
-	measurements.push(...measureGrowth(rounds, onDone), ...(await measureRecovery(rounds, onDone)));
-}
-if (wants("pair")) {
-	const scale = quick ? { rounds: 3, divisor: 4 } : { rounds: 9, divisor: 1 };
-	measurements.push(...(await measurePairs(scale, onDone)));
-}
+const options = optionsOf(process.argv.slice(2));
+const { only, quick } = options;
 const where = machine();
-const command = ["npm run bench", ...process.argv.slice(2)].join(" ");
-console.log(`${Object.values(where).join(", ")}; \`${command}\`\n`);
-console.log(markdown(measurements));
-console.log("\nMedians; in brackets the least and the most. A ratio is the median of the rounds' ratios.");
-if (json !== undefined) {
-	writeFileSync(json, `${JSON.stringify({ machine: where, quick, measurements }, null, "\t")}\n`);
+using scratch = new Scratch();
+
+const chosen = measures.filter(({ name }) => only?.includes(name) ?? true);
+const taken = new Map<Measure, Taken[]>(chosen.map((measure) => [measure, []]));
+for (let run = 1; run <= options.runs; run++) {
+	for (const [measure, runs] of taken) {
+		runs.push(await take(measure, scratch, options));
+		console.error(
+			table([resultOf(measure, runs.slice(-1))], false)
+				.split("\n")
+				.at(-1),
+		);
+	}
+}
+const results = [...taken].map(([measure, runs]) => resultOf(measure, runs));
+const grown: Curve[] = [];
+for (const curve of curves.filter(({ name }) => only?.includes(name) ?? !quick)) {
+	grown.push(await grow(curve, scratch, options));
+	console.error(`grown: ${curve.title}`);
+}
+const costs = (only?.includes(COSTS) ?? true) ? measureCosts(quick ? 100 : 1000) : [];
+
+const report: Report = {
+	machine: where,
+	command: ["npm run bench --", ...process.argv.slice(2)].join(" ").replace(/ --$/, ""),
+	date: new Date().toISOString().slice(0, 10),
+	quick,
+	results,
+	curves: grown,
+	costs,
+};
+const text = markdown(report);
+console.log(text);
+if (options.json !== undefined) {
+	writeFileSync(options.json, `${JSON.stringify(report, null, "\t")}\n`);
+}
+if (options.markdown !== undefined) putBetweenMarks(options.markdown, text);
+if (options.plots !== undefined && grown.length > 0) {
+	const { draw } = await import("./plots.js");
+	mkdirSync(options.plots, { recursive: true });
+	for (const curve of grown) writeFileSync(join(options.plots, `${curve.name}.svg`), draw(curve, where));
 }

@@ -1,25 +1,106 @@
-/** What a measurement is, and how it is shown. */
-import { cpus, release } from "node:os";
+/** What a measure is, and how it is taken: contenders in turn, round by round. */
+import type { Scratch } from "./scratch.js";
 
-/** One figure from several rounds. */
+/** What a round does. */
+export interface Job {
+	/** Messages, records, round trips or operations. */
+	count: number;
+	/** The number of the one whose data is spoilt on purpose, so that the check must fail; -1 for none. */
+	spoilt: number;
+	/** What a growth curve varies: bytes in a message, queues, … */
+	size: number;
+}
+
+/** Something that was started and can be asked for rounds. */
+export interface Running {
+	/** Does the job, checks what comes of it, and gives the figure. Throws if anything is wrong. */
+	round(job: Job): Promise<number>;
+	stop(): Promise<void>;
+}
+
+/**
+ * What is compared: `dhmem`; a `peer`, whose figure the ratio is to; a `floor`, what the machine itself takes; or
+ * something `beside` them, which is worth seeing but is not what the aim is about.
+ */
+export type Role = "dhmem" | "peer" | "floor" | "beside";
+
+export interface Contender {
+	readonly name: string;
+	readonly role: Role;
+	/** Of a full round. */
+	readonly count: number;
+	readonly size?: number;
+	/** @throws Missing where what it needs is not there */
+	start(scratch: Scratch): Promise<Running>;
+}
+
+/** What is aimed at: of the ratio of dhmem's figure to the peer's, or of dhmem's figure itself. */
+export interface Aim {
+	of: "ratio" | "figure";
+	atLeast?: number;
+	atMost?: number;
+}
+
+export interface Measure {
+	/** As `--only` takes it. */
+	readonly name: string;
+	readonly title: string;
+	/** Of the figures. */
+	readonly unit: string;
+	/** Which figure is the better one. */
+	readonly better: "more" | "less";
+	readonly aim: Aim;
+	/** The peer that the ratio is to is the best of them. */
+	readonly contenders: readonly Contender[];
+	/** The most rounds, where one takes long. */
+	readonly rounds?: number;
+	/** What counts are divided by in a quick run, if it is more than usual. */
+	readonly quick?: number;
+	/** What the figure leaves out, for readers. */
+	readonly leavesOut: string;
+}
+
+/** Why a contender takes no part. */
+export class Missing extends Error {}
+
+/** One contender's figures. */
 export interface Figure {
 	name: string;
+	role: Role;
 	median: number;
 	/** The least and the largest round. */
 	least: number;
 	most: number;
+	rounds: readonly number[];
 }
 
-export interface Measurement {
-	what: string;
-	/** Of the figures: `"ns"`, `"M/s"`, … */
+export interface Result {
+	name: string;
+	title: string;
 	unit: string;
-	figure: Figure;
-	/** What ran in turn with it, in the same minute: only this comparison means anything on another machine. */
-	against?: Figure;
-	/** The median of the rounds' own ratios, `figure` to `against`. */
-	ratio?: number;
+	better: "more" | "less";
+	aim: Aim;
+	leavesOut: string;
+	figures: readonly Figure[];
+	/** Contenders that took no part, and why. */
+	missing: readonly { name: string; reason: string }[];
+	/** To the best peer, round by round: only this means anything on another machine. `runs` has each run's own. */
+	ratio?: { to: string; median: number; least: number; most: number; runs: readonly number[] };
+	/** Undefined if the peer is missing. */
+	reached?: boolean;
 }
+
+/** How much of a measure is taken. */
+export interface Scale {
+	rounds: number;
+	/** Takes fewer and shorter rounds: a look, not a measurement. */
+	quick: boolean;
+}
+
+/** Milliseconds after which a round has failed: a hang is to be seen, not waited for. */
+export const DEADLINE = 300_000;
+/** What the counts of a quick run are divided by. */
+export const QUICK = 16;
 
 export function median(values: readonly number[]): number {
 	const sorted = values.toSorted((a, b) => a - b);
@@ -28,51 +109,125 @@ export function median(values: readonly number[]): number {
 	return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
-export function figureOf(name: string, rounds: readonly number[]): Figure {
-	return { name, median: median(rounds), least: Math.min(...rounds), most: Math.max(...rounds) };
+function spread(values: readonly number[]): { median: number; least: number; most: number } {
+	return { median: median(values), least: Math.min(...values), most: Math.max(...values) };
 }
 
-export function compare(
-	what: string,
-	unit: string,
-	ours: readonly number[],
-	peer: string,
-	theirs: readonly number[],
-): Measurement {
-	return {
-		what,
-		unit,
-		figure: figureOf("dhmem", ours),
-		against: figureOf(peer, theirs),
-		ratio: median(ours.map((value, round) => value / (theirs[round] ?? Number.NaN))),
+/** The count of a round, never so few that a rate has nothing to count from. */
+function scaled(count: number, divisor: number): number {
+	return Math.min(count, Math.max(4, Math.floor(count / divisor)));
+}
+
+/** A contender that takes part, and its figures so far. */
+interface Participant {
+	contender: Contender;
+	running: Running;
+	rounds: number[];
+}
+
+function messageOf(error: unknown): string {
+	return error instanceof Error ? error.message : String(error);
+}
+
+/** What contenders gave, and which took no part. */
+export interface Taken {
+	figures: readonly Figure[];
+	missing: readonly { name: string; reason: string }[];
+}
+
+/**
+ * Asks all contenders in turn, round by round, so that all meet the same weather: with where the cores happen to sit,
+ * the same program's rate varies by a factor of several. The first round warms up and is not counted. A peer that is
+ * missing or fails takes no part, and the result says so; dhmem's own failure is thrown.
+ */
+export async function inTurn(
+	contenders: readonly Contender[],
+	scratch: Scratch,
+	rounds: number,
+	divisor: number,
+): Promise<Taken> {
+	const missing: { name: string; reason: string }[] = [];
+	let taking: Participant[] = [];
+	const drop = (contender: Contender, error: unknown) => {
+		if (contender.role === "dhmem") throw error;
+		missing.push({ name: contender.name, reason: messageOf(error) });
 	};
+	try {
+		for (const contender of contenders) {
+			try {
+				taking.push({ contender, running: await contender.start(scratch), rounds: [] });
+			} catch (error) {
+				drop(contender, error);
+			}
+		}
+		for (let round = 0; round <= rounds; round++) {
+			for (const participant of taking) {
+				const { contender, running } = participant;
+				const count = scaled(contender.count, divisor);
+				try {
+					const figure = await running.round({ count, spoilt: -1, size: contender.size ?? 0 });
+					if (!Number.isFinite(figure)) throw new Error(`${count} came all at once: nothing to count from`);
+					if (round > 0) participant.rounds.push(figure);
+				} catch (error) {
+					taking = taking.filter((other) => other !== participant);
+					await running.stop();
+					drop(contender, error);
+				}
+			}
+		}
+	} finally {
+		for (const { running } of taking) await running.stop();
+	}
+	const figures = taking.map(({ contender: { name, role }, rounds }) => ({
+		name,
+		role,
+		...spread(rounds),
+		rounds,
+	}));
+	return { figures, missing };
 }
 
-/** The machine and the program, as a reader needs them to judge a figure. */
-export function machine(): Record<string, string | number> {
-	return {
-		processor: cpus()[0]?.model.trim() ?? "unknown",
-		cores: cpus().length,
-		architecture: process.arch,
-		kernel: release(),
-		node: process.version,
-	};
+/** Takes a measure once. */
+export async function take(measure: Measure, scratch: Scratch, { rounds, quick }: Scale): Promise<Taken> {
+	const most = Math.min(rounds, measure.rounds ?? rounds);
+	return await inTurn(measure.contenders, scratch, most, quick ? (measure.quick ?? QUICK) : 1);
 }
 
-const show = (value: number) => (value >= 1000 ? value.toFixed(0) : value.toPrecision(3));
-
-function cell(figure: Figure, unit: string): string {
-	return `${show(figure.median)} ${unit} (${show(figure.least)} to ${show(figure.most)})`;
+/** What runs of a measure gave, one after another. Who failed in one of them takes no part in the result. */
+export function resultOf(measure: Measure, runs: readonly Taken[]): Result {
+	const { contenders, rounds: _rounds, quick: _quick, ...plain } = measure;
+	const reasons = new Map(runs.flatMap(({ missing }) => missing.map(({ name, reason }) => [name, reason])));
+	const figures = contenders
+		.filter(({ name }) => !reasons.has(name))
+		.map(({ name, role }) => {
+			const rounds = runs.flatMap((run) => run.figures.find((figure) => figure.name === name)?.rounds ?? []);
+			return { name, role, ...spread(rounds), rounds };
+		});
+	const missing = [...reasons].map(([name, reason]) => ({ name, reason }));
+	const [ours] = figures;
+	if (ours?.role !== "dhmem") throw new Error(`Measure ${measure.name} has no figure of dhmem's`);
+	const ratio = ratioOf(measure, ours, figures, runs.length);
+	const result = { ...plain, figures, missing, ...(ratio === undefined ? {} : { ratio }) };
+	const value = measure.aim.of === "ratio" ? ratio?.median : ours.median;
+	return value === undefined ? result : { ...result, reached: isReached(measure.aim, value) };
 }
 
-/** A Markdown table: medians, and in brackets the least and the largest round. */
-export function markdown(measurements: readonly Measurement[]): string {
-	const rows = measurements.map(({ what, unit, figure, against, ratio }) => [
-		what,
-		cell(figure, unit),
-		against === undefined ? "" : `${against.name}: ${cell(against, unit)}`,
-		ratio === undefined ? "" : show(ratio),
-	]);
-	const lines = [["measure", "dhmem", "in turn with", "ratio"], ["---", "---", "---", "---"], ...rows];
-	return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+function ratioOf(
+	{ better }: Measure,
+	ours: Figure,
+	figures: readonly Figure[],
+	runs: number,
+): Result["ratio"] {
+	const [best] = figures
+		.filter(({ role }) => role === "peer")
+		.toSorted((a, b) => (better === "more" ? b.median - a.median : a.median - b.median));
+	if (best === undefined) return undefined;
+	const ratios = ours.rounds.map((figure, round) => figure / (best.rounds[round] ?? Number.NaN));
+	const each = ratios.length / runs;
+	const ofRuns = Array.from({ length: runs }, (_, run) => median(ratios.slice(run * each, (run + 1) * each)));
+	return { to: best.name, ...spread(ratios), runs: ofRuns };
+}
+
+function isReached({ atLeast = -Infinity, atMost = Infinity }: Aim, value: number): boolean {
+	return value >= atLeast && value <= atMost;
 }

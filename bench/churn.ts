@@ -1,0 +1,54 @@
+/** Blocks that are allocated, written, checked and freed, a few of them alive at a time; `native/allocate.cpp` agrees. */
+import { performance } from "node:perf_hooks";
+import type { Block, Region } from "../src/index.js";
+import type { Job } from "./measure.js";
+
+/** Blocks that live at a time. */
+export const LIVE = 64;
+
+export class Churn {
+	readonly #region: Region;
+	readonly #bytes: number;
+	readonly #live: (Block | undefined)[] = new Array(LIVE).fill(undefined);
+
+	constructor(region: Region, bytes = 64) {
+		this.#region = region;
+		this.#bytes = bytes;
+	}
+
+	step(sequence: number, { spoilt }: Job): void {
+		const place = sequence % LIVE;
+		const oldest = this.#live[place];
+		if (oldest !== undefined) this.#free(oldest, sequence - LIVE);
+		const block = this.#region.allocate(this.#bytes);
+		const { bytes } = block;
+		bytes[0] = sequence;
+		bytes[this.#bytes - 1] = sequence === spoilt ? sequence + 1 : sequence;
+		this.#live[place] = block;
+	}
+
+	#free(block: Block, sequence: number): void {
+		const { bytes } = block;
+		if (bytes[0] !== (sequence & 255) || bytes[this.#bytes - 1] !== (sequence & 255)) {
+			throw new Error(`Block ${sequence} is wrong`);
+		}
+		block.free();
+	}
+
+	/** Checks and frees what lives after `count` steps. */
+	end(count: number): void {
+		for (let sequence = Math.max(0, count - LIVE); sequence < count; sequence++) {
+			this.#free(this.#live[sequence % LIVE] as Block, sequence);
+			this.#live[sequence % LIVE] = undefined;
+		}
+	}
+}
+
+/** Milliseconds for so many blocks. */
+export function churn(region: Region, job: Job, bytes?: number): number {
+	const blocks = new Churn(region, bytes);
+	const started = performance.now();
+	for (let sequence = 0; sequence < job.count; sequence++) blocks.step(sequence, job);
+	blocks.end(job.count);
+	return performance.now() - started;
+}

@@ -1,0 +1,78 @@
+/** Opening a region that is there, and what a fresh one occupies. */
+import { rmSync, statSync } from "node:fs";
+import { performance } from "node:perf_hooks";
+import { Region } from "../../src/index.js";
+import { checkRecord, recordOf } from "../data.js";
+import type { Measure } from "../measure.js";
+import { native } from "../native.js";
+import { pair, type Works } from "../pair.js";
+import { openRegion } from "../region.js";
+
+const from = import.meta.url;
+
+export const open: Measure = {
+	name: "open",
+	title: "opening a region that is there, and closing it",
+	unit: "ms",
+	better: "less",
+	aim: { of: "figure", atMost: 2 },
+	contenders: [
+		pair({ name: "dhmem", role: "dhmem", from, work: "open", count: 2 ** 9 }),
+		native({ name: "open, mmap, munmap, close in C++", role: "floor", program: "open", count: 2 ** 9 }),
+	],
+	leavesOut:
+		"Loading the library and starting the process. The region has the largest size and 1,000 objects.",
+};
+
+export const fresh: Measure = {
+	name: "fresh",
+	title: "what a fresh region of the largest size occupies",
+	unit: "KiB",
+	better: "less",
+	aim: { of: "figure", atMost: 256 },
+	contenders: [pair({ name: "dhmem", role: "dhmem", from, work: "fresh", count: 1 })],
+	leavesOut: "What the process that opens it takes for itself.",
+};
+
+const OBJECTS = 1000;
+
+/** The one number of object number `index`. */
+function number(region: Region, index: number): Float64Array {
+	return region.array(`object ${index}`, { dtype: "f64", shape: [1] }).data;
+}
+
+export const works: Works = {
+	open: {
+		measure: (place) => {
+			const filled = openRegion(place, "4GiB");
+			for (let index = 0; index < OBJECTS; index++) number(filled, index)[0] = index;
+			return (job) => {
+				let took = 0;
+				for (let sequence = 0; sequence < job.count; sequence++) {
+					const index = sequence % OBJECTS;
+					number(filled, index)[0] = recordOf(sequence, job);
+					const started = performance.now();
+					const region = Region.open("bench", { directory: place, mode: "open" });
+					took += performance.now() - started;
+					checkRecord(number(region, index)[0], sequence);
+					const between = performance.now();
+					region.close();
+					took += performance.now() - between;
+				}
+				return took / job.count;
+			};
+		},
+	},
+	fresh: {
+		measure: (place) => (job) => {
+			using region = Region.open("fresh", { directory: place, mode: "create" });
+			const occupied = (statSync(region.path).blocks * 512) / 1024;
+			const value = number(region, 0);
+			value[0] = recordOf(0, job);
+			using other = Region.open("fresh", { directory: place, mode: "open" });
+			checkRecord(number(other, 0)[0], 0);
+			rmSync(region.path);
+			return occupied;
+		},
+	},
+};

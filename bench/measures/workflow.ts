@@ -1,0 +1,96 @@
+/** The workflow shapes of the original's synthetic workloads: what every step carries is filled, and verified whole. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { performance } from "node:perf_hooks";
+import { fileURLToPath } from "node:url";
+import type { Contender, Job, Measure } from "../measure.js";
+import { native } from "../native.js";
+import { pair, type Works } from "../pair.js";
+import { linksOf, type Shape, tasksOf } from "../shapes.js";
+
+const from = import.meta.url;
+const TASK = fileURLToPath(new URL("./workflow-task.js", import.meta.url));
+const MIDDLE = 7;
+const BYTES = 10_000_000;
+const ITERATIONS = 512;
+
+function openMpi(shape: Shape, name: string, options: readonly string[]): Contender {
+	const tasks = tasksOf(linksOf(shape, MIDDLE));
+	return native({
+		name,
+		role: "peer",
+		launcher: ["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", `${tasks}`, ...options],
+		program: "shapes",
+		args: [shape, `${MIDDLE}`],
+		count: ITERATIONS,
+		size: BYTES,
+	});
+}
+
+const yielding = ["--mca", "mpi_yield_when_idle", "1", "--mca", "btl", "vader,self"];
+
+function workflow(shape: Shape, title: string, atMost: number): Measure {
+	return {
+		name: shape,
+		title: `${title}, messages of 10 MB, verified`,
+		unit: "s",
+		better: "less",
+		aim: { of: "ratio", atMost },
+		contenders: [
+			pair({ name: "dhmem", role: "dhmem", from, work: shape, count: ITERATIONS, size: BYTES }),
+			openMpi(shape, "Open MPI in C, CMA", [...yielding, "--mca", "btl_vader_single_copy_mechanism", "cma"]),
+			openMpi(shape, "Open MPI in C, no CMA", [
+				...yielding,
+				"--mca",
+				"btl_vader_single_copy_mechanism",
+				"none",
+			]),
+			native({
+				name: "filling and checking in C++, one core",
+				role: "floor",
+				program: "copy",
+				args: ["steps"],
+				count: ITERATIONS * linksOf(shape, MIDDLE).length,
+				size: BYTES,
+			}),
+		],
+		rounds: 3,
+		quick: 64,
+		leavesOut:
+			`${ITERATIONS} iterations (8 in a quick run), without starting the tasks. Open MPI runs with mpi_yield_when_idle, without which ` +
+			"more tasks than cores are slower by far; CMA needs leave to read another process's memory, which containers " +
+			"mostly lack.",
+	};
+}
+
+export const wide = workflow("wide", "workflow `wide`, m = 7", 0.4);
+export const long = workflow("long", "workflow `long`, m = 7", 0.6);
+export const simple = workflow("simple", "workflow `simple`", 0.6);
+
+/** Each task in a process of its own, waiting for one job after another. */
+async function startTasks(shape: Shape, place: string): Promise<(job: Job) => Promise<number>> {
+	const tasks = Array.from({ length: tasksOf(linksOf(shape, MIDDLE)) }, (_, task) =>
+		fork(TASK, [place, shape, `${MIDDLE}`, `${task}`]),
+	);
+	const answers = () =>
+		Promise.all(
+			tasks.map(async (task) => {
+				const [answer] = (await once(task, "message")) as [string];
+				if (answer !== "ready") throw new Error(answer);
+			}),
+		);
+	await answers();
+	return async (job) => {
+		const started = performance.now();
+		const done = answers();
+		for (const task of tasks) task.send(job);
+		await done;
+		return (performance.now() - started) / 1000;
+	};
+}
+
+export const works: Works = {
+	simple: { measure: (place) => startTasks("simple", place) },
+	long: { measure: (place) => startTasks("long", place) },
+	wide: { measure: (place) => startTasks("wide", place) },
+};

@@ -1,0 +1,56 @@
+/** Contenders in C++: programs of `bench/native/`, which print their figure. */
+import { execFile } from "node:child_process";
+import { access } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { type Contender, DEADLINE, type Job, Missing, type Role } from "./measure.js";
+
+const run = promisify(execFile);
+export interface NativeOptions {
+	name: string;
+	role: Role;
+	program: string;
+	/** Arguments before COUNT, SPOILT and SIZE. */
+	args?: readonly string[];
+	count: number;
+	size?: number;
+	/** What it is started by: `mpirun` with its options. */
+	launcher?: readonly string[];
+	env?: Readonly<Record<string, string>>;
+}
+
+function programOf(program: string): string {
+	return fileURLToPath(new URL(`./native/${program}`, import.meta.url));
+}
+
+function reasonOf(error: unknown): string {
+	const { stderr, message } = error as { stderr?: string; message: string };
+	return stderr?.trim() || message;
+}
+
+export function native(options: NativeOptions): Contender {
+	const { name, role, count, size, args = [], launcher = [], env = {} } = options;
+	const program = programOf(options.program);
+	const round = async (job: Job) => {
+		const numbers = [job.count, job.spoilt, job.size].map(String);
+		const [command, ...rest] = [...launcher, program, ...args, ...numbers] as [string, ...string[]];
+		try {
+			const { stdout } = await run(command, rest, { timeout: DEADLINE, env: { ...process.env, ...env } });
+			const figure = Number(stdout);
+			if (stdout.trim() === "" || Number.isNaN(figure))
+				throw new Error(`it printed ${JSON.stringify(stdout)}`);
+			return figure;
+		} catch (error) {
+			throw new Error(`${name}: ${reasonOf(error)}`);
+		}
+	};
+	const start = async () => {
+		const isThere = await access(program).then(
+			() => true,
+			() => false,
+		);
+		if (!isThere) throw new Missing("not built: bench/native/build.sh builds it, and says what that needs");
+		return { round, stop: async () => {} };
+	};
+	return { name, role, count, ...(size === undefined ? {} : { size }), start };
+}

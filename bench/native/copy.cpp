@@ -1,0 +1,85 @@
+// What copying costs in one process:
+//   copy records …         f64 records in batches of 4096 into a ring and out of it, in millions a second
+//   copy compare …         messages of SIZE bytes: memcpy into a ring of eight, memcmp, in GB/s
+//   copy sized …           the same, in microseconds for each message
+//   copy steps …           COUNT messages of SIZE bytes of the workflow shapes filled and checked in place, in seconds
+//   copy there-and-back …  a block of SIZE bytes copied and copied back, in microseconds
+#include "pattern.hpp"
+
+static double records(const Job& job) {
+	constexpr int64_t batch = 4096;
+	constexpr int64_t slots = 4 * batch;
+	std::vector<double> ring(slots), in(batch), out(batch);
+	double started = now();
+	for (int64_t first = 0; first < job.count; first += batch) {
+		int64_t part = job.count - first < batch ? job.count - first : batch;
+		for (int64_t i = 0; i < part; i++) fill(in[i], first + i, job);
+		double* at = &ring[first % slots];
+		std::memcpy(at, in.data(), part * sizeof(double));
+		std::memcpy(out.data(), at, part * sizeof(double));
+		for (int64_t i = 0; i < part; i++) check(out[i], first + i);
+	}
+	return static_cast<double>(job.count) / (now() - started) / 1e6;
+}
+
+// Seconds for each message.
+static double compare(const Job& job) {
+	constexpr int64_t fit = 8, patterns = 3;
+	// What it is compared with is other memory than what it was copied from, as between two processes.
+	std::vector<char> ring(fit * job.size);
+	std::vector<std::vector<double>> sources, expected;
+	for (int64_t i = 0; i < patterns; i++) {
+		sources.emplace_back(job.size / 8, static_cast<double>(i) + 1.5);
+		expected.push_back(sources.back());
+	}
+	double started = 0;
+	for (int64_t sequence = -fit; sequence < job.count; sequence++) {
+		// The first round touches the ring's pages, and is not counted.
+		if (sequence == 0) started = now();
+		int64_t n = sequence + fit;
+		char* at = &ring[n % fit * job.size];
+		std::memcpy(at, sources[n % patterns].data(), job.size);
+		if (sequence >= 0 && sequence == job.spoilt) at[job.size - 1] ^= 1;
+		if (std::memcmp(at, expected[n % patterns].data(), job.size) != 0) fail("Message", sequence);
+	}
+	return (now() - started) / static_cast<double>(job.count);
+}
+
+static double steps(const Job& job) {
+	Pattern pattern;
+	std::vector<char> message(job.size);
+	double started = now();
+	for (int64_t step = 0; step < job.count; step++) {
+		pattern.fill(message, 0, step, job);
+		if (!pattern.matches(message, 0, step)) fail("Step", step);
+	}
+	return now() - started;
+}
+
+static double thereAndBack(const Job& job) {
+	int64_t words = job.size / 8;
+	std::vector<double> block(words, 7.5), copy(words, 0);
+	double started = now();
+	for (int64_t sequence = 0; sequence < job.count; sequence++) {
+		fill(block[0], sequence, job);
+		fill(block[words - 1], sequence, job);
+		std::memcpy(copy.data(), block.data(), job.size);
+		copy[0] += 1;
+		copy[words - 1] += 1;
+		std::memcpy(block.data(), copy.data(), job.size);
+		check(block[0], sequence + 1);
+		check(block[words - 1], sequence + 1);
+	}
+	return (now() - started) * 1e6 / static_cast<double>(job.count);
+}
+
+int main(int argc, char** argv) {
+	Job job(argc, argv);
+	const char* what = argv[1];
+	double figure = std::strcmp(what, "records") == 0   ? records(job)
+					: std::strcmp(what, "compare") == 0 ? static_cast<double>(job.size) / compare(job) / 1e9
+					: std::strcmp(what, "sized") == 0   ? compare(job) * 1e6
+						: std::strcmp(what, "steps") == 0   ? steps(job)
+														: thereAndBack(job);
+	std::printf("%g\n", figure);
+}

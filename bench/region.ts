@@ -1,0 +1,30 @@
+/** dhmem in measures. */
+import { type Message, Region, type Size } from "../src/index.js";
+import { checkMessage } from "./data.js";
+
+/** The region of a contender: whichever of its processes comes first makes it. */
+export function openRegion(place: string, size: Size = "256MiB"): Region {
+	return Region.open("bench", { directory: place, size });
+}
+
+export function present<T>(message: T | undefined): T {
+	if (message === undefined) throw new Error("The stream ended early");
+	return message;
+}
+
+/**
+ * Checks messages where they lie, by one array of words over the whole region: so the check costs what it costs a
+ * socket's bytes.
+ */
+export class InPlace {
+	#words: Uint32Array | undefined;
+
+	words({ buffer }: Uint8Array): Uint32Array {
+		this.#words ??= new Uint32Array(buffer);
+		return this.#words;
+	}
+
+	check({ bytes }: Message, sequence: number): void {
+		checkMessage(this.words(bytes), bytes.byteOffset >> 2, sequence);
+	}
+}

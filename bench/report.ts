@@ -1,0 +1,155 @@
+/** How results are shown: as a Markdown table, and in `docs/performance.md`. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, release, totalmem } from "node:os";
+import { markdownTable } from "markdown-table";
+import type { Cost } from "./costs.js";
+import type { Curve } from "./curve.js";
+import type { Aim, Figure, Result } from "./measure.js";
+
+/** The machine and the program, as a reader needs them to judge a figure. */
+export interface Machine {
+	processor: string;
+	cores: number;
+	memory: string;
+	architecture: string;
+	kernel: string;
+	node: string;
+	/** The load before the run, over the last minute: of an idle machine it is near 0. */
+	load: number;
+}
+
+export function machine(): Machine {
+	return {
+		processor: cpus()[0]?.model.trim() ?? "unknown",
+		cores: cpus().length,
+		memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
+		architecture: process.arch,
+		kernel: release(),
+		node: process.version,
+		load: loadavg()[0] ?? Number.NaN,
+	};
+}
+
+/** What was measured, where and how. */
+export interface Report {
+	machine: Machine;
+	command: string;
+	date: string;
+	quick: boolean;
+	results: readonly Result[];
+	curves: readonly Curve[];
+	costs: readonly Cost[];
+}
+
+const show = (value: number) => (value >= 1000 ? value.toFixed(0) : value.toPrecision(3));
+
+function spread({ median, least, most }: Pick<Figure, "median" | "least" | "most">): string {
+	return `${show(median)} (${show(least)} to ${show(most)})`;
+}
+
+function aimed({ of, atLeast, atMost }: Aim, unit: string): string {
+	const bound = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
+	return of === "ratio" ? `${bound} ×` : `${bound} ${unit}`;
+}
+
+function named(figures: readonly Figure[], unit: string): string {
+	return figures.map((figure) => `${figure.name}: ${show(figure.median)} ${unit}`).join("; ");
+}
+
+/** The ratio, with that of each run, or with the spread of a single one. */
+function ratioed({ to, median, least, most, runs }: NonNullable<Result["ratio"]>): string {
+	const within = runs.length > 1 ? `runs: ${runs.map(show).join(", ")}` : `${show(least)} to ${show(most)}`;
+	return `${show(median)} (${within}) × ${to}`;
+}
+
+/** What the aim is about: the ratio, or the figure itself. */
+function measured(ratio: Result["ratio"], ours: Figure | undefined, aim: Aim, unit: string): string {
+	if (ratio !== undefined) return ratioed(ratio);
+	return aim.of === "figure" && ours !== undefined ? `${show(ours.median)} ${unit}` : "no peer";
+}
+
+/** The row of a result: dhmem's figure, the ratio, and what stands beside it. */
+function row({ title, unit, aim, figures, missing, ratio, reached }: Result, isJudged: boolean): string[] {
+	const [ours, ...others] = figures;
+	const absent = missing.map(({ name }) => `${name}: missing`);
+	const verdict = !isJudged || reached === undefined ? "" : reached ? " ✓" : " ✗";
+	return [
+		title,
+		ours === undefined ? "" : `${spread(ours)} ${unit}`,
+		aimed(aim, unit),
+		`${measured(ratio, ours, aim, unit)}${verdict}`,
+		[named(others, unit), ...absent].filter((text) => text !== "").join("; "),
+	];
+}
+
+/**
+ * Figures are medians of the rounds, with the least and the most; a ratio is the median of the rounds' ratios. Whether
+ * an aim is reached is said only of a measurement.
+ */
+export function table(results: readonly Result[], isJudged: boolean): string {
+	const head = ["measure", "dhmem", "aim", "measured", "in turn with"];
+	return markdownTable([head, ...results.map((result) => row(result, isJudged))]);
+}
+
+function costsTable(costs: readonly Cost[]): string {
+	const head = ["inside one process", "ns", "least", "99 %"];
+	const rows = costs.map(({ what, median, least, p99 }) => [what, show(median), show(least), show(p99)]);
+	return markdownTable([head, ...rows]);
+}
+
+/** In a word or two, for a reader who sees nothing else. */
+export function describe({ processor, cores, memory, architecture, kernel, node }: Machine): string {
+	return `${processor}, ${cores} cores, ${memory}, ${architecture}, Linux ${kernel}, Node ${node}`;
+}
+
+/** Whether others were at work on the machine. */
+export function isBusy({ load }: Machine): boolean {
+	return load > 0.3;
+}
+
+export function markdown({ machine, command, date, quick, results, curves, costs }: Report): string {
+	const notes = [
+		isBusy(machine)
+			? "**The machine was busy with other work: these figures are a look, not a measurement.**"
+			: "",
+		quick ? "**A quick run: few and short rounds, in which starting up has its part.**" : "",
+	];
+	const absent = new Map(
+		[...results, ...curves].flatMap(({ missing }) => missing.map(({ name, reason }) => [name, reason])),
+	);
+	const reasonOf = (reason: string) =>
+		reason.split("\n").find((line) => /\w/.test(line)) ?? "no reason given";
+	const leftOut = results.filter(({ leavesOut }) => leavesOut !== "");
+	return [
+		`${describe(machine)}; load ${machine.load.toFixed(1)} before the run; ${date}; \`${command}\`.`,
+		...notes.filter((note) => note !== ""),
+		...(results.length > 0 ? [table(results, !quick && !isBusy(machine))] : []),
+		list(
+			"Took no part",
+			[...absent].map(([name, reason]) => `${name}: ${reasonOf(reason)}`),
+		),
+		list(
+			"What the figures leave out",
+			leftOut.map(({ title, leavesOut }) => `${title}: ${leavesOut}`),
+		),
+		...(costs.length > 0 ? [costsTable(costs)] : []),
+	]
+		.filter((part) => part !== "")
+		.join("\n\n");
+}
+
+function list(title: string, items: readonly string[]): string {
+	return items.length === 0 ? "" : [`${title}:\n`, ...items.map((item) => `- ${item}`)].join("\n");
+}
+
+const BEGIN = "<!-- measured: begin -->";
+const END = "<!-- measured: end -->";
+
+/** Puts `text` between the two marks of a document. */
+export function putBetweenMarks(path: string, text: string): void {
+	const document = readFileSync(path, "utf8");
+	const begin = document.indexOf(BEGIN);
+	const end = document.indexOf(END);
+	if (begin < 0 || end < begin) throw new Error(`${path} has no ${BEGIN} and ${END}`);
+	writeFileSync(path, `${document.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${document.slice(end)}`);
+}

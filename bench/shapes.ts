@@ -1,0 +1,73 @@
+/** The workflow shapes of the original's synthetic workloads, and what their messages hold; `native/shapes.cpp` agrees. */
+import type { Job } from "./measure.js";
+
+export type Shape = "simple" | "long" | "wide";
+
+export interface Link {
+	from: number;
+	to: number;
+}
+
+/** The links between tasks 0 (start), 1 to `middle`, and `middle + 1` (end). In `simple` there is nothing between. */
+export function linksOf(shape: Shape, middle: number): Link[] {
+	const end = middle + 1;
+	const between = Array.from({ length: middle }, (_, index) => index + 1);
+	switch (shape) {
+		case "simple":
+			return [{ from: 0, to: 1 }];
+		case "long":
+			return [0, ...between].map((task) => ({ from: task, to: task + 1 }));
+		case "wide":
+			return between.flatMap((task) => [
+				{ from: 0, to: task },
+				{ from: task, to: end },
+			]);
+	}
+}
+
+export function tasksOf(links: readonly Link[]): number {
+	return Math.max(...links.map(({ to }) => to)) + 1;
+}
+
+/** Bytes that are written or compared at a time, by native code. */
+const CHUNK = 2 ** 20;
+/** Where a chunk may begin in the pattern, in words; a prime, so that successive chunks differ. */
+const PLACES = 16381;
+
+/** What a task sends in a step: different for each task, in each step and at each place of the message. */
+export class Pattern {
+	readonly #bytes: Uint8Array;
+
+	constructor() {
+		const words = new Uint32Array(CHUNK / 4 + PLACES);
+		// Marsaglia's xorshift.
+		for (let i = 0, word = 1; i < words.length; i++) {
+			word ^= word << 13;
+			word ^= word >>> 17;
+			word ^= word << 5;
+			words[i] = word;
+		}
+		this.#bytes = new Uint8Array(words.buffer);
+	}
+
+	fill(message: Uint8Array, task: number, step: number, { spoilt }: Job): void {
+		for (let at = 0; at < message.length; at += CHUNK) {
+			message.set(this.#chunk(message.length, at, task, step), at);
+		}
+		const last = message.length - 1;
+		if (step === spoilt) message[last] = (message[last] as number) ^ 1;
+	}
+
+	check(message: Uint8Array, task: number, step: number): void {
+		for (let at = 0; at < message.length; at += CHUNK) {
+			const expected = this.#chunk(message.length, at, task, step);
+			if (Buffer.compare(message.subarray(at, at + expected.length), expected) === 0) continue;
+			throw new Error(`The message of task ${task} in step ${step} is wrong`);
+		}
+	}
+
+	#chunk(length: number, at: number, task: number, step: number): Uint8Array {
+		const place = 4 * ((step + 89 * task + 1021 * (at / CHUNK)) % PLACES);
+		return this.#bytes.subarray(place, place + Math.min(CHUNK, length - at));
+	}
+}

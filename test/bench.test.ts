@@ -1,0 +1,255 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { tasksOf } from "../bench/costs.js";
+import { curves } from "../bench/growth/index.js";
+import {
+	type Contender,
+	inTurn,
+	type Measure,
+	Missing,
+	type Role,
+	resultOf,
+	take,
+} from "../bench/measure.js";
+import { measures } from "../bench/measures/index.js";
+import { draw } from "../bench/plots.js";
+import { machine, putBetweenMarks } from "../bench/report.js";
+import { Scratch } from "../bench/scratch.js";
+import { Region } from "../src/index.js";
+
+/** Where all peers have to be there: in `.ci/run`. */
+const ALL = process.env.DHMEM_BENCH_ALL === "1";
+const COUNT = 16;
+const BYTES = 2 ** 16;
+
+const scratch = new Scratch();
+test.after(() => scratch[Symbol.dispose]());
+
+/** Runs a round of few, which has to give a figure; and one in which the last is spoilt, which has to throw. */
+async function checks({ count, size = 0, start }: Contender): Promise<void> {
+	const job = { count: Math.min(count, COUNT), size: Math.min(size, BYTES) };
+	const running = await start(scratch);
+	try {
+		assert.type(await running.round({ ...job, spoilt: -1 }), "number");
+		const error = await running.round({ ...job, spoilt: job.count - 1 }).then(
+			() => new Error("it was not noticed"),
+			(reason: Error) => reason,
+		);
+		assert.match(error.message, /is wrong/);
+	} finally {
+		await running.stop();
+	}
+}
+
+function testContender(what: string, contender: Contender): void {
+	test(`${what}: ${contender.name} notices what is spoilt`, async () => {
+		try {
+			await checks(contender);
+		} catch (error) {
+			if (ALL || contender.role === "dhmem" || !(error instanceof Missing)) throw error;
+			// Then the report has to say what to do about it.
+			assert.match(error.message, /npm ci --prefix bench\/peers|bench\/native\/build\.sh/);
+		}
+	});
+}
+
+const tested = new Set<Contender>();
+for (const { name, contenders } of measures) {
+	for (const contender of contenders) {
+		if (!tested.has(contender)) testContender(name, contender);
+		tested.add(contender);
+	}
+}
+for (const { name, x, lines } of curves) {
+	const [least = 0] = x.values;
+	for (const line of lines) testContender(`growth of ${name}`, line.at(least));
+}
+
+const tasks = (wrong: number) => {
+	const region = Region.temporary({ size: "64MiB" });
+	return { region, tasks: tasksOf(region, wrong) };
+};
+for (const [index, { what }] of (() => {
+	const { region, tasks: all } = tasks(0);
+	region.close();
+	return [...all.entries()];
+})()) {
+	test(`the cost of "${what}" is not measured where the result is wrong`, () => {
+		const right = tasks(0);
+		right.tasks[index]?.run();
+		right.region.close();
+		const wrong = tasks(1);
+		assert.throws(() => wrong.tasks[index]?.run(), /wrong result/);
+		wrong.region.close();
+	});
+}
+
+/** A contender whose rounds give these figures; what it is asked is noted in `log`. */
+function fake(name: string, role: Role, figures: readonly (number | Error)[], log: string[] = []): Contender {
+	let round = 0;
+	return {
+		name,
+		role,
+		count: 64,
+		start: async () => ({
+			round: async ({ count }) => {
+				log.push(`${name} ${count}`);
+				const figure = figures[round++] as number | Error;
+				if (figure instanceof Error) throw figure;
+				return figure;
+			},
+			stop: async () => void log.push(`${name} stops`),
+		}),
+	};
+}
+
+const measure: Omit<Measure, "contenders"> = {
+	name: "fake",
+	title: "a measure",
+	unit: "M/s",
+	better: "more",
+	aim: { of: "ratio", atLeast: 2 },
+	leavesOut: "",
+};
+
+test("contenders are asked in turn, round by round, and the first round is not counted", async () => {
+	const log: string[] = [];
+	const contenders = [fake("a", "dhmem", [100, 1, 2], log), fake("b", "peer", [100, 3, 4], log)];
+	const { figures } = await inTurn(contenders, scratch, 2, 2);
+	assert.equal(log, ["a 32", "b 32", "a 32", "b 32", "a 32", "b 32", "a stops", "b stops"]);
+	assert.equal(
+		figures.map(({ rounds }) => rounds),
+		[
+			[1, 2],
+			[3, 4],
+		],
+	);
+});
+
+test("the ratio is the median of the rounds' ratios, to the best peer", async () => {
+	const contenders = [
+		fake("dhmem", "dhmem", [0, 10, 40, 90]),
+		fake("slow", "peer", [0, 1, 1, 1]),
+		fake("quick", "peer", [0, 5, 10, 30]),
+		fake("floor", "floor", [0, 1000, 1000, 1000]),
+	];
+	const taken = await take({ ...measure, contenders }, scratch, { rounds: 3, quick: false });
+	const { ratio, reached } = resultOf({ ...measure, contenders }, [taken]);
+	assert.equal(ratio, { to: "quick", median: 3, least: 2, most: 4, runs: [3] });
+	assert.ok(reached);
+});
+
+test("the best peer is the one with the least figure where less is better", async () => {
+	const contenders = [fake("dhmem", "dhmem", [0, 10]), fake("a", "peer", [0, 20]), fake("b", "peer", [0, 5])];
+	const less: Measure = { ...measure, contenders, better: "less", aim: { of: "ratio", atMost: 1 } };
+	const { ratio, reached } = resultOf(less, [await take(less, scratch, { rounds: 1, quick: false })]);
+	assert.is(ratio?.to, "b");
+	assert.is(ratio?.median, 2);
+	assert.not(reached);
+});
+
+test("of several runs each has its ratio, and who failed in one of them takes no part", async () => {
+	const contenders = [
+		fake("dhmem", "dhmem", [0, 10, 0, 20]),
+		fake("a", "peer", [0, 5, 0, 5]),
+		fake("b", "peer", [0, 100, new Error("gone")]),
+	];
+	const runs = [];
+	for (let run = 0; run < 2; run++) runs.push(await inTurn(contenders, scratch, 1, 1));
+	const { ratio, missing } = resultOf({ ...measure, contenders }, runs);
+	assert.equal(ratio, { to: "a", median: 3, least: 2, most: 4, runs: [2, 4] });
+	assert.equal(missing, [{ name: "b", reason: "gone" }]);
+});
+
+test("a peer that fails is reported and takes no further part", async () => {
+	const contenders = [
+		fake("dhmem", "dhmem", [0, 1]),
+		fake("b", "peer", [new Error("no such thing")]),
+		{ ...fake("c", "peer", []), start: () => Promise.reject(new Missing("not built")) },
+	];
+	const { figures, missing } = await inTurn(contenders, scratch, 1, 1);
+	assert.equal(missing, [
+		{ name: "c", reason: "not built" },
+		{ name: "b", reason: "no such thing" },
+	]);
+	assert.is(figures.length, 1);
+});
+
+test("a failure of dhmem's own is not passed over", async () => {
+	const contenders = [fake("dhmem", "dhmem", [new Error("wrong")]), fake("b", "peer", [1, 1])];
+	const error = await inTurn(contenders, scratch, 1, 1).catch((reason: Error) => reason);
+	assert.instance(error, Error);
+});
+
+test("a figure that is not finite is no figure", async () => {
+	const contenders = [fake("dhmem", "dhmem", [1, 1]), fake("b", "peer", [1, Number.POSITIVE_INFINITY])];
+	const { missing } = await inTurn(contenders, scratch, 1, 1);
+	assert.match(missing[0]?.reason ?? "", /nothing to count from/);
+});
+
+test("each measure and each curve has a name of its own, and dhmem's figure comes first", () => {
+	const names = [...measures, ...curves].map(({ name }) => name);
+	assert.is(new Set(names).size, names.length);
+	for (const { contenders } of measures) assert.is(contenders[0]?.role, "dhmem");
+});
+
+test("a curve is drawn, with every line named", () => {
+	const points = [1, 10, 100].flatMap((x) => [
+		{ line: "ours", role: "dhmem" as const, x, median: x, least: x / 2, most: x * 2 },
+		{ line: "theirs", role: "peer" as const, x, median: 2 * x, least: x, most: x * 3 },
+	]);
+	const x = { label: "messages", values: [1, 10, 100], scale: "log" as const };
+	const svg = draw(
+		{ name: "c", title: "A curve", x, y: "µs", points, missing: [] },
+		{ ...machine(), load: 7 },
+	);
+	assert.match(svg, /^<svg[^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
+	for (const text of ["A curve", "ours", "theirs", "messages", "µs", "busy"])
+		assert.ok(svg.includes(text), text);
+});
+
+const MAIN = fileURLToPath(new URL("../bench/main.js", import.meta.url));
+const bench = (...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8" });
+
+test("the command takes what is asked for, and writes it as JSON and into a document", () => {
+	const folder = mkdtempSync(join(tmpdir(), "dhmem-bench-"));
+	const json = join(folder, "figures.json");
+	const document = join(folder, "page.md");
+	writeFileSync(document, "<!-- measured: begin -->\n<!-- measured: end -->\n");
+	const options = ["--quick", "--rounds", "2", "--runs", "2", "--json", json, "--markdown", document];
+	const { status, stdout, stderr } = bench("--only", "fresh", ...options);
+	assert.is(status, 0, stderr);
+	const title = "what a fresh region of the largest size occupies";
+	assert.ok(stdout.includes(title));
+	assert.ok(readFileSync(document, "utf8").includes(title));
+	const [result] = JSON.parse(readFileSync(json, "utf8")).results;
+	assert.is(result.name, "fresh");
+	assert.is(result.figures[0].rounds.length, 4);
+	rmSync(folder, { recursive: true });
+});
+
+test("a wrong option is refused, and says what there is", () => {
+	for (const args of [["--only", "nothing"], ["--rounds", "0"], ["--runs", "x"], ["--slow"]]) {
+		const { status, stderr } = bench(...args);
+		assert.is(status, 2, args.join(" "));
+		assert.match(stderr, /npm run bench -- \[options\]/);
+	}
+});
+
+test("what was measured is put between the two marks of a document, and nothing else is touched", () => {
+	const path = join(tmpdir(), `dhmem-bench-${process.pid}.md`);
+	writeFileSync(path, "before\n<!-- measured: begin -->\nold\n<!-- measured: end -->\nafter\n");
+	putBetweenMarks(path, "new");
+	const text = readFileSync(path, "utf8");
+	assert.is(text, "before\n<!-- measured: begin -->\n\nnew\n\n<!-- measured: end -->\nafter\n");
+	writeFileSync(path, "no marks");
+	assert.throws(() => putBetweenMarks(path, "new"), /has no/);
+	rmSync(path);
+});
+
+test.run();
