@@ -6,7 +6,9 @@ import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
-import type { Ended, Place } from "./workflow/fixture.js";
+import type { Place, Ended as Whole } from "./workflow/fixture.js";
+
+export type Ended = Omit<Whole, "bytes">;
 
 /** The folder of the project. */
 export const ROOT = fileURLToPath(new URL(".", import.meta.resolve("dhmem/package.json")));

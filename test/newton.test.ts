@@ -8,8 +8,8 @@ import { parse } from "yaml";
 import { check, closedForm } from "../examples/newton/closed-form.js";
 import { advance, type Point, pointAt } from "../examples/newton/newton.js";
 import { TOLERANCE } from "../examples/newton/protocol.js";
-import { environmentOf, node, processOf, ROOT, until } from "./example-fixture.js";
-import { type Ended, type Place, placeTest } from "./workflow/fixture.js";
+import { type Ended, environmentOf, node, processOf, ROOT, until } from "./example-fixture.js";
+import { type Place, placeTest } from "./workflow/fixture.js";
 
 const PROBLEMS = 1203;
 const WITHOUT_ROOT = 4;

@@ -5,8 +5,8 @@ import * as assert from "uvu/assert";
 import { Pattern } from "../examples/synthetic/pattern.js";
 import { linksOf, SHAPES, tasksOf } from "../examples/synthetic/shapes.js";
 import { bytesNeeded, refusal } from "../examples/synthetic/workload.js";
-import { node } from "./example-fixture.js";
-import { type Ended, type Place, placeTest } from "./workflow/fixture.js";
+import { type Ended, node } from "./example-fixture.js";
+import { type Place, placeTest } from "./workflow/fixture.js";
 
 test("the shapes are those of the original", () => {
 	assert.equal(linksOf("simple", 7), [{ from: "start", to: "end" }]);

@@ -28,5 +28,5 @@ rule visualize:
     shell: TASK + " && NEWTON_SVG={output} {PROGRAM}/visualize.js"
 
 # The region stays until it is removed: the tasks may come and go in any order.
-onsuccess: shell('rm "${{DHMEM_DIR:-/dev/shm}}/newton.dhmem"')
-onerror: shell('rm -f "${{DHMEM_DIR:-/dev/shm}}/newton.dhmem"')
+onsuccess: shell("{DHMEM} rm newton")
+onerror: shell("{DHMEM} rm newton || true")

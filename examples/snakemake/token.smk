@@ -3,6 +3,7 @@
 #     snakemake -s examples/snakemake/token.smk --cores 1
 
 ROOT = f"{workflow.basedir}/../.."
+DHMEM = f"node {ROOT}/dist/src/cli/main.js"
 REGION = "snakemake"
 
 rule all:
@@ -18,5 +19,5 @@ rule mean:
     output: "mean.txt"
     shell: 'node {ROOT}/dist/examples/snakemake/mean.js {REGION} "$(cat {input})" > {output}'
 
-onsuccess: shell('rm "${{DHMEM_DIR:-/dev/shm}}/{REGION}.dhmem"')
-onerror: shell('rm -f "${{DHMEM_DIR:-/dev/shm}}/{REGION}.dhmem"')
+onsuccess: shell("{DHMEM} rm {REGION}")
+onerror: shell("{DHMEM} rm {REGION} || true")
