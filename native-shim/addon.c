@@ -487,6 +487,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
 		METHOD("disarm", disarm), METHOD("openFiles", open_files),
 		{ .utf8name = "pageSize", .value = number(env, (double)sysconf(_SC_PAGESIZE)),
 			.attributes = napi_enumerable },
+		{ .utf8name = "makerLock", .value = number(env, MAKER_LOCK), .attributes = napi_enumerable },
 	};
 	napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
 	return exports;

@@ -12,6 +12,8 @@
 /* A fallocate that a signal interrupts is undone and starts over, so a step must be short enough to end. */
 #define COMMIT_STEP ((off_t)16 << 20)
 #define COMMIT_STEP_LEAST ((off_t)64 << 10)
+/* Nobody who tidies up is so fast so often. */
+#define CLAIM_TURNS 100
 
 bool failed_with(struct failure *failure, const char *syscall, int number) {
 	failure->number = number;
@@ -81,19 +83,21 @@ static char *temporary_name(const char *directory, size_t directory_length) {
 
 static bool open_nameless(struct file *file, const char *directory, struct failure *failure) {
 	file->fd = open_again(directory, O_TMPFILE | O_RDWR);
-	if (file->fd >= 0) {
-		/* linkat() will need /proc too: without it, a file made like this could never be published. */
-		if (open_lock_description(file, NULL, failure)) {
-			return true;
-		}
-		if (!is_without_proc(failure->number)) {
-			return false;
-		}
-		close(file->fd);
-		file->fd = -1;
-	} else if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL) {
-		return failed(failure, "open");
+	if (file->fd < 0) {
+		const bool is_missing = errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL;
+		return is_missing || failed(failure, "open");
 	}
+	if (open_lock_description(file, NULL, failure)) {
+		return true;
+	}
+	/* linkat() will need /proc too: without it, a file made like this could never be published. */
+	const bool is_useless = is_without_proc(failure->number);
+	close(file->fd);
+	file->fd = -1;
+	return is_useless;
+}
+
+static bool open_temporary(struct file *file, const char *directory, struct failure *failure) {
 	do {
 		free(file->temporary);
 		file->temporary = temporary_name(directory, strlen(directory));
@@ -111,12 +115,40 @@ static bool open_nameless(struct file *file, const char *directory, struct failu
 	return open_lock_description(file, file->temporary, failure);
 }
 
+/* Says that the file is being made; false when somebody took it for litter before. */
+static bool claim(const struct file *file, bool *claimed, struct failure *failure) {
+	struct stat status;
+	if (!lock_try(file, MAKER_LOCK, claimed, failure)) {
+		return false;
+	}
+	if (fstat(file->fd, &status) != 0) {
+		return failed(failure, "fstat");
+	}
+	*claimed = *claimed && (file->temporary == NULL || status.st_nlink != 0);
+	return true;
+}
+
+static bool open_new(struct file *file, const char *directory, struct failure *failure) {
+	for (int turn = 0; turn < CLAIM_TURNS; turn++) {
+		bool claimed;
+		if (!open_nameless(file, directory, failure) ||
+			(file->fd < 0 && !open_temporary(file, directory, failure)) || !claim(file, &claimed, failure)) {
+			return false;
+		}
+		if (claimed) {
+			return true;
+		}
+		file_close(file);
+	}
+	return failed_with(failure, "open", ESTALE);
+}
+
 bool file_create(struct file *file, const char *directory, off_t size, mode_t mode, struct failure *failure) {
 	file_clear(file);
 	file->writable = true;
 	file->nameless = true;
 	file->size = size;
-	bool done = open_nameless(file, directory, failure);
+	bool done = open_new(file, directory, failure);
 	if (done && ftruncate(file->fd, size) != 0) {
 		done = failed(failure, "ftruncate");
 	}
@@ -167,7 +199,7 @@ static bool publish_over(struct file *file, const char *path, struct failure *fa
 	if (file->temporary != NULL) {
 		return rename(file->temporary, path) == 0 || failed(failure, "rename");
 	}
-	/* linkat() can't replace. The name that it makes here is the one litter that a kill can leave. */
+	/* linkat() can't replace. The name that it makes here may be left by a kill, as litter that others remove. */
 	const char *slash = strrchr(path, '/');
 	const size_t length = slash == NULL ? 1 : (size_t)(slash - path);
 	char *beside;
@@ -229,6 +261,9 @@ bool file_publish(struct file *file, const char *path, bool replace, bool *taken
 		file->nameless = false;
 		free(file->temporary);
 		file->temporary = NULL;
+		/* It means nothing under the final name, so a failure does no harm. */
+		struct failure ignored;
+		lock_drop(file, MAKER_LOCK, &ignored);
 	}
 	return true;
 }

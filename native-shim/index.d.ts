@@ -19,7 +19,10 @@ export interface FileStatus {
 	gid: number;
 }
 
-/** A new file of `size` bytes without a name (`O_TMPFILE`; a temporary name where that is missing). */
+/**
+ * A new file of `size` bytes without a name (`O_TMPFILE`; where that is missing, the temporary name
+ * `.dhmem-<16 hexadecimal digits>.tmp`). Holds the lock byte `makerLock` until it is published.
+ */
 export function createFile(directory: string, size: number, mode: number): File;
 /**
  * Gives a created file its name, whole, in one step. `replace` renames over what is there; without it a
@@ -101,5 +104,7 @@ export function disarm(file: File): void;
 
 /** Bytes in a page of this machine. */
 export const pageSize: number;
+/** The lock byte of who makes a file: whoever can lock it under a temporary name has found litter. */
+export const makerLock: number;
 /** How many files this process has open and mapped through the shim, in all threads. */
 export function openFiles(): number;

@@ -69,6 +69,8 @@ void file_close(struct file *file);
 
 /* lock.c */
 #define LOCK_BYTES 65536
+/* Held by whoever makes a file, until it has its name: a temporary name that nobody holds it for is litter. */
+#define MAKER_LOCK 1025
 
 bool lock_try(const struct file *file, uint32_t index, bool *taken, struct failure *failure);
 bool lock_drop(const struct file *file, uint32_t index, struct failure *failure);

@@ -38,7 +38,7 @@ import { DhmemError, errnoOf } from "./errors.js";
 import type { Host } from "./local-shim.js";
 import type { NamedObject } from "./named.js";
 import type { File } from "./shim.js";
-import { noSpace } from "./system-error.js";
+import { noSpace, systemError } from "./system-error.js";
 import { Waiter } from "./waiter.js";
 
 export const debug = debuglog("dhmem");
@@ -183,9 +183,12 @@ export class Attachment {
 	isAlive(participant: number): boolean {
 		if (participant === this.me) return true;
 		const slot = (participant & 0xff) - 1;
-		return (
-			slot >= 0 && slot < SLOTS && this.slotId(slot) === participant && this.shim.isLocked(this.file, slot)
-		);
+		if (slot < 0 || slot >= SLOTS || this.slotId(slot) !== participant) return false;
+		try {
+			return this.shim.isLocked(this.file, slot);
+		} catch (error) {
+			throw systemError(error, this.path, "Asking who lives in");
+		}
 	}
 
 	/** Whether anybody else has joined and lives. */
@@ -200,6 +203,14 @@ export class Attachment {
 
 	/** Recovers from every participant that has died; how many there were. */
 	recover(): number {
+		try {
+			return this.#recoverAll();
+		} catch (error) {
+			throw systemError(error, this.path, "Recovering from the dead in");
+		}
+	}
+
+	#recoverAll(): number {
 		let recovered = 0;
 		for (let slot = 0; slot < SLOTS; slot++) {
 			const id = this.slotId(slot);
@@ -225,9 +236,7 @@ export class Attachment {
 		if (status !== OK) return false;
 		debug("%s: recovered slot %d", this.path, slot);
 		for (let other = 0; other < SLOTS; other++) {
-			if (this.slotId(other) !== 0) {
-				this.shim.wake(this.file, SLOTS_START + other * SLOT_BYTES + SLOT_DOORBELL);
-			}
+			if (this.slotId(other) !== 0) this.#wakeAt(SLOTS_START + other * SLOT_BYTES + SLOT_DOORBELL);
 		}
 		return true;
 	}
@@ -365,8 +374,10 @@ export class Attachment {
 			if (errnoOf(error) === "ENXIO") throw this.#unusable();
 			// The range was read from the region.
 			if (error instanceof TypeError) throw this.unexpected(CORRUPT, "Committing memory");
-			if (errnoOf(error) !== "ENOSPC" && errnoOf(error) !== "EDQUOT") throw error;
-			throw noSpace(this.path, length, { cause: error });
+			if (errnoOf(error) === "ENOSPC" || errnoOf(error) === "EDQUOT") {
+				throw noSpace(this.path, length, { cause: error });
+			}
+			throw systemError(error, this.path, "Committing memory of");
 		}
 	}
 
@@ -463,7 +474,16 @@ export class Attachment {
 		if (doorbell < STATUS_LIMIT) return;
 		// Peers can write where results are left.
 		if (doorbell % 4 !== 0 || doorbell >= this.size) throw this.unexpected(CORRUPT, "Waking a peer");
-		this.shim.wake(this.file, doorbell);
+		this.#wakeAt(doorbell);
+	}
+
+	/** What was done for the sleeper is done, and it looks by itself when its slice is over: so this never fails. */
+	#wakeAt(doorbell: number): void {
+		try {
+			this.shim.wake(this.file, doorbell);
+		} catch (error) {
+			debug("%s: nobody can be woken: %s", this.path, error);
+		}
 	}
 
 	readDoorbell(): number {
@@ -472,7 +492,14 @@ export class Attachment {
 
 	/** Sleeps until the doorbell differs from `seen`, at most `milliseconds`. */
 	sleep(seen: number, milliseconds: number): boolean {
-		return this.shim.wait(this.file, this.#doorbell, seen, milliseconds);
+		try {
+			return this.shim.wait(this.file, this.#doorbell, seen, milliseconds);
+		} catch (error) {
+			debug("%s: nobody can be waited for: %s", this.path, error);
+			// An error is no ring, so the time runs out; and who waits looks by itself then.
+			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+			return false;
+		}
 	}
 }
 

@@ -8,12 +8,17 @@ import { readable } from "./streams.js";
 import { PENDING } from "./waiter.js";
 
 /** The one end that receives. From `queue.consumer()`. */
-export abstract class Consumer extends Endpoint implements AsyncIterable<Message>, Holder {
+export abstract class Consumer extends Endpoint implements AsyncIterable<Message> {
 	#ended = false;
+	readonly #holder: Holder;
 
 	/** @internal */
 	constructor(queue: NamedObject, options?: EndpointOptions) {
 		super(queue, "consumer", options);
+		this.#holder = {
+			isGone: () => this.closed,
+			settle: (hold, block, keep) => this.settle(hold, block, keep),
+		};
 	}
 
 	/** Whether the stream has ended: all was received. */
@@ -67,7 +72,7 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 		if (this.#ended) return undefined;
 		const { attachment } = this;
 		const offset = this.next();
-		if (offset >= STATUS_LIMIT) return new Message(attachment, this, offset);
+		if (offset >= STATUS_LIMIT) return new Message(attachment, this.#holder, offset);
 		if (offset === EMPTY) return PENDING;
 		if (offset !== ENDED) throw this.unexpected(offset);
 		this.#ended = true;
@@ -77,9 +82,8 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 
 	/** The core's next message: where its payload is, and in the slot's results what it is; or a status. */
 	protected abstract next(): number;
-
-	/** @internal */
-	abstract settle(hold: number, block: number, keep: 0 | 1): number;
+	/** Ends a message: frees its block, or makes that this participant's own. A status, or a doorbell. */
+	protected abstract settle(hold: number, block: number, keep: 0 | 1): number;
 
 	/**
 	 * The messages up to the end of the stream; each is released when the loop asks for the next one. Leaving

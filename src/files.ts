@@ -44,6 +44,10 @@ const JOIN_LOCK = 1024;
 /** Milliseconds to wait for it: only a stopped process holds it longer than a moment. */
 const JOIN_TIMEOUT = 10_000;
 const SUFFIX = ".dhmem";
+/** What the shim calls a file before it has its name. */
+const TEMPORARY = /^\.dhmem-[0-9a-f]{16}\.tmp$/;
+/** How often to open a path that names another file each time. */
+const MOST_OPENINGS = 100;
 
 export interface FileOptions {
 	mode: "open-or-create" | "create" | "open" | "force-create" | "read-only" | "copy-on-write";
@@ -64,6 +68,41 @@ export function namesIn(directory: string): string[] {
 		.filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
 		.map((file) => file.slice(0, -SUFFIX.length))
 		.sort();
+}
+
+/** Names of the regions in `directory`. What dead ones left there is removed. */
+export function listRegions(directory: string): string[] {
+	removeLitterIn(directory);
+	return namesIn(directory).filter((name) => !removeAbandoned(pathOf(directory, name)));
+}
+
+/** Removes files that have a temporary name, and whose makers died. They are in nobody's way if it can't. */
+function removeLitter(directory: string): void {
+	for (const name of readdirSync(directory).filter((file) => TEMPORARY.test(file))) {
+		const path = joinPath(directory, name);
+		let file: File | undefined;
+		try {
+			// For reading, which a maker that lives is kept off by just as well, and more may do.
+			file = openFile(path, "read-only");
+			if (file === undefined || !shim().tryLock(file, shim().makerLock)) continue;
+			if (!shim().isNamed(file, path)) continue;
+			unlinkSync(path);
+			debug("%s: removed, its maker is dead", path);
+		} catch (error) {
+			debug("%s: it can't be removed: %s", path, error);
+		} finally {
+			if (file !== undefined) shim().closeFile(file);
+		}
+	}
+}
+
+/** Before another file is made, so that there is never more than what one death left. */
+export function removeLitterIn(directory: string): void {
+	try {
+		removeLitter(directory);
+	} catch (error) {
+		debug("%s: it can't be looked through: %s", directory, error);
+	}
 }
 
 /** What an opening in this mode may do. */
@@ -127,11 +166,15 @@ function unlockUnlessClosed(file: File): void {
 }
 
 function openFile(path: string, access: Access): File | undefined {
-	try {
-		return shim().openFile(path, access === "read-write");
-	} catch (error) {
-		if (errnoOf(error) === "ENOENT") return undefined;
-		throw systemError(error, path, "Opening");
+	for (let turn = 0; ; turn++) {
+		try {
+			return shim().openFile(path, access === "read-write");
+		} catch (error) {
+			if (errnoOf(error) === "ENOENT") return undefined;
+			// Without /proc it is opened twice by its path, and was replaced between.
+			if (errnoOf(error) === "ESTALE" && turn < MOST_OPENINGS) continue;
+			throw systemError(error, path, "Opening");
+		}
 	}
 }
 
@@ -233,7 +276,7 @@ function ifAbandoned(path: string, body: () => void): boolean {
 	} catch (error) {
 		// Not a region, or another user's: not ours to remove.
 		if (error instanceof DhmemError || isRefusal(error)) return false;
-		throw error;
+		throw systemError(error, path, "Looking at");
 	} finally {
 		if (opened !== undefined) shim().closeFile(opened);
 	}
@@ -264,19 +307,23 @@ function openExisting(path: string, options: FileOptions): Attachment | "changed
 					"ask for no more, or unlink it first",
 			);
 		}
-		const abandoned = whileJoining(file, path, () => {
-			if (!shim().isNamed(file, path)) return true;
+		const gone = whileJoining(file, path, () => {
+			if (!shim().isNamed(file, path)) return "changed";
 			if (isAbandoned(file, header)) {
-				removeName(path);
-				return true;
+				// Who makes another needs its name; for anybody else it counts as absent, whoever may remove it.
+				if (options.mode !== "open-or-create") {
+					removeName(path);
+					return "absent";
+				}
+				unlinkSync(path);
+				return "changed";
 			}
 			attachment = joined(file, path, spans, access, options.label);
-			return false;
+			return undefined;
 		});
-		if (abandoned) {
+		if (gone !== undefined) {
 			shim().closeFile(file);
-			// Who may not remove it, and only wants to read, takes it for absent.
-			return access === "read-write" ? "changed" : undefined;
+			return gone === "changed" ? gone : undefined;
 		}
 		if (access === "read-write") attachment?.recover();
 		return attachment;
@@ -298,6 +345,7 @@ function joined(file: File, path: string, spans: number, access: Access, label: 
 /** A new region at `path`, joined; undefined if the name is taken. */
 function create(directory: string, path: string, options: FileOptions): Attachment | undefined {
 	const spans = options.spans ?? LARGEST_REGION / SPAN_BYTES;
+	removeLitterIn(directory);
 	let file: File;
 	try {
 		file = shim().createFile(directory, spans * SPAN_BYTES, options.permissions);
@@ -345,6 +393,8 @@ export function detach(attachment: Attachment): void {
 				if (!attachment.hasCompany() && shim().isNamed(file, path)) removeName(path);
 			});
 		} else attachment.leave();
+	} catch (error) {
+		throw systemError(error, path, "Leaving");
 	} finally {
 		attachment.close();
 	}

@@ -104,9 +104,9 @@ export class MailboxConsumer extends Consumer {
 		return offset;
 	}
 
-	override settle(envelope: number, block: number, keep: 0 | 1): number {
-		this.#held.delete(envelope);
-		return this.#free(envelope, keep === 1 ? 0 : block);
+	protected override settle(hold: number, block: number, keep: 0 | 1): number {
+		this.#held.delete(hold);
+		return this.#free(hold, keep === 1 ? 0 : block);
 	}
 
 	#free(envelope: number, block: number): number {

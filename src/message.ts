@@ -23,18 +23,19 @@ interface Attached {
 	readonly length: number;
 }
 
-/** A consumer, as its messages know it. */
+/** The consumer, as its messages know it. */
 export interface Holder {
 	/** Whether it has left, and its messages with it. */
-	readonly closed: boolean;
-	/** Ends the message that the core knows as `hold`, and frees its block unless `keep`. What the core gave. */
+	isGone(): boolean;
+	/** Ends the message that the core knows by `hold`, with its block or 0; what the core says to that. */
 	settle(hold: number, block: number, keep: 0 | 1): number;
 }
 
 /** A received message, read in place. It holds its room in the queue until it is released. */
 export class Message extends Payload {
 	readonly length: number;
-	readonly #consumer: Holder;
+	readonly #holder: Holder;
+	/** What the core knows the message by. */
 	readonly #hold: number;
 	readonly #offset: number;
 	readonly #attached: Attached | undefined;
@@ -46,12 +47,12 @@ export class Message extends Payload {
 	 *
 	 * @internal
 	 */
-	constructor(attachment: Attachment, consumer: Holder, offset: number) {
+	constructor(attachment: Attachment, holder: Holder, offset: number) {
 		super(attachment);
-		this.#consumer = consumer;
+		this.#holder = holder;
 		this.#hold = attachment.result(SLOT_RESULT);
-		const kind = attachment.result(SLOT_RESULT_3);
 		const length = attachment.result(SLOT_RESULT_2);
+		const kind = attachment.result(SLOT_RESULT_3);
 		if (kind === RECORD_DATA) {
 			this.#offset = offset;
 			this.length = length;
@@ -68,7 +69,7 @@ export class Message extends Payload {
 	/** The block that was handed over with the message, if one was. Releasing frees it; `take()` keeps it. */
 	get block(): Block | undefined {
 		if (this.#attached === undefined || this.#attached.large) return undefined;
-		const keeper = this.#released || this.#consumer.closed ? "spent" : "message";
+		const keeper = this.#released || this.#holder.isGone() ? "spent" : "message";
 		this.#block ??= new Block(this.attachment, this.#attached.offset, this.#attached.length, keeper);
 		return this.#block;
 	}
@@ -97,7 +98,7 @@ export class Message extends Payload {
 	 * left: then the message is the next one's, or gone where the oldest message is dropped.
 	 */
 	release(): void {
-		if (!this.#released && !this.#consumer.closed) this.#end(0);
+		if (!this.#released && !this.#holder.isGone()) this.#end(0);
 	}
 
 	[Symbol.dispose](): void {
@@ -110,7 +111,7 @@ export class Message extends Payload {
 	}
 
 	#end(keep: 0 | 1): void {
-		const result = this.#consumer.settle(this.#hold, this.#attached?.offset ?? 0, keep);
+		const result = this.#holder.settle(this.#hold, this.#attached?.offset ?? 0, keep);
 		if (result >= STATUS_LIMIT) this.attachment.wake(result);
 		else if (result !== OK) throw this.attachment.unexpected(result, "Releasing a message");
 		this.#released = true;
@@ -121,7 +122,7 @@ export class Message extends Payload {
 		if (this.#released) {
 			throw new DhmemError("DHMEM_CLOSED", "This message was released; copy what is needed longer");
 		}
-		if (this.#consumer.closed) {
+		if (this.#holder.isGone()) {
 			this.attachment.check();
 			throw new DhmemError(
 				"DHMEM_CLOSED",

@@ -25,7 +25,7 @@ import { describe, describeObject } from "./describe.js";
 import { type Description, findObject, findOrConstruct, removeObject, typeMismatch } from "./directory.js";
 import { bytesPer, checkDType, type DType, dtypeNumber } from "./dtypes.js";
 import { badArgument, DhmemError } from "./errors.js";
-import { attach, attachLocal, detach, namesIn, pathOf, removeAbandoned } from "./files.js";
+import { attach, attachLocal, detach, listRegions, pathOf } from "./files.js";
 import type { Handle } from "./handle.js";
 import { SharedMap } from "./map.js";
 import { Mutex } from "./mutex.js";
@@ -136,7 +136,7 @@ export class Region {
 	static list(options: { directory?: string | undefined } = {}): string[] {
 		const directory = directoryOf(options);
 		try {
-			return namesIn(directory).filter((name) => !removeAbandoned(pathOf(directory, name)));
+			return listRegions(directory);
 		} catch (error) {
 			throw systemError(error, directory, "Listing");
 		}

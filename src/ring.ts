@@ -197,7 +197,7 @@ export class RingConsumer extends Consumer {
 		return core.peek(me, this.at) >>> 0;
 	}
 
-	override settle(hold: number, _block: number, keep: 0 | 1): number {
+	protected override settle(hold: number, _block: number, keep: 0 | 1): number {
 		const { core, me } = this.attachment;
 		return core.release(me, this.at, hold, keep) >>> 0;
 	}

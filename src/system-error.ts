@@ -4,14 +4,15 @@ import { howToGetFolder, howToMakeRoom, whyNoRegion, whyReadOnly, whyRefused } f
 import { DhmemError, errnoOf } from "./errors.js";
 import { findItem, findMount, findRoom, findUser } from "./place.js";
 
-/** What was done to the file; of `Listing` the path is the folder. */
-type Doing = "Opening" | "Creating" | "Removing" | "Listing";
+/** What is done to the folder of the file, not to the file; of `Listing` the path is the folder. */
+const withFolder = ["Creating", "Removing", "Listing"];
 
-/** An error of the operating system as ours; one that has no translation, or is ours already, as it is. */
-export function systemError(error: unknown, path: string, doing: Doing): unknown {
+/** An error of a system call as ours; any other as it is. */
+export function systemError(error: unknown, path: string, doing: string): unknown {
 	const cause = { cause: error };
 	const folder = doing === "Listing" ? path : dirname(path);
-	switch (errnoOf(error)) {
+	const errno = errnoOf(error);
+	switch (errno) {
 		case "EROFS":
 			return new DhmemError(
 				"DHMEM_PERMISSION",
@@ -22,7 +23,7 @@ export function systemError(error: unknown, path: string, doing: Doing): unknown
 		case "EPERM":
 			return new DhmemError(
 				"DHMEM_PERMISSION",
-				`${doing} ${path} is not allowed: ${whoMay(doing === "Opening" ? path : folder)}`,
+				`${doing} ${path} is not allowed: ${whoMay(withFolder.includes(doing) ? folder : path)}`,
 				cause,
 			);
 		case "ENOENT":
@@ -31,6 +32,17 @@ export function systemError(error: unknown, path: string, doing: Doing): unknown
 		case "ENOSPC":
 		case "EDQUOT":
 			return noSpace(path, 1, cause);
+		case "EAGAIN":
+		case "EMFILE":
+		case "ENFILE":
+		case "ENOLCK":
+		case "ENOMEM":
+			return new DhmemError(
+				"DHMEM_NO_SPACE",
+				`${doing} ${path}: this process or machine has no room for more files, threads or mappings (${errno}); ` +
+					"close some, or raise its limits (ulimit -a)",
+				cause,
+			);
 		case "EISDIR":
 		case "ELOOP":
 		case "ENOTREG":
@@ -46,8 +58,18 @@ export function systemError(error: unknown, path: string, doing: Doing): unknown
 				cause,
 			);
 		default:
-			return error;
+			if (!isSystemError(error)) return error;
+			return new DhmemError(
+				"DHMEM_UNSUPPORTED",
+				`${doing} ${path} does not work here: ${error.message}; try a folder of another file system, ` +
+					"or see what this process is forbidden (seccomp)",
+				cause,
+			);
 	}
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+	return error instanceof Error && "syscall" in error;
 }
 
 /** Whether the operating system did not allow it. */

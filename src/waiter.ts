@@ -9,6 +9,7 @@ import { performance } from "node:perf_hooks";
 import type { Attachment } from "./attachment.js";
 import { DhmemError } from "./errors.js";
 import type { WaitOptions } from "./options.js";
+import { systemError } from "./system-error.js";
 
 /** What an attempt gives that has to be made again later. */
 export const PENDING: unique symbol = Symbol("pending");
@@ -180,7 +181,8 @@ export class Waiter {
 			for (const each of this.#pending) slice = Math.min(slice, each.slice ?? SLICE);
 			this.#attachment.shim.arm(this.#attachment.file, bell, slice);
 		} catch (error) {
-			for (const each of pending) if (this.#pending.has(each)) each.fail(error);
+			const failure = systemError(error, this.#attachment.path, "Waiting in");
+			for (const each of pending) if (this.#pending.has(each)) each.fail(failure);
 		}
 	}
 

@@ -452,6 +452,16 @@ test("an ordinary user is told whose the region is, and who they are", async () 
 	const child = start("lastButNotOwner");
 	const hearing = child.hear();
 	assert.is(((await hearing) as Failure).code, "nothing");
+	// One that nobody is in any more, which they can't remove either: it counts as absent, but its name is taken.
+	const { copyFileSync } = await import("node:fs");
+	copyFileSync(going.path, regionPath("abandoned"));
+	chmodSync(regionPath("abandoned"), 0o666);
+	for (const [mode, code] of [
+		["open", "DHMEM_NOT_FOUND"],
+		["open-or-create", "DHMEM_PERMISSION"],
+	] as const) {
+		assert.is(((await start("ordinary", ["abandoned", mode]).hear()) as Failure).code, code);
+	}
 	going.close();
 	assert.not(readdirSync(directory).includes("region.dhmem"));
 });

@@ -230,9 +230,17 @@ test("where O_TMPFILE is missing, a temporary name serves, and is gone at publis
 		const path = directory + "/a.dhmem";
 		const seen = [];
 		const look = () => seen.push(fs.readdirSync(directory).map((n) => n.replace(/[0-9a-f]{16}/, "#")).sort());
+		const isMade = () => {
+			const made = fs.readdirSync(directory).filter((n) => /^.dhmem-[0-9a-f]{16}.tmp$|^a.dhmem$/.test(n));
+			const file = shim.openFile(directory + "/" + made[0], false);
+			const isFree = shim.tryLock(file, shim.makerLock);
+			shim.closeFile(file);
+			return !isFree;
+		};
 		const first = shim.createFile(directory, 65536, 0o644);
 		look();
-		seen.push(shim.publishFile(first, path, false), shim.statFile(first).mode);
+		seen.push(isMade());
+		seen.push(shim.publishFile(first, path, false), shim.statFile(first).mode, isMade());
 		look();
 		const second = shim.createFile(directory, 65536, 0o600);
 		seen.push(shim.publishFile(second, path, false));
@@ -251,7 +259,9 @@ test("where O_TMPFILE is missing, a temporary name serves, and is gone at publis
 	assert.equal(JSON.parse(output), [
 		[".dhmem-#.tmp", ...others],
 		true,
+		true,
 		0o644,
+		false,
 		named,
 		false,
 		[".dhmem-#.tmp", ...named],
@@ -1364,7 +1374,7 @@ test("thousands of random calls with nonsense leave the process alive", async ()
 			watch: ["file", "number", "function"], arm: ["file", "number", "number"], disarm: ["file"],
 			openFiles: [],
 		};
-		const missing = Object.keys(shim).filter((name) => name !== "pageSize" && !(name in signatures));
+		const missing = Object.keys(shim).filter((name) => !["pageSize", "makerLock"].includes(name) && !(name in signatures));
 		let [thrown, returned] = [0, 0];
 		const files = (pools.file = [{}]);
 		function once() {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { DhmemError } from "../errors.js";
-import { isLeftOver, namesIn, pathOf, removeAbandoned } from "../files.js";
+import { isLeftOver, namesIn, pathOf, removeAbandoned, removeLitterIn } from "../files.js";
 import { Region } from "../region.js";
 import { directoryOf } from "../region-options.js";
 import { lookAt } from "./look.js";
@@ -24,6 +24,7 @@ export function clean(program: Command): void {
 		.option("--json", "as JSON")
 		.action(({ dryRun = false, json }: { dryRun?: boolean; json?: true }) => {
 			const directory = directoryOf({});
+			if (!dryRun) removeLitterIn(directory);
 			const findings = namesIn(directory)
 				.map((region) => cleaned(region, pathOf(directory, region), dryRun))
 				.filter(({ removed, recovered }) => removed || recovered > 0);

@@ -12,7 +12,7 @@ export interface Conditions {
 
 export interface Row {
 	title: string;
-	/** What is counted, and how many there are in a full run, and in the tests. */
+	/** What is counted, and how many there are in a full run, and in the tests: with fewer, its controls may fail. */
 	unit: string;
 	full: number;
 	short: number;

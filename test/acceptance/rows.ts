@@ -5,6 +5,7 @@ import { heldMessages } from "./held-messages.js";
 import { killedAllocators } from "./killed-allocators.js";
 import { killedCloneHolders } from "./killed-clone-holders.js";
 import { killedHolder } from "./killed-holder.js";
+import { killedWithMemory } from "./killed-with-memory.js";
 import { messagesAsBlocks, messagesInPlace } from "./large-messages.js";
 import { mapCost } from "./map-cost.js";
 import { mapEntries } from "./map-entries.js";
@@ -20,6 +21,7 @@ import { tokens } from "./tokens.js";
 export const rows: readonly Row[] = [
 	killedHolder,
 	killedAllocators,
+	killedWithMemory,
 	planted,
 	exits,
 	messagesInPlace,

@@ -15,7 +15,7 @@ import {
 	type Scenario,
 	type Stage,
 } from "./scenarios/stage.js";
-import { type CoreModule, type Hooks, type Participant, shipped, World } from "./world.js";
+import { type CoreModule, type Hooks, type Participant, type Snapshot, shipped, World } from "./world.js";
 
 /** Bytes to mark of a block that is only taken to see whether it can be had. */
 const MARKED = 64;
@@ -53,7 +53,7 @@ export type Intrusion = keyof typeof intrusions;
 export class Rehearsal {
 	readonly stage: Stage;
 	readonly play: Play;
-	readonly #snapshot: Uint8Array;
+	readonly #snapshot: Snapshot;
 	readonly #held: [number, HeldBlock][];
 
 	constructor(scenario: Scenario, hooks: Hooks, core = shipped) {

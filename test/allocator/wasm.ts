@@ -235,10 +235,10 @@ function offsetOf(code: Uint8Array): number {
 const EXTRA_LOCALS = [3, I32, 2, I64];
 
 /**
- * A call of function 1 with where the access is and how long, and whether it writes; then `between`; then the
- * operands are on the stack again. `first` is the first of the extra locals.
+ * `hook`; then a call of function 1 with where the access is and how long, and whether it writes; then the operands
+ * are on the stack again. `first` is the first of the extra locals.
  */
-function noted(code: Uint8Array, first: number, writes: boolean, between: number[]): number[] {
+function noted(code: Uint8Array, first: number, writes: boolean, hook: number[]): number[] {
 	const { values, bytes, copies } = operandsOf(code);
 	const locals = values.map((type, index) => first + (type === I32 ? 1 : 3) + index);
 	const get = (local: number) => [0x20, ...leb(local)];
@@ -257,9 +257,9 @@ function noted(code: Uint8Array, first: number, writes: boolean, between: number
 	return [
 		...locals.toReversed().flatMap((local) => [0x21, ...leb(local)]),
 		...[0x21, ...leb(first)],
+		...hook,
 		...note(first, length, writes),
 		...(copies ? note(locals[0] as number, length, false) : []),
-		...between,
 		...get(first),
 		...locals.flatMap(get),
 	];
@@ -277,7 +277,7 @@ function signedLeb(value: number): number[] {
 	return [(value % 128) | 128, ...signedLeb(Math.floor(value / 128))];
 }
 
-/** Which accesses call the hook: those that write; or all; or all, and before that `env.note` tells where they are. */
+/** Which accesses call the hook: those that write; or all; or all, and then `env.note` tells where they are. */
 export type Hooked = "writes" | "accesses" | "noted accesses";
 
 /** A function's body with a call of function 0 before each access, and all other functions further on. */
@@ -339,7 +339,7 @@ function importsOf(hooked: Hooked): number {
 /**
  * The module with one more import, the function `env.hook`, called right before each write to memory with the number
  * of its site, or before each access, and then with -1 for those that only read. With noted accesses there is
- * `env.note` too, called before the hook with the offset, the bytes, and 1 for a write; twice for a copy. All else is
+ * `env.note` too, called after the hook with the offset, the bytes, and 1 for a write; twice for a copy. All else is
  * as it was, so it is the shipped binary that gets checked.
  */
 export function instrument(module: Uint8Array, hooked: Hooked = "writes"): Instrumented {

@@ -78,6 +78,12 @@ class Crash extends Error {}
 
 const crash = new Crash();
 
+/** Bytes that are put back together. */
+const PAGE = 8192;
+
+/** A region's bytes, page by page. */
+export type Snapshot = readonly Uint8Array[];
+
 export class World {
 	readonly memory: WebAssembly.Memory;
 	readonly bytes: Uint8Array;
@@ -89,6 +95,7 @@ export class World {
 	readonly spans: number;
 	readonly heap: number;
 
+	readonly #pages: Uint8Array[] = [];
 	readonly module: CoreModule;
 	/** The sites that were reached by participants whose cores have hooks, 1 for each that was. */
 	readonly reached: Uint8Array;
@@ -103,6 +110,7 @@ export class World {
 		this.bytes = new Uint8Array(this.memory.buffer, 0, spans * SPAN_BYTES);
 		this.words = new Uint32Array(this.memory.buffer, 0, this.bytes.length / 4);
 		this.scratch = new Uint8Array(this.memory.buffer, this.bytes.length);
+		for (let at = 0; at < this.bytes.length; at += PAGE) this.#pages.push(this.bytes.subarray(at, at + PAGE));
 		this.core = module.instance(this.memory);
 		this.heap = this.core.format(spans, 1, 2, 0) >>> 0;
 	}
@@ -157,6 +165,13 @@ export class World {
 		return Buffer.from(this.memory.buffer, owners, this.spans * OWNERS_PER_SPAN).includes(tag);
 	}
 
+	/** Makes the bytes, from a multiple of four on, `value`. By words, which is quicker in shared memory. */
+	paint(at: number, bytes: number, value: number): void {
+		const end = at + bytes;
+		this.words.fill(value * 0x01010101, at >> 2, end >> 2);
+		this.bytes.fill(value, end & ~3, end);
+	}
+
 	/** Makes the first and the last 64 of the bytes `value`: as good as all, and quicker. */
 	fill(at: number, bytes: number, value: number): void {
 		this.bytes.fill(value, at, at + Math.min(bytes, 64));
@@ -171,12 +186,19 @@ export class World {
 		return true;
 	}
 
-	snapshot(): Uint8Array {
-		return this.bytes.slice();
+	/** What all the bytes are. */
+	snapshot(): Snapshot {
+		const pages: Uint8Array[] = [];
+		for (let at = 0; at < this.bytes.length; at += PAGE) pages.push(this.bytes.slice(at, at + PAGE));
+		return pages;
 	}
 
-	restore(snapshot: Uint8Array): void {
-		this.bytes.set(snapshot);
+	/** Makes the bytes what they were. To compare a page is quicker than to write it, and few differ. */
+	restore(snapshot: Snapshot): void {
+		snapshot.forEach((before, index) => {
+			const page = this.#pages[index] as Uint8Array;
+			if (Buffer.compare(page, before) !== 0) page.set(before);
+		});
 	}
 }
 
@@ -248,9 +270,14 @@ export class Participant {
 
 	/** Runs `body`, which dies before its access number `count`; whether it did. */
 	crashesAt(count: number, body: () => void): boolean {
+		return this.crashesWhen((access) => access === count, body);
+	}
+
+	/** Runs `body`, which dies before the first access, by its number, of which `dies` says so; whether it did. */
+	crashesWhen(dies: (access: number) => boolean, body: () => void): boolean {
 		this.accesses = 0;
 		this.onAccess = (access) => {
-			if (access === count) throw crash;
+			if (dies(access)) throw crash;
 		};
 		try {
 			body();

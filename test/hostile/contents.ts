@@ -24,6 +24,7 @@ import {
 	KIND_STRUCT,
 	KIND_VECTOR,
 	OBJECT_BYTES,
+	OBJECT_CAPACITY,
 	OBJECT_DATA,
 	OWNERS_PER_SPAN,
 	REFERENCE_BYTES,
@@ -35,7 +36,8 @@ import {
 	SLOTS_START,
 	SPAN_FREE,
 } from "../../assembly/layout.js";
-import { type Participant, World } from "../allocator/world.js";
+import { constructMailbox, discard, put, take } from "../allocator/scenarios/letters.js";
+import { type Participant, type Snapshot, World } from "../allocator/world.js";
 
 const SPANS = 24;
 const CAPACITY = 256;
@@ -58,7 +60,7 @@ export interface Contents {
 	metadata: number[];
 	/** Offsets of blocks, objects and the like: what a word may be made to say. */
 	places: number[];
-	snapshot: Uint8Array;
+	snapshot: Snapshot;
 }
 
 /** The bytes of an entry of a map. */
@@ -143,6 +145,25 @@ export function build(): Contents {
 	core.recordsAvailable(second.me, numbers);
 	core.recordsRelease(second.me, numbers, 5);
 
+	const mailboxes = (
+		[
+			["post", first, second],
+			["answer", second, first],
+			["lost", first, dead],
+		] as const
+	).map(([name, producer, consumer]) => {
+		const mailbox = constructMailbox(first, name, 3, NONCE);
+		for (const who of [second, dead]) who.open(name);
+		objects[name] = mailbox;
+		attach(mailbox, producer, consumer);
+		for (const text of ["one+", "two", "three+"]) put(producer, mailbox, text);
+		// One that is given back, one that is held, and one that is dropped.
+		discard(consumer, take(consumer, mailbox) as { envelope: number; block: number });
+		take(consumer, mailbox);
+		for (const text of ["four+", "five", "six", "seven+"]) put(producer, mailbox, text);
+		return mailbox;
+	});
+
 	core.tryLock(dead.me, held);
 	core.announceLock(first.me, held);
 	core.announceLock(dead.me, condition);
@@ -211,6 +232,8 @@ export function build(): Contents {
 		else range(object + OBJECT_BYTES - 8, 8);
 	}
 	for (const queue of [there, back, old]) range(word(queue + OBJECT_DATA), CAPACITY);
+	for (const mailbox of mailboxes) range(word(mailbox + OBJECT_DATA), 8 * word(mailbox + OBJECT_CAPACITY));
+	for (const mailbox of mailboxes) range(word(word(mailbox + OBJECT_DATA) + 24) & ~63, 24);
 	for (const reference of references) range(reference & ~(SHARE_BYTES - 1), 80);
 	for (const handle of handles) range(handle, 24);
 	const table = word(map + OBJECT_DATA);

@@ -7,6 +7,7 @@ import {
 	REFERENCE_BYTES,
 	SLOT_BYTES,
 	SLOT_RESULT,
+	SLOT_RESULT_4,
 	SLOTS_START,
 	STATUS_LIMIT,
 } from "../../assembly/layout.js";
@@ -70,6 +71,12 @@ export class Actor {
 	/** The queue that this one sends through, and the one that it receives from. */
 	get queues(): { out: number; in: number } {
 		const [out, back] = [this.object("there"), this.object("back")];
+		return this.index === 0 ? { out, in: back } : { out: back, in: out };
+	}
+
+	/** The mailbox that this one puts into, and the one that it takes from. */
+	get mailboxes(): { out: number; in: number } {
+		const [out, back] = [this.object("post"), this.object("answer")];
 		return this.index === 0 ? { out, in: back } : { out: back, in: out };
 	}
 }
@@ -234,6 +241,45 @@ export const operations: Record<string, Operation> = {
 		if (a.core.peek(a.me, a.object("old")) >>> 0 >= STATUS_LIMIT) {
 			a.core.release(a.me, a.object("old"), a.result(), 0);
 		}
+	},
+	put: (a) => {
+		const { out } = a.mailboxes;
+		for (const [length, block] of [
+			[0, 0],
+			[50, 0],
+			[REFERENCE_BYTES, a.contents.blocks[a.index][4] as number],
+		] as const) {
+			const envelope = a.allocate(60);
+			if (envelope !== 0) a.core.mailboxPut(a.me, out, envelope, length, block, block === 0 ? 0 : 1000);
+		}
+	},
+	"put over all places": (a) => {
+		for (let count = 0; count < 12; count++) {
+			const envelope = a.allocate(20);
+			if (envelope !== 0) a.core.mailboxPut(a.me, a.mailboxes.out, envelope, 5, 0, 0);
+		}
+	},
+	"put what is not one's own": (a) => {
+		for (const place of a.contents.places) a.core.mailboxPut(a.me, a.mailboxes.out, place, 5, place, 1);
+	},
+	"drop a message": (a) => void a.core.mailboxDrop(a.me, a.mailboxes.out),
+	"end a mailbox's stream": (a) => void a.core.mailboxEnd(a.me, a.mailboxes.out),
+	take: (a) => {
+		for (let count = 0; count < 20; count++) {
+			if (a.core.mailboxTake(a.me, a.mailboxes.in) >>> 0 < STATUS_LIMIT) break;
+			const [envelope, block] = [a.result(), a.result(SLOT_RESULT_4)];
+			if (block !== 0) a.core.free(a.me, block);
+			a.core.free(a.me, envelope);
+		}
+	},
+	"take over a mailbox": (a) => {
+		a.core.attachConsumer(a.me, a.object("lost"));
+		a.core.mailboxTake(a.me, a.object("lost"));
+		a.core.detachConsumer(a.me, a.object("lost"));
+	},
+	"remove a mailbox": (a) => {
+		const object = a.core.remove(a.me, a.lend("lost"), 4) >>> 0;
+		if (object >= STATUS_LIMIT) a.core.unpin(a.me, object);
 	},
 	push: (a) => {
 		a.core.recordsRoom(a.me, a.object("numbers"));

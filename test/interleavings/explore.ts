@@ -6,7 +6,7 @@
  * Of schedules that differ only in the order of accesses to different places, or of reads, one is run for all
  * (Godefroid, Partial-Order Methods for the Verification of Concurrent Systems, 1996).
  */
-import { World } from "../allocator/world.js";
+import { type Snapshot, World } from "../allocator/world.js";
 import type { Program, Stepper, Steppers, Trace } from "./stepper.js";
 
 /** Two programs over one region, and what must hold when both have ended. */
@@ -54,7 +54,7 @@ export class Race {
 	readonly #world = new World(SPANS);
 	readonly #setting: Setting;
 	readonly #steppers: [Stepper, Stepper];
-	readonly #pristine: Uint8Array;
+	readonly #pristine: Snapshot;
 	/** In which run each byte was last read or written, and last written, by the one that `#mark` was told of. */
 	readonly #touched: Uint32Array;
 	readonly #written: Uint32Array;
@@ -75,9 +75,9 @@ export class Race {
 
 	/**
 	 * Runs program `first` for the first number of accesses, then the other for the next, and so on; the last one to
-	 * the end, and then the other. What that last one did.
+	 * the end, and then the other. What that last one did, if it is `recorded`.
 	 */
-	run(first: 0 | 1, stretches: readonly number[]): Run {
+	run(first: 0 | 1, stretches: readonly number[], recorded = true): Run {
 		const { programs, check } = this.#setting;
 		this.#world.restore(this.#pristine);
 		const [one, two] = this.#steppers;
@@ -85,7 +85,6 @@ export class Race {
 		two.begin(programs[1]());
 		const last = this.#steppers[(first + stretches.length) % 2 === 0 ? 0 : 1];
 		let turn = first;
-		let before = 0;
 		let failed = false;
 		this.findings.schedules++;
 		this.findings.covered++;
@@ -94,7 +93,7 @@ export class Race {
 				this.#steppers[turn].run(stretch);
 				turn = turn === 0 ? 1 : 0;
 			}
-			before = last.accesses;
+			if (recorded) last.record();
 			last.run(Number.POSITIVE_INFINITY);
 			this.#steppers[turn === 0 ? 1 : 0].run(Number.POSITIVE_INFINITY);
 			this.onEnd?.(this.#world.bytes);
@@ -108,7 +107,7 @@ export class Race {
 			});
 		}
 		this.findings.accesses = Math.max(this.findings.accesses, one.accesses + two.accesses);
-		return { trace: last.trace.since(before), failed };
+		return { trace: last.recorded(), failed };
 	}
 
 	/** Keeps in mind which bytes this trace is about. */
@@ -117,7 +116,7 @@ export class Race {
 		for (let i = 0; i < ranges.length; i += 3) {
 			const [at, bytes, writes] = [ranges[i], ranges[i + 1], ranges[i + 2]] as [number, number, number];
 			this.#touched.fill(mark, at, at + bytes);
-			if (writes === 1) this.#written.fill(mark, at, at + bytes);
+			if ((writes & 1) === 1) this.#written.fill(mark, at, at + bytes);
 		}
 	}
 
@@ -126,7 +125,7 @@ export class Race {
 		const until = starts[access + 1] ?? ranges.length;
 		for (let i = starts[access] as number; i < until; i += 3) {
 			const [at, bytes, writes] = [ranges[i], ranges[i + 1], ranges[i + 2]] as [number, number, number];
-			const marked = writes === 1 ? this.#touched : this.#written;
+			const marked = (writes & 1) === 1 ? this.#touched : this.#written;
 			for (let byte = at; byte < at + bytes; byte++) if (marked[byte] === this.#marks) return false;
 		}
 		return true;
@@ -173,7 +172,7 @@ export class Race {
 				{ length: 1 + random(preemptions) },
 				() => 1 + random(random(40) === 0 ? 400 : 24),
 			);
-			this.run(random(2) as 0 | 1, stretches);
+			this.run(random(2) as 0 | 1, stretches, false);
 		}
 	}
 }

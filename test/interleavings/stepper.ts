@@ -7,6 +7,13 @@ import type { Core } from "../../src/core.js";
 import { instrument } from "../allocator/wasm.js";
 import { coreBytes, type World } from "../allocator/world.js";
 
+/** Bytes of one entry of the log that a stepper keeps of its accesses: where, how many, and which access. */
+const ENTRY_BYTES = 12;
+
+/**
+ * The core with what its accesses call put into it, for calling out each time would take most of the time. It calls
+ * `env.suspend` before the access for which no more are `left`, and `env.full` when the log has come to its end.
+ */
 function suspendable(core: Uint8Array): WebAssembly.Module {
 	const module = binaryen.readBinary(instrument(core, "noted accesses").bytes);
 	// Named one by one: some of all there are make modules that Node 20 refuses.
@@ -18,17 +25,73 @@ function suspendable(core: Uint8Array): WebAssembly.Module {
 			binaryen.Features.MutableGlobals |
 			binaryen.Features.NontrappingFPToInt,
 	);
-	binaryen.setPassArgument("asyncify-imports", "env.hook");
+	const { i32, none, createType } = binaryen;
+	const global = (name: string) => {
+		module.addGlobal(name, i32, true, module.i32.const(0));
+		module.addGlobalExport(name, name);
+		return {
+			get: () => module.global.get(name, i32),
+			add: (value: number) =>
+				module.global.set(name, module.i32.add(module.global.get(name, i32), module.i32.const(value))),
+		};
+	};
+	const [left, log, logEnd] = [global("left"), global("log"), global("logEnd")];
+	for (const name of ["suspend", "full"]) module.addFunctionImport(name, "env", name, none, none);
+	define(module, "hook", createType([i32]), [
+		module.if(module.i32.eqz(left.get()), module.call("suspend", [], none)),
+		left.add(-1),
+	]);
+	const [at, bytes, writes] = [0, 1, 2].map((index) => module.local.get(index, i32)) as [
+		number,
+		number,
+		number,
+	];
+	const which = module.i32.or(module.i32.shl(left.get(), module.i32.const(1)), writes);
+	define(module, "note", createType([i32, i32, i32]), [
+		module.if(
+			log.get(),
+			module.block(null, [
+				module.if(module.i32.eq(log.get(), logEnd.get()), module.call("full", [], none)),
+				module.i32.store(0, 4, log.get(), at),
+				module.i32.store(4, 4, log.get(), bytes),
+				module.i32.store(8, 4, log.get(), which),
+				log.add(ENTRY_BYTES),
+			]),
+		),
+	]);
+	binaryen.setPassArgument("asyncify-imports", "env.suspend");
 	module.runPasses(["asyncify"]);
-	binaryen.setOptimizeLevel(1);
+	binaryen.setOptimizeLevel(2);
 	module.optimize();
-	const bytes = module.emitBinary();
+	const emitted = module.emitBinary();
 	module.dispose();
-	return new WebAssembly.Module(bytes);
+	return new WebAssembly.Module(emitted);
 }
 
-/** What Asyncify adds. */
-interface Asyncify {
+/** Gives the module a function of its own in place of `env.name`, which it imports. */
+function define(module: binaryen.Module, name: string, parameters: number, body: number[]): void {
+	for (let index = 0; index < module.getNumFunctions(); index++) {
+		const info = binaryen.getFunctionInfo(module.getFunctionByIndex(index));
+		if (info.module !== "env" || info.base !== name) continue;
+		module.removeFunction(info.name);
+		module.addFunction(info.name, parameters, binaryen.none, [], module.block(null, body));
+		return;
+	}
+	throw new Error(`the module does not import ${name}`);
+}
+
+/** A mutable global of a module. */
+interface Counter {
+	value: number;
+}
+
+/** What Asyncify adds, and `suspendable`. */
+interface Suspendable {
+	/** Accesses that it may make before it suspends. */
+	left: Counter;
+	/** Where the log goes on, and where it ends; 0 while none is kept. */
+	log: Counter;
+	logEnd: Counter;
 	asyncify_start_unwind(stack: number): void;
 	asyncify_stop_unwind(): void;
 	asyncify_start_rewind(stack: number): void;
@@ -56,9 +119,11 @@ export type Program = Generator<Call, void, number>;
 
 /** More accesses than any operation needs, however often others get in its way: it waits for somebody. */
 const ENDLESS = 200_000;
-/** Where in the page behind the region each keeps the stack that it has left, and how large that gets. */
+/** Where in the page behind the region each keeps the stack that it has left, and its log, and how large those get. */
 const STACKS = 32_768;
 const STACK_BYTES = 8192;
+const LOGS = 49_152;
+const LOG_BYTES = 682 * ENTRY_BYTES;
 
 export class Stuck extends Error {}
 
@@ -76,72 +141,81 @@ export class Steppers {
 	}
 }
 
-/** Which memory a program's accesses were to, from the first on. */
-export class Trace {
-	/** Of three numbers for each range: the offset, the bytes, and 1 if it was written. */
-	ranges: number[] = [];
+/** Which memory a program's accesses were to. */
+export interface Trace {
+	/** Of three numbers for each range: the offset, the bytes, and in its lowest bit 1 if it was written. */
+	ranges: Uint32Array;
 	/** For each access, where its ranges begin. Most have one. */
-	starts: number[] = [];
-
-	/** What there is from access number `from` on. */
-	since(from: number): Trace {
-		const rest = new Trace();
-		const start = this.starts[from] ?? this.ranges.length;
-		rest.ranges = this.ranges.slice(start);
-		rest.starts = this.starts.slice(from).map((each) => each - start);
-		return rest;
-	}
+	starts: number[];
 }
 
 /** Runs one program, so many accesses at a time. */
 export class Stepper {
-	/** Accesses so far. */
-	accesses = 0;
-	trace = new Trace();
-	readonly #core: Core & Asyncify;
+	readonly #core: Core & Suspendable;
 	readonly #world: World;
+	readonly #words: Uint32Array;
 	readonly #stack: number;
+	readonly #log: number;
+	/** What was in the log each time that it was emptied. */
+	#logged: Uint32Array[] = [];
 	#allowed = 0;
 	#suspended = false;
 	#resuming = false;
 	#program: Program | undefined;
 	#call: Call | undefined;
-	/** The ranges of the access that comes next. */
-	readonly #next: number[] = [];
 
 	constructor(module: WebAssembly.Module, world: World, index: number) {
 		this.#world = world;
+		this.#words = new Uint32Array(world.memory.buffer);
 		this.#stack = world.scratch.byteOffset + STACKS + index * STACK_BYTES;
-		const imports = {
-			env: {
-				memory: world.memory,
-				hook: () => this.#onAccess(),
-				note: (at: number, bytes: number, writes: number) => this.#next.push(at >>> 0, bytes, writes),
-			},
-		};
-		this.#core = new WebAssembly.Instance(module, imports).exports as unknown as Core & Asyncify;
+		this.#log = world.scratch.byteOffset + LOGS + index * LOG_BYTES;
+		const env = { memory: world.memory, suspend: () => this.#suspend(), full: () => this.#flush() };
+		this.#core = new WebAssembly.Instance(module, { env }).exports as unknown as Core & Suspendable;
+		this.#core.logEnd.value = this.#log + LOG_BYTES;
 	}
 
-	#onAccess(): void {
+	/** Before an access for which none is left; and again when the call comes back to there. */
+	#suspend(): void {
 		if (this.#resuming) {
 			this.#core.asyncify_stop_rewind();
 			this.#resuming = false;
-		} else if (this.accesses === this.#allowed) {
-			const words = new Uint32Array(this.#world.memory.buffer, this.#stack, 2);
-			words[0] = this.#stack + 8;
-			words[1] = this.#stack + STACK_BYTES;
-			this.#suspended = true;
-			this.#core.asyncify_start_unwind(this.#stack);
 			return;
 		}
-		this.#count();
+		this.#words.set([this.#stack + 8, this.#stack + STACK_BYTES], this.#stack >> 2);
+		this.#suspended = true;
+		this.#core.asyncify_start_unwind(this.#stack);
 	}
 
-	#count(): void {
-		this.trace.starts.push(this.trace.ranges.length);
-		this.trace.ranges.push(...this.#next);
-		this.#next.length = 0;
-		this.accesses++;
+	/** Empties the log. */
+	#flush(): void {
+		const { log } = this.#core;
+		this.#logged.push(this.#words.slice(this.#log >> 2, log.value >> 2));
+		log.value = this.#log;
+	}
+
+	/** From here on it notes which memory its accesses are to. */
+	record(): void {
+		this.#core.log.value = this.#log;
+	}
+
+	/** What it has noted since `record`. It notes no more. */
+	recorded(): Trace {
+		this.#flush();
+		this.#core.log.value = 0;
+		const ranges = new Uint32Array(this.#logged.reduce((sum, { length }) => sum + length, 0));
+		let end = 0;
+		for (const each of this.#logged) {
+			ranges.set(each, end);
+			end += each.length;
+		}
+		const starts: number[] = [];
+		let access = -1;
+		for (let i = 0; i < ranges.length; i += 3) {
+			const which = (ranges[i + 2] as number) >> 1;
+			if (which !== access) starts.push(i);
+			access = which;
+		}
+		return { ranges, starts };
 	}
 
 	/** Begins a program. Nothing of it has run before the first `run`. */
@@ -150,9 +224,15 @@ export class Stepper {
 		this.#call = undefined;
 		this.#suspended = false;
 		this.#resuming = false;
-		this.#next.length = 0;
-		this.trace = new Trace();
-		this.accesses = 0;
+		this.#logged = [];
+		this.#allowed = 0;
+		this.#core.left.value = 0;
+		this.#core.log.value = 0;
+	}
+
+	/** Accesses so far. */
+	get accesses(): number {
+		return this.#allowed - this.#core.left.value;
 	}
 
 	/** Whether the program has come to its end. */
@@ -160,13 +240,15 @@ export class Stepper {
 		return this.#program === undefined;
 	}
 
-	/** Makes at most `count` accesses; stops before the next one, or at the end. */
+	/** Makes at most `count` accesses, at least one; stops before the next one, or at the end. */
 	run(count: number): void {
-		this.#allowed = Math.min(this.accesses + count, ENDLESS);
+		const { accesses } = this;
+		this.#allowed = Math.min(accesses + count, ENDLESS);
+		this.#core.left.value = this.#allowed - accesses;
 		while (this.#program !== undefined) {
 			const result = this.#advance();
 			if (this.#suspended) {
-				if (this.accesses >= ENDLESS)
+				if (this.#allowed === ENDLESS)
 					throw new Stuck("it goes on without end, as if it waited for the other");
 				return;
 			}
@@ -207,10 +289,15 @@ export class Stepper {
 	}
 
 	#directly(at: number, bytes: number, writes: 0 | 1, access: () => number | undefined): number {
-		this.#suspended = this.accesses === this.#allowed;
+		const { left, log, logEnd } = this.#core;
+		this.#suspended = left.value === 0;
 		if (this.#suspended) return 0;
-		this.#next.push(at, bytes, writes);
-		this.#count();
+		left.value--;
+		if (log.value !== 0) {
+			if (log.value === logEnd.value) this.#flush();
+			this.#words.set([at, bytes, (left.value << 1) | writes], log.value >> 2);
+			log.value += ENTRY_BYTES;
+		}
 		return access() ?? 0;
 	}
 }

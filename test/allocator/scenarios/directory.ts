@@ -573,8 +573,8 @@ const looking: Scenario = {
 	},
 };
 
-const { queue, records, struct, mutex, vector, map } = specimens;
-const all = [queue, records, struct, mutex, vector, map];
+const { queue, records, mailbox, struct, mutex, vector, map } = specimens;
+const all = [queue, records, mailbox, struct, mutex, vector, map];
 
 export const directory: Scenario[] = [
 	constructing("the first of its bucket", []),

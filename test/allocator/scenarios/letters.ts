@@ -5,7 +5,11 @@ import {
 	FULL,
 	KIND_MAILBOX,
 	MAILBOX_OLDEST,
+	OBJECT_CAPACITY,
+	OBJECT_DATA,
 	OK,
+	PLACE_KEPT,
+	PLACE_STATE,
 	QUEUE_HEAD,
 	QUEUE_TAIL,
 	RECORD_BLOCK,
@@ -81,6 +85,22 @@ export function take(
 	const filled = block === 0 || isFilled(world, core.bytesOf(block) >>> 0, who.result(SLOT_RESULT_5), 0xee);
 	expect(filled && (block !== 0) === text.endsWith("+"), `the block of ${text} is torn`);
 	return { text, envelope, block };
+}
+
+/** The texts that are kept, read where they are. */
+export function keptIn({ words, bytes }: World, mailbox: number): string[] {
+	const word = (at: number) => words[at >> 2] as number;
+	const [data, places] = [word(mailbox + OBJECT_DATA), word(mailbox + OBJECT_CAPACITY)];
+	const texts: string[] = [];
+	for (let position = word(mailbox + MAILBOX_OLDEST); position !== word(mailbox + QUEUE_TAIL); position++) {
+		const place = word(data + 8 * (position % places));
+		if ((place & PLACE_STATE) !== PLACE_KEPT) continue;
+		const envelope = place & ~PLACE_STATE;
+		const beside = RECORD_HEADER + (word(envelope + 4) === RECORD_BLOCK ? REFERENCE_BYTES : 0);
+		const text = bytes.slice(envelope + beside, envelope + RECORD_HEADER + word(envelope));
+		texts.push(Buffer.from(text).toString());
+	}
+	return texts;
 }
 
 /** Frees what was taken. */

@@ -84,13 +84,19 @@ function sendEnd({ victim }: Stage, queue: number): string[] {
  * `other` sends three messages, `victim` receives; in which order it releases them, and whether it takes the
  * blocks.
  */
-function receiving(name: string, block: boolean, order: number[], take = 0): Scenario {
+function receiving(
+	name: string,
+	block: boolean,
+	order: number[],
+	take: 0 | 1 = 0,
+	position = 0xffff_ffc0,
+): Scenario {
 	return {
 		name: `receive ${name}`,
 		prepare: (stage) => {
 			const { victim, other, world } = stage;
 			const queue = other.construct("queue", KIND_QUEUE, { capacity: CAPACITY });
-			moveTo(world, queue, 0xffff_ffc0);
+			moveTo(world, queue, position);
 			attach(other, queue, "producer");
 			attach(victim, queue, "consumer");
 			const texts = ["one", "two", "three"];
@@ -156,6 +162,7 @@ export const queues: Scenario[] = [
 	),
 	sending("after giving up", 240, [abortOne, sendText("two")]),
 	sending("the end, and the next stream", 0, [sendEnd, sendText("three"), sendEnd]),
+	receiving("what comes behind the rest of the ring", false, [0, 1, 2], 0, 0xffff_fff8),
 	receiving("in order", false, [0, 1, 2]),
 	receiving("backwards", false, [2, 1, 0]),
 	receiving("one of three", false, [1]),

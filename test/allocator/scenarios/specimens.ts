@@ -12,7 +12,7 @@ import {
 	STATUS_LIMIT,
 } from "../../../assembly/layout.js";
 import type { Participant } from "../world.js";
-import { constructMailbox, put as putLetter, take as takeLetter } from "./letters.js";
+import { constructMailbox, keptIn, put as putLetter } from "./letters.js";
 import { attach, CAPACITY, receive, sendBlock } from "./messages.js";
 import { expect, isFilled, SMALL, type Stage } from "./stage.js";
 import { countOf, elementsOf, entriesOf, push, put, takeOut } from "./tables.js";
@@ -84,14 +84,9 @@ const mailbox: Specimen = {
 		who.core.mailboxEnd(who.me, object);
 		who.core.detachProducer(who.me, object);
 	},
-	check: (who, object) => {
-		attach(who, object, "consumer");
-		const texts = [0, 1, 2].map(() => {
-			const letter = takeLetter(who, object);
-			return typeof letter === "number" ? letter : letter.text;
-		});
-		expect(texts.join() === "two+,three,four+", `what is kept is ${texts}`);
-		who.core.detachConsumer(who.me, object);
+	check: ({ world }, object) => {
+		const texts = keptIn(world, object).join();
+		expect(texts === "two+,three,four+", `what is kept is ${texts}`);
 	},
 };
 

@@ -86,7 +86,7 @@ export function hold({ other, held, world }: Stage, bytes: number, filled = byte
 	expect(world.core.capacityOf(block) >>> 0 >= bytes, "a block is smaller than asked for");
 	const mark = (held.size % 250) + 1;
 	held.set(block, { bytes, filled, mark });
-	world.bytes.fill(mark, block, block + filled);
+	world.paint(block, filled, mark);
 	return block;
 }
 
@@ -127,7 +127,7 @@ export function own({ victim, world }: Stage, bytes: number): number {
 		return 0;
 	}
 	expect(world.core.capacityOf(block) >>> 0 >= bytes, "a block is smaller than asked for");
-	world.bytes.fill(0xee, block, block + bytes);
+	world.paint(block, bytes, 0xee);
 	return block;
 }
 

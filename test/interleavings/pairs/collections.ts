@@ -280,6 +280,38 @@ const maps: Pair[] = [
 	),
 ];
 
+/** The reader has found the entry, and has the version from before that; now its memory becomes another's. */
+function replacedUnderReader(): Pair {
+	return pair(
+		"set a key anew, while another that has found it reads it, and a block comes there",
+		(stage): Scene => {
+			const { a, b, observer, world } = stage;
+			const at = observer.construct(NAME, KIND_MAP);
+			const setting = (who: Participant, value: number) =>
+				function* (): Program {
+					expect(yield* locked(who, at, () => set(who, at, 1, value)), "the mutex is free");
+				};
+			const first = b.allocate(ENTRY_BYTES);
+			atOnce(b, setting(b, 101)());
+			// So that `b` looks for free memory from the entry on.
+			b.free(first);
+			expect(b.allocate(ENTRY_BYTES) === first, "what is freed is allocated next");
+			a.free(a.allocate(ENTRY_BYTES));
+			const version = world.words[(at + OBJECT_VERSION) >> 2];
+			const entry = b.core.mapFind(at, keyOf(b, 1), WORDS_BYTES) >>> 0;
+			return {
+				a: setting(a, 201),
+				*b() {
+					yield* allocate(b, ENTRY_BYTES, GARBAGE);
+					const value = yield ["read", entry + ENTRY_KEY + WORDS_BYTES];
+					if ((yield ["read", at + OBJECT_VERSION]) === version) expect(value === 101, `${value} was read`);
+				},
+				tidy: () => expect(observer.remove(NAME) === OK, "the map is lost"),
+			};
+		},
+	);
+}
+
 // ----------------------------------------------------------------------------------------------- vector
 
 interface VectorEnds {
@@ -408,6 +440,7 @@ const vectors: Pair[] = [
 export const collections: Pair[] = [
 	...mapsRead("checks the version"),
 	...maps,
+	replacedUnderReader(),
 	...vectorsRead("checks the version"),
 	...vectors,
 ];

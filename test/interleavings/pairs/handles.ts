@@ -152,6 +152,22 @@ export const handles: Pair[] = [
 		once,
 	),
 	saving(
+		"free what is saved and save another, while another looks once",
+		true,
+		function* (who, saved) {
+			const block = yield* allocate(who, LARGE);
+			if (yield* freeSaved(who, saved.handle, FIRST)) saved.freed++;
+			saved.second = yield* call(who, "allocateHandle", who.me);
+			yield* save(who, saved.second, SECOND, block);
+		},
+		function* (who, { handle, block }) {
+			void who;
+			const found = yield ["lookUp", handle, ...FIRST];
+			expect(found === BAD_HANDLE || found === block, "another block was found");
+		},
+		once,
+	),
+	saving(
 		"free what is saved and save another, while another frees it",
 		true,
 		freeingAndSaving,

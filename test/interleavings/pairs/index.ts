@@ -3,6 +3,7 @@ import { allocator } from "./allocator.js";
 import { collections } from "./collections.js";
 import { handles } from "./handles.js";
 import { locks } from "./locks.js";
+import { mailboxes } from "./mailboxes.js";
 import { objects } from "./objects.js";
 import { queues } from "./queues.js";
 import { records } from "./records.js";
@@ -14,6 +15,7 @@ export const pairs: readonly Pair[] = [
 	...objects,
 	...queues,
 	...records,
+	...mailboxes,
 	...locks,
 	...collections,
 	...shares,

@@ -15,18 +15,20 @@ import type { Pair } from "../explore.js";
 import { call, expect, named, pair, type Scene, type Stage } from "../stage.js";
 import type { Call, Program } from "../stepper.js";
 
-/** Objects whose names share a bucket. */
-const NAMES = namesOfOneBucket();
-
-function namesOfOneBucket(): [string, string, string, string] {
-	const hash = (name: string) =>
-		Buffer.from(name).reduce((h, byte) => Math.imul(h ^ byte, 16777619), 2166136261);
-	const bucket = (name: string) => hash(name) & 63;
-	const names = Array.from({ length: 1000 }, (_, i) => `n${i}`).filter(
-		(name) => bucket(name) === bucket("n0"),
-	);
-	return names.slice(0, 4) as [string, string, string, string];
+function bucketOf(name: string): number {
+	return Buffer.from(name).reduce((hash, byte) => Math.imul(hash ^ byte, 16777619), 2166136261) & 63;
 }
+
+const CANDIDATES = Array.from({ length: 1000 }, (_, i) => `n${i}`);
+/** Objects whose names share a bucket. */
+const NAMES = CANDIDATES.filter((name) => bucketOf(name) === bucketOf("n0")).slice(0, 4) as [
+	string,
+	string,
+	string,
+	string,
+];
+/** A name in another one. */
+const ELSEWHERE = CANDIDATES.find((name) => bucketOf(name) !== bucketOf("n0")) as string;
 
 /** Finds or constructs, as the binding does it; the object. */
 export function* findOrConstruct(who: Participant, name: string): Generator<Call, number, number> {
@@ -235,6 +237,78 @@ export const objects: Pair[] = [
 			},
 		};
 	}),
+	pair("let go of a removed object, while another does and makes another of it", (stage) => {
+		const { a, b, observer, world } = stage;
+		const object = b.construct(A, KIND_STRUCT, { capacity: 30_000 });
+		a.open(A);
+		observer.remove(A);
+		return {
+			*a() {
+				yield* call(a, "unpin", a.me, object);
+			},
+			*b() {
+				yield* call(b, "unpin", b.me, object);
+				yield* findOrConstruct(b, B);
+			},
+			check: () => {
+				const data = world.words[(observer.find(B) + OBJECT_DATA) >> 2] as number;
+				expect(observer.core.capacityOf(data) >>> 0 >= 30_000, "what was made has lost its memory");
+			},
+			tidy: () => expect(observer.remove(B) === OK, "what was made is lost"),
+		};
+	}),
+	pair(
+		"construct an object, while another makes the first of its bucket anew, behind it one of its name",
+		(stage) => {
+			const { a, b, observer } = stage;
+			b.core.unpin(b.me, b.construct(A, KIND_STRUCT));
+			const [mine, theirs] = [a, b].map((who) => who.committing(() => who.core.allocateObject(who.me))) as [
+				number,
+				number,
+			];
+			const made: string[] = [];
+			const put = function* (who: Participant, object: number, name: string): Program {
+				const status = yield ["construct", who.me, object, who.lend(headOf(name, KIND_STRUCT, {}, 0, 0))];
+				if (status === OK) made.push(name);
+				else expect(status === TAKEN, `constructing gave ${status}`);
+			};
+			return {
+				a: () => put(a, mine, B),
+				*b() {
+					expect(yield* remove(b, A), "it was there");
+					yield* put(b, theirs, B);
+					yield* put(b, yield* call(b, "allocateObject", b.me), A);
+				},
+				reset: () => {
+					made.length = 0;
+				},
+				check: () => expect(made.sort().join() === [A, B].sort().join(), `${made} were made`),
+				tidy: () => {
+					for (const name of [A, B]) expect(observer.remove(name) === OK, `${name} is lost`);
+					for (const name of [A, B]) expect(observer.find(name) === NOT_FOUND, `${name} is still there`);
+				},
+			};
+		},
+	),
+	pair("find the last of a bucket, while another puts the one before it into another bucket", (stage) => {
+		const { a, b, observer } = stage;
+		const last = observer.construct(A, KIND_STRUCT);
+		b.core.unpin(b.me, b.construct(B, KIND_STRUCT));
+		return {
+			*a() {
+				expect((yield* call(a, "find", ...named(a, A))) === last, "it was not found, and it is there");
+			},
+			*b() {
+				expect(yield* remove(b, B), "it was there");
+				const object = yield* call(b, "allocateObject", b.me);
+				const head = headOf(ELSEWHERE, KIND_STRUCT, {}, 0, 0);
+				expect((yield ["construct", b.me, object, b.lend(head)]) === OK, "it could not be made");
+			},
+			tidy: () => {
+				for (const name of [A, ELSEWHERE]) expect(observer.remove(name) === OK, `${name} is lost`);
+			},
+		};
+	}),
 	pair("load a handle of what another removes and makes anew", (stage) => {
 		const { a, b, observer, world } = stage;
 		const object = observer.construct(A, KIND_STRUCT, { capacity: 30_000 });
@@ -248,6 +322,8 @@ export const objects: Pair[] = [
 				const status = yield* call(a, "openAt", a.me, object, ...nonce);
 				if (status !== OK) return;
 				expect(yield* isWhole(object), "what was loaded is not whole");
+				const block = yield ["read", object + OBJECT_DATA];
+				expect((yield* call(a, "capacityOf", block)) >= 30_000, "what was loaded has lost its memory");
 				yield* call(a, "unpin", a.me, object);
 			},
 			*b() {

@@ -12,6 +12,7 @@ import {
 	NOT_FOUND,
 	OK,
 	REFERENCE_BYTES,
+	SHARE_BYTES,
 	SLOT_RESULT_4,
 	SPAN_BYTES,
 	STATUS_LIMIT,
@@ -59,7 +60,7 @@ interface Plot {
 }
 
 /** `a` recovers from one that died so many writes before it had done something, while `b` does something. */
-function dead(
+export function dead(
 	name: string,
 	points: readonly number[],
 	plot: (stage: Stage, dead: Participant) => Plot,
@@ -495,6 +496,39 @@ function blockOfBoth(first: Participant, second: Participant): [number, number] 
 	return [mine, theirs];
 }
 
+/**
+ * `second` dies while it has a share that it took because it had ended, and that is `first`'s by now, for another
+ * block.
+ */
+function takeForEnded({ observer, world }: Stage, first: Participant, second: Participant): void {
+	const third = world.participant(5, "writes");
+	const [mine, theirs] = blockOfBoth(third, second);
+	const share = theirs - (theirs % SHARE_BYTES);
+	// Its reference is gone, and whether that was the last it has not looked.
+	kill(third, 1, () => void third.core.free(third.me, mine));
+	const pristine = world.snapshot();
+	/** Whether it comes to that when `second` is at its access number `point` while the share changes. */
+	const comesToIt = (point: number) => {
+		world.restore(pristine);
+		let again = 0;
+		const dies = second.crashesWhen(
+			(access) => {
+				if (access === point) {
+					observer.recover(third.slot);
+					const block = first.allocate(LARGE);
+					again = first.committing(() => first.core.allocateShare(first.me));
+					first.core.share(first.me, block, again);
+				}
+				return again === share && world.owns(second.slot + 1);
+			},
+			() => void second.core.free(second.me, theirs),
+		);
+		return dies;
+	};
+	let point = 1;
+	while (!comesToIt(point)) expect(++point < 1000, "it never took what was another's");
+}
+
 const several: Pair[] = [
 	bothDied("blocks of one span", (_, first, second) => {
 		first.allocate(LARGE);
@@ -575,6 +609,8 @@ const several: Pair[] = [
 		const { world, observer } = stage;
 		const victim = world.participant(3, "writes");
 		victim.allocate(LARGE);
+		/** The number of who has joined, and its block. */
+		const got: [number, number][] = [];
 		return {
 			a: () => recover(victim.slot),
 			*b() {
@@ -582,11 +618,54 @@ const several: Pair[] = [
 				if (me === MORE) return;
 				expect(me !== victim.me, "it has the dead one's number");
 				expect((yield ["free", victim.me, 0]) !== OK, "the dead one may free");
+				const block = yield ["allocate", me, LARGE];
+				if (block >= STATUS_LIMIT) got.push([me, block]);
+			},
+			reset: () => {
+				got.length = 0;
 			},
 			check: () => {
+				for (const [me, block] of got)
+					expect(observer.core.checkOwned(me, block) === OK, "its block was taken for the dead one's");
 				observer.recover(victim.slot);
 			},
 		};
+	}),
+	pair(
+		"recover from one that had half ended a share and make another of it, while another ends it",
+		(stage): Scene => {
+			const { a, b, observer, world } = stage;
+			const victim = world.participant(3, "writes");
+			const [mine, theirs] = blockOfBoth(victim, b);
+			kill(victim, 1, () => void victim.core.free(victim.me, mine));
+			/** Another block, and a reference to it. */
+			const got: [number, number][] = [];
+			return {
+				*a() {
+					yield* recover(victim.slot);
+					const block = yield* allocate(a, LARGE);
+					let share: number;
+					do share = yield ["allocateShare", a.me];
+					while (share < STATUS_LIMIT);
+					got.push([block, yield ["share", a.me, block, share]]);
+				},
+				*b() {
+					expect((yield ["free", b.me, theirs]) === OK, "it could not be given up");
+				},
+				reset: () => {
+					got.length = 0;
+				},
+				check: () => {
+					for (const [block, reference] of got)
+						expect(observer.core.bytesOf(reference) >>> 0 === block, "a share ended, and has a reference");
+				},
+			};
+		},
+	),
+	pair("recover from one that has a share, and from another that took it for ended, both", (stage): Scene => {
+		const [first, second] = [stage.world.participant(3), stage.world.participant(4, "accesses")];
+		takeForEnded(stage, first, second);
+		return { a: () => recover(first.slot), b: () => recover(second.slot) };
 	}),
 	pair(
 		"recover from one that had half ended a share, share another and leave, while another ends it",

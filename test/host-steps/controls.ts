@@ -1,0 +1,168 @@
+/** Steps that are left out or out of order, one at a time, in a copy of the package: the sweeps have to find each. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+interface Change {
+	/** A source of the shim, or a compiled file of the binding. */
+	file: string;
+	text: string;
+	replacement: string;
+}
+
+export interface Control {
+	name: string;
+	changes: Change[];
+	/** The operation that has to fail, what is to happen in it, and what it has to fail with. */
+	operation: string;
+	mode: string;
+	finds: RegExp;
+}
+
+const change = (file: string, text: string, replacement = ""): Change => ({ file, text, replacement });
+
+export const controls: readonly Control[] = [
+	{
+		name: "a region has its name before it is initialised",
+		changes: [
+			change("dist/src/files.js", "        format(attachment, options);\n        if", "        if"),
+			change(
+				"dist/src/files.js",
+				'options.mode === "force-create"))\n            return attachment;',
+				'options.mode === "force-create")) {\n format(attachment, options); return attachment; }',
+			),
+		],
+		operation: "create a last-close region",
+		mode: "kill-after",
+		finds: /is not a dhmem region/,
+	},
+	{
+		name: "who makes a file does not say so",
+		changes: [
+			change(
+				"native-shim/file.c",
+				"if (!lock_try(file, MAKER_LOCK, claimed, failure)) {",
+				"*claimed = true;\n\tif (false) {",
+			),
+		],
+		operation: "create without O_TMPFILE",
+		mode: "stop",
+		finds: /create without O_TMPFILE: stop at step/,
+	},
+	{
+		name: "litter is never removed",
+		changes: [
+			change(
+				"dist/src/files.js",
+				'unlinkSync(path);\n            debug("%s: removed, its maker',
+				'debug("%s: removed, its maker',
+			),
+		],
+		operation: "force-create",
+		mode: "kill-before",
+		finds: /litter is left for ever/,
+	},
+	{
+		name: "nobody takes the lock of a slot",
+		changes: [
+			change(
+				"native-shim/lock.c",
+				"*taken = control(file, F_OFD_SETLK, &range) == 0;",
+				"*taken = true;\n\t(void)range;",
+			),
+		],
+		operation: "open or create, and there is one",
+		mode: "kill-before",
+		finds: /DHMEM_CLOSED|for dead/,
+	},
+	{
+		name: "who sleeps never looks by itself",
+		changes: [
+			change("dist/src/waiter.js", "const SLICE = 50;", "const SLICE = 1e9;"),
+			change("native-shim/waiter.c", "#define SLICE_MAX 50000000LL", "#define SLICE_MAX 50000000000000LL"),
+		],
+		operation: "send to a consumer that sleeps",
+		mode: "kill-before",
+		finds: /the wait took more than/,
+	},
+	{
+		name: "an error is taken for a wake-up",
+		changes: [
+			change(
+				"native-shim/futex.c",
+				"errno == ETIMEDOUT",
+				"errno == ENOSYS) {\n\t\t\treturn AWAITED_RING;\n\t\t}\n\t\tif (errno == ETIMEDOUT",
+			),
+		],
+		operation: "receiveSync",
+		mode: "fail-always",
+		finds: /its process ended with 99/,
+	},
+	{
+		name: "an interrupted commit is taken for done",
+		changes: [
+			change(
+				"native-shim/file.c",
+				"FALLOC_FL_KEEP_SIZE, offset, part) == 0)",
+				"FALLOC_FL_KEEP_SIZE, offset, part) == 0 || errno == EINTR)",
+			),
+		],
+		operation: "allocate 1 of 1000000 bytes",
+		mode: "fail-once",
+		finds: /bytes have pages/,
+	},
+	{
+		name: "a file that could not be opened whole is not closed",
+		changes: [
+			change(
+				"native-shim/file.c",
+				"done = done && open_lock_description(file, path, failure);\n\tif (!done) {\n\t\tfile_close(file);",
+				"done = done && open_lock_description(file, path, failure);\n\tif (!done) {",
+			),
+		],
+		operation: "open",
+		mode: "fail-once",
+		finds: /descriptors are left/,
+	},
+];
+
+const root = join(import.meta.dirname, "../../..");
+
+/** What the sweep of the control's operation says in a copy of the package that is changed so. */
+export function spoil({ changes, operation, mode }: Control): string {
+	const folder = mkdtempSync(join(tmpdir(), "dhmem-control-"));
+	try {
+		for (const path of ["package.json", "native-shim", "scripts", "test/host-steps", "dist"]) {
+			cpSync(join(root, path), join(folder, path), { recursive: true });
+		}
+		symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+		for (const { file, text, replacement } of changes) {
+			const path = join(folder, file);
+			const parts = readFileSync(path, "utf8").split(text);
+			if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${text}`);
+			writeFileSync(path, parts.join(replacement));
+		}
+		if (changes.some(({ file }) => file.endsWith(".c"))) {
+			execFileSync(process.execPath, ["scripts/build-shim.mjs"], { cwd: folder });
+		}
+		const args = ["dist/test/host-steps/main.js", "--operation", operation, "--modes", mode];
+		const env = { ...process.env, STEPS_PATIENCE: "1000" };
+		return spawnSync(process.execPath, args, { cwd: folder, env, encoding: "utf8" }).stdout;
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
+}
+
+/** Tries all; how many were not found. */
+export function missedControls(): number {
+	let missed = 0;
+	for (const control of controls) {
+		const said = spoil(control);
+		const isFound = control.finds.test(said);
+		if (!isFound) missed++;
+		console.log(`${control.name}: ${isFound ? "found" : `MISSED\n${said}`}`);
+	}
+	console.log(`${controls.length - missed} controls found, ${missed} missed`);
+	return missed;
+}

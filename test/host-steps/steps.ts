@@ -1,0 +1,38 @@
+/** The library that counts system calls, see `steps.c`. */
+import { execFileSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+/** What happens at a step: nothing, the process ends right before or after it or stops before it, or it fails. */
+export type Mode = "count" | "kill-before" | "kill-after" | "fail-once" | "fail-always" | "stop";
+
+export interface Steps {
+	/** From now on steps count; at the one of this number, from 1, `mode` happens. */
+	arm(mode: Mode, step: number, errno: number, hasTmpfile: boolean): void;
+	/** No more; the names of the steps that there were. */
+	disarm(): string[];
+	/** The process id of a copy of this process; 0 in the copy, which has but this one thread. */
+	fork(): number;
+	/** Waits until a copy has ended or stopped; its status as `waitpid` gives it. */
+	wait(pid: number): number;
+	/** Ends this process, by SIGKILL and by itself. */
+	die(): never;
+	exit(): never;
+}
+
+const require = createRequire(import.meta.url);
+const { include_dir: headers } = require("node-api-headers") as { include_dir: string };
+const source = join(import.meta.dirname, "../../../test/host-steps/steps.c");
+
+/** Compiles it into a folder; where it is. */
+export function buildSteps(folder: string): string {
+	const library = join(folder, "steps.node");
+	const flags = ["-std=gnu11", "-g", "-fPIC", "-shared", "-pthread", "-Wall", "-Wextra", "-Werror"];
+	execFileSync(process.env.CC ?? "cc", [...flags, `-I${headers}`, source, "-o", library, "-ldl"]);
+	return library;
+}
+
+/** In a process that was started with it before the C library. */
+export function loadSteps(library: string): Steps {
+	return require(library) as Steps;
+}
