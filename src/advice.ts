@@ -49,8 +49,8 @@ export function mebibytes(bytes: number): string {
 export function whyNoRegion(mount: Mount | undefined): string {
 	if (!isOwnSharedMemory(mount)) return "create it, or check DHMEM_DIR";
 	return (
-		`create it; if another container has it, that one has a /dev/shm of its own, as this one has: give both one folder ` +
-		`(${SHARE}), or join its IPC namespace (--ipc=container:THAT, where THAT runs with --ipc=shareable)`
+		"create it; if another container has it, that one has a /dev/shm of its own, as this one has: give both one " +
+		`folder (${SHARE}), or join its IPC namespace (--ipc=container:THAT, where THAT runs with --ipc=shareable)`
 	);
 }
 

@@ -37,7 +37,7 @@ import { DhmemError, errnoOf } from "./errors.js";
 import { localFile, localShim } from "./local-shim.js";
 import { LARGEST_REGION } from "./options.js";
 import { type File, shim } from "./shim.js";
-import { isRefusal, notFound, systemError } from "./system-error.js";
+import { isRefusal, systemError } from "./system-error.js";
 
 /** Indexes of lock bytes behind the slots'. Who joins, and who leaves last, holds this one. */
 const JOIN_LOCK = 1024;
@@ -62,7 +62,7 @@ export function pathOf(directory: string, name: string): string {
 	return joinPath(directory, name + SUFFIX);
 }
 
-/** Names of the region files in `directory`. */
+/** Names of the regions in `directory`, also of those that are left over. */
 export function namesIn(directory: string): string[] {
 	return readdirSync(directory)
 		.filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
@@ -72,13 +72,14 @@ export function namesIn(directory: string): string[] {
 
 /** Names of the regions in `directory`. What dead ones left there is removed. */
 export function listRegions(directory: string): string[] {
-	removeLitterIn(directory);
+	removeLitter(directory, readdirSync(directory));
 	return namesIn(directory).filter((name) => !removeAbandoned(pathOf(directory, name)));
 }
 
-/** Removes files that have a temporary name, and whose makers died. They are in nobody's way if it can't. */
-function removeLitter(directory: string): void {
-	for (const name of readdirSync(directory).filter((file) => TEMPORARY.test(file))) {
+/** Removes files among these that have a temporary name, and whose makers died. It is in nobody's way if it can't. */
+function removeLitter(directory: string, files: string[]): void {
+	for (const name of files) {
+		if (!TEMPORARY.test(name)) continue;
 		const path = joinPath(directory, name);
 		let file: File | undefined;
 		try {
@@ -97,9 +98,9 @@ function removeLitter(directory: string): void {
 }
 
 /** Before another file is made, so that there is never more than what one death left. */
-export function removeLitterIn(directory: string): void {
+function removeLitterIn(directory: string): void {
 	try {
-		removeLitter(directory);
+		removeLitter(directory, readdirSync(directory));
 	} catch (error) {
 		debug("%s: it can't be looked through: %s", directory, error);
 	}
@@ -119,7 +120,10 @@ export function attach(directory: string, path: string, options: FileOptions): A
 			if (found === "changed") continue;
 			if (found !== undefined) return found;
 			if (options.mode !== "open-or-create") {
-				throw notFound(path);
+				throw new DhmemError(
+					"DHMEM_NOT_FOUND",
+					`There is no region at ${path}; create it, or check DHMEM_DIR`,
+				);
 			}
 		} else if (options.mode === "create") {
 			removeAbandoned(path);
@@ -248,7 +252,7 @@ function isAbandoned(file: File, header: Uint32Array): boolean {
 }
 
 /** Removes the region at `path` if it is an abandoned one. */
-export function removeAbandoned(path: string): boolean {
+function removeAbandoned(path: string): boolean {
 	return ifAbandoned(path, () => {
 		unlinkSync(path);
 		debug("%s: removed, its last participant is gone", path);

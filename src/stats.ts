@@ -66,15 +66,21 @@ export function readEntries(attachment: Attachment): Entry[] {
 }
 
 export function readStats(attachment: Attachment): RegionStats {
-	const objects = [...listObjects(attachment)];
 	return {
 		size: attachment.size,
 		used: attachment.core.used(),
 		committed: attachment.shim.statFile(attachment.file).committed,
 		largestFree: attachment.core.largestFree(attachment.spans),
+		objects: [...listObjects(attachment)].length,
+		...readActivity(attachment),
+	};
+}
+
+/** Who is there, and how queues fare: what can be looked at often, for it does not grow with the memory in use. */
+export function readActivity(attachment: Attachment): Pick<RegionStats, "participants" | "queues"> {
+	return {
 		participants: readParticipants(attachment),
-		objects: objects.length,
-		queues: objects
+		queues: Array.from(listObjects(attachment))
 			.filter((at) => QUEUES.includes(objectWord(attachment, at, OBJECT_KIND)))
 			.map((at) => readQueue(attachment, at)),
 	};

@@ -8,6 +8,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { formatLinks, parseLinks } from "../src/workflow/links.js";
 import { type LinkSnapshot, StuckLinks } from "../src/workflow/stuck.js";
+import { exchange as exchangeInRing } from "./endurance/exchange.js";
 import { failure } from "./fixture.js";
 import { childrenOf, newton, Place, placeTest, processEnd, program } from "./workflow/fixture.js";
 
@@ -155,6 +156,13 @@ placeTest("a task that finishes without ending its output is named, and ends the
 		stderr,
 		"steer waits for a message of evaluate.values>steer.values, and evaluate has finished",
 	);
+});
+
+test("six tasks exchange much more than the region holds", async () => {
+	const region = 64 * 2 ** 20;
+	const { code, errors, most } = await exchangeInRing({ bytes: 2e9, message: 1e6, region });
+	assert.is(code, 0, errors);
+	assert.ok(most > 0 && most <= region, `${most} bytes`);
 });
 
 function exchange(place: Place, environment: NodeJS.ProcessEnv) {
@@ -376,6 +384,14 @@ test("inputs and outputs wait for a peer that has gone, and go on with the next"
 		if (message.length === 16) break;
 	}
 	await blocked;
+});
+
+test("an end of a queue is patient or not", () => {
+	using region = Region.temporary({ size: "16MiB" });
+	const patient = "very" as unknown as boolean;
+	assert.is(failure(() => region.queue("q").producer({ patient })).code, "DHMEM_BAD_ARGUMENT");
+	assert.is(failure(() => region.queue("q").consumer({ patient })).code, "DHMEM_BAD_ARGUMENT");
+	region.queue("q").producer({ patient: true });
 });
 
 test("closing a task does not end its outputs", async () => {

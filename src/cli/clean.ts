@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { DhmemError } from "../errors.js";
-import { isLeftOver, namesIn, pathOf, removeAbandoned, removeLitterIn } from "../files.js";
+import { isLeftOver, listRegions, namesIn, pathOf } from "../files.js";
 import { Region } from "../region.js";
 import { directoryOf } from "../region-options.js";
 import { lookAt } from "./look.js";
@@ -24,26 +24,33 @@ export function clean(program: Command): void {
 		.option("--json", "as JSON")
 		.action(({ dryRun = false, json }: { dryRun?: boolean; json?: true }) => {
 			const directory = directoryOf({});
-			if (!dryRun) removeLitterIn(directory);
-			const findings = namesIn(directory)
-				.map((region) => cleaned(region, pathOf(directory, region), dryRun))
-				.filter(({ removed, recovered }) => removed || recovered > 0);
+			const before = namesIn(directory);
+			const after = dryRun
+				? before.filter((name) => !isLeftOver(pathOf(directory, name)))
+				: listRegions(directory);
+			const findings = before
+				.map((region) => ({
+					region,
+					removed: !after.includes(region),
+					recovered: after.includes(region) ? recovered(region, dryRun) : 0,
+				}))
+				.filter((each) => each.removed || each.recovered > 0);
 			if (json) console.log(JSON.stringify(findings, null, 2));
 			else for (const finding of findings) console.log(inWords(finding, dryRun));
 		});
 }
 
-function cleaned(region: string, path: string, dryRun: boolean): Finding {
-	if (dryRun ? isLeftOver(path) : removeAbandoned(path)) return { region, removed: true, recovered: 0 };
+/** How many of a region's participants have died; unless this is a dry run, it is recovered from them. */
+function recovered(region: string, dryRun: boolean): number {
 	const dead = lookAt(region)?.participants.filter(({ alive }) => !alive).length ?? 0;
-	if (dead === 0 || dryRun) return { region, removed: false, recovered: dead };
+	if (dead === 0 || dryRun) return dead;
 	try {
 		// Opening recovers.
 		Region.open(region, { mode: "open" }).close();
-		return { region, removed: false, recovered: dead };
+		return dead;
 	} catch (error) {
 		// Another user's, or gone meanwhile.
-		if (error instanceof DhmemError) return { region, removed: false, recovered: 0 };
+		if (error instanceof DhmemError) return 0;
 		throw error;
 	}
 }

@@ -4,7 +4,6 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSy
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { DhmemError } from "../errors.js";
-
 import { Region } from "../region.js";
 import { directoryOf } from "../region-options.js";
 import { systemError } from "../system-error.js";

@@ -4,6 +4,7 @@ import type { Readable, Writable } from "node:stream";
 import { createLogUpdate } from "log-update";
 import { formatSize } from "../format-size.js";
 import { table } from "../table.js";
+import { linkName } from "../workflow/links.js";
 import type { LinkSnapshot } from "../workflow/stuck.js";
 import { describeEnding, type Ending, type RunningTask } from "./runtime.js";
 import type { Workflow } from "./workflow-file.js";
@@ -54,8 +55,14 @@ export class Reporter {
 	update(links: readonly LinkSnapshot[]): void {
 		if (this.#draw === undefined) return;
 		const tasks = Array.from(this.#states, ([name, state]) => `${name} ${state}`).join(", ");
-		this.#picture = `\n${tasks}\n${linkTable(links)}`;
+		this.#picture = `\n${tasks}\n${linkTable(this.#inOrder(links))}`;
 		this.#draw(this.#picture);
+	}
+
+	/** The links in the order of the file. */
+	#inOrder(links: readonly LinkSnapshot[]): LinkSnapshot[] {
+		const order = this.#workflow.links.map(linkName);
+		return [...links].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
 	}
 
 	/** How the links were at the end. */
@@ -65,7 +72,7 @@ export class Reporter {
 			this.#draw.done();
 			return;
 		}
-		for (const link of links) this.note(`${link.name}: ${summary(link)}`);
+		for (const link of this.#inOrder(links)) this.note(`${link.name}: ${summary(link)}`);
 	}
 }
 

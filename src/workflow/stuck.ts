@@ -28,7 +28,7 @@ export interface LinkSnapshot {
 
 /** The links of a region, by their queues. */
 export function readLinks(region: Region): LinkSnapshot[] {
-	return region.stats().queues.flatMap((queue) => {
+	return region.activity().queues.flatMap((queue) => {
 		const link = parseLinkName(queue.name);
 		if (link === undefined) return [];
 		const { bytes, sending, receiving } = linkState(region, link);

@@ -45,7 +45,7 @@ export class Watch {
 	#isRunnerGone(): boolean {
 		const { runner } = this.#options;
 		if (runner === undefined) return false;
-		return !this.#region.stats().participants.some(({ label, alive }) => alive && label === runner);
+		return !this.#region.activity().participants.some(({ label, alive }) => alive && label === runner);
 	}
 
 	stop(): void {

@@ -12,6 +12,9 @@ import * as assert from "uvu/assert";
 
 export const DHMEM = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 
+/** Milliseconds after which what hangs is killed. */
+const TIMEOUT = 120_000;
+
 /** The command that runs a program of the tests as a task. */
 export function program(name: string): string {
 	return `${process.execPath} ${fileURLToPath(new URL(`${name}.js`, import.meta.url))}`;
@@ -39,8 +42,8 @@ export class Place {
 	}
 
 	/** Starts `dhmem`; it is killed if it takes much too long. */
-	start(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Started {
-		return this.#spawn([process.execPath, DHMEM, ...args], environment);
+	start(args: readonly string[], environment: NodeJS.ProcessEnv = {}, timeout = TIMEOUT): Started {
+		return this.#spawn([process.execPath, DHMEM, ...args], environment, timeout);
 	}
 
 	/** Runs a line of the shell, which finds `dhmem`. */
@@ -48,12 +51,16 @@ export class Place {
 		return this.#spawn(["/bin/sh", "-c", line], { PATH: `${this.bin}:${process.env.PATH}` }).ended;
 	}
 
-	#spawn([program = "", ...args]: readonly string[], environment: NodeJS.ProcessEnv): Started {
+	#spawn(
+		[program = "", ...args]: readonly string[],
+		environment: NodeJS.ProcessEnv,
+		timeout = TIMEOUT,
+	): Started {
 		const child = spawn(program, args, {
 			cwd: this.folder,
 			env: { ...process.env, DHMEM_DIR: this.regions, ...environment },
 			stdio: ["pipe", "pipe", "pipe"],
-			timeout: 120_000,
+			timeout,
 			killSignal: "SIGKILL",
 		});
 		const output = Promise.all([buffer(child.stdout), text(child.stderr)]);
@@ -64,8 +71,8 @@ export class Place {
 		return { child, ended };
 	}
 
-	run(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Ended> {
-		const { child, ended } = this.start(args, environment);
+	run(args: readonly string[], environment: NodeJS.ProcessEnv = {}, timeout = TIMEOUT): Promise<Ended> {
+		const { child, ended } = this.start(args, environment, timeout);
 		child.stdin?.end();
 		return ended;
 	}

@@ -1,0 +1,62 @@
+/** Six tasks in a ring, each of which sends to the next and receives at once: much more than the region holds. */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Place } from "../workflow/fixture.js";
+
+const TASKS = 6;
+/** It takes as long as the machine needs. */
+const NO_TIMEOUT = 0;
+const PROGRAM = fileURLToPath(new URL("exchange-task.js", import.meta.url));
+
+export interface Exchange {
+	/** Bytes that all tasks send together. */
+	bytes: number;
+	/** Bytes of each message, which travels as a block. */
+	message: number;
+	/** Bytes of the region. */
+	region: number;
+}
+
+export interface Exchanged {
+	code: number | null;
+	errors: string;
+	seconds: number;
+	/** The most memory that the region had at a time, bytes. */
+	most: number;
+}
+
+export async function exchange({ bytes, message, region }: Exchange): Promise<Exchanged> {
+	const names = Array.from({ length: TASKS }, (_, i) => `task-${i}`);
+	const workflow = {
+		name: "exchange",
+		region: { size: region },
+		tasks: Object.fromEntries(names.map((name) => [name, { command: [process.execPath, PROGRAM] }])),
+		// Two blocks on the way at most: it is this that bounds memory, and not the size of the region alone.
+		links: names.map((name, i) => ({
+			from: `${name}.out`,
+			to: `${names[(i + 1) % TASKS]}.in`,
+			capacity: 64,
+		})),
+	};
+	const place = new Place();
+	const started = performance.now();
+	let most = 0;
+	const look = setInterval(() => {
+		for (const file of place.left()) most = Math.max(most, sizeOf(join(place.regions, file)));
+	}, 50);
+	try {
+		const file = place.write("exchange.json", workflow);
+		const environment = { BYTES: String(bytes / TASKS), MESSAGE: String(message) };
+		const { code, stderr } = await place.run(["run", file], environment, NO_TIMEOUT);
+		return { code, errors: stderr, seconds: (performance.now() - started) / 1000, most };
+	} finally {
+		clearInterval(look);
+		place.remove();
+	}
+}
+
+/** Bytes of memory that a file has; 0 if it is gone. */
+function sizeOf(path: string): number {
+	return (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+}
