@@ -37,7 +37,7 @@ import { DhmemError, errnoOf } from "./errors.js";
 import { localFile, localShim } from "./local-shim.js";
 import { LARGEST_REGION } from "./options.js";
 import { type File, shim } from "./shim.js";
-import { isRefusal, systemError } from "./system-error.js";
+import { isRefusal, notFound, systemError } from "./system-error.js";
 
 /** Indexes of lock bytes behind the slots'. Who joins, and who leaves last, holds this one. */
 const JOIN_LOCK = 1024;
@@ -72,14 +72,13 @@ export function namesIn(directory: string): string[] {
 
 /** Names of the regions in `directory`. What dead ones left there is removed. */
 export function listRegions(directory: string): string[] {
-	removeLitter(directory, readdirSync(directory));
+	removeLitterIn(directory);
 	return namesIn(directory).filter((name) => !removeAbandoned(pathOf(directory, name)));
 }
 
-/** Removes files among these that have a temporary name, and whose makers died. It is in nobody's way if it can't. */
-function removeLitter(directory: string, files: string[]): void {
-	for (const name of files) {
-		if (!TEMPORARY.test(name)) continue;
+/** Removes files that have a temporary name, and whose makers died. They are in nobody's way if it can't. */
+function removeLitter(directory: string): void {
+	for (const name of readdirSync(directory).filter((file) => TEMPORARY.test(file))) {
 		const path = joinPath(directory, name);
 		let file: File | undefined;
 		try {
@@ -100,7 +99,7 @@ function removeLitter(directory: string, files: string[]): void {
 /** Before another file is made, so that there is never more than what one death left. */
 function removeLitterIn(directory: string): void {
 	try {
-		removeLitter(directory, readdirSync(directory));
+		removeLitter(directory);
 	} catch (error) {
 		debug("%s: it can't be looked through: %s", directory, error);
 	}
@@ -120,10 +119,7 @@ export function attach(directory: string, path: string, options: FileOptions): A
 			if (found === "changed") continue;
 			if (found !== undefined) return found;
 			if (options.mode !== "open-or-create") {
-				throw new DhmemError(
-					"DHMEM_NOT_FOUND",
-					`There is no region at ${path}; create it, or check DHMEM_DIR`,
-				);
+				throw notFound(path);
 			}
 		} else if (options.mode === "create") {
 			removeAbandoned(path);
