@@ -24,7 +24,10 @@ export function howToMakeRoom(mount: Mount | undefined, room: Room | undefined, 
 	const has = room === undefined ? "" : ` (${mebibytes(room.free)} free of ${mebibytes(room.size)})`;
 	if (isOwnSharedMemory(mount)) {
 		const flag = `--shm-size=${room === undefined ? "1g" : `${enough(room.size + bytes)}m`}`;
-		return `this container's /dev/shm is too small${has}: free some, or start it with more, as with ${flag}`;
+		return (
+			`this container's /dev/shm is too small${has}: free some, or start it with more, as with ${flag} ` +
+			"(Kubernetes: an emptyDir in memory)"
+		);
 	}
 	if (!isInMemory(mount)) return `its file system is full${has}: free some, or choose a folder in /dev/shm`;
 	return (
@@ -46,8 +49,8 @@ export function mebibytes(bytes: number): string {
 export function whyNoRegion(mount: Mount | undefined): string {
 	if (!isOwnSharedMemory(mount)) return "create it, or check DHMEM_DIR";
 	return (
-		`create it; if another container has it, that one has a /dev/shm of its own, as this one has: give both one folder ` +
-		`(${SHARE}), or join its IPC namespace (--ipc=container:THAT, where THAT runs with --ipc=shareable)`
+		"create it; if another container has it, that one has a /dev/shm of its own, as this one has: give both one " +
+		`folder (${SHARE}), or join its IPC namespace (--ipc=container:THAT, where THAT runs with --ipc=shareable)`
 	);
 }
 

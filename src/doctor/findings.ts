@@ -104,7 +104,7 @@ function folder(of: Folder): Finding[] {
 		return {
 			about,
 			status: "warning",
-			text: `${text}; it is on ${mount?.type ?? "an unknown file system"}, not in memory, so slow, and perhaps this container's own`,
+			text: `${text}; on ${mount?.type ?? "an unknown file system"}, not in memory: slow, and perhaps seen here alone`,
 			todo: `set DHMEM_DIR to a folder in /dev/shm; in a container mount one, as with -v /dev/shm/NAME:${path}`,
 		};
 	}

@@ -2,12 +2,12 @@
 import { basename } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { INSIDE } from "../../src/runner/runtime.js";
 import {
 	ALICE,
 	BOB,
 	Container,
 	GROUP,
-	INSIDE,
 	makeSharedFolder,
 	type Options,
 	removeFolder,

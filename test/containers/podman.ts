@@ -5,6 +5,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { INSIDE } from "../../src/runner/runtime.js";
 import { within } from "../region-child.js";
 import { APP, IDLE, makeRootFileSystem } from "./root-file-system.js";
 
@@ -210,9 +211,6 @@ export class Container {
 		await Promise.all(endings);
 	}
 }
-
-/** Where the shared folder is in a container. */
-export const INSIDE = "/dev/shm/dhmem";
 
 /** A folder in shared memory that users of a group share; gone with `removeFolder`, or when this process ends. */
 export function makeSharedFolder(group = GROUP, mode = 0o2770): string {
