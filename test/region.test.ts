@@ -404,7 +404,7 @@ test("queues say how much went through them", () => {
 	for (let i = 0; i < 5; i++) producer.trySend("12345678");
 	consumer.tryReceive()?.release();
 	const [stats] = region.stats().queues;
-	assert.equal(stats, { name: "q", depth: 4, bytes: 64, sent: 5, received: 1, dropped: 0 });
+	assert.equal(stats, { name: "q", capacity: 1024, depth: 4, bytes: 64, sent: 5, received: 1, dropped: 0 });
 });
 
 test("two opens in one process are two participants", () => {
