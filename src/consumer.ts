@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { EMPTY, ENDED, SLOT_RESULT, STATUS_LIMIT } from "../assembly/layout.js";
 import { Endpoint } from "./endpoint.js";
+import { batchesOf, eachOf } from "./iteration.js";
 import { type Holder, Message } from "./message.js";
 import type { NamedObject } from "./named.js";
 import { checkCount, type EndpointOptions, type WaitOptions } from "./options.js";
@@ -95,27 +96,12 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	 * ```
 	 */
 	[Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
-		let last: Message | undefined;
-		return {
-			next: async () => {
-				last?.release();
-				last = await this.receive();
-				return last === undefined ? { done: true, value: undefined } : { done: false, value: last };
-			},
-			return: async () => ({ done: true, value: undefined }),
-		};
+		return eachOf(this);
 	}
 
 	/** The same in batches of what is there, at least 1 and at most `max` messages, released together. */
-	async *batches(max: number): AsyncGenerator<Message[], undefined> {
-		checkCount("The number of messages", max, 1, 2 ** 32);
-		for (;;) {
-			const first = await this.receive();
-			if (first === undefined) return undefined;
-			const batch = max === 1 ? [first] : [first, ...this.receiveMany(max - 1)];
-			yield batch;
-			for (const message of batch) message.release();
-		}
+	batches(max: number): AsyncGenerator<Message[], undefined> {
+		return batchesOf(this, max);
 	}
 
 	/** A Node stream of the messages' bytes, copies. */

@@ -1,6 +1,7 @@
 import { DhmemError } from "../errors.js";
+import { batchesOf, eachOf } from "../iteration.js";
 import type { Message } from "../message.js";
-import { checkCount, type WaitOptions, waitOptions } from "../options.js";
+import { type WaitOptions, waitOptions } from "../options.js";
 import { tooLate } from "../waiter.js";
 import { anySignal } from "./any-signal.js";
 import type { LinkReceiver } from "./transport.js";
@@ -116,32 +117,12 @@ export class Input implements AsyncIterable<Message> {
 	 * @throws as `receive`
 	 */
 	[Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
-		let last: Message | undefined;
-		return {
-			next: async () => {
-				last?.release();
-				last = await this.receive();
-				return last === undefined ? { done: true, value: undefined } : { done: false, value: last };
-			},
-			return: async () => ({ done: true, value: undefined }),
-		};
+		return eachOf(this);
 	}
 
 	/** The same in batches of what is there, at least 1 and at most `max` messages, released together. */
-	async *batches(max: number): AsyncGenerator<Message[], undefined> {
-		checkCount("The number of messages", max, 1, 2 ** 32);
-		for (;;) {
-			const first = await this.receive();
-			if (first === undefined) return undefined;
-			const batch = [first];
-			while (batch.length < max) {
-				const next = this.tryReceive();
-				if (next === undefined) break;
-				batch.push(next);
-			}
-			yield batch;
-			for (const message of batch) message.release();
-		}
+	batches(max: number): AsyncGenerator<Message[], undefined> {
+		return batchesOf(this, max);
 	}
 
 	/** @internal */
