@@ -254,17 +254,21 @@ function isStopped({ pid, exitCode, signalCode }: ChildProcess): boolean {
 /** Kills it, and takes over what it had, as soon as its lock is dropped. */
 async function kill({ region, report }: Stage, member: Member): Promise<void> {
 	const label = `participant ${member.index}`;
-	const slots = region
-		.stats()
-		.participants.filter((each) => each.label === label && each.alive)
-		.map(({ slot }) => slot);
+	const slotsOf = () =>
+		region
+			.stats()
+			.participants.filter((each) => each.label === label && each.alive)
+			.map(({ slot }) => slot);
+	const slots = slotsOf();
 	const file = shim().openFile(region.path, true);
 	try {
 		const dead = member.kill();
 		if (member.process === undefined) report.terminations++;
 		else report.kills++;
 		if (slots.length > 0) {
-			await until("the lock to be dropped", () => slots.every((slot) => !shim().isLocked(file, slot)));
+			// Or the slot is another's already, who has just begun.
+			const dropped = (slot: number) => !shim().isLocked(file, slot) || !slotsOf().includes(slot);
+			await until("the lock to be dropped", () => slots.every(dropped));
 			const began = clock();
 			// Somebody else may be recovering from it at this moment.
 			(await taken(region, () => probeOf(region, member.index).producer())).close();
