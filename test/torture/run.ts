@@ -105,12 +105,18 @@ export function torture(
 			orphans: 0,
 			failures: [],
 		};
+		// Whoever is told to end in the midst of it leaves no process.
+		const killAll = () => {
+			for (const member of members.values()) member.process?.kill("SIGKILL");
+		};
+		process.once("exit", killAll);
 		try {
 			await run({ region, directory, members, report, random: randomFrom(seed), goesOn, fault });
 		} catch (error) {
 			report.failures.push(error instanceof Error ? `${error.stack}` : String(error));
 		} finally {
 			await Promise.all([...members.values()].map((member) => member.kill()));
+			process.off("exit", killAll);
 			region.close();
 		}
 		return report;
@@ -227,13 +233,9 @@ function start({ region, directory, members, report, random, fault }: Stage, ind
 	child.stderr?.on("data", (text) => {
 		errors += text;
 	});
-	// Whoever is told to end in the midst of it leaves no process.
-	const orphaned = () => child.kill("SIGKILL");
-	process.once("exit", orphaned);
 	const ended = new Promise<void>((resolve) => {
 		child.once("close", (code, signal) => {
 			if (code !== 0) failed(`it ended with ${code ?? signal}: ${errors}`);
-			process.off("exit", orphaned);
 			resolve();
 		});
 	});
