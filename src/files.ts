@@ -35,7 +35,7 @@ import {
 import { type Access, Attachment, debug, READER_LOCK } from "./attachment.js";
 import { DhmemError, errnoOf } from "./errors.js";
 import { localFile, localShim } from "./local-shim.js";
-import { LARGEST_REGION } from "./options.js";
+import { isRegionName, LARGEST_REGION } from "./options.js";
 import { type File, shim } from "./shim.js";
 import { isRefusal, notFound, systemError } from "./system-error.js";
 
@@ -67,6 +67,7 @@ export function namesIn(directory: string): string[] {
 	return readdirSync(directory)
 		.filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
 		.map((file) => file.slice(0, -SUFFIX.length))
+		.filter(isRegionName)
 		.sort();
 }
 

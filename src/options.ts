@@ -41,8 +41,12 @@ export function parseRegionSize(size: Size): number {
 	return Math.ceil(Math.min(Math.max(bytes, SMALLEST_REGION), LARGEST_REGION) / SPAN_BYTES);
 }
 
+export function isRegionName(name: unknown): name is string {
+	return typeof name === "string" && /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/.test(name);
+}
+
 export function checkRegionName(name: string): string {
-	if (typeof name === "string" && /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/.test(name)) return name;
+	if (isRegionName(name)) return name;
 	throw badArgument("The region's name", name, 'of 1 to 200 of A-Z a-z 0-9 . _ -, and not start with "."');
 }
 

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -18,6 +20,7 @@ for (const [what, args, message] of [
 	["an unknown runtime", ["run", "--runtime=vm", "x.yaml"], "Allowed choices are process, podman, docker"],
 	["an unknown dtype", ["recv", "--as=f16", "r", "q"], "Allowed choices are i8"],
 	["two framings", ["recv", "--as=f64", "--raw", "r", "q"], "cannot be used with"],
+	["a name that no region can have", ["stat", "../r"], "The region's name"],
 ] as const) {
 	placeTest(`a call with ${what} exits with 2 and says why`, async (place) => {
 		const { code, stdout, stderr } = await place.run(args);
@@ -108,6 +111,24 @@ placeTest("what tasks print has their names before it, and the links are summed 
 	);
 });
 
+placeTest("what --print-env prints is read by a shell as it was, whatever is in it", async (place) => {
+	const file = place.write("newton.json", newton());
+	const folder = "it's; here";
+	const { stdout } = await place.run(["run", "--print-env", "steer", file], { DHMEM_DIR: folder });
+	const { stdout: read } = await place.shell(`${stdout}printf %s "$DHMEM_DIR"`);
+	assert.is(read, join(place.folder, folder));
+});
+
+placeTest("output that can't be written is a failure, unless nobody wants it any more", async (place) => {
+	const full = await place.shell("dhmem ls > /dev/full");
+	assert.is(full.code, 1);
+	assert.match(full.stderr, "ENOSPC");
+	const unread = await place.shell(
+		"mkfifo gone; (read _ < gone; dhmem ls; echo status $? >&2) | echo > gone",
+	);
+	assert.match(unread.stderr, "status 141");
+});
+
 // --------------------------------------------------------------------------------------- send and receive
 
 for (const [what, options, input, output] of [
@@ -175,6 +196,25 @@ placeTest("SIGTERM ends a receiver that waits, and what it had not written comes
 		assert.is(stderr, "");
 	});
 });
+
+for (const options of [[], ["--raw"], ["--as=f64"]]) {
+	placeTest(
+		`SIGTERM ends a sender ${options} to which nothing comes, without ending the stream`,
+		async (place) => {
+			await withRegion(place, async (region) => {
+				const { child, ended } = place.start(["send", ...options, "r", "q"]);
+				const consumer = region.queue("q").consumer();
+				child.stdin?.write("1\n");
+				assert.ok(await consumer.receive());
+				child.kill("SIGTERM");
+				const { code, stderr } = await ended;
+				assert.is(code, 143);
+				assert.is(stderr, "");
+				assert.not(consumer.ended);
+			});
+		},
+	);
+}
 
 placeTest("outside a task, a queue alone is not enough", async (place) => {
 	const { code, stderr } = await place.run(["recv", "values"]);
@@ -247,6 +287,40 @@ placeTest(
 		});
 	},
 );
+
+placeTest("get does not make a region that is not there", async (place) => {
+	const { code, stderr } = await place.run(["get", "--region=r", "token"]);
+	assert.is(code, 1);
+	assert.match(stderr, "DHMEM_NOT_FOUND");
+});
+
+placeTest("files that are not regions are passed over by ls and clean", async (place) => {
+	await withRegion(place, async () => {
+		for (const name of ["two words.dhmem", "garbage.dhmem"]) {
+			writeFileSync(join(place.regions, name), "garbage");
+		}
+		mkdirSync(join(place.regions, "folder.dhmem"));
+		symlinkSync("nowhere", join(place.regions, "link.dhmem"));
+		const { stdout, stderr } = await place.run(["ls", "--json"]);
+		assert.is(stderr, "");
+		assert.equal(
+			JSON.parse(stdout).map(({ name }: { name: string }) => name),
+			["r"],
+		);
+		assert.is((await place.run(["clean"])).code, 0);
+		for (const file of place.left()) {
+			if (file !== "r.dhmem") rmSync(join(place.regions, file), { recursive: true });
+		}
+	});
+});
+
+placeTest("a folder that is not there is named by each command", async (place) => {
+	for (const command of ["ls", "clean"]) {
+		const { code, stderr } = await place.run([command], { DHMEM_DIR: join(place.folder, "nowhere") });
+		assert.is(code, 1);
+		assert.match(stderr, /There is no folder .*nowhere/);
+	}
+});
 
 placeTest("rm removes a region", async (place) => {
 	Region.open("r", { directory: place.regions }).close();

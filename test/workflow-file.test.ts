@@ -48,6 +48,16 @@ test("keys may be merged from an anchor", () => {
 	assert.equal(parseWorkflow(text, "n.yaml").tasks[1]?.command, ["run", "a"]);
 });
 
+test("aliases of aliases that would fill the memory are a mistake in the file", () => {
+	const levels = ["a", "b", "c", "d"].map((name, i, all) => {
+		const item = i === 0 ? "x" : `*${all[i - 1]}`;
+		return `${name}: &${name} [${Array(9).fill(item).join(", ")}]\n`;
+	});
+	const error = failure(() => parseWorkflow(levels.join(""), "many.yaml"));
+	assert.is(error.code, "DHMEM_BAD_ARGUMENT");
+	assert.match(error.message, "many.yaml:1: Excessive alias count");
+});
+
 for (const [command, direct] of [
 	["node steer.js --pace=5 ./a:b", true],
 	["a | b", false],

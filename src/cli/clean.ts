@@ -3,6 +3,7 @@ import { DhmemError } from "../errors.js";
 import { isLeftOver, listRegions, namesIn, pathOf } from "../files.js";
 import { Region } from "../region.js";
 import { directoryOf } from "../region-options.js";
+import { systemError } from "../system-error.js";
 import { lookAt } from "./look.js";
 
 /** What was found, and done unless it was only looked for. */
@@ -24,7 +25,7 @@ export function clean(program: Command): void {
 		.option("--json", "as JSON")
 		.action(({ dryRun = false, json }: { dryRun?: boolean; json?: true }) => {
 			const directory = directoryOf({});
-			const before = namesIn(directory);
+			const before = namesOf(directory);
 			const after = dryRun
 				? before.filter((name) => !isLeftOver(pathOf(directory, name)))
 				: listRegions(directory);
@@ -38,6 +39,14 @@ export function clean(program: Command): void {
 			if (json) console.log(JSON.stringify(findings, null, 2));
 			else for (const finding of findings) console.log(inWords(finding, dryRun));
 		});
+}
+
+function namesOf(directory: string): string[] {
+	try {
+		return namesIn(directory);
+	} catch (error) {
+		throw systemError(error, directory, "Listing");
+	}
 }
 
 /** How many of a region's participants have died; unless this is a dry run, it is recovered from them. */

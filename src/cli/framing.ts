@@ -21,8 +21,15 @@ export function framingOptions(command: Command): Command {
 		.addOption(new Option("--raw", "bytes, without anything between messages"));
 }
 
-/** The messages in a stream. */
-export async function* messagesIn(stream: Readable, { as, raw }: FramingOptions): AsyncGenerator<Sendable> {
+/** The messages in a stream; when `signal` aborts while nothing comes, its reason is thrown. */
+export async function* messagesIn(
+	stream: Readable,
+	{ as, raw }: FramingOptions,
+	signal: AbortSignal,
+): AsyncGenerator<Sendable> {
+	signal.throwIfAborted();
+	const onAbort = () => stream.destroy(signal.reason);
+	signal.addEventListener("abort", onAbort, { once: true });
 	if (raw) {
 		yield* stream as AsyncIterable<Buffer>;
 		return;
@@ -32,6 +39,8 @@ export async function* messagesIn(stream: Readable, { as, raw }: FramingOptions)
 		number++;
 		yield as === undefined ? line : numbersIn(line, as, number);
 	}
+	// To readline a stream that failed is one that has ended.
+	if (stream.errored) throw stream.errored;
 }
 
 /** The numbers in a line, as other languages write them. */

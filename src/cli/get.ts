@@ -10,7 +10,7 @@ export function get(program: Command): void {
 		.argument("<token>", "what put has printed, or a handle as text")
 		.option("--free", "free the block afterwards")
 		.action(async (token: string, options: RegionChoice & { free?: true }) => {
-			using region = openRegion(options);
+			using region = openRegion(options, "open");
 			const block = region.load(token);
 			if (block.kind !== "block")
 				throw new UsageError(`the token is of ${block.kind}, and get writes blocks`);

@@ -18,10 +18,10 @@ export async function withInput(
 	});
 }
 
-/** Runs `body` with the end that `names` says: `QUEUE` of this task, or `REGION QUEUE`. */
+/** The same with an output, and the signal that ends its waits. */
 export async function withOutput(
 	names: readonly string[],
-	body: (output: Output) => Promise<void>,
+	body: (output: Output, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
 	await withEnd(names, body, {
 		ofTask: (task, name) => task.output(name),
@@ -37,7 +37,7 @@ interface Opening<T> {
 
 async function withEnd<T>(
 	names: readonly string[],
-	body: (end: T) => Promise<void>,
+	body: (end: T, signal: AbortSignal) => Promise<void>,
 	opening: Opening<T>,
 ): Promise<void> {
 	const [first, second, ...rest] = names;
@@ -46,10 +46,10 @@ async function withEnd<T>(
 	}
 	if (second === undefined) {
 		using task = Task.fromEnvironment();
-		await body(opening.ofTask(task, first));
+		await body(opening.ofTask(task, first), task.signal);
 		return;
 	}
-	const interruption = new Interruption(`The end of queue ${second}`);
+	const { signal } = new Interruption(`The end of queue ${second}`);
 	using region = Region.open(first);
-	await body(opening.ofRegion(region, second, interruption.signal));
+	await body(opening.ofRegion(region, second, signal), signal);
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command `dhmem`. */
+import { constants } from "node:os";
 import { Command, CommanderError } from "commander";
 import { DhmemError } from "../errors.js";
 import { Interrupted } from "../workflow/interruption.js";
@@ -12,6 +13,16 @@ const program = new Command("dhmem")
 	.exitOverride();
 for (const register of commands) register(program);
 
+// What can't be written is a failure too, which the console passes over, and others would not catch.
+let unwritten: unknown;
+process.stdout.on("error", (error) => {
+	unwritten ??= error;
+});
+process.stderr.on("error", () => {});
+process.once("exit", () => {
+	if (unwritten !== undefined) process.exitCode ||= fail(unwritten);
+});
+
 try {
 	await program.parseAsync();
 } catch (error) {
@@ -22,11 +33,21 @@ try {
 function fail(error: unknown): number {
 	if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
 	if (error instanceof Interrupted) return error.status;
+	// Nobody reads any more: as SIGPIPE would, which Node ignores.
+	if (codeOf(error) === "EPIPE") return 128 + constants.signals.SIGPIPE;
 	if (error instanceof UsageError) {
 		console.error(`dhmem: ${error.message}`);
 		return 2;
 	}
-	if (error instanceof DhmemError) console.error(`dhmem: ${error.message} (${error.code})`);
-	else console.error("dhmem:", error);
-	return 1;
+	if (!(error instanceof DhmemError)) {
+		console.error("dhmem:", error);
+		return 1;
+	}
+	console.error(`dhmem: ${error.message} (${error.code})`);
+	// What can't be given to a function was given to us.
+	return error.code === "DHMEM_BAD_ARGUMENT" ? 2 : 1;
+}
+
+function codeOf(error: unknown): unknown {
+	return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -10,7 +10,7 @@ export function put(program: Command): void {
 		.action(async (options: RegionChoice) => {
 			const bytes = await buffer(process.stdin);
 			if (bytes.length === 0) throw new UsageError("standard input is empty; a block has at least one byte");
-			using region = openRegion(options);
+			using region = openRegion(options, "open-or-create");
 			const block = region.allocate(bytes.length);
 			block.bytes.set(bytes);
 			console.log(String(region.save(block)));

@@ -12,8 +12,11 @@ export function regionOption(command: Command): Command {
 }
 
 /** The region that was chosen, or that of the task. */
-export function openRegion({ region = process.env.DHMEM_REGION }: RegionChoice): Region {
+export function openRegion(
+	{ region = process.env.DHMEM_REGION }: RegionChoice,
+	mode: "open" | "open-or-create",
+): Region {
 	if (region === undefined || region === "")
 		throw new UsageError("give a region by --region, or set DHMEM_REGION");
-	return Region.open(region);
+	return Region.open(region, { mode });
 }

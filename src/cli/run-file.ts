@@ -1,4 +1,5 @@
 /** What `dhmem run` does with a file. */
+import { resolve } from "node:path";
 import { directoryOf } from "../region-options.js";
 import { ContainerRuntime } from "../runner/container-runtime.js";
 import { explain } from "../runner/explain.js";
@@ -39,6 +40,10 @@ async function runToEnd(workflow: Workflow, runtime: Runtime): Promise<number> {
 	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 		process.on(signal, () => running.interrupt(signal));
 	}
+	// Who read what the run prints has gone, or it can't be written.
+	for (const stream of [process.stdout, process.stderr]) {
+		stream.on("error", (error) => running.abandon(error));
+	}
 	return running.toEnd();
 }
 
@@ -50,12 +55,17 @@ function printEnvironment(workflow: Workflow, task: string): number {
 	}
 	const environment = writeEnvironment({
 		region: workflow.name,
-		directory: directoryOf({}),
+		directory: resolve(directoryOf({})),
 		task,
 		links: linksOf(workflow, task),
 		runner: undefined,
 		permissions: workflow.region.permissions,
 	});
-	for (const [name, value] of Object.entries(environment)) console.log(`export ${name}='${value}'`);
+	for (const [name, value] of Object.entries(environment)) console.log(`export ${name}=${quoted(value)}`);
 	return 0;
+}
+
+/** A word for the shell, whatever is in it. */
+function quoted(value: string): string {
+	return `'${value.replaceAll("'", "'\\''")}'`;
 }

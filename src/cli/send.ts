@@ -8,8 +8,8 @@ export function send(program: Command): void {
 		.description("send standard input as messages, a line each, and end the stream with it")
 		.argument("<queue...>", "REGION QUEUE, or inside a task an output of its own")
 		.action((names: string[], options: FramingOptions) =>
-			withOutput(names, async (output) => {
-				for await (const message of messagesIn(process.stdin, options)) await output.send(message);
+			withOutput(names, async (output, signal) => {
+				for await (const message of messagesIn(process.stdin, options, signal)) await output.send(message);
 				output.end();
 			}),
 		);

@@ -1,13 +1,17 @@
 /** Tasks as processes of this machine. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
+import { Readable } from "node:stream";
 import { DhmemError } from "../errors.js";
 import { Region } from "../region.js";
+import { directoryOf } from "../region-options.js";
 import type { Ending, Placement, RunningTask, Runtime } from "./runtime.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";
 
 const PERMISSIONS = 0o600;
+/** Milliseconds after the end of a task for which its output may still be held open by what it has started. */
+const OUTPUT_GRACE = 1000;
 
 export class ProcessRuntime implements Runtime {
 	readonly #workflow: Workflow;
@@ -28,7 +32,9 @@ export class ProcessRuntime implements Runtime {
 		// Listing removes what killed runs have left.
 		Region.list();
 		const permissions = this.#workflow.region.permissions ?? PERMISSIONS;
-		return { directory: undefined, inside: undefined, permissions, remove: () => {} };
+		// Absolute, since tasks have working folders of their own.
+		const directory = resolve(directoryOf({}));
+		return { directory, inside: directory, permissions, remove: () => {} };
 	}
 
 	start(task: TaskSpec, environment: Readonly<Record<string, string>>): RunningTask {
@@ -42,26 +48,57 @@ export class ProcessRuntime implements Runtime {
 
 /**
  * Starts a program as the leader of a process group of its own, so that a signal reaches all of a pipeline, and the
- * terminal's Ctrl-C only us. Who is left of the group goes when its leader has ended.
+ * terminal's Ctrl-C only us. Who is left of the group goes when its leader has ended; who has left the group, as a
+ * daemon does, is out of reach, and its output is not waited for.
  */
 export function runChild(
 	program: string,
 	args: readonly string[],
 	options: { cwd: string; env: NodeJS.ProcessEnv },
 ): RunningTask {
-	const child = spawn(program, args, { ...options, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+	let child: ChildProcess;
+	try {
+		child = spawn(program, args, { ...options, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+	} catch (error) {
+		const reason = whyNot(error, program, options.cwd);
+		const ended = Promise.resolve<Ending>({ kind: "not started", reason });
+		return { stdout: Readable.from([]), stderr: Readable.from([]), ended, kill: () => {} };
+	}
+	// There are none where there were no file descriptors left to start it.
+	const stdout = child.stdout ?? Readable.from([]);
+	const stderr = child.stderr ?? Readable.from([]);
 	const ended = new Promise<Ending>((settle) => {
 		child.once("error", (error) => {
 			if (child.pid === undefined)
 				settle({ kind: "not started", reason: whyNot(error, program, options.cwd) });
 		});
-		child.once("exit", () => killGroup(child, "SIGKILL"));
+		child.once("exit", () => {
+			killGroup(child, "SIGKILL");
+			const looks = setInterval(() => closeAfterLook([stdout, stderr]), OUTPUT_GRACE);
+			child.once("close", () => clearInterval(looks));
+		});
 		child.once("close", (code, signal) => {
 			if (child.pid === undefined) return;
 			settle(signal === null ? { kind: "exit", code: code ?? 1 } : { kind: "signal", signal });
 		});
 	});
-	return { stdout: child.stdout, stderr: child.stderr, ended, kill: (signal) => killGroup(child, signal) };
+	const kill = (signal: NodeJS.Signals) => {
+		killGroup(child, signal);
+		// Nobody may be there to read what it has left.
+		if (signal === "SIGKILL") for (const stream of [stdout, stderr]) stream.destroy();
+	};
+	return { stdout, stderr, ended, kill };
+}
+
+/**
+ * Closes streams once what is in them now was read, which the event loop does before it comes to what is set here. One
+ * that is paused waits for our own output to be read.
+ */
+function closeAfterLook(streams: readonly Readable[]): void {
+	const flowing = streams.filter((stream) => !stream.isPaused());
+	setImmediate(() => {
+		for (const stream of flowing) if (!stream.isPaused()) stream.destroy();
+	});
 }
 
 function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
@@ -73,7 +110,16 @@ function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
 	}
 }
 
-function whyNot(error: Error, program: string, folder: string): string {
-	if (!("code" in error) || error.code !== "ENOENT") return error.message;
-	return existsSync(folder) ? `there is no program ${program}` : `there is no folder ${folder}`;
+function whyNot(error: unknown, program: string, folder: string): string {
+	if (!isFolder(folder)) return `there is no folder ${folder}`;
+	if (!(error instanceof Error)) return String(error);
+	return "code" in error && error.code === "ENOENT" ? `there is no program ${program}` : error.message;
+}
+
+function isFolder(path: string): boolean {
+	try {
+		return statSync(path).isDirectory();
+	} catch {
+		return false;
+	}
 }

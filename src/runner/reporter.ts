@@ -1,11 +1,11 @@
 /** What the user sees of a run: what tasks print, what happens to them, and how their links fare. */
-import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { createLogUpdate } from "log-update";
 import { formatSize } from "../format-size.js";
 import { table } from "../table.js";
 import { linkName } from "../workflow/links.js";
 import type { LinkSnapshot } from "../workflow/stuck.js";
+import { eachLine } from "./lines.js";
 import { describeEnding, type Ending, type RunningTask } from "./runtime.js";
 import type { Workflow } from "./workflow-file.js";
 
@@ -15,12 +15,23 @@ export class Reporter {
 	readonly #width: number;
 	readonly #states: Map<string, string>;
 	readonly #draw = process.stderr.isTTY ? createLogUpdate(process.stderr) : undefined;
+	/** Outputs of tasks that are not read until ours is. */
+	readonly #held = new Map<Writable, Set<Readable>>();
 	#picture = "";
 
 	constructor(workflow: Workflow) {
 		this.#workflow = workflow;
 		this.#width = Math.max(...workflow.tasks.map(({ name }) => name.length));
 		this.#states = new Map(workflow.tasks.map(({ name }) => [name, "not started"]));
+		for (const to of [process.stdout, process.stderr]) {
+			const held = new Set<Readable>();
+			const release = () => {
+				for (const from of held) from.resume();
+				held.clear();
+			};
+			this.#held.set(to, held);
+			to.on("drain", release).on("error", release);
+		}
 	}
 
 	taskStarted(name: string, task: RunningTask): void {
@@ -31,8 +42,12 @@ export class Reporter {
 
 	/** Every line with the task's name before it. */
 	#pass(name: string, from: Readable, to: Writable): void {
-		const lines = createInterface({ input: from, crlfDelay: Number.POSITIVE_INFINITY });
-		lines.on("line", (line) => this.#print(`${name.padEnd(this.#width)} | ${line}`, to));
+		eachLine(from, (line) => {
+			const hasRoom = this.#print(`${name.padEnd(this.#width)} | ${line}`, to);
+			if (hasRoom || !to.writable) return;
+			from.pause();
+			this.#held.get(to)?.add(from);
+		});
 	}
 
 	taskEnded(name: string, ending: Ending): void {
@@ -45,10 +60,12 @@ export class Reporter {
 		this.#print(`${this.#workflow.name}: ${text}`, process.stderr);
 	}
 
-	#print(line: string, to: Writable): void {
+	/** Whether there is room for more. */
+	#print(line: string, to: Writable): boolean {
 		this.#draw?.clear();
-		to.write(`${line}\n`);
+		const hasRoom = to.write(`${line}\n`);
 		this.#draw?.(this.#picture);
+		return hasRoom;
 	}
 
 	/** How the links are now. */

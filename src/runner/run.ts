@@ -4,7 +4,7 @@ import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Region } from "../region.js";
 import { writeEnvironment } from "../workflow/environment.js";
-import { readLinks, StuckLinks } from "../workflow/stuck.js";
+import { type LinkSnapshot, readLinks, StuckLinks } from "../workflow/stuck.js";
 import { linksOf } from "./links-of.js";
 import type { Reporter } from "./reporter.js";
 import { describeEnding, type Ending, type RunningTask, type Runtime, statusOf } from "./runtime.js";
@@ -34,6 +34,8 @@ export class Run {
 	/** The status to exit with: of the task that failed first, of a signal, or 0. */
 	#status = 0;
 	#killing: NodeJS.Timeout | undefined;
+	/** What the runner itself can't go on after. */
+	#failure: { readonly error: unknown } | undefined;
 
 	constructor(workflow: Workflow, runtime: Runtime, reporter: Reporter) {
 		this.#workflow = workflow;
@@ -42,37 +44,56 @@ export class Run {
 		this.#name = `${workflow.name}-${randomBytes(4).toString("hex")}`;
 	}
 
-	/** Runs the workflow to its end; the status to exit with. */
+	/**
+	 * Runs the workflow to its end; the status to exit with.
+	 *
+	 * @throws what `abandon` was given, and DHMEM_CORRUPT, DHMEM_TRUNCATED for a region that a task has spoilt, when all
+	 * tasks have ended; as `Region.open`
+	 */
 	async toEnd(): Promise<number> {
 		const { size } = this.#workflow.region;
 		const placement = this.#runtime.place(this.#name);
-		const { directory, permissions } = placement;
+		const { directory, inside, permissions } = placement;
 		try {
 			using region = Region.open(this.#name, {
 				mode: "create",
 				lifetime: "last-close",
 				label: RUNNER,
 				permissions,
+				directory,
 				...(size === undefined ? {} : { size }),
-				...(directory === undefined ? {} : { directory }),
 			});
 			const stuck = new StuckLinks();
 			const timer = setInterval(() => {
-				const links = readLinks(region);
+				const links = this.#look(region);
 				this.#reporter.update(links);
 				for (const message of stuck.update(links, performance.now(), this.#finished)) this.#fail(message, 1);
 			}, INTERVAL);
-			try {
-				await Promise.all(this.#workflow.tasks.map((task) => this.#supervise(task, placement.inside)));
-			} finally {
-				clearInterval(timer);
-				clearTimeout(this.#killing);
-				this.#reporter.finish(readLinks(region));
-			}
+			await Promise.all(this.#workflow.tasks.map((task) => this.#supervise(task, inside)));
+			clearInterval(timer);
+			clearTimeout(this.#killing);
+			this.#reporter.finish(this.#look(region));
 		} finally {
 			placement.remove();
 		}
+		if (this.#failure !== undefined) throw this.#failure.error;
 		return this.#status;
+	}
+
+	/** The links; none if they can't be read, after which the run can't go on. */
+	#look(region: Region): LinkSnapshot[] {
+		try {
+			return readLinks(region);
+		} catch (error) {
+			this.abandon(error);
+			return [];
+		}
+	}
+
+	/** Stops all tasks, because the runner itself can't go on; `toEnd` throws `error` when they have ended. */
+	abandon(error: unknown): void {
+		this.#failure ??= { error };
+		this.#stop("SIGTERM");
 	}
 
 	/** Passes a signal on to all tasks; a second one ends them at once. */
@@ -86,8 +107,16 @@ export class Run {
 		this.#stop(signal);
 	}
 
+	async #supervise(task: TaskSpec, directory: string): Promise<void> {
+		try {
+			await this.#runToEnd(task, directory);
+		} catch (error) {
+			this.abandon(error);
+		}
+	}
+
 	/** Starts a task, and again as its policy says, until it has ended for good. */
-	async #supervise(task: TaskSpec, directory: string | undefined): Promise<void> {
+	async #runToEnd(task: TaskSpec, directory: string): Promise<void> {
 		const environment = writeEnvironment({
 			region: this.#name,
 			directory,
@@ -134,6 +163,7 @@ export class Run {
 	}
 
 	#stop(signal: NodeJS.Signals): void {
+		if (this.#stopping.signal.aborted) return;
 		this.#stopping.abort();
 		this.#killAll(signal);
 		this.#killing ??= setTimeout(() => this.#killAll("SIGKILL"), GRACE);

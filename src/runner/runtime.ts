@@ -23,10 +23,10 @@ export interface RunningTask {
 
 /** Where the region of a run is. */
 export interface Placement {
-	/** The folder, as the runner sees it; undefined for the default. */
-	readonly directory: string | undefined;
-	/** The folder, as the tasks see it; undefined for the default. */
-	readonly inside: string | undefined;
+	/** The folder, as the runner sees it. */
+	readonly directory: string;
+	/** The folder, as the tasks see it. */
+	readonly inside: string;
 	/** File mode of the region. */
 	readonly permissions: number;
 	/** Removes what was made for the run. */

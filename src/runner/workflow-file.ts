@@ -297,8 +297,16 @@ class Source {
 		this.throwIfWrong();
 	}
 
+	/** The contents as plain values. */
 	value(): unknown {
-		return this.#document.toJS();
+		try {
+			return this.#document.toJS();
+		} catch (error) {
+			// Aliases of aliases that would fill the memory.
+			this.#mistake(1, error instanceof Error ? error.message : String(error));
+			this.throwIfWrong();
+			throw error;
+		}
 	}
 
 	/** Notes a mistake at a place. */

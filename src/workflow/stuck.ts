@@ -1,7 +1,8 @@
 /** Finding what can't go on: links in a circle, all full, each producer waiting for the next task to receive. */
+import { isFull } from "../errors.js";
 import type { Region } from "../region.js";
 import { linkState } from "./link-state.js";
-import { parseLinkName } from "./links.js";
+import { type Link, parseLinkName } from "./links.js";
 
 /** Milliseconds for which nothing has to move, so that a task that works for long is not taken for stuck. */
 const STILL = 5000;
@@ -31,9 +32,19 @@ export function readLinks(region: Region): LinkSnapshot[] {
 	return region.activity().queues.flatMap((queue) => {
 		const link = parseLinkName(queue.name);
 		if (link === undefined) return [];
-		const { bytes, sending, receiving } = linkState(region, link);
-		return [{ ...queue, from: link.from.task, to: link.to.task, bytes, sending, receiving }];
+		return [{ ...queue, from: link.from.task, to: link.to.task, ...stateOf(region, link) }];
 	});
+}
+
+/** What the ends of a link have noted; nothing, where the region is too full for them to have noted anything. */
+function stateOf(region: Region, link: Pick<Link, "from" | "to">) {
+	try {
+		const { bytes, sending, receiving } = linkState(region, link);
+		return { bytes, sending, receiving };
+	} catch (error) {
+		if (isFull(error)) return { bytes: 0, sending: 0, receiving: 0 };
+		throw error;
+	}
 }
 
 type Waiting = "sending" | "receiving";
