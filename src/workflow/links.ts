@@ -1,4 +1,5 @@
 /** What connects tasks: links from a port of one to a port of another, and their text in `DHMEM_LINKS`. */
+import { MAILBOX_LARGEST } from "../../assembly/layout.js";
 import { badArgument, DhmemError } from "../errors.js";
 import { checkCount, parseSize } from "../options.js";
 
@@ -102,7 +103,8 @@ function parseLink(text: string): LocalLink {
 			...ends,
 			policy: parsePolicy(policy),
 			capacity: capacity === undefined ? undefined : parseSize("A link's capacity", capacity),
-			slots: slots === undefined ? undefined : checkCount("A link's slots", Number(slots), 1, 2 ** 20),
+			slots:
+				slots === undefined ? undefined : checkCount("A link's slots", Number(slots), 1, MAILBOX_LARGEST),
 		},
 	};
 }
