@@ -46,6 +46,18 @@ export class Place {
 		return this.#spawn([process.execPath, DHMEM, ...args], environment, timeout);
 	}
 
+	/** Runs it, and reads nothing of its standard output. */
+	unread(args: readonly string[]): { child: ChildProcess; ended: Promise<number | null> } {
+		const child = spawn(process.execPath, [DHMEM, ...args], {
+			cwd: this.folder,
+			env: { ...process.env, DHMEM_DIR: this.regions },
+			stdio: ["ignore", "pipe", "ignore"],
+			timeout: TIMEOUT,
+			killSignal: "SIGKILL",
+		});
+		return { child, ended: once(child, "exit").then(([code]) => code as number | null) };
+	}
+
 	/** Runs a line of the shell, which finds `dhmem`. */
 	shell(line: string): Promise<Ended> {
 		return this.#spawn(["/bin/sh", "-c", line], { PATH: `${this.bin}:${process.env.PATH}` }).ended;
