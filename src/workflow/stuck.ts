@@ -28,8 +28,8 @@ export interface LinkSnapshot {
 }
 
 /** The links of a region, by their queues. */
-export function readLinks(region: Region): LinkSnapshot[] {
-	return region.activity().queues.flatMap((queue) => {
+export function readLinks(region: Region, { queues } = region.activity()): LinkSnapshot[] {
+	return queues.flatMap((queue) => {
 		const link = parseLinkName(queue.name);
 		if (link === undefined) return [];
 		return [{ ...queue, from: link.from.task, to: link.to.task, ...stateOf(region, link) }];

@@ -1,6 +1,7 @@
 /** A task's look at the workflow around it, now and then: whether somebody still runs it, and whether it moves. */
 import { DhmemError } from "../errors.js";
 import type { Region } from "../region.js";
+import type { RegionStats } from "../stats.js";
 import { readLinks, StuckLinks } from "./stuck.js";
 
 /** Milliseconds between looks. */
@@ -28,12 +29,13 @@ export class Watch {
 
 	#look(): void {
 		try {
-			if (this.#isRunnerGone()) {
+			const activity = this.#region.activity();
+			if (this.#isRunnerGone(activity)) {
 				this.stop();
 				this.#options.onRunnerGone(runnerGone(this.#region.path));
 			} else {
-				for (const message of this.#stuck.update(readLinks(this.#region), performance.now()))
-					this.#options.onStuck(message);
+				const links = readLinks(this.#region, activity);
+				for (const message of this.#stuck.update(links, performance.now())) this.#options.onStuck(message);
 			}
 		} catch (error) {
 			// The region is closed or broken: whoever uses it next is told.
@@ -42,10 +44,10 @@ export class Watch {
 		}
 	}
 
-	#isRunnerGone(): boolean {
+	#isRunnerGone({ participants }: Pick<RegionStats, "participants">): boolean {
 		const { runner } = this.#options;
 		if (runner === undefined) return false;
-		return !this.#region.activity().participants.some(({ label, alive }) => alive && label === runner);
+		return !participants.some(({ label, alive }) => alive && label === runner);
 	}
 
 	stop(): void {

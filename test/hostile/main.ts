@@ -73,6 +73,7 @@ async function besetProcesses(seed: number, minutes: number): Promise<number> {
 	const siege = await besiege(seed, () => performance.now() - began > minutes * 60_000);
 	const { attacks, writes, operations, openings, codes, longest, failures } = siege;
 	const total = Object.values(attacks).reduce((sum, times) => sum + times, 0);
+	if (total === 0) failures.push("it was over before the first attack; give it more --minutes");
 	console.log(
 		`processes: ${total} attacks of ${writes} writes, ${operations} operations in ${openings} openings, ` +
 			`${failures.length} failures; ${((performance.now() - began) / 1000).toFixed(0)} s`,
