@@ -30,7 +30,18 @@ export { announceLock, isAnnounced, retractLock, ringNext, tryLock, unlock } fro
 export { mailboxDrop, mailboxEnd, mailboxPut, mailboxTake } from "./mailbox";
 export { mapDelete, mapEntry, mapFind, mapGrow, mapNeeds, mapPlaces, mapSet } from "./map";
 export { construct, isNoted, open, openAt, remove, unpin } from "./objects";
-export { abort, commit, commitBlock, end, peek, publish, release, reserve, stage } from "./queue";
+export {
+	abort,
+	commit,
+	commitBlock,
+	end,
+	peek,
+	publish,
+	release,
+	releaseThrough,
+	reserve,
+	stage,
+} from "./queue";
 export { recordsAvailable, recordsEnd, recordsPublish, recordsRelease, recordsRoom } from "./records";
 export { recover } from "./recovery";
 export { format } from "./region";

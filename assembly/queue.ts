@@ -10,7 +10,7 @@
  */
 
 import { capacityOf, checkOwned, handOver, ownerAt, take } from "./blocks";
-import { wakeConsumer, wakeProducer } from "./endpoints";
+import { wakeConsumer, wakeForRoom, wakeProducer } from "./endpoints";
 import { freeOwned } from "./free";
 import {
 	BAD_STATE,
@@ -258,13 +258,7 @@ export function release(me: u32, queue: u32, position: u32, keep: bool): u32 {
 	if (record == 0) return BAD_STATE;
 	const kind = load<u32>(record, 4) & RECORD_KIND;
 	if (kind == RECORD_LARGE || kind == RECORD_BLOCK) {
-		const block = referred(record);
-		intend(me, INTENT_TAKE, queue, position, block, 0);
-		const taken = take(me, block, OWNER_IN_FLIGHT);
-		if (taken) atomic.store<u32>(record, kind | RECORD_RELEASED, 4);
-		done(me);
-		if (!taken) return CORRUPT;
-		if (!keep) freeOwned(me, block);
+		if (!takeBlock(me, queue, position, record, kind, keep)) return CORRUPT;
 	} else if (keep) return BAD_STATE;
 	store<u32>(queue, load<u32>(queue, QUEUE_RECEIVED) + 1, QUEUE_RECEIVED);
 	if (position != load<u32>(queue, QUEUE_HEAD)) {
@@ -274,7 +268,47 @@ export function release(me: u32, queue: u32, position: u32, keep: bool): u32 {
 	return advance(queue, position + recordBytes(load<u32>(record)));
 }
 
-/** Ends what `release` began: a block that was taken must not be delivered again. */
+/**
+ * Releases all messages from the one at `first` to the one at `last` that are held, and frees their blocks: what many
+ * calls of `release` do, with one look at the positions. The doorbell to wake, or OK.
+ */
+export function releaseThrough(me: u32, queue: u32, first: u32, last: u32): u32 {
+	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
+	const head = load<u32>(queue, QUEUE_HEAD);
+	const next = load<u32>(queue, QUEUE_NEXT);
+	// What is before the head was released already.
+	let position = <i32>(first - head) < 0 ? head : first;
+	// Behind a message that stays held, each is marked; else the head passes all of them at once.
+	const marks = position != head;
+	let released: u32 = 0;
+	while (<i32>(last - position) >= 0) {
+		const record = recordAt(queue, position, next);
+		if (record == 0) return CORRUPT;
+		const length = load<u32>(record);
+		const kind = load<u32>(record, 4);
+		const isOver = kind == RECORD_PAD || kind == RECORD_END || (kind & RECORD_RELEASED) != 0;
+		if (kind == RECORD_LARGE || kind == RECORD_BLOCK) {
+			if (!takeBlock(me, queue, position, record, kind, false)) return CORRUPT;
+		} else if (!isOver && marks) atomic.store<u32>(record, kind | RECORD_RELEASED, 4);
+		if (!isOver) released++;
+		position += recordBytes(length);
+	}
+	store<u32>(queue, load<u32>(queue, QUEUE_RECEIVED) + released, QUEUE_RECEIVED);
+	return marks ? OK : advance(queue, position);
+}
+
+/** Takes the block of the message at `position`, which is not to be delivered again then; and frees it unless `keep`. */
+function takeBlock(me: u32, queue: u32, position: u32, record: u32, kind: u32, keep: bool): bool {
+	const block = referred(record);
+	intend(me, INTENT_TAKE, queue, position, block, 0);
+	const taken = take(me, block, OWNER_IN_FLIGHT);
+	if (taken) atomic.store<u32>(record, kind | RECORD_RELEASED, 4);
+	done(me);
+	if (taken && !keep) freeOwned(me, block);
+	return taken;
+}
+
+/** Ends what `takeBlock` began: a block that was taken must not be delivered again. */
 export function settleTake(me: u32, queue: u32, position: u32, block: u32): void {
 	if (ownerAt(block) == tagOf(me)) {
 		const record = heldAt(queue, position);
@@ -305,7 +339,7 @@ function advance(queue: u32, from: u32): u32 {
 	}
 	// SYNC: pairs with the load in `reserve`: hands the room before `head` back.
 	atomic.store<u32>(queue, head, QUEUE_HEAD);
-	return wakeProducer(queue);
+	return wakeForRoom(queue, tail - head, capacity);
 }
 
 /** Frees the blocks of messages that nobody will receive any more, in a queue that nobody uses. */

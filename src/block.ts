@@ -8,20 +8,23 @@ import {
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
+import type { DType, TypedArrayOf } from "./dtypes.js";
 import { DhmemError } from "./errors.js";
-import { Payload } from "./payload.js";
+import { contentsOf, elementsOf, type Payload, viewOf } from "./payload.js";
+import type { Fields, Schema, Struct } from "./schema.js";
 
 /** Whose a block is: this participant's, a message's, the region's; or it is freed or handed over. */
 type Keeper = "participant" | "message" | "region" | "spent";
 
 /** Memory of the region that this participant owns: from `region.allocate`, `message.take()` or `region.load`. */
-export class Block extends Payload {
+export class Block implements Payload {
 	readonly kind = "block";
 	readonly length: number;
 	readonly #attachment: Attachment;
 	/** Of the block, or of a reference to it. */
 	#offset: number;
 	#data: number | undefined;
+	#view: Uint8Array | undefined;
 	readonly #free: (() => void) | undefined;
 	#keeper: Keeper;
 
@@ -33,12 +36,32 @@ export class Block extends Payload {
 		keeper: Keeper = "participant",
 		free?: () => void,
 	) {
-		super(attachment);
 		this.#attachment = attachment;
 		this.#offset = offset;
 		this.length = length;
 		this.#keeper = keeper;
 		this.#free = free;
+	}
+
+	get bytes(): Uint8Array {
+		const offset = this.#place();
+		this.#attachment.check();
+		this.#view ??= viewOf(this.#attachment, offset, this.length);
+		return this.#view;
+	}
+
+	as<D extends DType>(dtype: D): TypedArrayOf<D>;
+	as<F extends Fields>(schema: F | Schema<F>): readonly Struct<F>[];
+	as(type: DType | Fields | Schema): TypedArrayOf<DType> | readonly Struct[] {
+		return elementsOf(this.#attachment, this.bytes, type);
+	}
+
+	text(): string {
+		return contentsOf(this.#attachment, this.bytes);
+	}
+
+	json(): unknown {
+		return JSON.parse(this.text());
 	}
 
 	/**
@@ -129,7 +152,8 @@ export class Block extends Payload {
 		this.#keeper = "spent";
 	}
 
-	protected override offset(): number {
+	/** Where the bytes are; throws if they are not this participant's any more. */
+	#place(): number {
 		if (this.#keeper === "spent") throw this.#gone();
 		this.#data ??= this.#attachment.core.bytesOf(this.#offset) >>> 0;
 		return this.#data;

@@ -69,6 +69,15 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 		return messages;
 	}
 
+	/**
+	 * Releases all that one call of `receiveMany` gave, whatever of it was released already.
+	 *
+	 * @internal
+	 */
+	releaseRun(messages: readonly Message[]): void {
+		for (const message of messages) message.release();
+	}
+
 	#attempt(): Message | undefined | typeof PENDING {
 		if (this.#ended) return undefined;
 		const { attachment } = this;

@@ -46,6 +46,7 @@ export interface Core {
 	end(me: number, queue: number): number;
 	peek(me: number, queue: number): number;
 	release(me: number, queue: number, position: number, keep: number): number;
+	releaseThrough(me: number, queue: number, first: number, last: number): number;
 	recordsRoom(me: number, queue: number): number;
 	recordsPublish(me: number, queue: number, count: number): number;
 	recordsEnd(me: number, queue: number): number;

@@ -119,6 +119,11 @@ export abstract class Endpoint {
 
 	protected checkOpen(): void {
 		this.attachment.check();
+		this.checkHeld();
+	}
+
+	/** Enough before an operation of the core, which finds by itself that the participant has left: FENCED. */
+	protected checkHeld(): void {
 		if (this.#closed) throw new DhmemError("DHMEM_CLOSED", `${this.what} was closed; open a new one`);
 	}
 

@@ -4,11 +4,13 @@ import { checkCount } from "./options.js";
 
 interface Receiver {
 	receive(): Promise<Message | undefined>;
-	tryReceive(): Message | undefined;
+	receiveMany(max: number): Message[];
+	/** Releases all that one call of `receiveMany` gave. */
+	releaseRun(messages: readonly Message[]): void;
 }
 
 /** One message after the other up to the end; each is released when the next one is asked for. */
-export function eachOf(receiver: Receiver): AsyncIterator<Message, undefined> {
+export function eachOf(receiver: Pick<Receiver, "receive">): AsyncIterator<Message, undefined> {
 	let last: Message | undefined;
 	return {
 		next: async () => {
@@ -26,13 +28,9 @@ export async function* batchesOf(receiver: Receiver, max: number): AsyncGenerato
 	for (;;) {
 		const first = await receiver.receive();
 		if (first === undefined) return undefined;
-		const batch = [first];
-		while (batch.length < max) {
-			const next = receiver.tryReceive();
-			if (next === undefined) break;
-			batch.push(next);
-		}
-		yield batch;
-		for (const message of batch) message.release();
+		const others = max > 1 ? receiver.receiveMany(max - 1) : [];
+		yield [first, ...others];
+		first.release();
+		receiver.releaseRun(others);
 	}
 }

@@ -23,7 +23,7 @@ export class MailboxProducer extends Producer {
 		const offset = block?.owned(attachment) ?? 0;
 		const beside = block === undefined ? 0 : REFERENCE_BYTES;
 		const envelope = this.#allocate(beside + bytes.length);
-		attachment.bytes.set(bytes, envelope + RECORD_HEADER + beside);
+		attachment.write(bytes, envelope + RECORD_HEADER + beside);
 		this.#commit(envelope, beside + bytes.length, offset, block?.length);
 		block?.spend();
 		return true;

@@ -12,8 +12,10 @@ import {
 } from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
 import { Block } from "./block.js";
+import type { DType, TypedArrayOf } from "./dtypes.js";
 import { DhmemError } from "./errors.js";
-import { Payload } from "./payload.js";
+import { contentsOf, elementsOf, type Payload, viewOf } from "./payload.js";
+import type { Fields, Schema, Struct } from "./schema.js";
 
 /** A block that came with a message, or that is the message. */
 interface Attached {
@@ -32,13 +34,19 @@ export interface Holder {
 }
 
 /** A received message, read in place. It holds its room in the queue until it is released. */
-export class Message extends Payload {
+export class Message implements Payload {
 	readonly length: number;
+	/**
+	 * What the core knows the message by.
+	 *
+	 * @internal
+	 */
+	readonly hold: number;
+	readonly #attachment: Attachment;
 	readonly #holder: Holder;
-	/** What the core knows the message by. */
-	readonly #hold: number;
 	readonly #offset: number;
 	readonly #attached: Attached | undefined;
+	#view: Uint8Array | undefined;
 	#block: Block | undefined;
 	#released = false;
 
@@ -48,9 +56,9 @@ export class Message extends Payload {
 	 * @internal
 	 */
 	constructor(attachment: Attachment, holder: Holder, offset: number) {
-		super(attachment);
+		this.#attachment = attachment;
 		this.#holder = holder;
-		this.#hold = attachment.result(SLOT_RESULT);
+		this.hold = attachment.result(SLOT_RESULT);
 		const length = attachment.result(SLOT_RESULT_2);
 		const kind = attachment.result(SLOT_RESULT_3);
 		if (kind === RECORD_DATA) {
@@ -66,11 +74,32 @@ export class Message extends Payload {
 		this.length = large ? blockLength : length - REFERENCE_BYTES;
 	}
 
+	get bytes(): Uint8Array {
+		const offset = this.#place();
+		this.#attachment.check();
+		this.#view ??= viewOf(this.#attachment, offset, this.length);
+		return this.#view;
+	}
+
+	as<D extends DType>(dtype: D): TypedArrayOf<D>;
+	as<F extends Fields>(schema: F | Schema<F>): readonly Struct<F>[];
+	as(type: DType | Fields | Schema): TypedArrayOf<DType> | readonly Struct[] {
+		return elementsOf(this.#attachment, this.bytes, type);
+	}
+
+	text(): string {
+		return contentsOf(this.#attachment, this.bytes);
+	}
+
+	json(): unknown {
+		return JSON.parse(this.text());
+	}
+
 	/** The block that was handed over with the message, if one was. Releasing frees it; `take()` keeps it. */
 	get block(): Block | undefined {
 		if (this.#attached === undefined || this.#attached.large) return undefined;
 		const keeper = this.#released || this.#holder.isGone() ? "spent" : "message";
-		this.#block ??= new Block(this.attachment, this.#attached.offset, this.#attached.length, keeper);
+		this.#block ??= new Block(this.#attachment, this.#attached.offset, this.#attached.length, keeper);
 		return this.#block;
 	}
 
@@ -85,12 +114,12 @@ export class Message extends Payload {
 	 * ```
 	 */
 	take(): Block {
-		this.offset();
+		this.#place();
 		if (this.#attached === undefined) {
 			throw new DhmemError("DHMEM_BAD_ARGUMENT", "This message carries no block; use its bytes");
 		}
 		this.#end(1);
-		return new Block(this.attachment, this.#attached.offset, this.#attached.length);
+		return new Block(this.#attachment, this.#attached.offset, this.#attached.length);
 	}
 
 	/**
@@ -111,19 +140,29 @@ export class Message extends Payload {
 	}
 
 	#end(keep: 0 | 1): void {
-		const result = this.#holder.settle(this.#hold, this.#attached?.offset ?? 0, keep);
-		if (result >= STATUS_LIMIT) this.attachment.wake(result);
-		else if (result !== OK) throw this.attachment.unexpected(result, "Releasing a message");
+		const result = this.#holder.settle(this.hold, this.#attached?.offset ?? 0, keep);
+		if (result >= STATUS_LIMIT) this.#attachment.wake(result);
+		else if (result !== OK) throw this.#attachment.unexpected(result, "Releasing a message");
+		this.spend();
+	}
+
+	/**
+	 * It was released.
+	 *
+	 * @internal
+	 */
+	spend(): void {
 		this.#released = true;
 		this.#block?.spend();
 	}
 
-	protected override offset(): number {
+	/** Where the bytes are; throws if they are not this message's any more. */
+	#place(): number {
 		if (this.#released) {
 			throw new DhmemError("DHMEM_CLOSED", "This message was released; copy what is needed longer");
 		}
 		if (this.#holder.isGone()) {
-			this.attachment.check();
+			this.#attachment.check();
 			throw new DhmemError(
 				"DHMEM_CLOSED",
 				"The consumer of this message has left, and the message is no longer its; receive with another",

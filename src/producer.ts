@@ -102,7 +102,7 @@ export abstract class Producer extends Endpoint {
 	}
 
 	#checkSending(): void {
-		this.checkOpen();
+		this.checkHeld();
 		if (this.#ended) {
 			throw new DhmemError(
 				"DHMEM_QUEUE_ENDED",
@@ -144,6 +144,7 @@ export abstract class Producer extends Endpoint {
 	 * @throws as `trySend`; what came before is sent
 	 */
 	sendMany(items: Iterable<Sendable>): number {
+		this.checkOpen();
 		this.#checkSending();
 		if (typeof items?.[Symbol.iterator] !== "function") throw badArgument("The items", items, "an iterable");
 		return this.putMany(items);

@@ -23,6 +23,10 @@ interface Values<D extends DType> {
 	[index: number]: ValueOf<D>;
 }
 
+/** Records of a piece of a ring that is copied at once, and of how many pieces a ring has at the most. */
+const LEAST_PIECE = 256;
+const MOST_PIECES = 64;
+
 /** What both ends of a queue of records have: the ring as a typed array. */
 abstract class RecordEndpoint<D extends DType> extends Endpoint {
 	protected readonly ring: TypedArrayOf<D>;
@@ -158,11 +162,16 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	#flushing = false;
 	/** Room goes back in steps: each costs the producer a cache line. */
 	readonly #step: number;
+	/** Records of a piece of the ring, and views of the pieces: made when they are needed first, and kept. */
+	readonly #piece: number;
+	readonly #pieces: (TypedArrayOf<D> | undefined)[];
 
 	/** @internal */
 	constructor(queue: NamedObject, dtype: D, options?: EndpointOptions) {
 		super(queue, "consumer", dtype, options);
 		this.#step = Math.min(256, this.ring.length >> 1);
+		this.#piece = Math.max(Math.min(this.ring.length, LEAST_PIECE), this.ring.length / MOST_PIECES);
+		this.#pieces = new Array(this.ring.length / this.#piece);
 		this.attachment.flushers.add(this.#flush);
 	}
 
@@ -189,15 +198,38 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 		this.checkArray(values);
 		if (this.#available < values.length && !this.#hasRecords()) return 0;
 		const count = Math.min(values.length, this.#available);
-		const { mask } = this;
-		const start = this.#position & mask;
-		// Element by element: `set` would need a view of the ring, and that is garbage.
-		const to = values as unknown as Values<D>;
-		const from = this.ring as unknown as Values<D>;
-		for (let i = 0; i < count; i++) to[i] = from[(start + i) & mask] as ValueOf<D>;
+		this.#copy(values, count);
 		this.attachment.check();
 		if (count > 0) this.#take(count);
 		return count;
+	}
+
+	/** A piece of the ring at a time where a whole one is taken, for a view of just what is taken would be garbage. */
+	#copy(values: TypedArrayOf<D>, count: number): void {
+		const { mask } = this;
+		const to = values as unknown as Values<D>;
+		const from = this.ring as unknown as Values<D>;
+		const size = this.#piece;
+		for (let i = 0; i < count; ) {
+			const start = (this.#position + i) & mask;
+			if (start % size === 0 && count - i >= size) {
+				values.set(this.#pieceAt(start) as never, i);
+				i += size;
+				continue;
+			}
+			const until = Math.min(count, i + size - (start % size));
+			for (let at = start; i < until; i++, at++) to[i] = from[at] as ValueOf<D>;
+		}
+	}
+
+	#pieceAt(start: number): TypedArrayOf<D> {
+		const index = start / this.#piece;
+		let piece = this.#pieces[index];
+		if (piece === undefined) {
+			piece = this.ring.subarray(start, start + this.#piece) as TypedArrayOf<D>;
+			this.#pieces[index] = piece;
+		}
+		return piece;
 	}
 
 	#take(count: number): void {

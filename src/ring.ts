@@ -12,6 +12,7 @@ import {
 import type { Block } from "./block.js";
 import { Consumer } from "./consumer.js";
 import { DhmemError, isFull } from "./errors.js";
+import type { Message } from "./message.js";
 import type { NamedObject } from "./named.js";
 import { bytesOf, type EndpointOptions } from "./options.js";
 import { Producer, type Sendable } from "./producer.js";
@@ -33,7 +34,7 @@ export class RingProducer extends Producer {
 		const { attachment, at } = this;
 		const payload = this.#reserve(bytes.length);
 		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
-		attachment.bytes.set(bytes, payload);
+		attachment.write(bytes, payload);
 		this.wake(attachment.core.commit(attachment.me, at, bytes.length) >>> 0);
 		return true;
 	}
@@ -56,7 +57,7 @@ export class RingProducer extends Producer {
 		const offset = block.owned(attachment);
 		const payload = this.#reserve(REFERENCE_BYTES + bytes.length);
 		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
-		attachment.bytes.set(bytes, payload + REFERENCE_BYTES);
+		attachment.write(bytes, payload + REFERENCE_BYTES);
 		this.#commitBlock(REFERENCE_BYTES + bytes.length, 0, offset, block.length);
 		block.spend();
 		return true;
@@ -78,7 +79,7 @@ export class RingProducer extends Producer {
 		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
 		const block = this.#allocate(bytes.length);
 		if (block === 0) return false;
-		attachment.bytes.set(bytes, block);
+		attachment.write(bytes, block);
 		this.#commitBlock(REFERENCE_BYTES, 1, block, bytes.length);
 		return true;
 	}
@@ -171,7 +172,7 @@ export class RingProducer extends Producer {
 						this.#notReserved(payload, bytes.length);
 						break;
 					}
-					attachment.bytes.set(bytes, payload);
+					attachment.write(bytes, payload);
 					const status = core.stage(me, at, bytes.length) >>> 0;
 					if (status !== OK) throw this.unexpected(status);
 					staged++;
@@ -200,5 +201,17 @@ export class RingConsumer extends Consumer {
 	protected override settle(hold: number, _block: number, keep: 0 | 1): number {
 		const { core, me } = this.attachment;
 		return core.release(me, this.at, hold, keep) >>> 0;
+	}
+
+	/** By one operation: nothing was received between them. */
+	override releaseRun(messages: readonly Message[]): void {
+		const first = messages[0];
+		const last = messages.at(-1);
+		if (first === undefined || last === undefined || this.closed) return;
+		const { attachment } = this;
+		const result = attachment.core.releaseThrough(attachment.me, this.at, first.hold, last.hold) >>> 0;
+		if (result !== OK && result < STATUS_LIMIT) throw this.unexpected(result);
+		for (const message of messages) message.spend();
+		attachment.wake(result);
 	}
 }

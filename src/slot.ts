@@ -1,13 +1,17 @@
 import type { Attachment } from "./attachment.js";
+import type { DType, TypedArrayOf } from "./dtypes.js";
 import { DhmemError } from "./errors.js";
 import { checkCount } from "./options.js";
-import { Payload } from "./payload.js";
+import { contentsOf, elementsOf, type Payload, viewOf } from "./payload.js";
+import type { Fields, Schema, Struct } from "./schema.js";
 
 /** A reservation: room to write one message in place. From `producer.tryReserve`. */
-export class Slot extends Payload {
+export class Slot implements Payload {
 	readonly length: number;
+	readonly #attachment: Attachment;
 	readonly #offset: number;
 	readonly #operations: { commit(bytes: number): void; abort(): void };
+	#view: Uint8Array | undefined;
 	#open = true;
 
 	/** @internal */
@@ -17,10 +21,31 @@ export class Slot extends Payload {
 		length: number,
 		operations: { commit(bytes: number): void; abort(): void },
 	) {
-		super(attachment);
+		this.#attachment = attachment;
 		this.#offset = offset;
 		this.length = length;
 		this.#operations = operations;
+	}
+
+	get bytes(): Uint8Array {
+		const offset = this.#place();
+		this.#attachment.check();
+		this.#view ??= viewOf(this.#attachment, offset, this.length);
+		return this.#view;
+	}
+
+	as<D extends DType>(dtype: D): TypedArrayOf<D>;
+	as<F extends Fields>(schema: F | Schema<F>): readonly Struct<F>[];
+	as(type: DType | Fields | Schema): TypedArrayOf<DType> | readonly Struct[] {
+		return elementsOf(this.#attachment, this.bytes, type);
+	}
+
+	text(): string {
+		return contentsOf(this.#attachment, this.bytes);
+	}
+
+	json(): unknown {
+		return JSON.parse(this.text());
 	}
 
 	/** Whether it was neither committed nor aborted. */
@@ -34,7 +59,7 @@ export class Slot extends Payload {
 	 * @throws DHMEM_CLOSED if it was committed or aborted; DHMEM_BAD_ARGUMENT
 	 */
 	commit(length = this.length): void {
-		this.offset();
+		this.#place();
 		this.#operations.commit(checkCount("The length", length, 0, this.length));
 		this.#open = false;
 	}
@@ -50,7 +75,8 @@ export class Slot extends Payload {
 		this.abort();
 	}
 
-	protected override offset(): number {
+	/** Where the bytes are; throws if they are not this reservation's any more. */
+	#place(): number {
 		if (this.#open) return this.#offset;
 		throw new DhmemError("DHMEM_CLOSED", "This reservation was committed or aborted; make another");
 	}

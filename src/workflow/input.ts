@@ -126,6 +126,22 @@ export class Input implements AsyncIterable<Message> {
 	}
 
 	/** @internal */
+	receiveMany(max: number): Message[] {
+		const messages: Message[] = [];
+		while (messages.length < max) {
+			const message = this.tryReceive();
+			if (message === undefined) break;
+			messages.push(message);
+		}
+		return messages;
+	}
+
+	/** @internal */
+	releaseRun(messages: readonly Message[]): void {
+		for (const message of messages) message.release();
+	}
+
+	/** @internal */
 	close(): void {
 		for (const { receiver } of this.#sources) receiver.close();
 	}
