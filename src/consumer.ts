@@ -75,6 +75,7 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	 * @internal
 	 */
 	releaseRun(messages: readonly Message[]): void {
+		if (this.closed) return;
 		for (const message of messages) message.release();
 	}
 

@@ -110,6 +110,7 @@ export abstract class Producer extends Endpoint {
 			);
 		}
 		if (this.#slot?.open) {
+			this.attachment.check();
 			throw new DhmemError(
 				"DHMEM_BAD_ARGUMENT",
 				`A reservation of queue ${this.queue.name} is open; commit() or abort() it first`,

@@ -205,9 +205,8 @@ export class RingConsumer extends Consumer {
 
 	/** By one operation: nothing was received between them. */
 	override releaseRun(messages: readonly Message[]): void {
-		const first = messages[0];
-		const last = messages.at(-1);
-		if (first === undefined || last === undefined || this.closed) return;
+		if (this.closed || messages.length === 0) return;
+		const [first, last] = [messages[0], messages.at(-1)] as [Message, Message];
 		const { attachment } = this;
 		const result = attachment.core.releaseThrough(attachment.me, this.at, first.hold, last.hold) >>> 0;
 		if (result !== OK && result < STATUS_LIMIT) throw this.unexpected(result);
