@@ -50,11 +50,14 @@ export class Pattern {
 		this.#bytes = new Uint8Array(words.buffer);
 	}
 
-	fill(message: Uint8Array, task: number, step: number, { spoilt }: Job): void {
-		for (let at = 0; at < message.length; at += CHUNK) {
-			message.set(this.#chunk(message.length, at, task, step), at);
+	fill({ buffer, byteOffset, length }: Uint8Array, task: number, step: number, { spoilt }: Job): void {
+		// A Buffer's `fill` is a memcpy; a typed array's `set` goes byte by byte where the source is not aligned.
+		const message = Buffer.from(buffer, byteOffset, length);
+		for (let at = 0; at < length; at += CHUNK) {
+			const chunk = this.#chunk(length, at, task, step);
+			message.fill(chunk, at, at + chunk.length);
 		}
-		const last = message.length - 1;
+		const last = length - 1;
 		if (step === spoilt) message[last] = (message[last] as number) ^ 1;
 	}
 

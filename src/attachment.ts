@@ -54,6 +54,12 @@ const MOST_TURNS = 1000;
 
 const { set: setBytes } = Uint8Array.prototype;
 
+/**
+ * From so many bytes on a copy is made by Node's `fill`, a `memcpy`. The engine's `set` goes word by word in shared
+ * memory, and byte by byte where the source is not aligned as the destination is: 3 GB/s.
+ */
+const FILLED = 512;
+
 export class Attachment {
 	readonly path: string;
 	readonly access: Access;
@@ -62,6 +68,7 @@ export class Attachment {
 	readonly buffer: SharedArrayBuffer;
 	readonly bytes: Uint8Array;
 	readonly words: Uint32Array;
+	readonly #whole: Buffer;
 	/** Memory of this opening's own, behind the region, where the core reads what it is given. */
 	readonly scratch: Uint8Array;
 	readonly core: Core;
@@ -100,6 +107,7 @@ export class Attachment {
 		const size = spans * SPAN_BYTES;
 		this.bytes = new Uint8Array(this.buffer, 0, size);
 		this.words = new Uint32Array(this.buffer, 0, size / 4);
+		this.#whole = Buffer.from(this.buffer, 0, size);
 		this.scratch = new Uint8Array(this.buffer, size);
 		try {
 			shim.mapFile(file, this.bytes, access !== "read-write");
@@ -452,8 +460,10 @@ export class Attachment {
 
 	/** Puts bytes into the region. */
 	write(bytes: Uint8Array, offset: number): void {
+		const { length } = bytes;
+		if (length >= FILLED) this.#whole.fill(bytes, offset, offset + length);
 		// Called so because V8 before 12 looks a typed array's method up slowly, each time.
-		setBytes.call(this.bytes, bytes, offset);
+		else setBytes.call(this.bytes, bytes, offset);
 	}
 
 	/** Puts bytes where the core reads them; their offset. They stay until the next call. */

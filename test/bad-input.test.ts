@@ -983,9 +983,9 @@ const quiet: Record<string, string[]> = {
 };
 /** Members that aren't for users: internal ones, and protected ones, which JavaScript has like all others. */
 const internal =
-	/^(constructor|owned|spend|offset|share|attempt|give|waiters|holder|check\w*|beforeClose|waitFor\w*|unexpected|unread|put|putBlock|putMany|reserve|tryAllocate|finish|wake|next)$/;
+	/^(constructor|owned|spend|offset|share|attempt|releaseRun|give|waiters|holder|check\w*|beforeClose|waitFor\w*|unexpected|unread|put|putBlock|putMany|reserve|tryAllocate|finish|wake|next)$/;
 const internalData =
-	/^(inline|settle|what|hasContents|object|queue|attachment|at|defaults|ring|mask|kind|element)$/;
+	/^(inline|hold|settle|what|hasContents|object|queue|attachment|at|defaults|ring|mask|kind|element)$/;
 
 function isNotForUsers(type: string, member: string): boolean {
 	if (`${type}.${member}` === "Region.queue" || `${type}.${member}` === "Vector.at") return false;

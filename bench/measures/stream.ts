@@ -1,6 +1,6 @@
 /** Messages of 1 MiB, written and compared in place. */
 import type { Queue, Region, Slot } from "../../src/index.js";
-import { largePatterns, Meter, patternOf } from "../data.js";
+import { largePatterns, Meter, PATTERNS, patternOf } from "../data.js";
 import type { Job, Measure } from "../measure.js";
 import { native } from "../native.js";
 import { type Half, pair, type Works } from "../pair.js";
@@ -37,7 +37,15 @@ export const stream: Measure = {
 			size: MESSAGE,
 		}),
 		pair({
-			name: "dhmem, set instead of fill",
+			name: "dhmem, a Float64Array's fill",
+			role: "beside",
+			from: import.meta.url,
+			work: "stream-numbers",
+			count: 2 ** 12,
+			size: MESSAGE,
+		}),
+		pair({
+			name: "dhmem, set from an array",
 			role: "beside",
 			from: import.meta.url,
 			work: "stream-set",
@@ -93,7 +101,12 @@ function bandwidth(place: string) {
 	return (job: Job) => (receive(job) * job.size) / 1000;
 }
 
-const fills = sending((slot, sequence) => slot.as("f64").fill(patternOf(sequence)));
+/** One number, all over. A Buffer's `fill` is native; a typed array's goes number by number in shared memory. */
+const fills = sending(({ bytes }, sequence) => {
+	const { buffer, byteOffset, length } = bytes;
+	Buffer.from(buffer, byteOffset, length).fill(numbers[sequence % PATTERNS] as Uint8Array);
+});
+const numbers = largePatterns(8);
 
 export const works: Works = {
 	stream: { measure: bandwidth, serve: fills },
@@ -104,6 +117,10 @@ export const works: Works = {
 			return (job) => 1 / receive(job);
 		},
 		serve: fills,
+	},
+	"stream-numbers": {
+		measure: bandwidth,
+		serve: sending((slot, sequence) => slot.as("f64").fill(patternOf(sequence))),
 	},
 	"stream-set": {
 		measure: bandwidth,
