@@ -236,7 +236,10 @@ export abstract class Endpoint {
 
 	protected waitForSync<T>(what: string, attempt: () => T | typeof PENDING, options?: WaitOptions): T {
 		const checked = waitOptions(options, this.defaults);
+		checked.signal?.throwIfAborted();
 		this.checkOpen();
+		const result = attempt();
+		if (result !== PENDING) return result;
 		return this.attachment.waiter.waitSync(this.#wait(what, attempt), checked);
 	}
 }

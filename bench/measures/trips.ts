@@ -20,19 +20,19 @@ export const spinning: Measure = {
 	aim: { of: "ratio", atMost: 2 },
 	quick: 128,
 	contenders: [
-		pair({ name: "dhmem", role: "dhmem", from, work: "spinning", count: 2 ** 17 }),
+		pair({ name: "dhmem", role: "dhmem", from, work: "spinning-records", count: 2 ** 17 }),
 		native({ name: "a cache line in C++", role: "peer", program: "line", count: 2 ** 18 }),
 		pair({
-			name: "dhmem, a record each way",
+			name: "dhmem, a message of 8 B each way",
 			role: "beside",
 			from,
-			work: "spinning-records",
+			work: "spinning",
 			count: 2 ** 17,
 		}),
 		pair({ name: "dhmem, 64 B each way", role: "beside", from, work: "spinning-64", count: 2 ** 17 }),
 	],
 	leavesOut:
-		"A message of 8 B each way, as the peer moves one number; both processes have a core of their own.",
+		"One number each way, as of the peer: a record, pushed and popped. Both processes have a core of their own.",
 };
 
 const socket = pair({
