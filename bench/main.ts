@@ -7,7 +7,7 @@ import { type Curve, grow } from "./curve.js";
 import { curves } from "./growth/index.js";
 import { type Measure, resultOf, type Taken, take } from "./measure.js";
 import { measures } from "./measures/index.js";
-import { machine, markdown, putBetweenMarks, type Report, table } from "./report.js";
+import { machine, markdown, putBetweenMarks, type Report, summary, table } from "./report.js";
 import { Scratch } from "./scratch.js";
 
 const COSTS = "costs";
@@ -22,6 +22,7 @@ const usage = `npm run bench -- [options]
   --quick          fewer and shorter rounds, and no curves unless asked for: a look, not a measurement
   --json FILE      also writes all figures there
   --markdown FILE  also puts the table between the two marks of that document
+  --short FILE     also puts the machine and the ratios, in short, between the marks of that one
   --plots DIR      also draws the curves there, as SVG`;
 
 interface Options {
@@ -31,6 +32,7 @@ interface Options {
 	quick: boolean;
 	json: string | undefined;
 	markdown: string | undefined;
+	short: string | undefined;
 	plots: string | undefined;
 }
 
@@ -51,6 +53,7 @@ function optionsOf(args: string[]): Options {
 				quick: { type: "boolean", default: false },
 				json: { type: "string" },
 				markdown: { type: "string" },
+				short: { type: "string" },
 				plots: { type: "string" },
 				help: { type: "boolean", short: "h" },
 			},
@@ -65,8 +68,8 @@ function optionsOf(args: string[]): Options {
 		}
 		const runs = positive("runs", values.runs);
 		const rounds = positive("rounds", values.rounds ?? (values.quick ? "3" : "9"));
-		const { quick, json, markdown, plots } = values;
-		return { only, runs, rounds, quick, json, markdown, plots };
+		const { quick, json, markdown, short, plots } = values;
+		return { only, runs, rounds, quick, json, markdown, short, plots };
 	} catch (error) {
 		console.error(`${(error as Error).message}\n\n${usage}`);
 		process.exit(2);
@@ -113,6 +116,7 @@ if (options.json !== undefined) {
 	writeFileSync(options.json, `${JSON.stringify(report, null, "\t")}\n`);
 }
 if (options.markdown !== undefined) putBetweenMarks(options.markdown, text);
+if (options.short !== undefined) putBetweenMarks(options.short, summary(report));
 if (options.plots !== undefined && grown.length > 0) {
 	const { draw } = await import("./plots.js");
 	mkdirSync(options.plots, { recursive: true });

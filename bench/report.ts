@@ -68,16 +68,20 @@ function measured(ratio: Result["ratio"], ours: Figure | undefined, aim: Aim, un
 	return aim.of === "figure" && ours !== undefined ? `${show(ours.median)} ${unit}` : "no peer";
 }
 
+function verdict(isJudged: boolean, reached: boolean | undefined): string {
+	if (!isJudged || reached === undefined) return "";
+	return reached ? " ✓" : " ✗";
+}
+
 /** The row of a result: dhmem's figure, the ratio, and what stands beside it. */
 function row({ title, unit, aim, figures, missing, ratio, reached }: Result, isJudged: boolean): string[] {
 	const [ours, ...others] = figures;
 	const absent = missing.map(({ name }) => `${name}: missing`);
-	const verdict = !isJudged || reached === undefined ? "" : reached ? " ✓" : " ✗";
 	return [
 		title,
 		ours === undefined ? "" : `${spread(ours)} ${unit}`,
 		aimed(aim, unit),
-		`${measured(ratio, ours, aim, unit)}${verdict}`,
+		`${measured(ratio, ours, aim, unit)}${verdict(isJudged, reached)}`,
 		[named(others, unit), ...absent].filter((text) => text !== "").join("; "),
 	];
 }
@@ -89,6 +93,25 @@ function row({ title, unit, aim, figures, missing, ratio, reached }: Result, isJ
 export function table(results: readonly Result[], isJudged: boolean): string {
 	const head = ["measure", "dhmem", "aim", "measured", "in turn with"];
 	return markdownTable([head, ...results.map((result) => row(result, isJudged))]);
+}
+
+/** The machine, and one line for each measure: what a reader of the README sees. */
+export function summary({ machine, date, quick, results }: Report): string {
+	const judged = !quick && !isBusy(machine);
+	const rows = results.map((result) => {
+		const { title, unit, aim, figures, ratio, reached } = result;
+		const [ours] = figures;
+		const peer = figures.find(({ name }) => name === ratio?.to);
+		return [
+			title,
+			ours === undefined ? "" : `${show(ours.median)} ${unit}`,
+			peer === undefined ? "" : `${peer.name}: ${show(peer.median)} ${unit}`,
+			ratio === undefined ? "" : `${show(ratio.median)} ×`,
+			`${aimed(aim, unit)}${verdict(judged, reached)}`,
+		];
+	});
+	const head = ["measure", "dhmem", "in turn with", "ratio", "aim"];
+	return `${describe(machine)}; ${date}:\n\n${markdownTable([head, ...rows])}`;
 }
 
 function costsTable(costs: readonly Cost[]): string {

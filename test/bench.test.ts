@@ -221,12 +221,16 @@ test("the command takes what is asked for, and writes it as JSON and into a docu
 	const json = join(folder, "figures.json");
 	const document = join(folder, "page.md");
 	writeFileSync(document, "<!-- measured: begin -->\n<!-- measured: end -->\n");
-	const options = ["--quick", "--rounds", "2", "--runs", "2", "--json", json, "--markdown", document];
+	const readme = join(folder, "short.md");
+	writeFileSync(readme, "<!-- measured: begin -->\n<!-- measured: end -->\n");
+	const files = ["--json", json, "--markdown", document, "--short", readme];
+	const options = ["--quick", "--rounds", "2", "--runs", "2", ...files];
 	const { status, stdout, stderr } = bench("--only", "fresh", ...options);
 	assert.is(status, 0, stderr);
 	const title = "what a fresh region of the largest size occupies";
 	assert.ok(stdout.includes(title));
 	assert.ok(readFileSync(document, "utf8").includes(title));
+	assert.ok(readFileSync(readme, "utf8").includes(title));
 	const [result] = JSON.parse(readFileSync(json, "utf8")).results;
 	assert.is(result.name, "fresh");
 	assert.is(result.figures[0].rounds.length, 4);
