@@ -13,7 +13,7 @@ import { Scratch } from "./scratch.js";
 const COSTS = "costs";
 const names = [...measures.map(({ name }) => name), ...curves.map(({ name }) => name), COSTS];
 
-const usage = `npm run bench -- [options]
+const usage = `Usage: dhmem bench [options], or in a clone: npm run bench -- [options]
 
   --only NAME,…    these only; measures, curves of how costs grow, and ${COSTS}:
                    ${names.join(", ")}

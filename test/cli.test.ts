@@ -42,7 +42,7 @@ placeTest("a workflow file with mistakes exits with 2, and names file and line",
 placeTest("every command has help", async (place) => {
 	const { stdout } = await place.run(["--help"]);
 	const commands = Array.from(stdout.matchAll(/^ {2}([a-z]+) .*/gm), ([, name]) => name ?? "");
-	for (const name of ["run", "ls", "stat", "rm", "clean", "send", "recv", "put", "get"])
+	for (const name of ["run", "ls", "stat", "rm", "clean", "send", "recv", "put", "get", "bench"])
 		assert.ok(commands.includes(name), name);
 	for (const name of commands) {
 		const help = await place.run([name, "--help"]);

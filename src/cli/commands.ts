@@ -1,5 +1,6 @@
 /** Every command of `dhmem`, in the order of its help. */
 import type { Command } from "commander";
+import { bench } from "./bench.js";
 import { clean } from "./clean.js";
 import { doctor } from "./doctor.js";
 import { exportWorkflow } from "./export.js";
@@ -27,4 +28,5 @@ export const commands: readonly Register[] = [
 	recv,
 	put,
 	get,
+	bench,
 ];
