@@ -145,6 +145,23 @@ test("text arrives as UTF-8, and a view as the bytes that it shows", () => {
 	assert.is(consumer.tryReceive(), undefined);
 });
 
+test("bytes arrive from wherever they lie: of any length and alignment, and from a region too", () => {
+	const { producer, consumer } = ends(2 ** 16);
+	const source = Uint8Array.from({ length: 10_008 }, (_, index) => index * 7);
+	for (const length of [1, 8, 511, 512, 513, 4096, 10_000]) {
+		for (const at of [0, 1, 4, 8]) {
+			const sent = source.subarray(at, at + length);
+			assert.ok(producer.trySend(sent));
+			using first = consumer.tryReceive() as Message;
+			assert.ok(producer.trySend(first.bytes));
+			using second = consumer.tryReceive() as Message;
+			for (const { bytes } of [first, second]) {
+				assert.is(Buffer.compare(bytes, sent), 0, `${length} bytes at ${at}`);
+			}
+		}
+	}
+});
+
 test("messages are read in place, aligned to 8, as bytes, numbers, text and JSON", () => {
 	const { producer, consumer } = ends();
 	for (let length = 0; length < 20; length++) producer.trySend(new Uint8Array(length).fill(length));
