@@ -37,14 +37,6 @@ export function wakeProducer(queue: u32): u32 {
 	return wake(queue + QUEUE_PRODUCER_WAITS, queue + QUEUE_PRODUCER);
 }
 
-/**
- * Wakes a producer that waits for room, once a quarter of the ring is free: woken for each message, it would fill the
- * room of one and sleep again. Until then it looks for itself now and then, as all who wait do.
- */
-export function wakeForRoom(queue: u32, used: u32, capacity: u32): u32 {
-	return used <= capacity - (capacity >> 2) ? wakeProducer(queue) : OK;
-}
-
 function wake(waits: u32, end: u32): u32 {
 	// SYNC: pairs with `announce`; the state that is waited for was changed before this load.
 	if (atomic.load<u32>(waits) == 0) return OK;

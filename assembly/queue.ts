@@ -10,7 +10,7 @@
  */
 
 import { capacityOf, checkOwned, handOver, ownerAt, take } from "./blocks";
-import { wakeConsumer, wakeForRoom, wakeProducer } from "./endpoints";
+import { wakeConsumer, wakeProducer } from "./endpoints";
 import { freeOwned } from "./free";
 import {
 	BAD_STATE,
@@ -339,7 +339,7 @@ function advance(queue: u32, from: u32): u32 {
 	}
 	// SYNC: pairs with the load in `reserve`: hands the room before `head` back.
 	atomic.store<u32>(queue, head, QUEUE_HEAD);
-	return wakeForRoom(queue, tail - head, capacity);
+	return wakeProducer(queue);
 }
 
 /** Frees the blocks of messages that nobody will receive any more, in a queue that nobody uses. */
