@@ -119,8 +119,53 @@ export const controls: readonly Control[] = [
 		"the receiver looks for one who waits before it gives room back",
 		"wait for room",
 		"queue",
-		"atomic.store<u32>(queue, head, QUEUE_HEAD);\n\treturn wakeProducer(queue);",
-		"const doorbell = wakeProducer(queue);\natomic.store<u32>(queue, head, QUEUE_HEAD);\nreturn doorbell;",
+		"atomic.store<u32>(queue, head, QUEUE_HEAD);\n\treturn wakeForRoom(queue, tail - head, capacity);",
+		"const doorbell = wakeForRoom(queue, tail - head, capacity);\n" +
+			"atomic.store<u32>(queue, head, QUEUE_HEAD);\nreturn doorbell;",
+	),
+	core(
+		"the receiver looks for one who waits before it gives room for numbers back",
+		"wait for room, while another pops",
+		"records",
+		"atomic.store<u32>(queue, head + count, QUEUE_HEAD);\n" +
+			"\treturn wakeForRoom(queue, held - count, load<u32>(queue, OBJECT_CAPACITY));",
+		"const doorbell = wakeForRoom(queue, held - count, load<u32>(queue, OBJECT_CAPACITY));\n" +
+			"atomic.store<u32>(queue, head + count, QUEUE_HEAD);\nreturn doorbell;",
+	),
+	core(
+		"nobody who waits for room is woken",
+		"wait for room, while another releases at once",
+		"endpoints",
+		"return used <= capacity - (capacity >> 2) ? wakeProducer(queue) : OK;",
+		"return OK;",
+	),
+	core(
+		"who waits for room is woken when half of it is free, and no sooner",
+		"wait for room",
+		"endpoints",
+		"return used <= capacity - (capacity >> 2) ? wakeProducer(queue) : OK;",
+		"return used < capacity >> 1 ? wakeProducer(queue) : OK;",
+	),
+	core(
+		"releasing at once goes as far as the first",
+		"releases at once",
+		"queue",
+		"return marks ? OK : advance(queue, position);",
+		"return marks ? OK : advance(queue, first);",
+	),
+	core(
+		"releasing at once goes on to what was not released",
+		"releases at once",
+		"queue",
+		"return marks ? OK : advance(queue, position);",
+		"return marks ? OK : advance(queue, load<u32>(queue, QUEUE_CACHED_TAIL));",
+	),
+	core(
+		"what is released at once behind a message that is held gives its room back",
+		"releases at once",
+		"queue",
+		"return marks ? OK : advance(queue, position);",
+		"return advance(queue, position);",
 	),
 	core(
 		"an end is taken without a compare-and-swap",

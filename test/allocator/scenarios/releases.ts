@@ -89,6 +89,7 @@ function releasing(
 						expect(again !== OK && again < STATUS_LIMIT, "a message was released twice");
 					}
 					for (const index of after) releaseOne(index);
+					expect(!world.owns(victim.slot + 1), "what was released is its own");
 					const count = world.words[(queue + QUEUE_RECEIVED) >> 2];
 					expect(count === released.size, `${released.size} were released, and ${count} are counted`);
 				},

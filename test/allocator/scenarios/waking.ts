@@ -28,8 +28,8 @@ interface Change {
 	waits: "producer" | "consumer";
 	/** Before the waiter announces that. The victim has its end by then, unless it is `late`. */
 	before?(stage: Stage, queue: number): void;
-	/** The doorbell that it gives. */
-	act(stage: Stage, queue: number): number;
+	/** The doorbell that it gives; undefined where there was no memory for it. */
+	act(stage: Stage, queue: number): number | undefined;
 	late?: boolean;
 	/** Coming and going change nothing but who is there. */
 	changes?: "nothing";
@@ -118,8 +118,7 @@ const changes: Change[] = [
 		act: (stage, queue) => {
 			const { core, me } = stage.victim;
 			const block = own(stage, SMALL);
-			// Another may have taken all there is.
-			if (block === 0) return 0;
+			if (block === 0) return undefined;
 			core.reserve(me, queue, REFERENCE_BYTES);
 			return core.commitBlock(me, queue, REFERENCE_BYTES, 1, block, SMALL) >>> 0;
 		},
@@ -163,7 +162,7 @@ const changes: Change[] = [
 		queue: letters,
 		waits: "consumer",
 		act: ({ victim }, queue) => {
-			let doorbell = 0;
+			let doorbell: number | undefined;
 			put(victim, queue, "one+", undefined, (status) => {
 				doorbell = status;
 			});
@@ -245,7 +244,7 @@ function waking(change: Change): Scenario {
 			return {
 				act: () => {
 					const doorbell = change.act(stage, queue);
-					if (doorbell === 0) return;
+					if (doorbell === undefined) return;
 					expect(doorbell === doorbellOf(other), `who waits is not to be woken: ${doorbell}`);
 					expect(ringsOf(other) === rings + 1, "who waits was not rung, or twice");
 					expect(word(announced) === 0, "it is rung, and asks for it still");
