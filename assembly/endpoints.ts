@@ -7,6 +7,7 @@
  */
 import {
 	FENCED,
+	OBJECT_CAPACITY,
 	OK,
 	QUEUE_CACHED_HEAD,
 	QUEUE_CACHED_TAIL,
@@ -38,10 +39,15 @@ export function wakeProducer(queue: u32): u32 {
 }
 
 /**
- * Wakes a producer that waits for room, once a quarter of the ring is free: woken for each message, it would fill the
- * room of one and sleep again. Until then it looks for itself now and then, as all who wait do.
+ * Wakes a producer that waits for room, once a quarter of the ring is free behind `head`: woken for each message, it
+ * would fill the room of one and sleep again. Until then it looks for itself now and then, as all who wait do.
  */
-export function wakeForRoom(queue: u32, used: u32, capacity: u32): u32 {
+export function wakeForRoom(queue: u32, head: u32): u32 {
+	// SYNC: as in `wake`.
+	if (atomic.load<u32>(queue, QUEUE_PRODUCER_WAITS) == 0) return OK;
+	const capacity = load<u32>(queue, OBJECT_CAPACITY);
+	// The tail as it is: what the consumer saw of it last may be from before the producer filled the ring again.
+	const used = atomic.load<u32>(queue, QUEUE_TAIL) - head;
 	return used <= capacity - (capacity >> 2) ? wakeProducer(queue) : OK;
 }
 

@@ -339,7 +339,7 @@ function advance(queue: u32, from: u32): u32 {
 	}
 	// SYNC: pairs with the load in `reserve`: hands the room before `head` back.
 	atomic.store<u32>(queue, head, QUEUE_HEAD);
-	return wakeForRoom(queue, tail - head, capacity);
+	return wakeForRoom(queue, head);
 }
 
 /** Frees the blocks of messages that nobody will receive any more, in a queue that nobody uses. */

@@ -92,9 +92,8 @@ export function recordsAvailable(me: u32, queue: u32): u32 {
 export function recordsRelease(me: u32, queue: u32, count: u32): u32 {
 	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
 	const head = load<u32>(queue, QUEUE_HEAD);
-	const held = load<u32>(queue, QUEUE_CACHED_TAIL) - head;
-	if (count > held) return BAD_STATE;
+	if (count > load<u32>(queue, QUEUE_CACHED_TAIL) - head) return BAD_STATE;
 	store<u32>(queue, load<u32>(queue, QUEUE_RECEIVED) + count, QUEUE_RECEIVED);
 	atomic.store<u32>(queue, head + count, QUEUE_HEAD);
-	return wakeForRoom(queue, held - count, load<u32>(queue, OBJECT_CAPACITY));
+	return wakeForRoom(queue, head + count);
 }

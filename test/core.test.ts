@@ -14,6 +14,8 @@ import {
 	HEADER_TOUCHED,
 	HEADER_TOUCHED_BYTES,
 	INTENT_NONE,
+	KIND_QUEUE,
+	KIND_RECORDS,
 	NEED_COMMIT,
 	NOT_A_BLOCK,
 	NOT_FOUND,
@@ -21,6 +23,9 @@ import {
 	OK,
 	OWNER_FREE,
 	OWNER_IN_FLIGHT,
+	QUEUE_HEAD,
+	QUEUE_PRODUCER_WAITS,
+	QUEUE_TAIL,
 	SLOT_BYTES,
 	SLOT_INTENT,
 	SLOTS_START,
@@ -32,7 +37,8 @@ import { coverageOf, reachedByFormatting, unreachable } from "./allocator/covera
 import { sweep } from "./allocator/crash-points.js";
 import { firstFailure, mutate, mutations } from "./allocator/mutations.js";
 import { scenarios } from "./allocator/scenarios/index.js";
-import type { Stage } from "./allocator/scenarios/stage.js";
+import { receive } from "./allocator/scenarios/messages.js";
+import { doorbellOf, ringsOf, type Stage } from "./allocator/scenarios/stage.js";
 import { sweepAll, sweeps } from "./allocator/sweeps.js";
 import { type Findings, inspect } from "./allocator/wasm.js";
 import { coreBytes, type Participant, World } from "./allocator/world.js";
@@ -265,6 +271,105 @@ test("who was declared dead is fenced off, and its slot is given out under anoth
 		dead.core.cancel(dead.me);
 		assert.is(other.core.largestFree(16), free, "nobody has cancelled");
 		next.core.cancel(next.me);
+	}
+});
+
+// ------------------------------------------------------------------------------------------- waiting for room
+
+/** Two ends of a queue whose ring is full, and a producer that has announced that it waits. */
+function fullQueue(kind: number, capacity: number) {
+	const world = new World();
+	const [producer, consumer] = [world.participant(0), world.participant(1)];
+	const queue = producer.construct("queue", kind, { capacity });
+	producer.core.attachProducer(producer.me, queue);
+	consumer.core.attachConsumer(consumer.me, queue);
+	if (kind === KIND_QUEUE) while (producer.send(queue, "12345678"));
+	else {
+		producer.core.recordsRoom(producer.me, queue);
+		producer.core.recordsPublish(producer.me, queue, capacity);
+		consumer.core.recordsAvailable(consumer.me, queue);
+	}
+	producer.core.announceProducer(producer.me, queue);
+	const word = (field: number) => world.words[(queue + field) >> 2] as number;
+	return {
+		queue,
+		producer,
+		consumer,
+		used: () => word(QUEUE_TAIL) - word(QUEUE_HEAD),
+		waits: () => word(QUEUE_PRODUCER_WAITS) === 1,
+		rings: () => ringsOf(producer),
+		doorbell: doorbellOf(producer),
+	};
+}
+
+test("who waits for room is rung once a quarter of the ring is free, and not before", () => {
+	const { queue, consumer, used, waits, rings, doorbell } = fullQueue(KIND_QUEUE, 1024);
+	const { core, me } = consumer;
+	let calls = 0;
+	for (let message = receive(consumer, queue); typeof message === "object"; ) {
+		const result = core.release(me, queue, message.position, 0) >>> 0;
+		calls++;
+		const isRung = calls === 15;
+		assert.is(used(), 1008 - 16 * calls);
+		assert.is(result, isRung ? doorbell : OK, `after ${calls} of 63 messages`);
+		assert.equal([rings(), waits()], calls < 15 ? [0, true] : [1, false]);
+		message = receive(consumer, queue);
+	}
+	assert.is(calls, 63);
+});
+
+test("so it is when it fills the ring again each time, while the consumer goes through what it saw at first", () => {
+	const { queue, producer, consumer, rings } = fullQueue(KIND_QUEUE, 1024);
+	let refilled = 0;
+	for (let count = 0; count < 600; count++) {
+		const message = receive(consumer, queue);
+		assert.ok(typeof message === "object");
+		consumer.core.release(consumer.me, queue, message.position, 0);
+		if (rings() === refilled) continue;
+		refilled++;
+		while (producer.send(queue, "12345678"));
+		producer.core.announceProducer(producer.me, queue);
+	}
+	assert.is(refilled, 600 / 15);
+});
+
+test("so it is by a release of many at once", () => {
+	const { queue, consumer, used, waits, rings, doorbell } = fullQueue(KIND_QUEUE, 1024);
+	const { core, me } = consumer;
+	const [first, ...others] = Array.from({ length: 32 }, () => {
+		const message = receive(consumer, queue);
+		assert.ok(typeof message === "object");
+		return message.position;
+	}) as [number, ...number[]];
+	const through = (from: number, to: number) =>
+		core.releaseThrough(me, queue, others[from] as number, others[to] as number) >>> 0;
+	assert.is(through(0, 9), OK);
+	assert.is(used(), 1008, "the first is held");
+	assert.is(core.release(me, queue, first, 0) >>> 0, OK);
+	assert.is(through(10, 12), OK);
+	assert.equal([used(), rings(), waits()], [784, 0, true]);
+	assert.is(through(13, 30), doorbell);
+	assert.equal([used(), rings(), waits()], [496, 1, false]);
+});
+
+test("who waits for room for records is rung once a quarter of the ring is free, and not before", () => {
+	// How many records have to go: of the smallest rings, one.
+	for (const [capacity, least] of [
+		[1, 1],
+		[2, 1],
+		[4, 1],
+		[8, 2],
+		[64, 16],
+	] as const) {
+		const { queue, consumer, used, waits, rings, doorbell } = fullQueue(KIND_RECORDS, capacity);
+		const { core, me } = consumer;
+		for (let count = 1; count <= capacity; count++) {
+			assert.is(core.recordsRelease(me, queue, 1) >>> 0, count === least ? doorbell : OK);
+			assert.equal(
+				[used(), rings(), waits()],
+				[capacity - count, ...(count < least ? [0, true] : [1, false])],
+			);
+		}
 	}
 });
 

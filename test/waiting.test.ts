@@ -5,7 +5,9 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { test as uvu } from "uvu";
 import * as assert from "uvu/assert";
+import { QUEUE_PRODUCER_WAITS } from "../assembly/layout.js";
 import { type Consumer, type Message, type Producer, Region, type RegionOptions } from "../src/index.js";
+import { wordOf } from "./endurance/positions.js";
 import { Child, codeOf, codeOfLater, makeFolder, removeFolder, within } from "./region-child.js";
 
 /** Milliseconds over which the processor time of those who wait is measured. The full figure is 10 s. */
@@ -736,6 +738,47 @@ test("who waits for room is woken by a release, and not by a slice", async () =>
 		assert.is(await other.hear(), "done");
 	}
 	assert.ok(slow <= 5, `${slow} of 50 were slow`);
+});
+
+test("who waits for less room than a quarter of the ring finds it by itself, without being rung", async () => {
+	const region = open();
+	const messages = region.queue("messages", { capacity: 1024 });
+	const [producer, consumer] = [messages.producer(), messages.consumer()];
+	const records = region.queue("records", { record: "u32", slots: 16 });
+	const [pusher, popper] = [records.producer(), records.consumer()];
+	const isAnnounced = (name: string) => wordOf(region.path, name, QUEUE_PRODUCER_WAITS) === 1;
+	assert.is(fill(producer), 63);
+	while (pusher.push(1));
+	for (let count = 0; count < 3; count++) {
+		const sending = producer.send(new Uint8Array(8));
+		const pushing = pusher.wait();
+		textOf(consumer.tryReceive());
+		assert.is(popper.pop(), 1);
+		await sending;
+		assert.is(await pushing, true);
+		// A ring takes the announcement away.
+		assert.ok(isAnnounced("messages") && isAnnounced("records"));
+		assert.ok(pusher.push(1));
+	}
+	const sending = producer.send(new Uint8Array(8));
+	for (let count = 1; count <= 15; count++) {
+		assert.ok(isAnnounced("messages"), `rung after ${count - 1} messages`);
+		textOf(consumer.tryReceive());
+	}
+	assert.not(isAnnounced("messages"));
+	await sending;
+});
+
+test("who blocks for less room than a quarter of the ring finds it by itself", async () => {
+	const region = open();
+	const producer = region.queue("held", { capacity: 1024 }).producer();
+	const other = await child("hold", "consumer");
+	assert.is(fill(producer), 63);
+	for (let count = 0; count < 3; count++) {
+		other.say(["receive", 1]);
+		producer.sendSync(new Uint8Array(8), { timeout: 20_000 });
+		assert.is(await other.hear(), "done");
+	}
 });
 
 test("messages that wait for memory in a small region all arrive", async () => {

@@ -119,17 +119,16 @@ export const controls: readonly Control[] = [
 		"the receiver looks for one who waits before it gives room back",
 		"wait for room",
 		"queue",
-		"atomic.store<u32>(queue, head, QUEUE_HEAD);\n\treturn wakeForRoom(queue, tail - head, capacity);",
-		"const doorbell = wakeForRoom(queue, tail - head, capacity);\n" +
+		"atomic.store<u32>(queue, head, QUEUE_HEAD);\n\treturn wakeForRoom(queue, head);",
+		"const doorbell = wakeForRoom(queue, head);\n" +
 			"atomic.store<u32>(queue, head, QUEUE_HEAD);\nreturn doorbell;",
 	),
 	core(
 		"the receiver looks for one who waits before it gives room for numbers back",
 		"wait for room, while another pops",
 		"records",
-		"atomic.store<u32>(queue, head + count, QUEUE_HEAD);\n" +
-			"\treturn wakeForRoom(queue, held - count, load<u32>(queue, OBJECT_CAPACITY));",
-		"const doorbell = wakeForRoom(queue, held - count, load<u32>(queue, OBJECT_CAPACITY));\n" +
+		"atomic.store<u32>(queue, head + count, QUEUE_HEAD);\n" + "\treturn wakeForRoom(queue, head + count);",
+		"const doorbell = wakeForRoom(queue, head + count);\n" +
 			"atomic.store<u32>(queue, head + count, QUEUE_HEAD);\nreturn doorbell;",
 	),
 	core(
