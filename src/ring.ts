@@ -205,8 +205,11 @@ export class RingConsumer extends Consumer {
 
 	/** By one operation: nothing was received between them. */
 	override releaseRun(messages: readonly Message[]): void {
-		if (this.closed || messages.length === 0) return;
-		const [first, last] = [messages[0], messages.at(-1)] as [Message, Message];
+		if (this.closed) return;
+		// What was released may be behind by any number of positions, so that the core would take it for another.
+		const first = messages.find((message) => !message.released);
+		const last = messages.findLast((message) => !message.released);
+		if (first === undefined || last === undefined) return;
 		const { attachment } = this;
 		const result = attachment.core.releaseThrough(attachment.me, this.at, first.hold, last.hold) >>> 0;
 		if (result !== OK && result < STATUS_LIMIT) throw this.unexpected(result);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { controls, firstFailure } from "./interleavings/controls.js";
@@ -59,6 +60,15 @@ test("schedules that are left out end as one that is run", () => {
 		const whole = outcomes(pair, preemptions, false);
 		assert.equal(reduced.ends, whole.ends, name);
 		assert.ok(reduced.schedules < whole.schedules, `${name}: nothing is left out`);
+	}
+});
+
+test("every guard that can be taken away is in the core, once", () => {
+	const folder = new URL("../../assembly/", import.meta.url);
+	for (const { name, change } of controls) {
+		if (change === undefined) continue;
+		const source = readFileSync(new URL(change.file, folder), "utf8");
+		assert.is(source.split(change.text).length, 2, name);
 	}
 });
 

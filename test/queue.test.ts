@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { setImmediate as turn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import {
+	type Block,
 	type Consumer,
 	type DhmemErrorCode,
 	type Message,
@@ -16,7 +17,7 @@ import {
 } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { QUEUE_CLAIMED, QUEUE_PRODUCER_WAITS, QUEUE_TAIL } from "../assembly/layout.js";
+import { QUEUE_CLAIMED, QUEUE_PRODUCER_WAITS, QUEUE_TAIL, RECORD_HEADER } from "../assembly/layout.js";
 import { runModel } from "./endurance/model.js";
 import { runPair } from "./endurance/pair.js";
 import { paths } from "./endurance/paths.js";
@@ -911,6 +912,129 @@ test("leaving a loop over batches leaves the last batch unreleased", async () =>
 	consumer.close();
 	using next = queue.consumer();
 	assert.equal(drain(next), ["2", "4", "5", "6"]);
+});
+
+test("a batch is released at once, but for what was released or taken of it before", async () => {
+	const { region, producer, consumer } = ends(2048);
+	const before = region.stats().used;
+	const large = "large ".repeat(500);
+	for (let index = 0; index < 9; index++) {
+		if (index % 3 === 1) producer.trySend(String(index), { block: region.allocate(100) });
+		else producer.trySend(index % 3 === 2 ? large : String(index));
+	}
+	producer.end();
+	const taken: Block[] = [];
+	const ofTheirs: (Block | undefined)[] = [];
+	for await (const batch of consumer.batches(9)) {
+		assert.is(batch.length, 9);
+		for (const index of [3, 4, 5]) batch[index]?.release();
+		for (const index of [1, 8]) taken.push(got(batch[index]).take());
+		ofTheirs.push(batch[7]?.block);
+	}
+	assert.is(taken[1]?.text(), large);
+	for (const block of ofTheirs) fails("DHMEM_CLOSED", () => block?.bytes);
+	for (const block of taken) block.free();
+	assert.is(region.stats().used, before);
+	assert.is(region.stats().queues[0]?.depth, 0);
+});
+
+test("a batch that was all released, or whose last were, is no more to release", async () => {
+	const { region, producer, consumer } = ends();
+	for (let index = 0; index < 8; index++) producer.trySend(String(index));
+	const batches = consumer.batches(4);
+	const released = (await batches.next()).value ?? [];
+	for (const message of [...released].reverse()) message.release();
+	const { head } = positionsOf(region.path, "q");
+	const second = (await batches.next()).value ?? [];
+	assert.is(positionsOf(region.path, "q").head, head);
+	assert.equal(
+		second.map((message) => message.text()),
+		["4", "5", "6", "7"],
+	);
+	second[3]?.release();
+	producer.end();
+	assert.is((await batches.next()).done, true);
+	const { head: last, tail } = positionsOf(region.path, "q");
+	assert.is(last, tail);
+});
+
+test("the room of a batch behind a message that is held returns with that message", async () => {
+	const { region, producer, consumer } = ends();
+	const before = region.stats().used;
+	producer.trySend("held");
+	for (let index = 0; index < 4; index++) producer.trySend(String(index), { block: region.allocate(100) });
+	producer.trySend("last");
+	const held = got(consumer.tryReceive());
+	const batches = consumer.batches(4);
+	await batches.next();
+	const { head } = positionsOf(region.path, "q");
+	await batches.next();
+	assert.is(region.stats().used, before, "the memory of blocks waits for nobody");
+	assert.is(positionsOf(region.path, "q").head, head);
+	assert.is(held.text(), "held");
+	held.release();
+	assert.is(region.stats().queues[0]?.depth, 1);
+	consumer.close();
+	assert.equal(drain(open().queue("q").consumer()), ["last"]);
+});
+
+test("a batch releases nothing of what another loop over the same consumer received in between", async () => {
+	const { region, producer, consumer } = ends();
+	for (let index = 0; index < 10; index++) producer.trySend(String(index));
+	const [one, two] = [consumer.batches(3), consumer.batches(2)];
+	const textsOf = async (batches: typeof one) =>
+		((await batches.next()).value ?? []).map((message) => message.text());
+	assert.equal(await textsOf(one), ["0", "1", "2"]);
+	assert.equal(await textsOf(two), ["3", "4"]);
+	const held = got(consumer.tryReceive());
+	// The first of it are released, what the other loop and the caller have is not.
+	assert.equal(await textsOf(one), ["6", "7", "8"]);
+	assert.is(region.stats().queues[0]?.depth, 7);
+	assert.equal(await textsOf(two), ["9"]);
+	assert.is(held.text(), "5");
+	consumer.close();
+	assert.equal(drain(open().queue("q").consumer()), ["5", "6", "7", "8", "9"]);
+});
+
+test("a batch whose consumer has left takes nothing from the next one", async () => {
+	const { region, queue, producer, consumer } = ends();
+	for (let index = 0; index < 4; index++) producer.trySend(String(index), { block: region.allocate(100) });
+	const batches = consumer.batches(3);
+	await batches.next();
+	consumer.close();
+	const next = queue.consumer();
+	const held = [0, 1, 2].map(() => got(next.tryReceive()));
+	await failsLater("DHMEM_CLOSED", batches.next());
+	assert.equal(
+		held.map((message) => `${message.text()} ${message.block?.length}`),
+		["0 100", "1 100", "2 100"],
+	);
+	next.close();
+	assert.equal(drain(queue.consumer()), ["0", "1", "2", "3"]);
+});
+
+test("a batch that was released half of all positions ago touches nothing that has come since", async () => {
+	const mebibyte = 2 ** 20;
+	const { region, producer, consumer } = ends(4 * mebibyte, "16MiB");
+	const send = (value: number) => {
+		const slot = producer.tryReserve(mebibyte - RECORD_HEADER);
+		assert.ok(slot, "no room");
+		slot.bytes[0] = value;
+		slot.commit();
+	};
+	for (const value of [1, 2]) send(value);
+	const batches = consumer.batches(2);
+	for (const message of (await batches.next()).value ?? []) message.release();
+	// Up to where a position reads as one ahead, and the next message is where the second was.
+	for (let head = 0; head <= 2 ** 31 + 4 * mebibyte || head % (4 * mebibyte) !== mebibyte; ) {
+		send(0);
+		consumer.tryReceive()?.release();
+		head = positionsOf(region.path, "q").head;
+	}
+	for (const value of [3, 4, 5]) send(value);
+	const values = async () => ((await batches.next()).value ?? []).map((message) => message.bytes[0]);
+	assert.equal(await values(), [3, 4]);
+	assert.equal(await values(), [5]);
 });
 
 // --------------------------------------------------------------------------------------------- for await

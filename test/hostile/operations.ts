@@ -226,6 +226,19 @@ export const operations: Record<string, Operation> = {
 		}
 		for (const position of positions.reverse()) a.core.release(a.me, a.queues.in, position, 0);
 	},
+	"receive, and release at once": (a) => {
+		const positions: number[] = [];
+		for (let count = 0; count < 100; count++) {
+			if (a.core.peek(a.me, a.queues.in) >>> 0 < STATUS_LIMIT) break;
+			positions.push(a.result());
+		}
+		const first = positions.length > 2 ? 1 : 0;
+		// Behind the first of them, then with it, and then what is released already.
+		for (const from of [first, 0, 0]) {
+			const [start, last] = [positions[from], positions.at(-1)];
+			if (start !== undefined && last !== undefined) a.core.releaseThrough(a.me, a.queues.in, start, last);
+		}
+	},
 	"leave and attach": (a) => {
 		const { out, in: inward } = a.queues;
 		a.core.detachProducer(a.me, out);

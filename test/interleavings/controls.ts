@@ -120,7 +120,44 @@ export const controls: readonly Control[] = [
 		"wait for room",
 		"queue",
 		"atomic.store<u32>(queue, head, QUEUE_HEAD);\n\treturn wakeProducer(queue);",
-		"const doorbell = wakeProducer(queue);\natomic.store<u32>(queue, head, QUEUE_HEAD);\nreturn doorbell;",
+		"const doorbell = wakeProducer(queue);\n" +
+			"atomic.store<u32>(queue, head, QUEUE_HEAD);\nreturn doorbell;",
+	),
+	core(
+		"the receiver looks for one who waits before it gives room for numbers back",
+		"wait for room, while another pops",
+		"records",
+		"atomic.store<u32>(queue, head + count, QUEUE_HEAD);\n" + "\treturn wakeProducer(queue);",
+		"const doorbell = wakeProducer(queue);\n" +
+			"atomic.store<u32>(queue, head + count, QUEUE_HEAD);\nreturn doorbell;",
+	),
+	core(
+		"nobody who waits for room is woken",
+		"wait for room, while another releases at once",
+		"endpoints",
+		"return wake(queue + QUEUE_PRODUCER_WAITS, queue + QUEUE_PRODUCER);",
+		"return OK;",
+	),
+	core(
+		"releasing at once goes as far as the first",
+		"releases at once",
+		"queue",
+		"return marks ? OK : advance(queue, position);",
+		"return marks ? OK : advance(queue, first);",
+	),
+	core(
+		"releasing at once goes on to what was not released",
+		"releases at once",
+		"queue",
+		"return marks ? OK : advance(queue, position);",
+		"return marks ? OK : advance(queue, load<u32>(queue, QUEUE_CACHED_TAIL));",
+	),
+	core(
+		"what is released at once behind a message that is held gives its room back",
+		"releases at once",
+		"queue",
+		"return marks ? OK : advance(queue, position);",
+		"return advance(queue, position);",
 	),
 	core(
 		"an end is taken without a compare-and-swap",

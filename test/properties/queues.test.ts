@@ -65,6 +65,8 @@ const walks = fc.record({
 			} as const),
 			{ weight: 5, arbitrary: fc.record({ do: fc.constant("receive") } as const) },
 			{ weight: 5, arbitrary: fc.record({ do: fc.constant("release"), which: fc.nat(9) } as const) },
+			fc.record({ do: fc.constant("receive many"), most: fc.integer({ min: 1, max: 6 }) } as const),
+			fc.record({ do: fc.constant("release those") } as const),
 			fc.record({ do: fc.constant("another producer") } as const),
 			fc.record({ do: fc.constant("another consumer") } as const),
 		),
@@ -119,8 +121,9 @@ function arriveInOrder({ producer: newProducer, consumer: newConsumer }: Ends = 
 		let sent: { sent: Sent; message?: Message }[] = [];
 		let next = 0;
 		const refused = () => assert.ok(sent.length > 0, "there is no room in an empty queue");
-		const receive = (): boolean => {
-			const message = consumer.tryReceive();
+		/** What was received at once last. */
+		let batch: Message[] = [];
+		const arrived = (message: Message | undefined): boolean => {
 			same(message !== undefined, next < sent.length, "whether a message came");
 			const due = sent[next];
 			if (message === undefined || due === undefined) return false;
@@ -128,6 +131,17 @@ function arriveInOrder({ producer: newProducer, consumer: newConsumer }: Ends = 
 			due.message = message;
 			next++;
 			return true;
+		};
+		const receive = (): boolean => arrived(consumer.tryReceive());
+		const releaseBatch = (): void => {
+			const isInBatch = ({ message }: { message?: Message }) =>
+				message !== undefined && batch.includes(message);
+			for (const due of sent) if (due.message !== undefined && isInBatch(due)) check(due.message, due.sent);
+			consumer.releaseRun(batch);
+			const left = sent.filter((due) => !isInBatch(due));
+			next -= sent.length - left.length;
+			sent = left;
+			batch = [];
 		};
 		const release = (which: number): void => {
 			const received = sent.slice(0, next);
@@ -182,6 +196,14 @@ function arriveInOrder({ producer: newProducer, consumer: newConsumer }: Ends = 
 				case "release":
 					release(step.which);
 					break;
+				case "receive many":
+					batch = consumer.receiveMany(step.most);
+					same(batch.length, Math.min(step.most, sent.length - next), "how many came");
+					for (const message of batch) arrived(message);
+					break;
+				case "release those":
+					releaseBatch();
+					break;
 				case "another producer":
 					producer.close();
 					producer = newProducer(sender, "q");
@@ -189,6 +211,7 @@ function arriveInOrder({ producer: newProducer, consumer: newConsumer }: Ends = 
 				case "another consumer":
 					// What was not released is delivered again.
 					consumer.close();
+					batch = [];
 					consumer = newConsumer(receiver, "q");
 					next = 0;
 			}
@@ -224,6 +247,16 @@ const faults: [string, Ends][] = [
 				return but(producer, {
 					trySend: (data, options) => producer.trySend(options ? data : whole(data), options),
 				});
+			},
+		},
+	],
+	[
+		"keeps the last of what is released at once",
+		{
+			...ends,
+			consumer(region, name) {
+				const consumer = ends.consumer(region, name);
+				return but(consumer, { releaseRun: (messages) => consumer.releaseRun(messages.slice(0, -1)) });
 			},
 		},
 	],

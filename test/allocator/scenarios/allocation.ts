@@ -1,5 +1,22 @@
 /** Blocks: allocating and freeing them. */
-import { DOUBLE_FREE, NEED_COMMIT, NOT_A_BLOCK, NOT_OWNER, SPAN_BYTES } from "../../../assembly/layout.js";
+import {
+	DESCRIPTOR_BYTES,
+	DESCRIPTOR_STATE,
+	DOUBLE_FREE,
+	HEADER_BUSY,
+	HEADER_DESCRIPTORS,
+	INTENT_RUN,
+	NEED_COMMIT,
+	NOT_A_BLOCK,
+	NOT_OWNER,
+	OK,
+	SLOT_BYTES,
+	SLOT_INTENT,
+	SLOTS_START,
+	SPAN_BYTES,
+	SPAN_FREE,
+} from "../../../assembly/layout.js";
+import type { Participant } from "../world.js";
 import {
 	drop,
 	expect,
@@ -31,7 +48,7 @@ function allocating(name: string, bytes: number, prepare: (stage: Stage) => void
 	};
 }
 
-function freeing(name: string, bytes: number, prepare: (stage: Stage) => number): Scenario {
+function freeing(name: string, bytes: number, prepare: (stage: Stage) => number, intruding = 1): Scenario {
 	return {
 		name: `free ${bytes} bytes: ${name}`,
 		prepare: (stage) => {
@@ -40,13 +57,100 @@ function freeing(name: string, bytes: number, prepare: (stage: Stage) => number)
 			expect(block >= others, "there is no block to free");
 			return {
 				act: () => release(stage, block, bytes),
-				intrude: () => hold(stage, bytes),
+				intrude: () => {
+					for (let i = 0; i < intruding; i++) hold(stage, bytes);
+				},
 			};
 		},
 	};
 }
 
+/** Writes that note what is about to be done, and the claim of the first span. */
+const CLAIM = 6;
+/** The same for giving a span back, up to where it is free. */
+const GIVEN_BACK = 9;
+
+/** A third one, stopped in the midst of claiming the first span, or of giving it back. */
+function stopped({ world }: Stage, what: "claiming" | "giving back"): Participant {
+	const third = world.participant(3, "writes");
+	const block = third.allocate(SPAN_BYTES);
+	const claims = what === "claiming";
+	if (claims) expect(third.free(block) === OK, "a span could not be freed");
+	const act = () => void (claims ? third.allocate(SPAN_BYTES) : third.free(block));
+	expect(third.crashesAt(1 + (claims ? CLAIM : GIVEN_BACK), act), "it takes fewer writes");
+	return third;
+}
+
+/** The first span for blocks: whether it is free, and whether the bitmap says that it is not. */
+function firstSpan({ world }: Stage): { free: boolean; busy: boolean } {
+	const word = (at: number) => world.words[at >> 2] as number;
+	const { heap } = world;
+	return {
+		free: word(word(HEADER_DESCRIPTORS) + heap * DESCRIPTOR_BYTES + DESCRIPTOR_STATE) === SPAN_FREE,
+		busy: (word(word(HEADER_BUSY) + (heap >> 5) * 4) & (1 << (heap & 31))) !== 0,
+	};
+}
+
+/** From the next access of `victim`'s on, what is done as soon as it can be seen; once. */
+function asSoonAs({ victim }: Stage, isSeen: () => boolean, body: () => void): void {
+	let isDone = false;
+	victim.onAccess = () => {
+		if (isDone || !isSeen()) return;
+		isDone = true;
+		body();
+	};
+}
+
 export const allocation: Scenario[] = [
+	{
+		name: "allocate a span that a third one has claimed, and gives back when this one has noticed",
+		prepare: (stage) => {
+			const { victim, other, world } = stage;
+			const third = stopped(stage, "claiming");
+			const before = firstSpan(stage);
+			expect(!before.free && !before.busy, "it is not in the midst of claiming the first span");
+			const intent = (SLOTS_START + victim.slot * SLOT_BYTES + SLOT_INTENT) >> 2;
+			return {
+				act: () => {
+					const block = own(stage, SPAN_BYTES);
+					if (block !== 0) release(stage, block, SPAN_BYTES);
+				},
+				intrude: () => {
+					let begun = false;
+					const hasLost = () => {
+						const isBegun = world.words[intent] === INTENT_RUN;
+						const lost = begun && !isBegun;
+						begun ||= isBegun;
+						return lost;
+					};
+					asSoonAs(stage, hasLost, () => void other.recover(third.slot));
+				},
+				verify: () => void other.recover(third.slot),
+			};
+		},
+	},
+	{
+		name: "give back every empty span, while a third one does with one, and another takes that at once",
+		prepare: (stage) => {
+			const { victim, other } = stage;
+			const third = stopped(stage, "giving back");
+			const before = firstSpan(stage);
+			expect(before.free && before.busy, "it is not in the midst of giving the first span back");
+			return {
+				act: () => victim.core.reclaim(victim.me),
+				intrude: () =>
+					asSoonAs(
+						stage,
+						() => !firstSpan(stage).busy,
+						() => {
+							const block = hold(stage, SPAN_BYTES);
+							expect(block === stage.world.heap * SPAN_BYTES, "it is not the first span");
+						},
+					),
+				verify: () => void other.recover(third.slot),
+			};
+		},
+	},
 	allocating("first of its class", SMALL, () => {}),
 	allocating("next of its span", SMALL, (stage) => own(stage, SMALL)),
 	allocating("the smallest", 1, () => {}),
@@ -100,6 +204,16 @@ export const allocation: Scenario[] = [
 		for (const block of blocks.slice(1, PER_SPAN)) stage.victim.free(block);
 		return blocks[0] as number;
 	}),
+	freeing(
+		"the last one of a span that was left, which another fills and leaves meanwhile",
+		SMALL,
+		(stage) => {
+			const blocks = Array.from({ length: PER_SPAN + 1 }, () => own(stage, SMALL));
+			for (const block of blocks.slice(1, PER_SPAN)) stage.victim.free(block);
+			return blocks[0] as number;
+		},
+		PER_SPAN + 1,
+	),
 	freeing("the last one of a span of the smallest", 64, (stage) => {
 		const blocks = Array.from({ length: 1025 }, () => own(stage, 64));
 		for (const block of blocks.slice(1, 1024)) stage.victim.free(block);

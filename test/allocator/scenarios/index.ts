@@ -7,17 +7,21 @@ import { locks } from "./locks.js";
 import { mailboxes } from "./mailboxes.js";
 import { participants } from "./participants.js";
 import { queues } from "./queues.js";
+import { releases } from "./releases.js";
 import { shares } from "./shares.js";
 import type { Scenario } from "./stage.js";
+import { wakings } from "./waking.js";
 
 export const scenarios: readonly Scenario[] = [
 	...allocation,
 	...directory,
 	...queues,
+	...releases,
 	...mailboxes,
 	...handles,
 	...locks,
 	...collections,
 	...shares,
 	...participants,
+	...wakings,
 ];

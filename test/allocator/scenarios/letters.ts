@@ -55,8 +55,14 @@ function write(who: Participant, text: string): Letter | undefined {
 	return { envelope, length, block };
 }
 
-/** Sends `text`, with `begin` called before it is put; whether there was room for it in the region. */
-export function put(who: Participant, mailbox: number, text: string, begin = () => {}): boolean {
+/** Sends `text`, with `begin` called before it is put and `end` after; whether there was room for it in the region. */
+export function put(
+	who: Participant,
+	mailbox: number,
+	text: string,
+	begin = () => {},
+	end = (_doorbell: number) => {},
+): boolean {
 	const letter = write(who, text);
 	if (letter === undefined) return false;
 	const { envelope, length, block } = letter;
@@ -64,6 +70,7 @@ export function put(who: Participant, mailbox: number, text: string, begin = () 
 	const { core, me } = who;
 	const status = core.mailboxPut(me, mailbox, envelope, length, block, block === 0 ? 0 : SMALL) >>> 0;
 	expect(status === OK || status >= STATUS_LIMIT, `putting gave ${status}`);
+	end(status);
 	expect(who.free(envelope) !== OK, "what was sent could be freed");
 	return true;
 }

@@ -4,23 +4,11 @@ import {
 	KIND_MUTEX,
 	LOCK_ABANDONED,
 	OK,
-	SLOT_BYTES,
-	SLOT_DOORBELL,
-	SLOTS_START,
 	STATUS_LIMIT,
 	TAKEN,
 } from "../../../assembly/layout.js";
 import type { Participant } from "../world.js";
-import { expect, type Scenario } from "./stage.js";
-
-function doorbellOf({ slot }: Participant): number {
-	return SLOTS_START + slot * SLOT_BYTES + SLOT_DOORBELL;
-}
-
-/** How often somebody was rung. */
-function ringsOf(who: Participant): number {
-	return who.world.words[doorbellOf(who) >> 2] as number;
-}
+import { doorbellOf, expect, ringsOf, type Scenario } from "./stage.js";
 
 function tryLock({ core, me }: Participant, mutex: number): number {
 	return core.tryLock(me, mutex) >>> 0;
@@ -44,7 +32,33 @@ function expectFree(who: Participant, mutex: number, abandoned: boolean | undefi
 	unlock(who, mutex);
 }
 
+/** Opening has noted that the victim may have something there; the core does not rely on that. */
+function unopened(name: string, kind: number, act: (who: Participant, lock: number) => void): Scenario {
+	return {
+		name,
+		prepare: ({ victim, other }) => {
+			const lock = other.construct("lock", kind);
+			return {
+				act: () => act(victim, lock),
+				verify: () => {
+					const { core } = other;
+					expect(core.isAnnounced(victim.me, lock) === 0, "the dead waits");
+					if (kind === KIND_MUTEX) expectFree(other, lock, undefined);
+					expect(core.ringNext(lock) >>> 0 === OK, "the dead was rung");
+					expect(other.remove("lock") === OK, "it could not be removed");
+				},
+			};
+		},
+	};
+}
+
 export const locks: Scenario[] = [
+	unopened("lock a mutex that another has opened", KIND_MUTEX, (who, mutex) => {
+		expect(tryLock(who, mutex) === OK, "a free mutex was not to be had");
+	}),
+	unopened("wait at a condition that another has opened", KIND_CONDITION, (who, condition) => {
+		expect(who.core.announceLock(who.me, condition) >>> 0 === OK, "announcing failed");
+	}),
 	{
 		name: "lock and unlock a mutex that others want",
 		prepare: ({ victim, other, world }) => {

@@ -81,10 +81,12 @@ export function moveTo({ words }: World, queue: number, position: number): void 
 		words[(queue + field) >> 2] = position;
 }
 
-export function sendBlock(stage: Stage, queue: number): string[] {
+/** Sends a block beside `text`; what the receiver reads of it, or nothing where there was no room. */
+export function sendBlock(stage: Stage, queue: number, text = "B"): string[] {
 	const { victim, world } = stage;
 	const { core, me } = victim;
-	const payload = core.reserve(me, queue, REFERENCE_BYTES + 1) >>> 0;
+	const bytes = REFERENCE_BYTES + text.length;
+	const payload = core.reserve(me, queue, bytes) >>> 0;
 	if (payload < STATUS_LIMIT) {
 		expect(payload === NO_ROOM, `reserving gave ${payload}`);
 		return [];
@@ -94,9 +96,9 @@ export function sendBlock(stage: Stage, queue: number): string[] {
 		core.abort(me, queue);
 		return [];
 	}
-	world.bytes.set(Buffer.from("B"), payload + REFERENCE_BYTES);
-	const status = core.commitBlock(me, queue, REFERENCE_BYTES + 1, 0, block, SMALL) >>> 0;
+	world.bytes.set(Buffer.from(text), payload + REFERENCE_BYTES);
+	const status = core.commitBlock(me, queue, bytes, 0, block, SMALL) >>> 0;
 	expect(status === OK || status >= STATUS_LIMIT, `sending a block gave ${status}`);
 	expect(victim.free(block) !== OK, "a block that was sent could be freed");
-	return [`B+${SMALL}`];
+	return [`${text}+${SMALL}`];
 }

@@ -1,5 +1,14 @@
 /** What scenarios are made of: who plays, and blocks that they hold. */
-import { BLOCK_ALIGNMENT, FULL, OK, SPAN_BYTES, STATUS_LIMIT } from "../../../assembly/layout.js";
+import {
+	BLOCK_ALIGNMENT,
+	FULL,
+	OK,
+	SLOT_BYTES,
+	SLOT_DOORBELL,
+	SLOTS_START,
+	SPAN_BYTES,
+	STATUS_LIMIT,
+} from "../../../assembly/layout.js";
 import type { Participant, World } from "../world.js";
 
 export function expect(condition: boolean, what: string): asserts condition {
@@ -71,6 +80,15 @@ export interface Scenario {
 	name: string;
 	/** Prepares the region. */
 	prepare(stage: Stage): Play;
+}
+
+export function doorbellOf({ slot }: Participant): number {
+	return SLOTS_START + slot * SLOT_BYTES + SLOT_DOORBELL;
+}
+
+/** How often somebody was rung. */
+export function ringsOf(who: Participant): number {
+	return who.world.words[doorbellOf(who) >> 2] as number;
 }
 
 export const SMALL = 4000;

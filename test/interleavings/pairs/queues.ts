@@ -154,6 +154,23 @@ function* receive(who: Participant, ends: Ends, most: number, take = false): Pro
 	}
 }
 
+/** Receives what there is, up to so many messages, and releases all at once. */
+function* receiveAtOnce(who: Participant, ends: Ends, most: number): Program {
+	const held: number[] = [];
+	while (held.length < most) {
+		const position = yield* look(who, ends);
+		if (position === null) break;
+		held.push(position);
+	}
+	yield* releaseThrough(who, ends, held);
+}
+
+function* releaseThrough(who: Participant, { queue, seen }: Ends, held: readonly number[]): Program {
+	const [first, last] = [held[0], held.at(-1)];
+	if (first === undefined || last === undefined) return;
+	note(seen, yield ["releaseThrough", who.me, queue, first, last]);
+}
+
 /** Waits for a message, up to where it would go to sleep. */
 function* awaitMessage(who: Participant, ends: Ends): Program {
 	// The doorbell first: a ring after the announcement takes the announcement away, and must be seen.
@@ -322,6 +339,53 @@ export const queues: Pair[] = [
 		},
 	),
 	queue(
+		"send, while another releases at once",
+		{ messages: [1, 2, 3], held: 3 },
+		sending(4, 5),
+		function* (who, ends) {
+			yield* releaseThrough(who, ends, ends.held);
+			yield* receive(who, ends, 1);
+		},
+		({ queue }, { world }) =>
+			expect((world.words[(queue + QUEUE_HEAD) >> 2] as number) >= 3 * 16, "their room is not free"),
+	),
+	queue(
+		"send, while another releases at once what it does not hold all of",
+		{ messages: [1, 2, 3], held: 2 },
+		sending(4, 5),
+		function* (who, ends) {
+			yield* releaseThrough(who, ends, ends.held);
+			yield* receive(who, ends, 2);
+		},
+	),
+	queue(
+		"send, while another releases at once behind what it holds",
+		{ messages: [1, 2, 3], held: 3, position: 2 ** 32 - 32 },
+		sending(4, 5),
+		function* (who, ends) {
+			const [first, ...others] = ends.held;
+			yield* releaseThrough(who, ends, others);
+			expect(
+				(yield ["read", ends.queue + QUEUE_HEAD]) === first,
+				"the room of a message that is held is free",
+			);
+			note(ends.seen, yield ["release", who.me, ends.queue, first as number, 0]);
+			yield* receive(who, ends, 1);
+		},
+	),
+	queue(
+		"send with padding over 2^32, while another receives and releases at once",
+		{ position: NEAR_WRAP, bytes: 16 },
+		sending(1, 2),
+		(who, ends) => receiveAtOnce(who, ends, 2),
+	),
+	queue(
+		"send a block behind others, while another receives and releases at once",
+		{ block: true, messages: [1], position: NEAR_END, bytes: 16 },
+		sendingBlock,
+		(who, ends) => receiveAtOnce(who, ends, 2),
+	),
+	queue(
 		"end, while another receives",
 		{},
 		function* (who, ends) {
@@ -439,6 +503,12 @@ export const queues: Pair[] = [
 				note(ends.seen, yield ["release", who.me, ends.queue, ends.held[index] as number, 0]);
 			}
 		},
+	),
+	queue(
+		"wait for room, while another releases at once",
+		{ messages: [1, 2, 3], held: 2 },
+		(who, ends) => awaitRoom(who, ends, 4),
+		(who, ends) => releaseThrough(who, ends, ends.held),
 	),
 	queue(
 		"wait for room, while the consumer leaves",
