@@ -236,7 +236,7 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 		this.#position = (this.#position + count) >>> 0;
 		this.#available -= count;
 		this.#taken += count;
-		if (this.#taken >= this.#step) this.#release();
+		if (this.#taken >= this.#step || this.#available === 0) this.#release();
 		else if (!this.#flushing) {
 			// A consumer that stops in the middle of a step must not keep the room from a producer that waits.
 			this.#flushing = true;
