@@ -18,7 +18,7 @@ const usage = `Usage: dhmem bench [options], or in a clone: npm run bench -- [op
   --only NAME,…    these only; measures, curves of how costs grow, and ${COSTS}:
                    ${names.join(", ")}
   --runs N         takes everything so many times, one after another (1)
-  --rounds N       rounds of each measure, in turn with its peers (9)
+  --rounds N       rounds of each measure, in turn with its peers (7)
   --quick          fewer and shorter rounds, and no curves unless asked for: a look, not a measurement
   --json FILE      also writes all figures there
   --markdown FILE  also puts the table between the two marks of that document
@@ -67,7 +67,7 @@ function optionsOf(args: string[]): Options {
 			if (!names.includes(name)) throw new Error(`--only has ${name}, which is none of ${names.join(", ")}`);
 		}
 		const runs = positive("runs", values.runs);
-		const rounds = positive("rounds", values.rounds ?? (values.quick ? "3" : "9"));
+		const rounds = positive("rounds", values.rounds ?? (values.quick ? "3" : "7"));
 		const { quick, json, markdown, short, plots } = values;
 		return { only, runs, rounds, quick, json, markdown, short, plots };
 	} catch (error) {
@@ -81,6 +81,7 @@ const { only, quick } = options;
 const where = machine();
 using scratch = new Scratch();
 
+const costs = (only?.includes(COSTS) ?? true) ? measureCosts(quick ? 100 : 1000) : [];
 const chosen = measures.filter(({ name }) => only?.includes(name) ?? true);
 const taken = new Map<Measure, Taken[]>(chosen.map((measure) => [measure, []]));
 for (let run = 1; run <= options.runs; run++) {
@@ -99,8 +100,6 @@ for (const curve of curves.filter(({ name }) => only?.includes(name) ?? !quick))
 	grown.push(await grow(curve, scratch, options));
 	console.error(`grown: ${curve.title}`);
 }
-const costs = (only?.includes(COSTS) ?? true) ? measureCosts(quick ? 100 : 1000) : [];
-
 const report: Report = {
 	machine: where,
 	command: ["npm run bench --", ...process.argv.slice(2)].join(" ").replace(/ --$/, ""),

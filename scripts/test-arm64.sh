@@ -3,7 +3,7 @@
 # It shows that the shim, the core and the binding work there; not what arm64's weaker memory order would do, since an
 # x86-64 machine that emulates it keeps its own.
 #
-# Needs Debian's qemu-user, gcc-aarch64-linux-gnu, libstdc++6-arm64-cross and libatomic1-arm64-cross.
+# Needs Debian's qemu-user, gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, libstdc++6-arm64-cross and libatomic1-arm64-cross.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

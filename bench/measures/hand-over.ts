@@ -17,8 +17,8 @@ export const handOver: Measure = {
 	better: "less",
 	aim: { of: "ratio", atMost: 1.2 },
 	contenders: [
-		pair({ name: "dhmem", role: "dhmem", from, work: "hand-over", count: 2 ** 15, size: GIBIBYTE }),
-		pair({ name: "dhmem, 64 B", role: "peer", from, work: "hand-over", count: 2 ** 15, size: 64 }),
+		pair({ name: "dhmem", role: "dhmem", from, work: "hand-over", count: 2 ** 17, size: GIBIBYTE }),
+		pair({ name: "dhmem, 64 B", role: "peer", from, work: "hand-over", count: 2 ** 17, size: 64 }),
 		native({
 			name: "memcpy of 1 GiB there and back",
 			role: "floor",
@@ -28,8 +28,7 @@ export const handOver: Measure = {
 			size: GIBIBYTE,
 		}),
 	],
-	rounds: 5,
-	quick: 128,
+	quick: 512,
 	leavesOut:
 		"Allocating and filling, which happen before. Each side looks at the first number and the last, and changes " +
 		"both; what lies between is looked at once a round.",
