@@ -276,7 +276,7 @@ export function releaseThrough(me: u32, queue: u32, first: u32, last: u32): u32 
 	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
 	const head = load<u32>(queue, QUEUE_HEAD);
 	const next = load<u32>(queue, QUEUE_NEXT);
-	// What is before the head was released already.
+	// What is before the head was released already: `first` is of a held message, or of one passed not long ago.
 	let position = <i32>(first - head) < 0 ? head : first;
 	// Behind a message that stays held, each is marked; else the head passes all of them at once.
 	const marks = position != head;

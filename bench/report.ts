@@ -95,7 +95,7 @@ export function table(results: readonly Result[], isJudged: boolean): string {
 	return markdownTable([head, ...results.map((result) => row(result, isJudged))]);
 }
 
-/** The machine, and one line for each measure: what a reader of the README sees. */
+/** The machine, and one line for each measure, with its best peer: what a reader of the README sees. */
 export function summary({ machine, date, quick, results }: Report): string {
 	const judged = !quick && !isBusy(machine);
 	const rows = results.map((result) => {

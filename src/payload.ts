@@ -25,7 +25,7 @@ function misaligned(type: DType | Schema): DhmemError {
  * common. Views are over shared memory: valid until the thing is freed, sent, committed or released.
  *
  * An interface and functions rather than a class to extend: the engine makes an object of a derived class by a slow
- * path, which took a third of the time in which a message is received and released.
+ * path, which took a quarter of the time in which a message is received and released.
  */
 export interface Payload {
 	/** Bytes. */

@@ -48,6 +48,7 @@ export class Waiter {
 	/** What each signal ends. It has one listener for all: Node warns of a leak when there are more than ten. */
 	readonly #abortable = new Map<AbortSignal, { waits: Set<Pending>; onAbort: () => void }>();
 	#armed = false;
+	/** When the peers were looked at last, on the clock of `performance`. */
 	#checkedAt = 0;
 	#calls = 0;
 	#turnStarted = 0;

@@ -472,6 +472,31 @@ for (const way of ["kill", "exit", "close", "close region"]) {
 	});
 }
 
+test("a death is noticed also where the rings of others come faster than slices end", async () => {
+	const region = open();
+	const consumer = region.queue("held", { capacity: 1024 }).consumer();
+	const others = region.queue("others").consumer();
+	const sender = open().queue("others").producer();
+	const other = await child("hold", "producer");
+	const pending = codeOfLater(consumer.receive());
+	let isOver = false;
+	let rings = 0;
+	const ringing = (async () => {
+		for (; !isOver; rings++) {
+			const receiving = others.receive();
+			await delay(5);
+			sender.trySend("x");
+			textOf(await receiving);
+		}
+	})();
+	// The rings come first: at the first of them the peers are looked at in any case.
+	while (rings < 20) await turn();
+	await other.kill();
+	assert.is(await pending, "DHMEM_PEER_GONE");
+	isOver = true;
+	await ringing;
+});
+
 test("a peer that has not come, or had left before, is no error", async () => {
 	const region = open();
 	const other = open();

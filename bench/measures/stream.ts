@@ -101,12 +101,13 @@ function bandwidth(place: string) {
 	return (job: Job) => (receive(job) * job.size) / 1000;
 }
 
-/** One number, all over. A Buffer's `fill` is native; a typed array's goes number by number in shared memory. */
+const numbers = largePatterns(8);
+
+/** One number, all over. A Buffer's `fill`, given bytes, is native; a typed array's goes number by number. */
 const fills = sending(({ bytes }, sequence) => {
 	const { buffer, byteOffset, length } = bytes;
 	Buffer.from(buffer, byteOffset, length).fill(numbers[sequence % PATTERNS] as Uint8Array);
 });
-const numbers = largePatterns(8);
 
 export const works: Works = {
 	stream: { measure: bandwidth, serve: fills },
