@@ -96,7 +96,7 @@ export class Waiter {
 					if (this.#pending.has(pending)) pending.fail(tooLate(wait.what, timeout));
 				}, timeout);
 			}
-			this.#lookAt([pending]);
+			this.#failing([pending], () => this.#lookAt([pending]));
 		});
 	}
 
@@ -142,17 +142,19 @@ export class Waiter {
 		}
 	}
 
-	/** The doorbell was rung, or a slice is over. */
+	/** The doorbell was rung, or a slice is over. Never throws: nobody calls this who could catch it. */
 	onRing(): void {
 		this.#armed = false;
 		const pending = [...this.#pending];
-		// Rings of others may come faster than slices end.
-		const now = performance.now();
-		if (now >= this.#checkedAt + SLICE) {
-			this.#checkedAt = now;
-			this.#checkPeers(pending);
-		}
-		this.#lookAt(pending);
+		this.#failing(pending, () => {
+			// Rings of others may come faster than slices end.
+			const now = performance.now();
+			if (now >= this.#checkedAt + SLICE) {
+				this.#checkedAt = now;
+				this.#checkPeers(pending);
+			}
+			this.#lookAt(pending);
+		});
 	}
 
 	/**
@@ -178,15 +180,20 @@ export class Waiter {
 	}
 
 	#lookAt(pending: Pending[]): void {
+		const bell = this.#attachment.readDoorbell();
+		for (const each of pending) each.announce();
+		for (const each of pending) if (this.#pending.has(each)) each.look();
+		if (this.#pending.size === 0 || this.#armed || this.#attachment.closed) return;
+		this.#armed = true;
+		let slice = SLICE;
+		for (const each of this.#pending) slice = Math.min(slice, each.slice ?? SLICE);
+		this.#attachment.shim.arm(this.#attachment.file, bell, slice);
+	}
+
+	/** What `act` throws ends those that are still pending. */
+	#failing(pending: Pending[], act: () => void): void {
 		try {
-			const bell = this.#attachment.readDoorbell();
-			for (const each of pending) each.announce();
-			for (const each of pending) if (this.#pending.has(each)) each.look();
-			if (this.#pending.size === 0 || this.#armed || this.#attachment.closed) return;
-			this.#armed = true;
-			let slice = SLICE;
-			for (const each of this.#pending) slice = Math.min(slice, each.slice ?? SLICE);
-			this.#attachment.shim.arm(this.#attachment.file, bell, slice);
+			act();
 		} catch (error) {
 			const failure = systemError(error, this.#attachment.path, "Waiting in");
 			for (const each of pending) if (this.#pending.has(each)) each.fail(failure);

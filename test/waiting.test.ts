@@ -1,10 +1,11 @@
 import { getEventListeners, once } from "node:events";
-import { promises, readdirSync } from "node:fs";
+import { closeSync, openSync, promises, readdirSync, writeSync } from "node:fs";
 import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { test as uvu } from "uvu";
 import * as assert from "uvu/assert";
+import { HEADER_TOUCHED } from "../assembly/layout.js";
 import { type Consumer, type Message, type Producer, Region, type RegionOptions } from "../src/index.js";
 import { Child, codeOf, codeOfLater, makeFolder, removeFolder, within } from "./region-child.js";
 
@@ -495,6 +496,19 @@ test("a death is noticed also where the rings of others come faster than slices 
 	assert.is(await pending, "DHMEM_PEER_GONE");
 	isOver = true;
 	await ringing;
+});
+
+test("where recovering from the dead peer fails, all who wait are told, and the process goes on", async () => {
+	const region = open({ size: "16MiB" });
+	const consumer = region.queue("held", { capacity: 1024 }).consumer();
+	const others = region.queue("others").consumer();
+	const other = await child("hold", "producer");
+	const pending = [codeOfLater(consumer.receive()), codeOfLater(others.receive())];
+	const file = openSync(region.path, "r+");
+	writeSync(file, Uint8Array.of(0, 0, 0, 0xf0), 0, 4, HEADER_TOUCHED);
+	closeSync(file);
+	await other.kill();
+	assert.equal(await Promise.all(pending), ["DHMEM_CORRUPT", "DHMEM_CORRUPT"]);
 });
 
 test("a peer that has not come, or had left before, is no error", async () => {
