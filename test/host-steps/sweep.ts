@@ -4,14 +4,14 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Region } from "dhmem";
 import { shim } from "../../src/shim.js";
-import { litterAmong, type Operation, SurvivorStage } from "./operation.js";
+import { litterAmong, type Operation, PATIENCE, type Survival, SurvivorStage } from "./operation.js";
 import { buildSteps, type Mode } from "./steps.js";
 import type { Line, Outcome, Try } from "./victim.js";
 import { NAME } from "./victim-stage.js";
@@ -195,7 +195,7 @@ export class Sweep {
 			const errno = error === undefined ? 0 : constants.errno[error];
 			outcome = await this.#victims.run(
 				{ operation: operation.name, directory, mode, step, errno },
-				{ set: () => survival.wait?.(), stopped: () => intrude(stage) },
+				{ set: () => beginWait(survival), stopped: () => intrude(stage) },
 			);
 			this.report.tries[mode]++;
 			const died = performance.now();
@@ -219,6 +219,29 @@ export class Sweep {
 		rmSync(directory, { recursive: true });
 		return outcome;
 	}
+}
+
+/** Begins to wait, and returns when the thread that waits sleeps: what comes before that is seen without a wake-up. */
+function beginWait({ wait }: Survival): void {
+	if (wait === undefined) return;
+	wait();
+	const deadline = performance.now() + PATIENCE;
+	while (!isAsleep()) {
+		if (performance.now() > deadline) throw new Error(`who waits is not asleep after ${PATIENCE} ms`);
+	}
+}
+
+/** Whether a thread of this process is in FUTEX_WAIT_BITSET without flags, which only the shim's is. */
+function isAsleep(): boolean {
+	return readdirSync("/proc/self/task").some((thread) => {
+		try {
+			return /^\d+ 0x\w+ 0x9 /.test(readFileSync(`/proc/self/task/${thread}/syscall`, "utf8"));
+		} catch (error) {
+			// It has ended meanwhile.
+			if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
+			throw error;
+		}
+	});
 }
 
 /** Whether the step of this number is in the midst of a long row of the same. */
