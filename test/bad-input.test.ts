@@ -1120,6 +1120,25 @@ for (const closing of ["the region", "the end"]) {
 	});
 }
 
+/** What Node calls its permission model depends on its age. */
+const permission =
+	Number.parseInt(process.versions.node, 10) < 24 ? "--experimental-permission" : "--permission";
+
+for (const [flags, expected, word] of [
+	[["--disallow-code-generation-from-strings"], "nothing", ""],
+	[["--jitless"], "DHMEM_UNSUPPORTED", "--jitless"],
+	[["--no-addons"], "DHMEM_UNSUPPORTED", "--no-addons"],
+	[[permission, "--allow-fs-read=*"], "DHMEM_UNSUPPORTED", "--allow-addons"],
+	[[permission, "--allow-fs-read=*", "--allow-addons"], "DHMEM_PERMISSION", "--allow-fs-write"],
+	[[permission, "--allow-fs-read=*", "--allow-fs-write=*", "--allow-addons"], "nothing", ""],
+] as const) {
+	test(`with ${flags.join(" ")} a region gives ${expected}`, async () => {
+		const { code, message } = (await start("use", [], [...flags]).hear()) as Failure;
+		assert.is(code, expected);
+		assert.ok(message.includes(word), message);
+	});
+}
+
 test("views that are kept after closing read zeros and never fault, also after collecting", async () => {
 	const child = start("keepViews", [], ["--expose-gc"]);
 	const result = (await child.hear()) as { views: number };
