@@ -60,7 +60,9 @@ export abstract class Producer extends Endpoint {
 	 */
 	async send(data: Sendable, options?: SendOptions): Promise<void> {
 		const bytes = bytesOf(data);
-		await this.waitFor("room in", () => this.#attempt(bytes, options?.block) || PENDING, options);
+		// Again each time, for its buffer may have been transferred meanwhile.
+		const attempt = () => this.#attempt(bytesOf(bytes), options?.block) || PENDING;
+		await this.waitFor("room in", attempt, options);
 	}
 
 	/**

@@ -13,9 +13,9 @@ import {
 } from "../assembly/layout.js";
 import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
 import { Endpoint, type Side } from "./endpoint.js";
-import { badArgument, DhmemError } from "./errors.js";
+import { badArgument, DhmemError, show } from "./errors.js";
 import type { NamedObject } from "./named.js";
-import type { EndpointOptions, WaitOptions } from "./options.js";
+import { checkAttached, type EndpointOptions, isHonest, type WaitOptions } from "./options.js";
 import { PENDING } from "./waiter.js";
 
 /** The ring as a plain sequence: TypeScript cannot index a generic typed array. */
@@ -44,8 +44,14 @@ abstract class RecordEndpoint<D extends DType> extends Endpoint {
 	}
 
 	protected checkArray(values: TypedArrayOf<D>): void {
-		if (values?.constructor === this.ring.constructor) return;
-		throw badArgument("The array", values?.constructor?.name, `a ${this.ring.constructor.name}`);
+		if (!ArrayBuffer.isView(values)) throw this.#wrongArray(values);
+		if (values.constructor !== this.ring.constructor) throw this.#wrongArray(values.constructor?.name);
+		if (!isHonest(values)) throw this.#wrongArray(`one of length ${show(values.length)}`);
+		if (values.length === 0) checkAttached("The array", values);
+	}
+
+	#wrongArray(given: unknown): DhmemError {
+		return badArgument("The array", given, `a plain ${this.ring.constructor.name}`);
 	}
 
 	/** Wakes the peer if that is what the result says. */
