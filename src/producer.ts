@@ -72,7 +72,7 @@ export abstract class Producer extends Endpoint {
 	 */
 	async sendBlock(block: Block, options?: WaitOptions): Promise<void> {
 		const attempt = () => {
-			this.#checkSending();
+			this.checkSending();
 			return this.putBlock(block) || PENDING;
 		};
 		await this.waitFor("room in", attempt, options);
@@ -97,13 +97,13 @@ export abstract class Producer extends Endpoint {
 	abstract readonly inline: number;
 
 	#attempt(bytes: Uint8Array, block: Block | undefined): boolean {
-		this.#checkSending();
+		this.checkSending();
 		if (block !== undefined && !(block instanceof Block))
 			throw badArgument("block", block, "a Block of this region");
 		return this.put(bytes, block);
 	}
 
-	#checkSending(): void {
+	protected checkSending(): void {
 		this.checkHeld();
 		if (this.#ended) {
 			throw new DhmemError(
@@ -134,7 +134,7 @@ export abstract class Producer extends Endpoint {
 	 * ```
 	 */
 	tryReserve(length: number): Slot | undefined {
-		this.#checkSending();
+		this.checkSending();
 		this.#slot = this.reserve(checkCount("The length", length, 0, Number.MAX_SAFE_INTEGER));
 		return this.#slot;
 	}
@@ -148,7 +148,7 @@ export abstract class Producer extends Endpoint {
 	 */
 	sendMany(items: Iterable<Sendable>): number {
 		this.checkOpen();
-		this.#checkSending();
+		this.checkSending();
 		if (typeof items?.[Symbol.iterator] !== "function") throw badArgument("The items", items, "an iterable");
 		return this.putMany(items);
 	}
@@ -160,7 +160,7 @@ export abstract class Producer extends Endpoint {
 	 */
 	end(): void {
 		if (this.#ended) return;
-		this.#checkSending();
+		this.checkSending();
 		this.finish();
 		this.#ended = true;
 	}

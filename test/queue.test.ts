@@ -850,6 +850,42 @@ test("sendMany sends as many as there is room for, and the rest can follow", () 
 	assert.equal(drain(consumer), ["3", "4"]);
 });
 
+for (const policy of ["block", "drop-oldest"] as const) {
+	test(`the items of sendMany may use the producer, up to its end, where the policy is ${policy}`, () => {
+		const queue = policy === "block" ? open().queue("q") : open().queue("q", { policy, slots: 16 });
+		const producer = queue.producer();
+		const consumer = queue.consumer();
+		function* items(between: () => unknown) {
+			yield "a";
+			between();
+			yield "b";
+		}
+		assert.is(producer.sendMany(items(() => producer.trySend("x"))), 2);
+		assert.is(producer.sendMany(items(() => producer.sendMany(["y"]))), 2);
+		assert.equal(drain(consumer), ["a", "x", "b", "a", "y", "b"]);
+		let slot: ReturnType<Producer["tryReserve"]>;
+		const reserve = () => {
+			slot = producer.tryReserve(1);
+		};
+		assert.is(
+			codeOf(() => producer.sendMany(items(reserve))),
+			"DHMEM_BAD_ARGUMENT",
+		);
+		assert.equal(drain(consumer), ["a"]);
+		slot?.bytes.fill(99);
+		slot?.commit();
+		assert.equal(drain(consumer), ["c"]);
+		assert.is(
+			codeOf(() => producer.sendMany(items(() => producer.end()))),
+			"DHMEM_QUEUE_ENDED",
+		);
+		assert.equal(drain(consumer), ["a"]);
+		assert.ok(consumer.ended);
+		consumer.close();
+		assert.is(queue.consumer().tryReceive(), undefined);
+	});
+}
+
 test("sendMany takes messages of any size", () => {
 	const { producer, consumer } = ends(256);
 	const items = ["small", "x".repeat(3000), "", "y".repeat(200_000), "last"];
