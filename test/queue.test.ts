@@ -825,6 +825,22 @@ test("a block of another opening, or what is none, is refused", () => {
 	assert.is(block.bytes.length, 8);
 });
 
+test("messages that are asked for at once are all released when the next one is", async () => {
+	const { producer, consumer } = ends();
+	producer.sendMany(["a", "b", "c"]);
+	const messages = consumer[Symbol.asyncIterator]();
+	const both = await Promise.all([messages.next(), messages.next()]);
+	assert.equal(
+		both.map(({ value }) => value?.text()),
+		["a", "b"],
+	);
+	assert.is((await messages.next()).value?.text(), "c");
+	assert.equal(
+		both.map(({ value }) => value?.released),
+		[true, true],
+	);
+});
+
 // ----------------------------------------------------------------------------------------------- batches
 
 test("sendMany publishes all at once", () => {
