@@ -76,9 +76,13 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 	/**
 	 * Adds a record, if there is room; whether there was.
 	 *
-	 * @throws DHMEM_QUEUE_ENDED, DHMEM_CLOSED; a TypeError for a number where the dtype needs a bigint
+	 * @throws DHMEM_QUEUE_ENDED, DHMEM_CLOSED; DHMEM_BAD_ARGUMENT for an object; a TypeError for a number where the dtype
+	 * needs a bigint
 	 */
 	push(value: ValueOf<D>): boolean {
+		// Becoming a number it could use this producer, between the choice of the place and the writing.
+		if (typeof value === "object" || typeof value === "function")
+			throw badArgument("The value", value, "a number");
 		if (this.#room === 0 && !this.#hasRoom()) return false;
 		(this.ring as unknown as Values<D>)[this.#position & this.mask] = value;
 		this.#publish(1);

@@ -25,16 +25,20 @@ function load(): Shim {
 		const here = `${process.platform}-${process.arch}`;
 		throw new DhmemError("DHMEM_UNSUPPORTED", `dhmem needs 64-bit little-endian Linux; this is ${here}`);
 	}
-	const require = createRequire(import.meta.url);
-	const built = fileURLToPath(new URL("../shim.node", import.meta.url));
+	// Where it was bundled as CommonJS there is none.
+	const here: string | undefined = import.meta.url;
+	const built = here === undefined ? "" : fileURLToPath(new URL("../shim.node", here));
 	if (existsSync(built)) {
 		try {
-			return require(built) as Shim;
+			return createRequire(built)(built) as Shim;
 		} catch (error) {
 			throw refused(built, error);
 		}
 	}
-	throw new DhmemError("DHMEM_UNSUPPORTED", `The native shim is missing; run "npm run build" (${built})`);
+	throw new DhmemError(
+		"DHMEM_UNSUPPORTED",
+		`The native shim is missing; run "npm run build", or if dhmem is in a bundle, leave it outside (${built})`,
+	);
 }
 
 /** The error for a shim that is there, and that Node or the system's loader will not have. */

@@ -417,6 +417,25 @@ test("a buffer that is given away while its message waits for room is DHMEM_BAD_
 	assert.is(consumer.tryReceive()?.text(), "after");
 });
 
+test("an object is no record, whatever it becomes", () => {
+	const queue = open().queue("r", { record: "f64", slots: 4 });
+	const producer = queue.producer();
+	const consumer = queue.consumer();
+	const pushing = {
+		valueOf() {
+			producer.push(7);
+			return 8;
+		},
+	};
+	for (const value of [pushing, () => 1, new Date(0), null]) {
+		assert.is(
+			codeOf(() => producer.push(wrong(value))),
+			"DHMEM_BAD_ARGUMENT",
+		);
+	}
+	assert.is(consumer.pop(), undefined);
+});
+
 test("long paths and folders that are none", () => {
 	assert.is(
 		codeOf(() => open({ directory: join(directory, "missing") })),
@@ -1263,6 +1282,19 @@ for (const [flags, expected, word] of [
 		assert.ok(message.includes(word), message);
 	});
 }
+
+test("a bundle that took dhmem in is told to leave it outside", async () => {
+	const source = new URL("../src/shim.js", import.meta.url);
+	const text = readFileSync(source, "utf8").replace("./errors.js", new URL("errors.js", source).href);
+	for (const url of ["undefined", '"file:///bundle/out.js"']) {
+		const bundle = join(directory, `bundle-${url.length}.mjs`);
+		writeFileSync(bundle, text.replaceAll("import.meta.url", url));
+		const { shim } = (await import(bundle)) as typeof import("../src/shim.js");
+		const { code, message } = errorOf(shim);
+		assert.is(code, "DHMEM_UNSUPPORTED");
+		assert.ok(message.includes("bundle, leave it outside"), message);
+	}
+});
 
 test("views that are kept after closing read zeros and never fault, also after collecting", async () => {
 	const child = start("keepViews", [], ["--expose-gc"]);
