@@ -464,10 +464,9 @@ export class Attachment {
 		return this.allocateBy(bytes, (core, me) => core.allocate(me, bytes));
 	}
 
-	/** Puts bytes into the region. */
-	write(bytes: Uint8Array, offset: number): void {
-		const { length } = bytes;
-		if (length >= FILLED) this.#whole.fill(bytes, offset, offset + length);
+	/** Puts `length` bytes into the region. There may be more of them by now, if their buffer can grow. */
+	write(bytes: Uint8Array, offset: number, length: number): void {
+		if (length >= FILLED || length !== bytes.length) this.#whole.fill(bytes, offset, offset + length);
 		// Called so because V8 before 12 looks a typed array's method up slowly, each time.
 		else setBytes.call(this.bytes, bytes, offset);
 	}

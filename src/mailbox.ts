@@ -20,11 +20,12 @@ export class MailboxProducer extends Producer {
 
 	protected override put(bytes: Uint8Array, block: Block | undefined): boolean {
 		const { attachment } = this;
+		const { length } = bytes;
 		const offset = block?.owned(attachment) ?? 0;
 		const beside = block === undefined ? 0 : REFERENCE_BYTES;
-		const envelope = this.#allocate(beside + bytes.length);
-		attachment.write(bytes, envelope + RECORD_HEADER + beside);
-		this.#commit(envelope, beside + bytes.length, offset, block?.length);
+		const envelope = this.#allocate(beside + length);
+		attachment.write(bytes, envelope + RECORD_HEADER + beside, length);
+		this.#commit(envelope, beside + length, offset, block?.length);
 		block?.spend();
 		return true;
 	}

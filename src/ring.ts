@@ -30,12 +30,13 @@ export class RingProducer extends Producer {
 
 	protected override put(bytes: Uint8Array, block: Block | undefined): boolean {
 		if (block !== undefined) return this.#sendBlock(bytes, block);
-		if (bytes.length > this.inline) return this.#sendLarge(bytes);
+		const { length } = bytes;
+		if (length > this.inline) return this.#sendLarge(bytes, length);
 		const { attachment, at } = this;
-		const payload = this.#reserve(bytes.length);
-		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
-		attachment.write(bytes, payload);
-		this.wake(attachment.core.commit(attachment.me, at, bytes.length) >>> 0);
+		const payload = this.#reserve(length);
+		if (payload < STATUS_LIMIT) return this.#notReserved(payload, length);
+		attachment.write(bytes, payload, length);
+		this.wake(attachment.core.commit(attachment.me, at, length) >>> 0);
 		return true;
 	}
 
@@ -54,11 +55,12 @@ export class RingProducer extends Producer {
 
 	#sendBlock(bytes: Uint8Array, block: Block): boolean {
 		const { attachment } = this;
+		const { length } = bytes;
 		const offset = block.owned(attachment);
-		const payload = this.#reserve(REFERENCE_BYTES + bytes.length);
-		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
-		attachment.write(bytes, payload + REFERENCE_BYTES);
-		this.#commitBlock(REFERENCE_BYTES + bytes.length, 0, offset, block.length);
+		const payload = this.#reserve(REFERENCE_BYTES + length);
+		if (payload < STATUS_LIMIT) return this.#notReserved(payload, length);
+		attachment.write(bytes, payload + REFERENCE_BYTES, length);
+		this.#commitBlock(REFERENCE_BYTES + length, 0, offset, block.length);
 		block.spend();
 		return true;
 	}
@@ -72,15 +74,15 @@ export class RingProducer extends Producer {
 		return true;
 	}
 
-	#sendLarge(bytes: Uint8Array): boolean {
+	#sendLarge(bytes: Uint8Array, length: number): boolean {
 		const { attachment } = this;
-		this.checkSize(bytes.length);
+		this.checkSize(length);
 		const payload = this.#reserve(REFERENCE_BYTES);
-		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
-		const block = this.#allocate(bytes.length);
+		if (payload < STATUS_LIMIT) return this.#notReserved(payload, length);
+		const block = this.#allocate(length);
 		if (block === 0) return false;
-		attachment.write(bytes, block);
-		this.#commitBlock(REFERENCE_BYTES, 1, block, bytes.length);
+		attachment.write(bytes, block, length);
+		this.#commitBlock(REFERENCE_BYTES, 1, block, length);
 		return true;
 	}
 
@@ -164,18 +166,19 @@ export class RingProducer extends Producer {
 				const bytes = bytesOf(item);
 				// The iterable may have used this producer.
 				this.checkSending();
-				if (bytes.length > this.inline) {
+				const { length } = bytes;
+				if (length > this.inline) {
 					// A block is handed over by a publication of its own.
-					if (!this.#sendLarge(bytes)) break;
+					if (!this.#sendLarge(bytes, length)) break;
 					staged = 0;
 				} else {
-					const payload = this.#reserve(bytes.length);
+					const payload = this.#reserve(length);
 					if (payload < STATUS_LIMIT) {
-						this.#notReserved(payload, bytes.length);
+						this.#notReserved(payload, length);
 						break;
 					}
-					attachment.write(bytes, payload);
-					const status = core.stage(me, at, bytes.length) >>> 0;
+					attachment.write(bytes, payload, length);
+					const status = core.stage(me, at, length) >>> 0;
 					if (status !== OK) throw this.unexpected(status);
 					staged++;
 				}

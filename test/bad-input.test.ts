@@ -21,6 +21,7 @@ import {
 	HEADER_VERSION,
 	LAYOUT_VERSION,
 } from "../assembly/layout.js";
+import type { Attachment } from "../src/attachment.js";
 import {
 	type Block,
 	type Consumer,
@@ -416,6 +417,39 @@ test("a buffer that is given away while its message waits for room is DHMEM_BAD_
 	producer.trySend("after");
 	assert.is(consumer.tryReceive()?.text(), "after");
 });
+
+for (const policy of ["block", "drop-oldest"] as const) {
+	test(`a buffer that another thread grows meanwhile is sent as it was where the policy is ${policy}`, () => {
+		const region = open();
+		const queue = region.queue("q", policy === "block" ? { capacity: 1024 } : { policy, slots: 8 });
+		const producer = queue.producer();
+		const consumer = queue.consumer();
+		const { core } = Reflect.get(producer, "attachment") as Attachment;
+		const before = { reserve: core.reserve, allocate: core.allocate };
+		for (const length of [8, 400]) {
+			for (const most of [450, 900]) {
+				const shared = new SharedArrayBuffer(length, wrong({ maxByteLength: most }));
+				const grow = (result: number) => {
+					(shared as SharedArrayBuffer & { grow(bytes: number): void }).grow(most);
+					return result;
+				};
+				const view = new Uint8Array(shared);
+				const marks = ["1", "2", "3", "4"].map((mark) => mark.repeat(100));
+				for (const mark of marks) producer.trySend(mark);
+				core.reserve = (...given) => grow(before.reserve(...given));
+				core.allocate = (...given) => grow(before.allocate(...given));
+				assert.ok(producer.trySend(view));
+				Object.assign(core, before);
+				const messages = consumer.receiveMany(10);
+				assert.equal(
+					messages.map((message) => (message.length === 100 ? message.text() : message.length)),
+					[...marks, length],
+				);
+				for (const message of messages) message.release();
+			}
+		}
+	});
+}
 
 test("an object is no record, whatever it becomes", () => {
 	const queue = open().queue("r", { record: "f64", slots: 4 });
