@@ -92,6 +92,12 @@ export class Attachment {
 		this.access = access;
 		this.file = file;
 		this.shim = shim;
+		if (typeof WebAssembly === "undefined") {
+			throw new DhmemError(
+				"DHMEM_UNSUPPORTED",
+				"Here is no WebAssembly, which dhmem consists of; run Node without --jitless and --no-expose-wasm",
+			);
+		}
 		let memory: WebAssembly.Memory;
 		try {
 			memory = new WebAssembly.Memory({ initial: spans + 1, maximum: spans + 1, shared: true });

@@ -1,4 +1,5 @@
 /** How the keys and values of a map stand in memory: encoded to bytes, decoded to copies. */
+import { types } from "node:util";
 import {
 	bytesPer,
 	checkDType,
@@ -9,6 +10,7 @@ import {
 	type ValueOf,
 } from "./dtypes.js";
 import { badArgument } from "./errors.js";
+import { bytesOf } from "./options.js";
 import { textOf } from "./payload.js";
 import { checkInitial, type Fields, type Schema, type Struct, toSchema } from "./schema.js";
 import { localStruct } from "./struct.js";
@@ -59,7 +61,7 @@ const text: Codec<string> = {
 const binary: Codec<Uint8Array> = {
 	number: BYTES,
 	encode(value) {
-		if (value instanceof Uint8Array) return value;
+		if (types.isUint8Array(value)) return bytesOf(value);
 		throw badArgument("The value", value, "a Uint8Array");
 	},
 	decode: (bytes) => bytes,

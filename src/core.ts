@@ -144,20 +144,42 @@ interface State {
  * one call site with dozens of targets to the engine, and three times as slow.
  */
 function guard(operation: Operation, state: State, onThrow: (error?: unknown) => Error): Operation {
-	const parameters = Array.from({ length: operation.length }, (_, index) => `p${index}`).join();
-	const make = new Function(
-		"operation",
-		"state",
-		"onThrow",
-		`return (${parameters}) => {
-			if (state.threw) throw onThrow();
-			try {
-				return operation(${parameters});
-			} catch (error) {
-				state.threw = true;
-				throw onThrow(error);
-			}
-		};`,
-	);
+	const make = compile(operation.length) ?? guardSlowly;
 	return make(operation, state, onThrow);
+}
+
+/** Undefined where no code may be made from text: `--disallow-code-generation-from-strings`, and other embedders. */
+function compile(arity: number): typeof guardSlowly | undefined {
+	const parameters = Array.from({ length: arity }, (_, index) => `p${index}`).join();
+	try {
+		return new Function(
+			"operation",
+			"state",
+			"onThrow",
+			`return (${parameters}) => {
+				if (state.threw) throw onThrow();
+				try {
+					return operation(${parameters});
+				} catch (error) {
+					state.threw = true;
+					throw onThrow(error);
+				}
+			};`,
+		) as typeof guardSlowly;
+	} catch (error) {
+		if (error instanceof EvalError) return undefined;
+		throw error;
+	}
+}
+
+function guardSlowly(operation: Operation, state: State, onThrow: (error?: unknown) => Error): Operation {
+	return (...values) => {
+		if (state.threw) throw onThrow();
+		try {
+			return operation(...values);
+		} catch (error) {
+			state.threw = true;
+			throw onThrow(error);
+		}
+	};
 }

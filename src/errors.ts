@@ -65,10 +65,18 @@ export function show(value: unknown): string {
 	try {
 		text = typeof value === "string" ? JSON.stringify(value) : String(value);
 	} catch {
-		// It has no text, or a wrong one.
-		text = Object.prototype.toString.call(value);
+		text = tagOf(value);
 	}
 	return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+/** What has no text, or a wrong one, may still say what it is. */
+function tagOf(value: unknown): string {
+	try {
+		return Object.prototype.toString.call(value);
+	} catch {
+		return typeof value;
+	}
 }
 
 export function badArgument(what: string, value: unknown, wanted: string): DhmemError {

@@ -11,12 +11,15 @@ interface Receiver {
 
 /** One message after the other up to the end; each is released when the next one is asked for. */
 export function eachOf(receiver: Pick<Receiver, "receive">): AsyncIterator<Message, undefined> {
-	let last: Message | undefined;
+	// More than one, if several were asked for at once.
+	const given: Message[] = [];
 	return {
 		next: async () => {
-			last?.release();
-			last = await receiver.receive();
-			return last === undefined ? { done: true, value: undefined } : { done: false, value: last };
+			while (given.length > 0) given.pop()?.release();
+			const message = await receiver.receive();
+			if (message === undefined) return { done: true, value: undefined };
+			given.push(message);
+			return { done: false, value: message };
 		},
 		return: async () => ({ done: true, value: undefined }),
 	};

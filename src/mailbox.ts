@@ -81,7 +81,10 @@ export class MailboxProducer extends Producer {
 	protected override putMany(items: Iterable<Sendable>): number {
 		let sent = 0;
 		for (const item of items) {
-			this.put(bytesOf(item), undefined);
+			const bytes = bytesOf(item);
+			// The iterable may have used this producer.
+			this.checkSending();
+			this.put(bytes, undefined);
 			sent++;
 		}
 		return sent;

@@ -1,6 +1,7 @@
 /** Checking what users pass, in one place for each kind of value. */
+import { types } from "node:util";
 import { NAME_BYTES, SPAN_BYTES } from "../assembly/layout.js";
-import { badArgument } from "./errors.js";
+import { badArgument, type DhmemError } from "./errors.js";
 
 /** Bytes, or a figure with a unit: `"64MiB"` (2^20), `"1.5 GB"` (10^9). */
 export type Size = number | string;
@@ -91,12 +92,61 @@ export function waitOptions(given: WaitOptions | undefined, defaults: WaitOption
 	return { timeout, signal };
 }
 
+/** What all typed arrays inherit. */
+const typedArrays = Object.getPrototypeOf(Uint8Array.prototype) as Iterable<unknown>;
+const lengthOf = Object.getOwnPropertyDescriptor(typedArrays, "length")?.get as () => number;
+
+/**
+ * Whether a typed array has the `length` that it says: a subclass, or a property of its own, could say another, and
+ * more or less would be written than there is room for.
+ */
+export function isHonest(elements: ArrayBufferView & { readonly length: number }): boolean {
+	return lengthOf.call(elements) === elements.length;
+}
+
+/** Throws if the elements' buffer was given away, or no longer reaches as far: then they look like none. */
+export function checkAttached(what: string, elements: ArrayBufferView): void {
+	try {
+		typedArrays[Symbol.iterator].call(elements);
+	} catch {
+		throw noMemory(what, elements);
+	}
+}
+
+function noMemory(what: string, view: unknown): DhmemError {
+	return badArgument(what, view, "a view whose buffer was not transferred or cut");
+}
+
 /** The bytes of what is to be sent. */
 export function bytesOf(data: string | ArrayBufferView): Uint8Array {
 	if (typeof data === "string") return Buffer.from(data);
-	if (data instanceof Uint8Array) return data;
-	if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-	throw badArgument("The data", data, "a string or an ArrayBufferView");
+	const bytes = isBytes(data) ? data : bytesUnder(data);
+	if (bytes.length === 0) checkAttached("The data", bytes);
+	return bytes;
+}
+
+/** Not by util.types, which is slower: what only looks like a Uint8Array is written element by element. */
+function isBytes(data: ArrayBufferView): data is Uint8Array {
+	try {
+		return data instanceof Uint8Array && isHonest(data);
+	} catch {
+		// A proxy.
+		return false;
+	}
+}
+
+/** The bytes that a view of any kind shows, by what the engine says of it. */
+function bytesUnder(view: ArrayBufferView): Uint8Array {
+	if (!ArrayBuffer.isView(view)) throw badArgument("The data", view, "a string or an ArrayBufferView");
+	const isDataView = types.isDataView(view);
+	if (!isDataView) checkAttached("The data", view);
+	const figure = (name: keyof ArrayBufferView) =>
+		Reflect.get(isDataView ? DataView.prototype : typedArrays, name, view) as never;
+	try {
+		return new Uint8Array(figure("buffer"), figure("byteOffset"), figure("byteLength"));
+	} catch {
+		throw noMemory("The data", view);
+	}
 }
 
 /** A whole number from `least` to `most`. */

@@ -60,7 +60,9 @@ export abstract class Producer extends Endpoint {
 	 */
 	async send(data: Sendable, options?: SendOptions): Promise<void> {
 		const bytes = bytesOf(data);
-		await this.waitFor("room in", () => this.#attempt(bytes, options?.block) || PENDING, options);
+		// Again each time, for its buffer may have been transferred meanwhile.
+		const attempt = () => this.#attempt(bytesOf(bytes), options?.block) || PENDING;
+		await this.waitFor("room in", attempt, options);
 	}
 
 	/**
@@ -70,7 +72,7 @@ export abstract class Producer extends Endpoint {
 	 */
 	async sendBlock(block: Block, options?: WaitOptions): Promise<void> {
 		const attempt = () => {
-			this.#checkSending();
+			this.checkSending();
 			return this.putBlock(block) || PENDING;
 		};
 		await this.waitFor("room in", attempt, options);
@@ -95,13 +97,13 @@ export abstract class Producer extends Endpoint {
 	abstract readonly inline: number;
 
 	#attempt(bytes: Uint8Array, block: Block | undefined): boolean {
-		this.#checkSending();
+		this.checkSending();
 		if (block !== undefined && !(block instanceof Block))
 			throw badArgument("block", block, "a Block of this region");
 		return this.put(bytes, block);
 	}
 
-	#checkSending(): void {
+	protected checkSending(): void {
 		this.checkHeld();
 		if (this.#ended) {
 			throw new DhmemError(
@@ -132,7 +134,7 @@ export abstract class Producer extends Endpoint {
 	 * ```
 	 */
 	tryReserve(length: number): Slot | undefined {
-		this.#checkSending();
+		this.checkSending();
 		this.#slot = this.reserve(checkCount("The length", length, 0, Number.MAX_SAFE_INTEGER));
 		return this.#slot;
 	}
@@ -146,7 +148,7 @@ export abstract class Producer extends Endpoint {
 	 */
 	sendMany(items: Iterable<Sendable>): number {
 		this.checkOpen();
-		this.#checkSending();
+		this.checkSending();
 		if (typeof items?.[Symbol.iterator] !== "function") throw badArgument("The items", items, "an iterable");
 		return this.putMany(items);
 	}
@@ -158,7 +160,7 @@ export abstract class Producer extends Endpoint {
 	 */
 	end(): void {
 		if (this.#ended) return;
-		this.#checkSending();
+		this.checkSending();
 		this.finish();
 		this.#ended = true;
 	}

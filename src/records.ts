@@ -13,9 +13,9 @@ import {
 } from "../assembly/layout.js";
 import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
 import { Endpoint, type Side } from "./endpoint.js";
-import { badArgument, DhmemError } from "./errors.js";
+import { badArgument, DhmemError, show } from "./errors.js";
 import type { NamedObject } from "./named.js";
-import type { EndpointOptions, WaitOptions } from "./options.js";
+import { checkAttached, type EndpointOptions, isHonest, type WaitOptions } from "./options.js";
 import { PENDING } from "./waiter.js";
 
 /** The ring as a plain sequence: TypeScript cannot index a generic typed array. */
@@ -44,8 +44,14 @@ abstract class RecordEndpoint<D extends DType> extends Endpoint {
 	}
 
 	protected checkArray(values: TypedArrayOf<D>): void {
-		if (values?.constructor === this.ring.constructor) return;
-		throw badArgument("The array", values?.constructor?.name, `a ${this.ring.constructor.name}`);
+		if (!ArrayBuffer.isView(values)) throw this.#wrongArray(values);
+		if (values.constructor !== this.ring.constructor) throw this.#wrongArray(values.constructor?.name);
+		if (!isHonest(values)) throw this.#wrongArray(`one of length ${show(values.length)}`);
+		if (values.length === 0) checkAttached("The array", values);
+	}
+
+	#wrongArray(given: unknown): DhmemError {
+		return badArgument("The array", given, `a plain ${this.ring.constructor.name}`);
 	}
 
 	/** Wakes the peer if that is what the result says. */
@@ -70,9 +76,13 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 	/**
 	 * Adds a record, if there is room; whether there was.
 	 *
-	 * @throws DHMEM_QUEUE_ENDED, DHMEM_CLOSED; a TypeError for a number where the dtype needs a bigint
+	 * @throws DHMEM_QUEUE_ENDED, DHMEM_CLOSED; DHMEM_BAD_ARGUMENT for an object; a TypeError for a number where the dtype
+	 * needs a bigint
 	 */
 	push(value: ValueOf<D>): boolean {
+		// Becoming a number it could use this producer, between the choice of the place and the writing.
+		if (typeof value === "object" || typeof value === "function")
+			throw badArgument("The value", value, "a number");
 		if (this.#room === 0 && !this.#hasRoom()) return false;
 		(this.ring as unknown as Values<D>)[this.#position & this.mask] = value;
 		this.#publish(1);

@@ -162,6 +162,8 @@ export class RingProducer extends Producer {
 		try {
 			for (const item of items) {
 				const bytes = bytesOf(item);
+				// The iterable may have used this producer.
+				this.checkSending();
 				if (bytes.length > this.inline) {
 					// A block is handed over by a publication of its own.
 					if (!this.#sendLarge(bytes)) break;

@@ -26,6 +26,13 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 				`${doing} ${path} is not allowed: ${whoMay(withFolder.includes(doing) ? folder : path)}`,
 				cause,
 			);
+		case "ERR_ACCESS_DENIED":
+			return new DhmemError(
+				"DHMEM_PERMISSION",
+				`${doing} ${path} is not allowed to this process of Node; run it with --allow-fs-read and --allow-fs-write ` +
+					`for ${folder}, or without --permission`,
+				cause,
+			);
 		case "ENOENT":
 		case "ENOTDIR":
 			return notFound(path, folder, cause);

@@ -149,7 +149,7 @@ export class Waiter {
 		this.#failing(pending, () => {
 			// Rings of others may come faster than slices end.
 			const now = performance.now();
-			if (now >= this.#checkedAt + SLICE) {
+			if (now >= this.#checkedAt + this.#shortestSlice()) {
 				this.#checkedAt = now;
 				this.#checkPeers(pending);
 			}
@@ -185,9 +185,7 @@ export class Waiter {
 		for (const each of pending) if (this.#pending.has(each)) each.look();
 		if (this.#pending.size === 0 || this.#armed || this.#attachment.closed) return;
 		this.#armed = true;
-		let slice = SLICE;
-		for (const each of this.#pending) slice = Math.min(slice, each.slice ?? SLICE);
-		this.#attachment.shim.arm(this.#attachment.file, bell, slice);
+		this.#attachment.shim.arm(this.#attachment.file, bell, this.#shortestSlice());
 	}
 
 	/** What `act` throws ends those that are still pending. */
@@ -198,6 +196,13 @@ export class Waiter {
 			const failure = systemError(error, this.#attachment.path, "Waiting in");
 			for (const each of pending) if (this.#pending.has(each)) each.fail(failure);
 		}
+	}
+
+	/** Of all that wait, as one sleep is for all. */
+	#shortestSlice(): number {
+		let slice = SLICE;
+		for (const each of this.#pending) slice = Math.min(slice, each.slice ?? SLICE);
+		return slice;
 	}
 
 	#disarm(): void {

@@ -70,6 +70,28 @@ regionTest("who waits is woken when it is given up, and an aborted wait is not",
 	assert.is((await waiting).abandoned, false);
 });
 
+regionTest("each look of who waits for a mutex is at its holder too", async (region) => {
+	using other = Region.open(region.name);
+	using held = other.mutex("mutex").lockSync();
+	const mutex = region.mutex("mutex");
+	const { attachment } = mutex.object;
+	const counts = { looks: 0, atHolder: 0 };
+	const readDoorbell = attachment.readDoorbell.bind(attachment);
+	const isAlive = attachment.isAlive.bind(attachment);
+	attachment.readDoorbell = () => {
+		counts.looks++;
+		return readDoorbell();
+	};
+	attachment.isAlive = (participant) => {
+		counts.atHolder++;
+		return isAlive(participant);
+	};
+	await mutex.lock({ timeout: 500 }).catch(() => {});
+	assert.ok(held.held);
+	assert.ok(counts.looks > 2, `${counts.looks} looks`);
+	assert.ok(counts.atHolder > 0.7 * counts.looks, `${counts.atHolder} of ${counts.looks} looks`);
+});
+
 regionTest("the next locker after a holder was killed gets it, and is told", async (region) => {
 	for (let turn = 0; turn < 5; turn++) {
 		const holder = start(region, "hold");

@@ -825,6 +825,22 @@ test("a block of another opening, or what is none, is refused", () => {
 	assert.is(block.bytes.length, 8);
 });
 
+test("messages that are asked for at once are all released when the next one is", async () => {
+	const { producer, consumer } = ends();
+	producer.sendMany(["a", "b", "c"]);
+	const messages = consumer[Symbol.asyncIterator]();
+	const both = await Promise.all([messages.next(), messages.next()]);
+	assert.equal(
+		both.map(({ value }) => value?.text()),
+		["a", "b"],
+	);
+	assert.is((await messages.next()).value?.text(), "c");
+	assert.equal(
+		both.map(({ value }) => value?.released),
+		[true, true],
+	);
+});
+
 // ----------------------------------------------------------------------------------------------- batches
 
 test("sendMany publishes all at once", () => {
@@ -849,6 +865,42 @@ test("sendMany sends as many as there is room for, and the rest can follow", () 
 	assert.is(producer.sendMany(items.slice(3)), 2);
 	assert.equal(drain(consumer), ["3", "4"]);
 });
+
+for (const policy of ["block", "drop-oldest"] as const) {
+	test(`the items of sendMany may use the producer, up to its end, where the policy is ${policy}`, () => {
+		const queue = policy === "block" ? open().queue("q") : open().queue("q", { policy, slots: 16 });
+		const producer = queue.producer();
+		const consumer = queue.consumer();
+		function* items(between: () => unknown) {
+			yield "a";
+			between();
+			yield "b";
+		}
+		assert.is(producer.sendMany(items(() => producer.trySend("x"))), 2);
+		assert.is(producer.sendMany(items(() => producer.sendMany(["y"]))), 2);
+		assert.equal(drain(consumer), ["a", "x", "b", "a", "y", "b"]);
+		let slot: ReturnType<Producer["tryReserve"]>;
+		const reserve = () => {
+			slot = producer.tryReserve(1);
+		};
+		assert.is(
+			codeOf(() => producer.sendMany(items(reserve))),
+			"DHMEM_BAD_ARGUMENT",
+		);
+		assert.equal(drain(consumer), ["a"]);
+		slot?.bytes.fill(99);
+		slot?.commit();
+		assert.equal(drain(consumer), ["c"]);
+		assert.is(
+			codeOf(() => producer.sendMany(items(() => producer.end()))),
+			"DHMEM_QUEUE_ENDED",
+		);
+		assert.equal(drain(consumer), ["a"]);
+		assert.ok(consumer.ended);
+		consumer.close();
+		assert.is(queue.consumer().tryReceive(), undefined);
+	});
+}
 
 test("sendMany takes messages of any size", () => {
 	const { producer, consumer } = ends(256);

@@ -328,6 +328,18 @@ async function receive(talk: Talk, directory: string, name: string): Promise<unk
 	return texts;
 }
 
+/** Opens a region that goes with it, and uses it. */
+function use(_: Talk, directory: string): Failure {
+	return attempt(() => {
+		using region = open(directory, { size: "4MiB", lifetime: "last-close" });
+		using queue = region.queue("q").producer();
+		using consumer = region.queue("q").consumer();
+		queue.sendSync("message", { block: region.allocate(1000) });
+		const text = consumer.receiveSync()?.text();
+		if (text !== "message" || !region.mutex("m").tryLock()) throw new Error(`It came as ${text}`);
+	});
+}
+
 const scenarios: Record<string, Scenario> = {
 	stay: stay as Scenario,
 	race: race as Scenario,
@@ -343,6 +355,7 @@ const scenarios: Record<string, Scenario> = {
 	cut: cut as Scenario,
 	keepViews: keepViews as Scenario,
 	receive: receive as Scenario,
+	use: use as Scenario,
 };
 
 if (isMainThread) serve(import.meta.url, scenarios);
