@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { access } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { endings } from "./ending.js";
 import { type Contender, DEADLINE, type Job, Missing, type Role } from "./measure.js";
 
 const run = promisify(execFile);
@@ -34,14 +35,20 @@ export function native(options: NativeOptions): Contender {
 	const round = async (job: Job) => {
 		const numbers = [job.count, job.spoilt, job.size].map(String);
 		const [command, ...rest] = [...launcher, program, ...args, ...numbers] as [string, ...string[]];
+		const running = run(command, rest, { timeout: DEADLINE, env: { ...process.env, ...env } });
+		// Not SIGKILL: mpirun ends what it started, and removes its files.
+		const end = () => running.child.kill();
+		endings.add(end);
 		try {
-			const { stdout } = await run(command, rest, { timeout: DEADLINE, env: { ...process.env, ...env } });
+			const { stdout } = await running;
 			const figure = Number(stdout);
 			if (stdout.trim() === "" || Number.isNaN(figure))
 				throw new Error(`it printed ${JSON.stringify(stdout)}`);
 			return figure;
 		} catch (error) {
 			throw new Error(`${name}: ${reasonOf(error)}`);
+		} finally {
+			endings.delete(end);
 		}
 	};
 	const start = async () => {

@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { endings } from "./ending.js";
 import { type Contender, DEADLINE, type Job, Missing, type Role, type Running } from "./measure.js";
 import type { Scratch } from "./scratch.js";
 
@@ -41,8 +42,16 @@ class Hand {
 
 	constructor(what: string, args: string[]) {
 		this.#what = what;
-		this.#process = fork(WORKER, args, { serialization: "advanced" });
+		this.#process = fork(WORKER, args, { serialization: "advanced", detached: true });
+		endings.add(this.#kill);
 	}
+
+	/** With what it has started: it leads a group of its own. */
+	readonly #kill = (): void => {
+		const { pid, exitCode, signalCode } = this.#process;
+		if (pid === undefined || exitCode !== null || signalCode !== null) return;
+		process.kill(-pid, "SIGKILL");
+	};
 
 	async answer(): Promise<Extract<Answer, { kind: "ready" | "none" | "done" }>> {
 		const over = new AbortController();
@@ -72,9 +81,10 @@ class Hand {
 	}
 
 	async stop(): Promise<void> {
+		endings.delete(this.#kill);
 		if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
 		const ended = once(this.#process, "exit");
-		this.#process.kill("SIGKILL");
+		this.#kill();
 		await ended;
 	}
 }

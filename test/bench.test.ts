@@ -1,7 +1,9 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -235,6 +237,52 @@ test("the command takes what is asked for, and writes it as JSON and into a docu
 	assert.is(result.name, "fresh");
 	assert.is(result.figures[0].rounds.length, 4);
 	rmSync(folder, { recursive: true });
+});
+
+/** The processes below one, as far as they are known. */
+function descendants(pid: number): number[] {
+	const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
+	return children.map(Number).flatMap((child) => [child, ...descendants(child)]);
+}
+
+/** Ends the command in the middle, when so many processes are at work: all have to be gone with it. */
+async function endsWhole(command: ChildProcess, processes: number): Promise<void> {
+	const before = readdirSync("/dev/shm").filter((name) => name.startsWith("dhmem-bench-"));
+	while (descendants(command.pid as number).length < processes) await sleep(50);
+	await sleep(1000);
+	// They all have its standard error: it is closed when the last of them is gone.
+	const closed = once(command, "close").then(() => true);
+	command.stderr?.resume();
+	command.kill("SIGTERM");
+	assert.ok(await Promise.race([closed, sleep(1500).then(() => false)]), "some run on");
+	assert.is(command.exitCode, 128 + 15);
+	const after = readdirSync("/dev/shm").filter((name) => name.startsWith("dhmem-bench-"));
+	assert.equal(
+		after.filter((name) => !before.includes(name)),
+		[],
+	);
+}
+
+test("a signal ends the command, and all that it started", async () => {
+	await endsWhole(spawn(process.execPath, [MAIN, "--only", "wide"], { stdio: "pipe" }), 10);
+	const cli = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
+	const options = ["bench", "--only", "fresh", "--rounds", "20000"];
+	await endsWhole(spawn(process.execPath, [cli, ...options], { stdio: "pipe" }), 2);
+});
+
+test("what stands beside a run's folder by its name is removed with it", () => {
+	const other = new Scratch();
+	const beside = `${dirname(other.place())}-beside`;
+	writeFileSync(beside, "");
+	other[Symbol.dispose]();
+	assert.not(existsSync(beside));
+});
+
+test("programs in C++ are compiled as for a release, without boost's assertions", () => {
+	for (const program of ["allocate", "message_queue"]) {
+		const path = fileURLToPath(new URL(`../bench/native/${program}`, import.meta.url));
+		if (ALL || existsSync(path)) assert.not(readFileSync(path, "latin1").includes("__assert_fail"), program);
+	}
 });
 
 test("a wrong option is refused, and says what there is", () => {
