@@ -14,13 +14,14 @@ import {
 	inTurn,
 	type Measure,
 	Missing,
+	type Result,
 	type Role,
 	resultOf,
 	take,
 } from "../bench/measure.js";
 import { measures } from "../bench/measures/index.js";
 import { draw } from "../bench/plots.js";
-import { machine, putBetweenMarks } from "../bench/report.js";
+import { type Machine, machine, markdown, putBetweenMarks, type Report, summary } from "../bench/report.js";
 import { Scratch } from "../bench/scratch.js";
 import { Region } from "../src/index.js";
 
@@ -144,6 +145,77 @@ test("the ratio is the median of the rounds' ratios, to the best peer", async ()
 	const { ratio, reached } = resultOf({ ...measure, contenders }, [taken]);
 	assert.equal(ratio, { to: "quick", median: 3, least: 2, most: 4, runs: [3] });
 	assert.ok(reached);
+});
+
+test("of several peers the ratio is to the one to which it is worst, round by round", async () => {
+	const contenders = [
+		fake("dhmem", "dhmem", [0, 10, 20, 40]),
+		fake("larger median", "peer", [0, 5, 10, 20]),
+		fake("worse ratio", "peer", [0, 9, 9, 30]),
+	];
+	const { ratio, reached } = await resultOfOne({ ...measure, contenders });
+	assert.is(ratio?.to, "worse ratio");
+	assert.not(reached);
+});
+
+/** Three rounds in one run. */
+async function resultOfOne(measure: Measure): Promise<Result> {
+	return resultOf(measure, [await take(measure, scratch, { rounds: 3, quick: false })]);
+}
+
+function reportOf(result: Result, where: Partial<Machine> = {}): Report {
+	const idle = { ...machine(), load: 0, cores: 2, ...where };
+	return {
+		machine: idle,
+		command: "",
+		date: "",
+		quick: false,
+		results: [result],
+		curves: [],
+		costs: [],
+	};
+}
+
+test("a ratio that just misses its aim is not shown as the aim", async () => {
+	const contenders = [fake("dhmem", "dhmem", [0, 1.9996, 1.9996, 1.9996]), fake("a", "peer", [0, 1, 1, 1])];
+	const report = reportOf(await resultOfOne({ ...measure, contenders }));
+	for (const text of [markdown(report), summary(report)]) {
+		assert.match(text, "✗");
+		assert.match(text, /1\.9996 [(×]/);
+	}
+});
+
+test("a figure just below a thousand is shown as one", async () => {
+	const contenders = [fake("dhmem", "dhmem", [0, 999.7, 999.7, 999.7]), fake("a", "peer", [0, 1, 1, 1])];
+	assert.match(summary(reportOf(await resultOfOne({ ...measure, contenders }))), "1000 M/s");
+});
+
+test("nothing is judged by a look, and a reader of the short table sees that it is one", async () => {
+	const contenders = [fake("dhmem", "dhmem", [0, 4, 4, 4]), fake("a", "peer", [0, 1, 1, 1])];
+	const result = await resultOfOne({ ...measure, contenders });
+	const looks = [
+		{ ...reportOf(result), quick: true },
+		reportOf(result, { load: 1 }),
+		reportOf(result, { cores: 1 }),
+	];
+	for (const text of looks.flatMap((report) => [markdown(report), summary(report)])) {
+		assert.match(text, /quick run|not a measurement/);
+		assert.not.match(text, "✓");
+	}
+	assert.match(summary(reportOf(result)), "✓");
+});
+
+test("who took no part is named in both tables, once for each reason, with the measures", async () => {
+	const contenders = [
+		fake("dhmem", "dhmem", [0, 4, 4, 4]),
+		fake("a", "peer", [0, new Error("gone")]),
+		fake("b", "peer", [0, 1, 1, 1]),
+	];
+	const result = await resultOfOne({ ...measure, contenders });
+	const other = { ...result, name: "other", missing: [{ name: "a", reason: "late" }] };
+	const report = { ...reportOf(result), results: [result, { ...result, name: "again" }, other] };
+	assert.match(markdown(report), "- a: gone (fake, again)\n- a: late (other)");
+	assert.match(summary(report), "Took no part: a.");
 });
 
 test("the best peer is the one with the least figure where less is better", async () => {
