@@ -1,5 +1,5 @@
 /** How results are shown: as a Markdown table, and in `docs/performance.md`. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os";
 import { markdownTable } from "markdown-table";
 import type { Cost } from "./costs.js";
@@ -211,11 +211,28 @@ function list(title: string, items: readonly string[]): string {
 const BEGIN = "<!-- measured: begin -->";
 const END = "<!-- measured: end -->";
 
-/** Puts `text` between the two marks of a document. */
-export function putBetweenMarks(path: string, text: string): void {
+/** The document in two parts, before and after what is between its marks. */
+function partsOf(path: string): [string, string] {
 	const document = readFileSync(path, "utf8");
 	const begin = document.indexOf(BEGIN);
 	const end = document.indexOf(END);
 	if (begin < 0 || end < begin) throw new Error(`${path} has no ${BEGIN} and ${END}`);
-	writeFileSync(path, `${document.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${document.slice(end)}`);
+	return [document.slice(0, begin + BEGIN.length), document.slice(end)];
+}
+
+/** @throws where `putBetweenMarks` would */
+export function checkMarks(path: string): void {
+	partsOf(path);
+}
+
+/** Puts `text` between the two marks of a document. One that can't be written stays as it was. */
+export function putBetweenMarks(path: string, text: string): void {
+	const [before, after] = partsOf(path);
+	const fresh = `${realpathSync(path)}.new`;
+	try {
+		writeFileSync(fresh, `${before}\n\n${text}\n\n${after}`, { mode: statSync(path).mode });
+		renameSync(fresh, realpathSync(path));
+	} finally {
+		rmSync(fresh, { force: true });
+	}
 }

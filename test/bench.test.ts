@@ -365,6 +365,41 @@ test("a wrong option is refused, and says what there is", () => {
 	}
 });
 
+test("what can't be written is refused before anything is measured", () => {
+	const folder = mkdtempSync(join(tmpdir(), "dhmem-bench-"));
+	const unmarked = join(folder, "unmarked.md");
+	writeFileSync(unmarked, "no marks");
+	for (const args of [
+		["--markdown", unmarked],
+		["--short", join(folder, "none.md")],
+		["--json", join(folder, "none", "figures.json")],
+		["--plots", unmarked],
+	]) {
+		const { status, stderr } = bench("--only", "fresh", "--quick", ...args);
+		assert.is(status, 2, args.join(" "));
+		assert.not.match(stderr, "what a fresh region");
+	}
+	rmSync(folder, { recursive: true });
+});
+
+test("what can't be written in the end takes nothing else along", () => {
+	const document = join(tmpdir(), `dhmem-bench-full-${process.pid}.md`);
+	writeFileSync(document, "<!-- measured: begin -->\n<!-- measured: end -->\n");
+	const { status, stderr } = bench(
+		"--only",
+		"fresh",
+		"--quick",
+		"--json",
+		"/dev/full",
+		"--markdown",
+		document,
+	);
+	assert.is(status, 1);
+	assert.match(stderr, /^\/dev\/full is not written: ENOSPC/m);
+	assert.match(readFileSync(document, "utf8"), "what a fresh region");
+	rmSync(document);
+});
+
 test("what was measured is put between the two marks of a document, and nothing else is touched", () => {
 	const path = join(tmpdir(), `dhmem-bench-${process.pid}.md`);
 	writeFileSync(path, "before\n<!-- measured: begin -->\nold\n<!-- measured: end -->\nafter\n");
