@@ -7,7 +7,16 @@ import { type Curve, grow } from "./curve.js";
 import { curves } from "./growth/index.js";
 import { type Measure, resultOf, type Taken, take } from "./measure.js";
 import { measures } from "./measures/index.js";
-import { checkMarks, machine, markdown, putBetweenMarks, type Report, summary, table } from "./report.js";
+import {
+	checkMarks,
+	curveTable,
+	machine,
+	markdown,
+	putBetweenMarks,
+	type Report,
+	summary,
+	table,
+} from "./report.js";
 import { Scratch } from "./scratch.js";
 
 const COSTS = "costs";
@@ -93,18 +102,46 @@ function optionsOf(args: string[]): Options {
 	}
 }
 
+/** What draws is not installed with the package. */
+async function plots() {
+	try {
+		return await import("./plots.js");
+	} catch (error) {
+		console.error(`--plots works in a clone of dhmem only: ${(error as Error).message}`);
+		process.exit(2);
+	}
+}
+
 const options = optionsOf(process.argv.slice(2));
 const { only, quick } = options;
 const where = machine();
-const drawing = options.plots === undefined ? undefined : await import("./plots.js");
+const drawing = options.plots === undefined ? undefined : await plots();
 using scratch = new Scratch();
 
 const costs = (only?.includes(COSTS) ?? true) ? measureCosts(quick ? 100 : 1000) : [];
 const chosen = measures.filter(({ name }) => only?.includes(name) ?? true);
 const taken = new Map<Measure, Taken[]>(chosen.map((measure) => [measure, []]));
+const failed: Report["failed"][number][] = [];
+/** What fails is told in the end, and takes nothing else along. */
+async function attempt<T>(title: string, task: () => Promise<T>): Promise<T | undefined> {
+	try {
+		return await task();
+	} catch (error) {
+		const reason = (error as Error).message;
+		failed.push({ title, reason });
+		console.error(`${title}: failed: ${reason}`);
+		process.exitCode = 1;
+		return undefined;
+	}
+}
 for (let run = 1; run <= options.runs; run++) {
 	for (const [measure, runs] of taken) {
-		runs.push(await take(measure, scratch, options));
+		const one = await attempt(measure.title, () => take(measure, scratch, options));
+		if (one === undefined) {
+			taken.delete(measure);
+			continue;
+		}
+		runs.push(one);
 		console.error(
 			table([resultOf(measure, runs.slice(-1))], false)
 				.split("\n")
@@ -115,20 +152,28 @@ for (let run = 1; run <= options.runs; run++) {
 const results = [...taken].map(([measure, runs]) => resultOf(measure, runs));
 const grown: Curve[] = [];
 for (const curve of curves.filter(({ name }) => only?.includes(name) ?? !quick)) {
-	grown.push(await grow(curve, scratch, options));
+	const one = await attempt(curve.title, () => grow(curve, scratch, options));
+	if (one === undefined) continue;
+	grown.push(one);
 	console.error(`grown: ${curve.title}`);
 }
 const report: Report = {
 	machine: where,
-	command: ["npm run bench --", ...process.argv.slice(2)].join(" ").replace(/ --$/, ""),
+	command: [
+		process.env.npm_lifecycle_event === "bench" ? "npm run bench --" : "dhmem bench",
+		...process.argv.slice(2),
+	]
+		.join(" ")
+		.replace(/ --$/, ""),
 	date: new Date().toISOString().slice(0, 10),
 	quick,
+	failed,
 	results,
 	curves: grown,
 	costs,
 };
 const text = markdown(report);
-console.log(text);
+console.log([text, ...grown.map(curveTable)].join("\n\n"));
 /** One that can't be written takes no other along. */
 function put(path: string | undefined, write: (path: string) => void): void {
 	if (path === undefined) return;

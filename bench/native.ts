@@ -56,7 +56,8 @@ export function native(options: NativeOptions): Contender {
 			() => true,
 			() => false,
 		);
-		if (!isThere) throw new Missing("not built: bench/native/build.sh builds it, and says what that needs");
+		if (!isThere)
+			throw new Missing("not built: in a clone bench/native/build.sh builds it, and says what that needs");
 		return { round, stop: async () => {} };
 	};
 	return { name, role, count, ...(size === undefined ? {} : { size }), start };

@@ -37,6 +37,8 @@ export interface Report {
 	command: string;
 	date: string;
 	quick: boolean;
+	/** Measures and curves in which dhmem failed: there is nothing to show of them. */
+	failed: readonly { title: string; reason: string }[];
 	results: readonly Result[];
 	curves: readonly Curve[];
 	costs: readonly Cost[];
@@ -134,6 +136,22 @@ export function summary(report: Report): string {
 	].join("\n\n");
 }
 
+/** The medians of a curve: a row for each place, a column for each line. */
+export function curveTable({ title, x, y, points }: Curve): string {
+	const lines = [...new Set(points.map(({ line }) => line))];
+	const rows = x.values.map((value) => {
+		const at = (name: string) => points.find(({ x, line }) => x === value && line === name);
+		return [
+			`${value}`,
+			...lines.map((name) => {
+				const point = at(name);
+				return point === undefined ? "" : show(point.median);
+			}),
+		];
+	});
+	return `${title}, in ${y}:\n\n${markdownTable([[x.label, ...lines], ...rows])}`;
+}
+
 function costsTable(costs: readonly Cost[]): string {
 	const head = ["inside one process", "ns", "least", "99 %"];
 	const rows = costs.map(({ what, median, least, p99 }) => [what, show(median), show(least), show(p99)]);
@@ -161,13 +179,14 @@ function isMeasurement({ machine, quick }: Report): boolean {
 }
 
 /** What a reader has to know before any figure. */
-function notes({ machine, quick }: Report): string[] {
+function notes({ machine, quick, failed }: Report): string[] {
 	return [
 		isBusy(machine)
 			? "**The machine was busy with other work: these figures are a look, not a measurement.**"
 			: "",
 		hasCores(machine) ? "" : "**One core for all processes: these figures are a look, not a measurement.**",
 		quick ? "**A quick run: few and short rounds, in which starting up has its part.**" : "",
+		...failed.map(({ title, reason }) => `**Failed, and is not shown: ${title}: ${reasonOf(reason)}.**`),
 	].filter((note) => note !== "");
 }
 

@@ -170,6 +170,7 @@ function reportOf(result: Result, where: Partial<Machine> = {}): Report {
 		command: "",
 		date: "",
 		quick: false,
+		failed: [],
 		results: [result],
 		curves: [],
 		costs: [],
@@ -355,6 +356,23 @@ test("programs in C++ are compiled as for a release, without boost's assertions"
 		const path = fileURLToPath(new URL(`../bench/native/${program}`, import.meta.url));
 		if (ALL || existsSync(path)) assert.not(readFileSync(path, "latin1").includes("__assert_fail"), program);
 	}
+});
+
+test("a curve is shown without a plot", () => {
+	const { stdout } = bench("--quick", "--rounds", "1", "--only", "map-entries");
+	assert.match(stdout, /^\| entries .*\| set of a plain Map \|$/m);
+	assert.match(stdout, /^\| 1000000( +\| [\d.]+){4} +\|$/m);
+});
+
+test("where dhmem fails it is told, the others are shown all the same, and the exit status is 1", () => {
+	// Files may be as large as the region of one, and not of the other.
+	const options = ["--quick", "--rounds", "1", "--only", "stream,garbage-batches"];
+	const { status, stdout } = spawnSync("prlimit", ["--fsize=300000000", process.execPath, MAIN, ...options], {
+		encoding: "utf8",
+	});
+	assert.is(status, 1);
+	assert.match(stdout, "Failed, and is not shown: 1 MiB messages in place");
+	assert.match(stdout, "| garbage for a record");
 });
 
 test("a wrong option is refused, and says what there is", () => {

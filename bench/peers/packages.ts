@@ -15,6 +15,8 @@ export async function packageOf<T>(name: string): Promise<T> {
 		return (await import(pathToFileURL(path).href)) as T;
 	} catch (error) {
 		const reason = (error as Error).message.split("\n")[0];
-		throw new Missing(`${name} cannot be loaded (${reason}); \`npm ci --prefix bench/peers\` installs it`);
+		throw new Missing(
+			`${name} cannot be loaded (${reason}); in a clone \`npm ci --prefix bench/peers\` installs it`,
+		);
 	}
 }
