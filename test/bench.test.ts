@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { tasksOf } from "../bench/costs.js";
+import { LargeMessages } from "../bench/data.js";
 import { curves } from "../bench/growth/index.js";
 import {
 	type Contender,
@@ -72,6 +73,21 @@ for (const { name, x, lines } of curves) {
 	const [least = 0] = x.values;
 	for (const line of lines) testContender(`growth of ${name}`, line.at(least));
 }
+
+test("of large messages it is noticed whatever is stale, lost, swapped or there twice", () => {
+	const job = { count: 64, spoilt: -1 };
+	for (const size of [8, 64, 4096]) {
+		const sent = new LargeMessages(size);
+		const checks = new LargeMessages(size);
+		const copies = Array.from({ length: 64 }, (_, sequence) => sent.next(sequence, { ...job, size }).slice());
+		for (const [sequence, message] of copies.entries()) {
+			checks.check(message, sequence);
+			for (const other of copies.keys()) {
+				if (other !== sequence) assert.throws(() => checks.check(message, other), /is wrong/);
+			}
+		}
+	}
+});
 
 const tasks = (wrong: number) => {
 	const region = Region.temporary({ size: "64MiB" });
