@@ -108,6 +108,23 @@ for (const [index, { what }] of (() => {
 	});
 }
 
+test("the cost of finding is not measured where something else is found", () => {
+	const { region, tasks: all } = tasks(0);
+	const block = region.allocate(64);
+	block.bytes.fill(9);
+	const queue = region.queue("messages");
+	Object.assign(region, { load: () => block, queue: () => queue });
+	for (const what of [
+		"find a named queue",
+		"load a handle, read",
+		"allocate, write, save, load, read, free",
+	]) {
+		const task = all.find((each) => each.what === what);
+		assert.throws(() => task?.run(), /wrong result/);
+	}
+	region.close();
+});
+
 /** A contender whose rounds give these figures; what it is asked is noted in `log`. */
 function fake(name: string, role: Role, figures: readonly (number | Error)[], log: string[] = []): Contender {
 	let round = 0;
