@@ -116,8 +116,9 @@ export class Meter {
 		this.#started = performance.now();
 	}
 
-	/** Millions a second. */
+	/** Millions a second; of what came all at once there is none. */
 	rate(count: number): number {
+		if (count === this.#lead) return Number.NaN;
 		return (count - this.#lead) / (performance.now() - this.#started) / 1000;
 	}
 }

@@ -167,6 +167,7 @@ export async function inTurn(
 				try {
 					const figure = await running.round({ count, spoilt: -1, size: contender.size ?? 0 });
 					if (!Number.isFinite(figure)) throw new Error(`${count} came all at once: nothing to count from`);
+					if (figure < 0) throw new Error(`its figure is ${figure}`);
 					if (round > 0) participant.rounds.push(figure);
 				} catch (error) {
 					taking = taking.filter((other) => other !== participant);

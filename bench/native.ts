@@ -25,8 +25,8 @@ function programOf(program: string): string {
 }
 
 function reasonOf(error: unknown): string {
-	const { stderr, message } = error as { stderr?: string; message: string };
-	return stderr?.trim() || message;
+	const { stderr, signal, message } = error as { stderr?: string; signal?: string; message: string };
+	return stderr?.trim() || (signal ? `ended early: ${signal}` : message);
 }
 
 export function native(options: NativeOptions): Contender {

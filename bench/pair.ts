@@ -42,7 +42,9 @@ class Hand {
 
 	constructor(what: string, args: string[]) {
 		this.#what = what;
-		this.#process = fork(WORKER, args, { serialization: "advanced", detached: true });
+		// Standard output is the report's.
+		const stdio = ["ignore", 2, 2, "ipc"] as const;
+		this.#process = fork(WORKER, args, { serialization: "advanced", detached: true, stdio: [...stdio] });
 		endings.add(this.#kill);
 	}
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { tasksOf } from "../bench/costs.js";
-import { LargeMessages } from "../bench/data.js";
+import { LargeMessages, Meter } from "../bench/data.js";
 import { curves } from "../bench/growth/index.js";
 import {
 	type Contender,
@@ -294,10 +294,35 @@ test("a failure of dhmem's own is not passed over", async () => {
 	assert.instance(error, Error);
 });
 
-test("a figure that is not finite is no figure", async () => {
-	const contenders = [fake("dhmem", "dhmem", [1, 1]), fake("b", "peer", [1, Number.POSITIVE_INFINITY])];
+test("a figure that is not finite, or below nothing, is no figure", async () => {
+	const contenders = [
+		fake("dhmem", "dhmem", [1, 1]),
+		fake("b", "peer", [1, Number.POSITIVE_INFINITY]),
+		fake("c", "peer", [1, -1]),
+	];
 	const { missing } = await inTurn(contenders, scratch, 1, 1);
 	assert.match(missing[0]?.reason ?? "", /nothing to count from/);
+	assert.match(missing[1]?.reason ?? "", /figure is -1/);
+});
+
+test("a rate of what came all at once is none", () => {
+	const meter = new Meter();
+	meter.arrived(16);
+	assert.ok(Number.isNaN(meter.rate(16)));
+	assert.ok(meter.rate(17) > 0);
+});
+
+test("what a contender prints is not in the report", () => {
+	const env = {
+		...process.env,
+		NODE_OPTIONS: "--import=data:text/javascript,process.send&&console.log('noise')",
+	};
+	const { stdout, stderr } = spawnSync(process.execPath, [MAIN, "--only", "fresh", "--quick"], {
+		encoding: "utf8",
+		env,
+	});
+	assert.match(stderr, "noise");
+	assert.not.match(stdout, "noise");
 });
 
 test("each measure and each curve has a name of its own, and dhmem's figure comes first", () => {
