@@ -21,6 +21,7 @@ import {
 	take,
 } from "../bench/measure.js";
 import { measures } from "../bench/measures/index.js";
+import { pair, peer } from "../bench/pair.js";
 import { draw } from "../bench/plots.js";
 import { type Machine, machine, markdown, putBetweenMarks, type Report, summary } from "../bench/report.js";
 import { Scratch } from "../bench/scratch.js";
@@ -123,6 +124,14 @@ test("the cost of finding is not measured where something else is found", () => 
 		assert.throws(() => task?.run(), /wrong result/);
 	}
 	region.close();
+});
+
+test("what ems gives is read before its place is written again", async () => {
+	const from = peer("ems");
+	const ems = pair({ name: "ems", role: "peer", from, work: "messages", count: 2 ** 16 });
+	const { figures, missing } = await inTurn([ems], scratch, 7, 1);
+	if (ALL || figures.length > 0) assert.equal(missing, []);
+	for (const { reason } of missing) assert.not.match(reason, "is wrong");
 });
 
 /** A contender whose rounds give these figures; what it is asked is noted in `log`. */
