@@ -3,7 +3,7 @@
  * overhead is tens of nanoseconds, and checks what comes out.
  */
 import { Bench } from "tinybench";
-import { Region } from "../src/index.js";
+import { type Queue, Region } from "../src/index.js";
 import { MESSAGE_BYTES, RECORDS } from "./data.js";
 
 /** Nanoseconds for each operation: the median over the runs of its task, the quickest run, the 99th percentile. */
@@ -16,6 +16,8 @@ export interface Cost {
 
 /** Operations in one run of a task. */
 const OPERATIONS = 1000;
+/** Parts of an array that are sent in turn. */
+const PARTS = 16;
 
 function expect(fact: boolean): void {
 	if (!fact) throw new Error("An operation gave a wrong result");
@@ -37,11 +39,16 @@ export function tasksOf(region: Region, wrong = 0): Task[] {
 	const pusher = records.producer();
 	const popper = records.consumer();
 	const bytes = new Uint8Array(MESSAGE_BYTES);
-	const values = new Float64Array(RECORDS);
+	// Each run sends another part of it, so that what is stale shows.
+	const source = Float64Array.from({ length: RECORDS + PARTS }, (_, index) => index + 0.5 + wrong);
+	const expected = Buffer.from(source.map((value) => value - wrong).buffer);
+	let part = 0;
 	const popped = new Float64Array(RECORDS);
+	const poppedBytes = new Uint8Array(popped.buffer);
 	const kept = region.allocate(MESSAGE_BYTES);
 	kept.bytes.fill(7 + wrong);
 	const saved = region.save(kept);
+	const named = [12, 13, 14, 15].map((bits) => region.queue(`queue ${bits}`, { capacity: 2 ** bits }));
 	return [
 		{
 			what: "allocate, write, read, free 64 B",
@@ -79,20 +86,23 @@ export function tasksOf(region: Region, wrong = 0): Task[] {
 			},
 		},
 		{
-			what: "pushMany, popInto f64, a record of 4096",
+			what: "pushMany, popInto, compare f64, a record of 4096",
 			operations: RECORDS,
 			run() {
-				values[RECORDS - 1] = (values[RECORDS - 1] as number) + 0.5;
+				part = (part + 1) % PARTS;
+				const values = source.subarray(part, part + RECORDS);
 				expect(pusher.pushMany(values) === RECORDS && popper.popInto(popped) === RECORDS);
-				expect(popped[RECORDS - 1] === (values[RECORDS - 1] as number) + wrong);
+				expect(expected.compare(poppedBytes, 0, poppedBytes.length, 8 * part, 8 * (part + RECORDS)) === 0);
 			},
 		},
 		{
 			what: "find a named queue",
 			operations: OPERATIONS,
 			run() {
-				const capacity = queue.capacity + wrong;
-				for (let i = 0; i < OPERATIONS; i++) expect(region.queue("messages").capacity === capacity);
+				for (let i = 0; i < OPERATIONS; i++) {
+					const { name, capacity } = named[i % named.length] as Queue;
+					expect(region.queue(name).capacity === capacity + wrong);
+				}
 			},
 		},
 		{
@@ -103,14 +113,14 @@ export function tasksOf(region: Region, wrong = 0): Task[] {
 			},
 		},
 		{
-			what: "allocate, save, load, free",
+			what: "allocate, write, save, load, read, free",
 			operations: OPERATIONS,
 			run() {
 				for (let i = 0; i < OPERATIONS; i++) {
 					const block = region.allocate(MESSAGE_BYTES);
-					const handle = region.save(block);
-					const loaded = region.load(handle);
-					expect(loaded.length === MESSAGE_BYTES + wrong);
+					block.bytes[63] = i + wrong;
+					const loaded = region.load(region.save(block));
+					expect(loaded.length === MESSAGE_BYTES && loaded.bytes[63] === (i & 0xff));
 					loaded.free();
 				}
 			},

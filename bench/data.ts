@@ -64,7 +64,7 @@ export function checkRecords(values: Float64Array, count: number, first: number)
 	for (let i = 0; i < count; i++) checkRecord(values[i], first + i);
 }
 
-/** Of contents of large messages: no divisor of how many fit the ring, so what is stale shows. */
+/** Of contents of large messages: what part of one is stale shows. */
 export const PATTERNS = 3;
 
 /** The number that fills large message number `sequence`. */
@@ -72,11 +72,36 @@ export function patternOf(sequence: number): number {
 	return (sequence % PATTERNS) + 1.5;
 }
 
-/** What large messages of so many bytes hold, in turn. */
-export function largePatterns(bytes: number): Uint8Array[] {
-	return Array.from({ length: PATTERNS }, (_, index) => {
-		return new Uint8Array(new Float64Array(bytes / 8).fill(patternOf(index)).buffer);
-	});
+/** Large messages, one after another: each has one number all over, and its own record at the end. */
+export class LargeMessages {
+	readonly #numbers: readonly Float64Array[];
+	readonly #bytes: readonly Uint8Array[];
+	readonly #last: number;
+
+	constructor(bytes: number) {
+		this.#numbers = Array.from({ length: PATTERNS }, (_, index) => {
+			return new Float64Array(bytes / 8).fill(patternOf(index));
+		});
+		this.#bytes = this.#numbers.map(({ buffer }) => new Uint8Array(buffer));
+		this.#last = bytes / 8 - 1;
+	}
+
+	/** Message number `sequence`, until the next call. */
+	next(sequence: number, job: Job): Uint8Array {
+		return this.#with(sequence, recordOf(sequence, job));
+	}
+
+	/** Throws unless all of message number `sequence` is there. */
+	check(message: Uint8Array, sequence: number): void {
+		const expected = this.#with(sequence, sequence + 0.5);
+		if (Buffer.compare(message, expected) !== 0) throw new Error(`Message ${sequence} is wrong`);
+	}
+
+	#with(sequence: number, record: number): Uint8Array {
+		const index = sequence % PATTERNS;
+		(this.#numbers[index] as Float64Array)[this.#last] = record;
+		return this.#bytes[index] as Uint8Array;
+	}
 }
 
 /** Counts from the first arrival, without what came with it: starting up is not part of a rate. */
@@ -91,8 +116,9 @@ export class Meter {
 		this.#started = performance.now();
 	}
 
-	/** Millions a second. */
+	/** Millions a second; of what came all at once there is none. */
 	rate(count: number): number {
+		if (count === this.#lead) return Number.NaN;
 		return (count - this.#lead) / (performance.now() - this.#started) / 1000;
 	}
 }

@@ -1,13 +1,22 @@
 /** `npm run bench`: takes measures, and shows them. */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { measureCosts } from "./costs.js";
 import { type Curve, grow } from "./curve.js";
 import { curves } from "./growth/index.js";
 import { type Measure, resultOf, type Taken, take } from "./measure.js";
 import { measures } from "./measures/index.js";
-import { machine, markdown, putBetweenMarks, type Report, summary, table } from "./report.js";
+import {
+	checkMarks,
+	curveTable,
+	machine,
+	markdown,
+	putBetweenMarks,
+	type Report,
+	summary,
+	table,
+} from "./report.js";
 import { Scratch } from "./scratch.js";
 
 const COSTS = "costs";
@@ -17,8 +26,8 @@ const usage = `Usage: dhmem bench [options], or in a clone: npm run bench -- [op
 
   --only NAME,…    these only; measures, curves of how costs grow, and ${COSTS}:
                    ${names.join(", ")}
-  --runs N         takes everything so many times, one after another (1)
-  --rounds N       rounds of each measure, in turn with its peers (7)
+  --runs N         takes all measures so many times, one after another (1); curves and ${COSTS} once
+  --rounds N       rounds of each measure, in turn with its peers (7); at most 3 of what takes long, and of curves
   --quick          fewer and shorter rounds, and no curves unless asked for: a look, not a measurement
   --json FILE      also writes all figures there
   --markdown FILE  also puts the table between the two marks of that document
@@ -40,6 +49,21 @@ function positive(option: string, text: string): number {
 	const value = Number(text);
 	if (Number.isInteger(value) && value >= 1) return value;
 	throw new Error(`--${option} is ${text}; a whole number of 1 or more`);
+}
+
+/** What can't be written is to be known before anything is measured. */
+function checkTargets({ json, markdown, short, plots }: Options): void {
+	for (const path of [markdown, short]) {
+		if (path === undefined) continue;
+		checkMarks(path);
+		accessSync(path, constants.W_OK);
+		accessSync(dirname(path), constants.W_OK);
+	}
+	if (json !== undefined) accessSync(existsSync(json) ? json : dirname(json), constants.W_OK);
+	if (plots !== undefined) {
+		mkdirSync(plots, { recursive: true });
+		accessSync(plots, constants.W_OK);
+	}
 }
 
 function optionsOf(args: string[]): Options {
@@ -69,9 +93,21 @@ function optionsOf(args: string[]): Options {
 		const runs = positive("runs", values.runs);
 		const rounds = positive("rounds", values.rounds ?? (values.quick ? "3" : "7"));
 		const { quick, json, markdown, short, plots } = values;
-		return { only, runs, rounds, quick, json, markdown, short, plots };
+		const options = { only, runs, rounds, quick, json, markdown, short, plots };
+		checkTargets(options);
+		return options;
 	} catch (error) {
 		console.error(`${(error as Error).message}\n\n${usage}`);
+		process.exit(2);
+	}
+}
+
+/** What draws is not installed with the package. */
+async function plots() {
+	try {
+		return await import("./plots.js");
+	} catch (error) {
+		console.error(`--plots works in a clone of dhmem only: ${(error as Error).message}`);
 		process.exit(2);
 	}
 }
@@ -79,14 +115,33 @@ function optionsOf(args: string[]): Options {
 const options = optionsOf(process.argv.slice(2));
 const { only, quick } = options;
 const where = machine();
+const drawing = options.plots === undefined ? undefined : await plots();
 using scratch = new Scratch();
 
 const costs = (only?.includes(COSTS) ?? true) ? measureCosts(quick ? 100 : 1000) : [];
 const chosen = measures.filter(({ name }) => only?.includes(name) ?? true);
 const taken = new Map<Measure, Taken[]>(chosen.map((measure) => [measure, []]));
+const failed: Report["failed"][number][] = [];
+/** What fails is told in the end, and takes nothing else along. */
+async function attempt<T>(title: string, task: () => Promise<T>): Promise<T | undefined> {
+	try {
+		return await task();
+	} catch (error) {
+		const reason = (error as Error).message;
+		failed.push({ title, reason });
+		console.error(`${title}: failed: ${reason}`);
+		process.exitCode = 1;
+		return undefined;
+	}
+}
 for (let run = 1; run <= options.runs; run++) {
 	for (const [measure, runs] of taken) {
-		runs.push(await take(measure, scratch, options));
+		const one = await attempt(measure.title, () => take(measure, scratch, options));
+		if (one === undefined) {
+			taken.delete(measure);
+			continue;
+		}
+		runs.push(one);
 		console.error(
 			table([resultOf(measure, runs.slice(-1))], false)
 				.split("\n")
@@ -97,27 +152,43 @@ for (let run = 1; run <= options.runs; run++) {
 const results = [...taken].map(([measure, runs]) => resultOf(measure, runs));
 const grown: Curve[] = [];
 for (const curve of curves.filter(({ name }) => only?.includes(name) ?? !quick)) {
-	grown.push(await grow(curve, scratch, options));
+	const one = await attempt(curve.title, () => grow(curve, scratch, options));
+	if (one === undefined) continue;
+	grown.push(one);
 	console.error(`grown: ${curve.title}`);
 }
 const report: Report = {
 	machine: where,
-	command: ["npm run bench --", ...process.argv.slice(2)].join(" ").replace(/ --$/, ""),
+	command: [
+		process.env.npm_lifecycle_event === "bench" ? "npm run bench --" : "dhmem bench",
+		...process.argv.slice(2),
+	]
+		.join(" ")
+		.replace(/ --$/, ""),
 	date: new Date().toISOString().slice(0, 10),
 	quick,
+	failed,
 	results,
 	curves: grown,
 	costs,
 };
 const text = markdown(report);
-console.log(text);
-if (options.json !== undefined) {
-	writeFileSync(options.json, `${JSON.stringify(report, null, "\t")}\n`);
+console.log([text, ...grown.map(curveTable)].join("\n\n"));
+/** One that can't be written takes no other along. */
+function put(path: string | undefined, write: (path: string) => void): void {
+	if (path === undefined) return;
+	try {
+		write(path);
+	} catch (error) {
+		console.error(`${path} is not written: ${(error as Error).message}`);
+		process.exitCode = 1;
+	}
 }
-if (options.markdown !== undefined) putBetweenMarks(options.markdown, text);
-if (options.short !== undefined) putBetweenMarks(options.short, summary(report));
-if (options.plots !== undefined && grown.length > 0) {
-	const { draw } = await import("./plots.js");
-	mkdirSync(options.plots, { recursive: true });
-	for (const curve of grown) writeFileSync(join(options.plots, `${curve.name}.svg`), draw(curve, where));
-}
+
+put(options.json, (path) => writeFileSync(path, `${JSON.stringify(report, null, "\t")}\n`));
+put(options.markdown, (path) => putBetweenMarks(path, text));
+put(options.short, (path) => putBetweenMarks(path, summary(report)));
+put(options.plots, (path) => {
+	for (const curve of grown)
+		writeFileSync(join(path, `${curve.name}.svg`), drawing?.draw(curve, where) ?? "");
+});

@@ -50,7 +50,7 @@ export interface Measure {
 	/** Which figure is the better one. */
 	readonly better: "more" | "less";
 	readonly aim: Aim;
-	/** The peer that the ratio is to is the best of them. */
+	/** The peer that the ratio is to is the one to which dhmem's ratio is worst. */
 	readonly contenders: readonly Contender[];
 	/** The most rounds, where one takes long. */
 	readonly rounds?: number;
@@ -84,7 +84,7 @@ export interface Result {
 	figures: readonly Figure[];
 	/** Contenders that took no part, and why. */
 	missing: readonly { name: string; reason: string }[];
-	/** To the best peer, round by round: only this means anything on another machine. `runs` has each run's own. */
+	/** To the peer to which it is worst, round by round: only this means anything on another machine. `runs` has each run's own. */
 	ratio?: { to: string; median: number; least: number; most: number; runs: readonly number[] };
 	/** Undefined if the peer is missing. */
 	reached?: boolean;
@@ -167,6 +167,7 @@ export async function inTurn(
 				try {
 					const figure = await running.round({ count, spoilt: -1, size: contender.size ?? 0 });
 					if (!Number.isFinite(figure)) throw new Error(`${count} came all at once: nothing to count from`);
+					if (figure < 0) throw new Error(`its figure is ${figure}`);
 					if (round > 0) participant.rounds.push(figure);
 				} catch (error) {
 					taking = taking.filter((other) => other !== participant);
@@ -218,14 +219,18 @@ function ratioOf(
 	figures: readonly Figure[],
 	runs: number,
 ): Result["ratio"] {
-	const [best] = figures
+	const [worst] = figures
 		.filter(({ role }) => role === "peer")
-		.toSorted((a, b) => (better === "more" ? b.median - a.median : a.median - b.median));
-	if (best === undefined) return undefined;
-	const ratios = ours.rounds.map((figure, round) => figure / (best.rounds[round] ?? Number.NaN));
+		.map((peer) => {
+			const ratios = ours.rounds.map((figure, round) => figure / (peer.rounds[round] ?? Number.NaN));
+			return { to: peer.name, ratios, median: median(ratios) };
+		})
+		.toSorted((a, b) => (better === "more" ? a.median - b.median : b.median - a.median));
+	if (worst === undefined) return undefined;
+	const { to, ratios } = worst;
 	const each = ratios.length / runs;
 	const ofRuns = Array.from({ length: runs }, (_, run) => median(ratios.slice(run * each, (run + 1) * each)));
-	return { to: best.name, ...spread(ratios), runs: ofRuns };
+	return { to, ...spread(ratios), runs: ofRuns };
 }
 
 function isReached({ atLeast = -Infinity, atMost = Infinity }: Aim, value: number): boolean {

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { access } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { endings } from "./ending.js";
 import { type Contender, DEADLINE, type Job, Missing, type Role } from "./measure.js";
 
 const run = promisify(execFile);
@@ -24,8 +25,8 @@ function programOf(program: string): string {
 }
 
 function reasonOf(error: unknown): string {
-	const { stderr, message } = error as { stderr?: string; message: string };
-	return stderr?.trim() || message;
+	const { stderr, signal, message } = error as { stderr?: string; signal?: string; message: string };
+	return stderr?.trim() || (signal ? `ended early: ${signal}` : message);
 }
 
 export function native(options: NativeOptions): Contender {
@@ -34,14 +35,20 @@ export function native(options: NativeOptions): Contender {
 	const round = async (job: Job) => {
 		const numbers = [job.count, job.spoilt, job.size].map(String);
 		const [command, ...rest] = [...launcher, program, ...args, ...numbers] as [string, ...string[]];
+		const running = run(command, rest, { timeout: DEADLINE, env: { ...process.env, ...env } });
+		// Not SIGKILL: mpirun ends what it started, and removes its files.
+		const end = () => running.child.kill();
+		endings.add(end);
 		try {
-			const { stdout } = await run(command, rest, { timeout: DEADLINE, env: { ...process.env, ...env } });
+			const { stdout } = await running;
 			const figure = Number(stdout);
 			if (stdout.trim() === "" || Number.isNaN(figure))
 				throw new Error(`it printed ${JSON.stringify(stdout)}`);
 			return figure;
 		} catch (error) {
 			throw new Error(`${name}: ${reasonOf(error)}`);
+		} finally {
+			endings.delete(end);
 		}
 	};
 	const start = async () => {
@@ -49,7 +56,8 @@ export function native(options: NativeOptions): Contender {
 			() => true,
 			() => false,
 		);
-		if (!isThere) throw new Missing("not built: bench/native/build.sh builds it, and says what that needs");
+		if (!isThere)
+			throw new Missing("not built: in a clone bench/native/build.sh builds it, and says what that needs");
 		return { round, stop: async () => {} };
 	};
 	return { name, role, count, ...(size === undefined ? {} : { size }), start };

@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { endings } from "./ending.js";
 import { type Contender, DEADLINE, type Job, Missing, type Role, type Running } from "./measure.js";
 import type { Scratch } from "./scratch.js";
 
@@ -41,8 +42,18 @@ class Hand {
 
 	constructor(what: string, args: string[]) {
 		this.#what = what;
-		this.#process = fork(WORKER, args, { serialization: "advanced" });
+		// Standard output is the report's.
+		const stdio = ["ignore", 2, 2, "ipc"] as const;
+		this.#process = fork(WORKER, args, { serialization: "advanced", detached: true, stdio: [...stdio] });
+		endings.add(this.#kill);
 	}
+
+	/** With what it has started: it leads a group of its own. */
+	readonly #kill = (): void => {
+		const { pid, exitCode, signalCode } = this.#process;
+		if (pid === undefined || exitCode !== null || signalCode !== null) return;
+		process.kill(-pid, "SIGKILL");
+	};
 
 	async answer(): Promise<Extract<Answer, { kind: "ready" | "none" | "done" }>> {
 		const over = new AbortController();
@@ -72,9 +83,10 @@ class Hand {
 	}
 
 	async stop(): Promise<void> {
+		endings.delete(this.#kill);
 		if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
 		const ended = once(this.#process, "exit");
-		this.#process.kill("SIGKILL");
+		this.#kill();
 		await ended;
 	}
 }

@@ -1,6 +1,6 @@
 /** How results are shown: as a Markdown table, and in `docs/performance.md`. */
-import { readFileSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, release, totalmem } from "node:os";
+import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os";
 import { markdownTable } from "markdown-table";
 import type { Cost } from "./costs.js";
 import type { Curve } from "./curve.js";
@@ -9,6 +9,7 @@ import type { Aim, Figure, Result } from "./measure.js";
 /** The machine and the program, as a reader needs them to judge a figure. */
 export interface Machine {
 	processor: string;
+	/** That this process may use. */
 	cores: number;
 	memory: string;
 	architecture: string;
@@ -21,7 +22,7 @@ export interface Machine {
 export function machine(): Machine {
 	return {
 		processor: cpus()[0]?.model.trim() ?? "unknown",
-		cores: cpus().length,
+		cores: availableParallelism(),
 		memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
 		architecture: process.arch,
 		kernel: release(),
@@ -36,12 +37,24 @@ export interface Report {
 	command: string;
 	date: string;
 	quick: boolean;
+	/** Measures and curves in which dhmem failed: there is nothing to show of them. */
+	failed: readonly { title: string; reason: string }[];
 	results: readonly Result[];
 	curves: readonly Curve[];
 	costs: readonly Cost[];
 }
 
-const show = (value: number) => (value >= 1000 ? value.toFixed(0) : value.toPrecision(3));
+// Of 999.5 to 1000, three digits would be 1.00e+3.
+const show = (value: number) => (value >= 999.5 ? value.toFixed(0) : value.toPrecision(3));
+
+/** With as many digits as tell on which side of its aim it is. */
+function judged(value: number, { atLeast, atMost }: Aim): string {
+	const bound = atLeast ?? atMost ?? Number.NaN;
+	const isSame = (text: string) => value !== bound && Number(text) === bound;
+	let text = show(value);
+	for (let digits = 4; isSame(text) && digits <= 17; digits++) text = value.toPrecision(digits);
+	return text;
+}
 
 function spread({ median, least, most }: Pick<Figure, "median" | "least" | "most">): string {
 	return `${show(median)} (${show(least)} to ${show(most)})`;
@@ -57,15 +70,15 @@ function named(figures: readonly Figure[], unit: string): string {
 }
 
 /** The ratio, with that of each run, or with the spread of a single one. */
-function ratioed({ to, median, least, most, runs }: NonNullable<Result["ratio"]>): string {
+function ratioed({ to, median, least, most, runs }: NonNullable<Result["ratio"]>, aim: Aim): string {
 	const within = runs.length > 1 ? `runs: ${runs.map(show).join(", ")}` : `${show(least)} to ${show(most)}`;
-	return `${show(median)} (${within}) × ${to}`;
+	return `${judged(median, aim)} (${within}) × ${to}`;
 }
 
 /** What the aim is about: the ratio, or the figure itself. */
 function measured(ratio: Result["ratio"], ours: Figure | undefined, aim: Aim, unit: string): string {
-	if (ratio !== undefined) return ratioed(ratio);
-	return aim.of === "figure" && ours !== undefined ? `${show(ours.median)} ${unit}` : "no peer";
+	if (ratio !== undefined) return ratioed(ratio, aim);
+	return aim.of === "figure" && ours !== undefined ? `${judged(ours.median, aim)} ${unit}` : "no peer";
 }
 
 function verdict(isJudged: boolean, reached: boolean | undefined): string {
@@ -96,22 +109,47 @@ export function table(results: readonly Result[], isJudged: boolean): string {
 }
 
 /** The machine, and one line for each measure, with its best peer: what a reader of the README sees. */
-export function summary({ machine, date, quick, results }: Report): string {
-	const judged = !quick && !isBusy(machine);
+export function summary(report: Report): string {
+	const { machine, date, results } = report;
+	const isJudged = isMeasurement(report);
 	const rows = results.map((result) => {
 		const { title, unit, aim, figures, ratio, reached } = result;
 		const [ours] = figures;
 		const peer = figures.find(({ name }) => name === ratio?.to);
 		return [
 			title,
-			ours === undefined ? "" : `${show(ours.median)} ${unit}`,
+			ours === undefined
+				? ""
+				: `${aim.of === "figure" ? judged(ours.median, aim) : show(ours.median)} ${unit}`,
 			peer === undefined ? "" : `${peer.name}: ${show(peer.median)} ${unit}`,
-			ratio === undefined ? "" : `${show(ratio.median)} ×`,
-			`${aimed(aim, unit)}${verdict(judged, reached)}`,
+			ratio === undefined ? "" : `${judged(ratio.median, aim)} ×`,
+			`${aimed(aim, unit)}${verdict(isJudged, reached)}`,
 		];
 	});
 	const head = ["measure", "dhmem", "in turn with", "ratio", "aim"];
-	return `${describe(machine)}; ${date}:\n\n${markdownTable([head, ...rows])}`;
+	const absent = new Set(results.flatMap(({ missing }) => missing.map(({ name }) => name)));
+	return [
+		`${describe(machine)}; ${date}:`,
+		...notes(report),
+		markdownTable([head, ...rows]),
+		...(absent.size > 0 ? [`Took no part: ${[...absent].join(", ")}.`] : []),
+	].join("\n\n");
+}
+
+/** The medians of a curve: a row for each place, a column for each line. */
+export function curveTable({ title, x, y, points }: Curve): string {
+	const lines = [...new Set(points.map(({ line }) => line))];
+	const rows = x.values.map((value) => {
+		const at = (name: string) => points.find(({ x, line }) => x === value && line === name);
+		return [
+			`${value}`,
+			...lines.map((name) => {
+				const point = at(name);
+				return point === undefined ? "" : show(point.median);
+			}),
+		];
+	});
+	return `${title}, in ${y}:\n\n${markdownTable([[x.label, ...lines], ...rows])}`;
 }
 
 function costsTable(costs: readonly Cost[]): string {
@@ -130,26 +168,46 @@ export function isBusy({ load }: Machine): boolean {
 	return load > 0.3;
 }
 
-export function markdown({ machine, command, date, quick, results, curves, costs }: Report): string {
-	const notes = [
+/** Whether two processes had a core for each. */
+function hasCores({ cores }: Machine): boolean {
+	return cores >= 2;
+}
+
+/** Or else a look. */
+function isMeasurement({ machine, quick }: Report): boolean {
+	return !quick && hasCores(machine) && !isBusy(machine);
+}
+
+/** What a reader has to know before any figure. */
+function notes({ machine, quick, failed }: Report): string[] {
+	return [
 		isBusy(machine)
 			? "**The machine was busy with other work: these figures are a look, not a measurement.**"
 			: "",
+		hasCores(machine) ? "" : "**One core for all processes: these figures are a look, not a measurement.**",
 		quick ? "**A quick run: few and short rounds, in which starting up has its part.**" : "",
-	];
-	const absent = new Map(
-		[...results, ...curves].flatMap(({ missing }) => missing.map(({ name, reason }) => [name, reason])),
-	);
-	const reasonOf = (reason: string) =>
-		reason.split("\n").find((line) => /\w/.test(line)) ?? "no reason given";
+		...failed.map(({ title, reason }) => `**Failed, and is not shown: ${title}: ${reasonOf(reason)}.**`),
+	].filter((note) => note !== "");
+}
+
+export function markdown(report: Report): string {
+	const { machine, command, date, results, curves, costs } = report;
+	// Who is missing for one reason in many places is named once.
+	const absent = new Map<string, string[]>();
+	for (const { name, missing } of [...results, ...curves]) {
+		for (const { name: who, reason } of missing) {
+			const what = `${who}: ${reasonOf(reason)}`;
+			absent.set(what, [...(absent.get(what) ?? []), name]);
+		}
+	}
 	const leftOut = results.filter(({ leavesOut }) => leavesOut !== "");
 	return [
 		`${describe(machine)}; load ${machine.load.toFixed(1)} before the run; ${date}; \`${command}\`.`,
-		...notes.filter((note) => note !== ""),
-		...(results.length > 0 ? [table(results, !quick && !isBusy(machine))] : []),
+		...notes(report),
+		...(results.length > 0 ? [table(results, isMeasurement(report))] : []),
 		list(
 			"Took no part",
-			[...absent].map(([name, reason]) => `${name}: ${reasonOf(reason)}`),
+			[...absent].map(([what, where]) => `${what} (${where.join(", ")})`),
 		),
 		list(
 			"What the figures leave out",
@@ -161,6 +219,10 @@ export function markdown({ machine, command, date, quick, results, curves, costs
 		.join("\n\n");
 }
 
+function reasonOf(reason: string): string {
+	return reason.split("\n").find((line) => /\w/.test(line)) ?? "no reason given";
+}
+
 function list(title: string, items: readonly string[]): string {
 	return items.length === 0 ? "" : [`${title}:\n`, ...items.map((item) => `- ${item}`)].join("\n");
 }
@@ -168,11 +230,28 @@ function list(title: string, items: readonly string[]): string {
 const BEGIN = "<!-- measured: begin -->";
 const END = "<!-- measured: end -->";
 
-/** Puts `text` between the two marks of a document. */
-export function putBetweenMarks(path: string, text: string): void {
+/** The document in two parts, before and after what is between its marks. */
+function partsOf(path: string): [string, string] {
 	const document = readFileSync(path, "utf8");
 	const begin = document.indexOf(BEGIN);
 	const end = document.indexOf(END);
 	if (begin < 0 || end < begin) throw new Error(`${path} has no ${BEGIN} and ${END}`);
-	writeFileSync(path, `${document.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${document.slice(end)}`);
+	return [document.slice(0, begin + BEGIN.length), document.slice(end)];
+}
+
+/** @throws where `putBetweenMarks` would */
+export function checkMarks(path: string): void {
+	partsOf(path);
+}
+
+/** Puts `text` between the two marks of a document. One that can't be written stays as it was. */
+export function putBetweenMarks(path: string, text: string): void {
+	const [before, after] = partsOf(path);
+	const fresh = `${realpathSync(path)}.new`;
+	try {
+		writeFileSync(fresh, `${before}\n\n${text}\n\n${after}`, { mode: statSync(path).mode });
+		renameSync(fresh, realpathSync(path));
+	} finally {
+		rmSync(fresh, { force: true });
+	}
 }

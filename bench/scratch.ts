@@ -1,15 +1,25 @@
 /** Where a run keeps its files: a folder in shared memory of its own, which is gone afterwards, whatever happens. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export class Scratch {
 	readonly #directory = mkdtempSync("/dev/shm/dhmem-bench-");
 	#places = 0;
-	readonly #remove = () => rmSync(this.#directory, { recursive: true, force: true });
+	/** Also what stands beside it by its name: not everybody has folders. */
+	readonly #remove = () => {
+		const parent = dirname(this.#directory);
+		for (const name of readdirSync(parent)) {
+			if (!name.startsWith(basename(this.#directory))) continue;
+			rmSync(join(parent, name), { recursive: true, force: true });
+		}
+	};
 
 	constructor() {
 		process.once("exit", this.#remove);
-		for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, this.#onSignal);
+		// A second one must not cut short what the first one began.
+		for (const signal of SIGNALS) process.on(signal, this.#onSignal);
 	}
 
 	readonly #onSignal = (_: NodeJS.Signals, number: number): void => process.exit(128 + number);
@@ -27,6 +37,6 @@ export class Scratch {
 	[Symbol.dispose](): void {
 		this.#remove();
 		process.off("exit", this.#remove);
-		for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, this.#onSignal);
+		for (const signal of SIGNALS) process.off(signal, this.#onSignal);
 	}
 }

@@ -1,24 +1,29 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { tasksOf } from "../bench/costs.js";
+import { LargeMessages, Meter } from "../bench/data.js";
 import { curves } from "../bench/growth/index.js";
 import {
 	type Contender,
 	inTurn,
 	type Measure,
 	Missing,
+	type Result,
 	type Role,
 	resultOf,
 	take,
 } from "../bench/measure.js";
 import { measures } from "../bench/measures/index.js";
+import { pair, peer } from "../bench/pair.js";
 import { draw } from "../bench/plots.js";
-import { machine, putBetweenMarks } from "../bench/report.js";
+import { type Machine, machine, markdown, putBetweenMarks, type Report, summary } from "../bench/report.js";
 import { Scratch } from "../bench/scratch.js";
 import { Region } from "../src/index.js";
 
@@ -70,6 +75,21 @@ for (const { name, x, lines } of curves) {
 	for (const line of lines) testContender(`growth of ${name}`, line.at(least));
 }
 
+test("of large messages it is noticed whatever is stale, lost, swapped or there twice", () => {
+	const job = { count: 64, spoilt: -1 };
+	for (const size of [8, 64, 4096]) {
+		const sent = new LargeMessages(size);
+		const checks = new LargeMessages(size);
+		const copies = Array.from({ length: 64 }, (_, sequence) => sent.next(sequence, { ...job, size }).slice());
+		for (const [sequence, message] of copies.entries()) {
+			checks.check(message, sequence);
+			for (const other of copies.keys()) {
+				if (other !== sequence) assert.throws(() => checks.check(message, other), /is wrong/);
+			}
+		}
+	}
+});
+
 const tasks = (wrong: number) => {
 	const region = Region.temporary({ size: "64MiB" });
 	return { region, tasks: tasksOf(region, wrong) };
@@ -88,6 +108,31 @@ for (const [index, { what }] of (() => {
 		wrong.region.close();
 	});
 }
+
+test("the cost of finding is not measured where something else is found", () => {
+	const { region, tasks: all } = tasks(0);
+	const block = region.allocate(64);
+	block.bytes.fill(9);
+	const queue = region.queue("messages");
+	Object.assign(region, { load: () => block, queue: () => queue });
+	for (const what of [
+		"find a named queue",
+		"load a handle, read",
+		"allocate, write, save, load, read, free",
+	]) {
+		const task = all.find((each) => each.what === what);
+		assert.throws(() => task?.run(), /wrong result/);
+	}
+	region.close();
+});
+
+test("what ems gives is read before its place is written again", async () => {
+	const from = peer("ems");
+	const ems = pair({ name: "ems", role: "peer", from, work: "messages", count: 2 ** 16 });
+	const { figures, missing } = await inTurn([ems], scratch, 7, 1);
+	if (ALL || figures.length > 0) assert.equal(missing, []);
+	for (const { reason } of missing) assert.not.match(reason, "is wrong");
+});
 
 /** A contender whose rounds give these figures; what it is asked is noted in `log`. */
 function fake(name: string, role: Role, figures: readonly (number | Error)[], log: string[] = []): Contender {
@@ -144,6 +189,78 @@ test("the ratio is the median of the rounds' ratios, to the best peer", async ()
 	assert.ok(reached);
 });
 
+test("of several peers the ratio is to the one to which it is worst, round by round", async () => {
+	const contenders = [
+		fake("dhmem", "dhmem", [0, 10, 20, 40]),
+		fake("larger median", "peer", [0, 5, 10, 20]),
+		fake("worse ratio", "peer", [0, 9, 9, 30]),
+	];
+	const { ratio, reached } = await resultOfOne({ ...measure, contenders });
+	assert.is(ratio?.to, "worse ratio");
+	assert.not(reached);
+});
+
+/** Three rounds in one run. */
+async function resultOfOne(measure: Measure): Promise<Result> {
+	return resultOf(measure, [await take(measure, scratch, { rounds: 3, quick: false })]);
+}
+
+function reportOf(result: Result, where: Partial<Machine> = {}): Report {
+	const idle = { ...machine(), load: 0, cores: 2, ...where };
+	return {
+		machine: idle,
+		command: "",
+		date: "",
+		quick: false,
+		failed: [],
+		results: [result],
+		curves: [],
+		costs: [],
+	};
+}
+
+test("a ratio that just misses its aim is not shown as the aim", async () => {
+	const contenders = [fake("dhmem", "dhmem", [0, 1.9996, 1.9996, 1.9996]), fake("a", "peer", [0, 1, 1, 1])];
+	const report = reportOf(await resultOfOne({ ...measure, contenders }));
+	for (const text of [markdown(report), summary(report)]) {
+		assert.match(text, "✗");
+		assert.match(text, /1\.9996 [(×]/);
+	}
+});
+
+test("a figure just below a thousand is shown as one", async () => {
+	const contenders = [fake("dhmem", "dhmem", [0, 999.7, 999.7, 999.7]), fake("a", "peer", [0, 1, 1, 1])];
+	assert.match(summary(reportOf(await resultOfOne({ ...measure, contenders }))), "1000 M/s");
+});
+
+test("nothing is judged by a look, and a reader of the short table sees that it is one", async () => {
+	const contenders = [fake("dhmem", "dhmem", [0, 4, 4, 4]), fake("a", "peer", [0, 1, 1, 1])];
+	const result = await resultOfOne({ ...measure, contenders });
+	const looks = [
+		{ ...reportOf(result), quick: true },
+		reportOf(result, { load: 1 }),
+		reportOf(result, { cores: 1 }),
+	];
+	for (const text of looks.flatMap((report) => [markdown(report), summary(report)])) {
+		assert.match(text, /quick run|not a measurement/);
+		assert.not.match(text, "✓");
+	}
+	assert.match(summary(reportOf(result)), "✓");
+});
+
+test("who took no part is named in both tables, once for each reason, with the measures", async () => {
+	const contenders = [
+		fake("dhmem", "dhmem", [0, 4, 4, 4]),
+		fake("a", "peer", [0, new Error("gone")]),
+		fake("b", "peer", [0, 1, 1, 1]),
+	];
+	const result = await resultOfOne({ ...measure, contenders });
+	const other = { ...result, name: "other", missing: [{ name: "a", reason: "late" }] };
+	const report = { ...reportOf(result), results: [result, { ...result, name: "again" }, other] };
+	assert.match(markdown(report), "- a: gone (fake, again)\n- a: late (other)");
+	assert.match(summary(report), "Took no part: a.");
+});
+
 test("the best peer is the one with the least figure where less is better", async () => {
 	const contenders = [fake("dhmem", "dhmem", [0, 10]), fake("a", "peer", [0, 20]), fake("b", "peer", [0, 5])];
 	const less: Measure = { ...measure, contenders, better: "less", aim: { of: "ratio", atMost: 1 } };
@@ -186,10 +303,35 @@ test("a failure of dhmem's own is not passed over", async () => {
 	assert.instance(error, Error);
 });
 
-test("a figure that is not finite is no figure", async () => {
-	const contenders = [fake("dhmem", "dhmem", [1, 1]), fake("b", "peer", [1, Number.POSITIVE_INFINITY])];
+test("a figure that is not finite, or below nothing, is no figure", async () => {
+	const contenders = [
+		fake("dhmem", "dhmem", [1, 1]),
+		fake("b", "peer", [1, Number.POSITIVE_INFINITY]),
+		fake("c", "peer", [1, -1]),
+	];
 	const { missing } = await inTurn(contenders, scratch, 1, 1);
 	assert.match(missing[0]?.reason ?? "", /nothing to count from/);
+	assert.match(missing[1]?.reason ?? "", /figure is -1/);
+});
+
+test("a rate of what came all at once is none", () => {
+	const meter = new Meter();
+	meter.arrived(16);
+	assert.ok(Number.isNaN(meter.rate(16)));
+	assert.ok(meter.rate(17) > 0);
+});
+
+test("what a contender prints is not in the report", () => {
+	const env = {
+		...process.env,
+		NODE_OPTIONS: "--import=data:text/javascript,process.send&&console.log('noise')",
+	};
+	const { stdout, stderr } = spawnSync(process.execPath, [MAIN, "--only", "fresh", "--quick"], {
+		encoding: "utf8",
+		env,
+	});
+	assert.match(stderr, "noise");
+	assert.not.match(stdout, "noise");
 });
 
 test("each measure and each curve has a name of its own, and dhmem's figure comes first", () => {
@@ -237,12 +379,110 @@ test("the command takes what is asked for, and writes it as JSON and into a docu
 	rmSync(folder, { recursive: true });
 });
 
+/** The processes below one, as far as they are known. */
+function descendants(pid: number): number[] {
+	const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
+	return children.map(Number).flatMap((child) => [child, ...descendants(child)]);
+}
+
+/** Ends the command in the middle, when so many processes are at work: all have to be gone with it. */
+async function endsWhole(command: ChildProcess, processes: number): Promise<void> {
+	const before = readdirSync("/dev/shm").filter((name) => name.startsWith("dhmem-bench-"));
+	while (descendants(command.pid as number).length < processes) await sleep(50);
+	await sleep(1000);
+	// They all have its standard error: it is closed when the last of them is gone.
+	const closed = once(command, "close").then(() => true);
+	command.stderr?.resume();
+	command.kill("SIGTERM");
+	assert.ok(await Promise.race([closed, sleep(1500).then(() => false)]), "some run on");
+	assert.is(command.exitCode, 128 + 15);
+	const after = readdirSync("/dev/shm").filter((name) => name.startsWith("dhmem-bench-"));
+	assert.equal(
+		after.filter((name) => !before.includes(name)),
+		[],
+	);
+}
+
+test("a signal ends the command, and all that it started", async () => {
+	await endsWhole(spawn(process.execPath, [MAIN, "--only", "wide"], { stdio: "pipe" }), 10);
+	const cli = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
+	const options = ["bench", "--only", "fresh", "--rounds", "20000"];
+	await endsWhole(spawn(process.execPath, [cli, ...options], { stdio: "pipe" }), 2);
+});
+
+test("what stands beside a run's folder by its name is removed with it", () => {
+	const other = new Scratch();
+	const beside = `${dirname(other.place())}-beside`;
+	writeFileSync(beside, "");
+	other[Symbol.dispose]();
+	assert.not(existsSync(beside));
+});
+
+test("programs in C++ are compiled as for a release, without boost's assertions", () => {
+	for (const program of ["allocate", "message_queue"]) {
+		const path = fileURLToPath(new URL(`../bench/native/${program}`, import.meta.url));
+		if (ALL || existsSync(path)) assert.not(readFileSync(path, "latin1").includes("__assert_fail"), program);
+	}
+});
+
+test("a curve is shown without a plot", () => {
+	const { stdout } = bench("--quick", "--rounds", "1", "--only", "map-entries");
+	assert.match(stdout, /^\| entries .*\| set of a plain Map \|$/m);
+	assert.match(stdout, /^\| 1000000( +\| [\d.]+){4} +\|$/m);
+});
+
+test("where dhmem fails it is told, the others are shown all the same, and the exit status is 1", () => {
+	// Files may be as large as the region of one, and not of the other.
+	const options = ["--quick", "--rounds", "1", "--only", "stream,garbage-batches"];
+	const { status, stdout } = spawnSync("prlimit", ["--fsize=300000000", process.execPath, MAIN, ...options], {
+		encoding: "utf8",
+	});
+	assert.is(status, 1);
+	assert.match(stdout, "Failed, and is not shown: 1 MiB messages in place");
+	assert.match(stdout, "| garbage for a record");
+});
+
 test("a wrong option is refused, and says what there is", () => {
 	for (const args of [["--only", "nothing"], ["--rounds", "0"], ["--runs", "x"], ["--slow"]]) {
 		const { status, stderr } = bench(...args);
 		assert.is(status, 2, args.join(" "));
 		assert.match(stderr, /npm run bench -- \[options\]/);
 	}
+});
+
+test("what can't be written is refused before anything is measured", () => {
+	const folder = mkdtempSync(join(tmpdir(), "dhmem-bench-"));
+	const unmarked = join(folder, "unmarked.md");
+	writeFileSync(unmarked, "no marks");
+	for (const args of [
+		["--markdown", unmarked],
+		["--short", join(folder, "none.md")],
+		["--json", join(folder, "none", "figures.json")],
+		["--plots", unmarked],
+	]) {
+		const { status, stderr } = bench("--only", "fresh", "--quick", ...args);
+		assert.is(status, 2, args.join(" "));
+		assert.not.match(stderr, "what a fresh region");
+	}
+	rmSync(folder, { recursive: true });
+});
+
+test("what can't be written in the end takes nothing else along", () => {
+	const document = join(tmpdir(), `dhmem-bench-full-${process.pid}.md`);
+	writeFileSync(document, "<!-- measured: begin -->\n<!-- measured: end -->\n");
+	const { status, stderr } = bench(
+		"--only",
+		"fresh",
+		"--quick",
+		"--json",
+		"/dev/full",
+		"--markdown",
+		document,
+	);
+	assert.is(status, 1);
+	assert.match(stderr, /^\/dev\/full is not written: ENOSPC/m);
+	assert.match(readFileSync(document, "utf8"), "what a fresh region");
+	rmSync(document);
 });
 
 test("what was measured is put between the two marks of a document, and nothing else is touched", () => {

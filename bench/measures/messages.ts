@@ -19,8 +19,8 @@ export const messages: Measure = {
 		pair({ name: "Unix socket", role: "peer", from: peer("unix-socket"), work, count: 2 ** 17 }),
 		pair({ name: "fork messages", role: "peer", from: peer("fork"), work, count: 2 ** 15 }),
 		pair({ name: "zeromq", role: "peer", from: peer("zeromq"), work, count: 2 ** 15 }),
-		pair({ name: "ems", role: "peer", from: peer("ems"), work, count: 2 ** 15 }),
-		pair({ name: "lmdb", role: "peer", from: peer("lmdb"), work, count: 2 ** 15 }),
+		pair({ name: "ems", role: "peer", from: peer("ems"), work, count: 2 ** 17 }),
+		pair({ name: "lmdb", role: "peer", from: peer("lmdb"), work, count: 2 ** 17 }),
 		pair({ name: "shm-typed-array", role: "peer", from: peer("shm-typed-array"), work, count: 2 ** 15 }),
 		pair({
 			name: "ringbuf.js laid over shm-typed-array",

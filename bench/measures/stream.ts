@@ -1,6 +1,6 @@
 /** Messages of 1 MiB, written and compared in place. */
 import type { Queue, Region, Slot } from "../../src/index.js";
-import { largePatterns, Meter, PATTERNS, patternOf } from "../data.js";
+import { LargeMessages, Meter, PATTERNS, patternOf, recordOf } from "../data.js";
 import type { Job, Measure } from "../measure.js";
 import { native } from "../native.js";
 import { type Half, pair, type Works } from "../pair.js";
@@ -62,16 +62,17 @@ function queueOf(region: Region, size: number): Queue {
 }
 
 /** Sends messages of `size` bytes in place, each written by `write`. */
-function sending(write: (slot: Slot, sequence: number, pattern: Uint8Array) => void): Half<void> {
+function sending(
+	write: (slot: Slot, sequence: number, job: Job, messages: LargeMessages) => void,
+): Half<void> {
 	return (place) => {
 		const region = openRegion(place, SIZE);
-		return ({ count, size, spoilt }) => {
-			using producer = queueOf(region, size).producer();
-			const patterns = largePatterns(size);
-			for (let sequence = 0; sequence < count; sequence++) {
-				const slot = spin(() => producer.tryReserve(size));
-				write(slot, sequence, patterns[sequence % patterns.length] as Uint8Array);
-				if (sequence === spoilt) slot.bytes[size - 1] = 1;
+		return (job) => {
+			using producer = queueOf(region, job.size).producer();
+			const messages = new LargeMessages(job.size);
+			for (let sequence = 0; sequence < job.count; sequence++) {
+				const slot = spin(() => producer.tryReserve(job.size));
+				write(slot, sequence, job, messages);
 				slot.commit();
 			}
 		};
@@ -83,12 +84,11 @@ function receiving(place: string) {
 	const region = openRegion(place, SIZE);
 	return ({ count, size }: Job) => {
 		using consumer = queueOf(region, size).consumer();
-		const patterns = largePatterns(size);
+		const messages = new LargeMessages(size);
 		const meter = new Meter();
 		for (let sequence = 0; sequence < count; sequence++) {
 			const message = present(consumer.tryReceive() ?? consumer.receiveSync());
-			const expected = patterns[sequence % patterns.length] as Uint8Array;
-			if (Buffer.compare(message.bytes, expected) !== 0) throw new Error(`Message ${sequence} is wrong`);
+			messages.check(message.bytes, sequence);
 			message.release();
 			if (sequence === 0) meter.arrived(1);
 		}
@@ -101,12 +101,16 @@ function bandwidth(place: string) {
 	return (job: Job) => (receive(job) * job.size) / 1000;
 }
 
-const numbers = largePatterns(8);
+const numbers = Array.from({ length: PATTERNS }, (_, index) => {
+	return new Uint8Array(Float64Array.of(patternOf(index)).buffer);
+});
 
 /** One number, all over. A Buffer's `fill`, given bytes, is native; a typed array's goes number by number. */
-const fills = sending(({ bytes }, sequence) => {
+const fills = sending(({ bytes }, sequence, job) => {
 	const { buffer, byteOffset, length } = bytes;
-	Buffer.from(buffer, byteOffset, length).fill(numbers[sequence % PATTERNS] as Uint8Array);
+	const message = Buffer.from(buffer, byteOffset, length);
+	message.fill(numbers[sequence % PATTERNS] as Uint8Array);
+	message.writeDoubleLE(recordOf(sequence, job), length - 8);
 });
 
 export const works: Works = {
@@ -121,10 +125,13 @@ export const works: Works = {
 	},
 	"stream-numbers": {
 		measure: bandwidth,
-		serve: sending((slot, sequence) => slot.as("f64").fill(patternOf(sequence))),
+		serve: sending((slot, sequence, job) => {
+			const values = slot.as("f64").fill(patternOf(sequence));
+			values[values.length - 1] = recordOf(sequence, job);
+		}),
 	},
 	"stream-set": {
 		measure: bandwidth,
-		serve: sending((slot, _, pattern) => slot.bytes.set(pattern)),
+		serve: sending((slot, sequence, job, messages) => slot.bytes.set(messages.next(sequence, job))),
 	},
 };

@@ -1,7 +1,10 @@
-// boost::lockfree::spsc_queue in shared memory between two processes, one by one: spsc records|messages …
+// boost::lockfree::spsc_queue in shared memory between two processes, one by one, or
+// records in batches of 4096: spsc records|messages|batches …
 #include "data.hpp"
 
+#include <algorithm>
 #include <boost/lockfree/spsc_queue.hpp>
+#include <vector>
 
 // As many bytes as dhmem's rings hold: 16,384 records, or 1 MiB of messages.
 template <typename T>
@@ -29,8 +32,37 @@ double rate(const Job& job) {
 	return millions;
 }
 
+static double batches(const Job& job) {
+	constexpr int64_t batch = 4096;
+	auto* queue = shared<Queue<double>>();
+	pid_t producer = other([&] {
+		std::vector<double> values(batch);
+		for (int64_t first = 0; first < job.count; first += batch) {
+			int64_t part = std::min(batch, job.count - first), pushed = 0;
+			for (int64_t i = 0; i < part; i++) fill(values[i], first + i, job);
+			spinUntil([&] { return (pushed += queue->push(&values[pushed], part - pushed)) == part; });
+		}
+	});
+	Meter meter;
+	int64_t lead = 0;
+	std::vector<double> values(batch);
+	for (int64_t sequence = 0; sequence < job.count;) {
+		int64_t popped;
+		spinUntil([&] { return (popped = queue->pop(values.data(), batch)) > 0; });
+		for (int64_t i = 0; i < popped; i++) check(values[i], sequence + i);
+		if (sequence == 0) lead = popped, meter.first();
+		sequence += popped;
+	}
+	double millions = meter.millions(job.count - lead + 1);
+	await(producer);
+	return millions;
+}
+
 int main(int argc, char** argv) {
 	Job job(argc, argv);
-	bool records = std::strcmp(argv[1], "records") == 0;
-	std::printf("%g\n", records ? rate<double>(job) : rate<Message>(job));
+	const char* what = argv[1];
+	double figure = std::strcmp(what, "batches") == 0   ? batches(job)
+					: std::strcmp(what, "records") == 0 ? rate<double>(job)
+														: rate<Message>(job);
+	std::printf("%g\n", figure);
 }

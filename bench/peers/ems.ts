@@ -8,7 +8,9 @@ import { packageOf } from "./packages.js";
 interface Elements {
 	/** Waits until the element is empty, and fills it. */
 	writeEF(index: number, value: string): void;
-	/** Waits until the element is full, and empties it. */
+	/** Waits until the element is full, and leaves it so. */
+	readFF(index: number): string;
+	/** Waits until the element is full, and empties it. The text is made afterwards: what is written next may be in it. */
 	readFE(index: number): string;
 }
 
@@ -51,7 +53,8 @@ export const works: Works = {
 			return ({ count }) => {
 				const meter = new Meter();
 				for (let sequence = 0; sequence < count; sequence++) {
-					const text = elements.readFE(sequence % SLOTS);
+					const text = elements.readFF(sequence % SLOTS);
+					elements.readFE(sequence % SLOTS);
 					if (text !== textOf(sequence)) throw new Error(`Message ${sequence} is wrong: ${text}`);
 					if (sequence === 0) meter.arrived(1);
 				}

@@ -14,7 +14,10 @@ export async function packageOf<T>(name: string): Promise<T> {
 		const path = createRequire(HOME).resolve(name);
 		return (await import(pathToFileURL(path).href)) as T;
 	} catch (error) {
-		const reason = (error as Error).message.split("\n")[0];
-		throw new Missing(`${name} cannot be loaded (${reason}); \`npm ci --prefix bench/peers\` installs it`);
+		// An addon of another version of Node says so in its second line and third.
+		const [reason] = (error as Error).message.replace(/\n(was compiled|NODE_MODULE)/g, " $1").split("\n");
+		throw new Missing(
+			`${name} cannot be loaded (${reason}); in a clone \`npm ci --prefix bench/peers\` installs it`,
+		);
 	}
 }

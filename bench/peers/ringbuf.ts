@@ -12,8 +12,8 @@ import { spin } from "../spin.js";
 import { produce, type Ring, type RingOf, ringOf } from "./ringbuf-producer.js";
 import { create, nameOf, open } from "./shm-typed-array.js";
 
-/** Elements: words of messages, or records. */
-const SLOTS = 2 ** 15;
+/** Elements, words of messages or records: as many bytes as dhmem's rings hold. */
+const SLOTS = { Uint32Array: 2 ** 18, Float64Array: 4 * RECORDS };
 
 function receiveMessages(ring: Ring<Uint32Array>, { count }: Job): number {
 	const words = new Uint32Array(MESSAGE_WORDS);
@@ -48,7 +48,7 @@ function threads<T extends "Uint32Array" | "Float64Array">(
 ): Half<number> {
 	return async () => {
 		const bytes = type === "Uint32Array" ? 4 : 8;
-		const buffer = new SharedArrayBuffer(8 + (SLOTS + 1) * bytes);
+		const buffer = new SharedArrayBuffer(8 + (SLOTS[type] + 1) * bytes);
 		const ring = await ringOf(buffer, type);
 		const worker = new Worker(new URL("./ringbuf-thread.js", import.meta.url), {
 			workerData: { buffer, type },
@@ -66,7 +66,7 @@ export const works: Works = {
 	records: { measure: threads("Float64Array", receiveRecords) },
 	"messages-processes": {
 		measure: async (place) => {
-			const memory = await create(nameOf(place), 2 + SLOTS + 1);
+			const memory = await create(nameOf(place), 2 + SLOTS.Uint32Array + 1);
 			const ring = await ringOf(memory.buffer, "Uint32Array");
 			return (job) => receiveMessages(ring, job);
 		},

@@ -7,13 +7,14 @@ import {
 	checkRecords,
 	fillMessage,
 	fillRecords,
-	largePatterns,
+	LargeMessages,
 	MESSAGE_BYTES,
 	MESSAGE_WORDS,
 	MessageSource,
 	Meter,
 	patternOf,
 	RECORDS,
+	recordOf,
 	trips,
 } from "../data.js";
 import { type Job, median } from "../measure.js";
@@ -184,23 +185,20 @@ export const works: Works = {
 	/** Messages of any size, one write for each: microseconds for each. */
 	sized: {
 		measure: measuring(async (reader, { count, size }) => {
-			const patterns = largePatterns(size);
+			const messages = new LargeMessages(size);
 			const meter = new Meter();
 			await reader.receive(size, count, (buffer, frames, first) => {
 				for (let i = 0; i < frames; i++) {
-					const expected = patterns[(first + i) % patterns.length] as Uint8Array;
-					if (Buffer.compare(new Uint8Array(buffer, i * size, size), expected) !== 0) {
-						throw new Error(`Message ${first + i} is wrong`);
-					}
+					messages.check(new Uint8Array(buffer, i * size, size), first + i);
 				}
 				meter.arrived(frames);
 			});
 			return 1 / meter.rate(count);
 		}),
-		serve: serving(async (socket, { count, size, spoilt }) => {
-			for (let sequence = 0; sequence < count; sequence++) {
-				const values = new Float64Array(size / 8).fill(patternOf(sequence));
-				if (sequence === spoilt) values[size / 8 - 1] = 0;
+		serve: serving(async (socket, job) => {
+			for (let sequence = 0; sequence < job.count; sequence++) {
+				const values = new Float64Array(job.size / 8).fill(patternOf(sequence));
+				values[values.length - 1] = recordOf(sequence, job);
 				await write(socket, new Uint8Array(values.buffer));
 			}
 		}),
