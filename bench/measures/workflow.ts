@@ -30,6 +30,7 @@ function openMpi(shape: Shape, name: string, options: readonly string[]): Conten
 const yielding = ["--mca", "mpi_yield_when_idle", "1", "--mca", "btl", "vader,self"];
 
 function workflow(shape: Shape, title: string, atMost: number): Measure {
+	const links = linksOf(shape, MIDDLE);
 	return {
 		name: shape,
 		title: `${title}, messages of 10 MB, verified`,
@@ -46,11 +47,11 @@ function workflow(shape: Shape, title: string, atMost: number): Measure {
 				"none",
 			]),
 			native({
-				name: "filling and checking in C++, one core",
+				name: "filling and checking in C++, two threads",
 				role: "floor",
 				program: "copy",
-				args: ["steps"],
-				count: ITERATIONS * linksOf(shape, MIDDLE).length,
+				args: ["steps", `${new Set(links.map(({ from }) => from)).size}`, `${links.length}`],
+				count: ITERATIONS,
 				size: BYTES,
 			}),
 		],
