@@ -28,7 +28,7 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	}
 
 	/**
-	 * The next message, if there is one now.
+	 * The next message, if there is one now. A `receive` that still waits is not served first.
 	 *
 	 * @throws DHMEM_CLOSED, DHMEM_CORRUPT
 	 */

@@ -28,7 +28,7 @@ export abstract class Producer extends Endpoint {
 	}
 
 	/**
-	 * Sends if there is room now; whether it did.
+	 * Sends if there is room now; whether it did. A `send` that still waits is not served first.
 	 *
 	 * @throws DHMEM_QUEUE_ENDED, DHMEM_MESSAGE_TOO_LARGE, DHMEM_BAD_ARGUMENT, DHMEM_CLOSED; and where nothing that
 	 * was sent is left to be released, or to be dropped, DHMEM_REGION_FULL and DHMEM_NO_SPACE

@@ -12,9 +12,7 @@ import {
 	MESSAGE_WORDS,
 	MessageSource,
 	Meter,
-	patternOf,
 	RECORDS,
-	recordOf,
 	trips,
 } from "../data.js";
 import { type Job, median } from "../measure.js";
@@ -196,10 +194,12 @@ export const works: Works = {
 			return 1 / meter.rate(count);
 		}),
 		serve: serving(async (socket, job) => {
+			const messages = new LargeMessages(job.size);
+			// Then it waits after each write until all is out, and what was written can be used again.
+			const isWaiting = job.size >= socket.writableHighWaterMark;
 			for (let sequence = 0; sequence < job.count; sequence++) {
-				const values = new Float64Array(job.size / 8).fill(patternOf(sequence));
-				values[values.length - 1] = recordOf(sequence, job);
-				await write(socket, new Uint8Array(values.buffer));
+				const message = messages.next(sequence, job);
+				await write(socket, isWaiting ? message : message.slice());
 			}
 		}),
 	},
