@@ -84,7 +84,10 @@ export interface Result {
 	figures: readonly Figure[];
 	/** Contenders that took no part, and why. */
 	missing: readonly { name: string; reason: string }[];
-	/** To the peer to which it is worst, round by round: only this means anything on another machine. `runs` has each run's own. */
+	/**
+	 * To the peer to which it is worst, round by round: only this means anything on another machine. `runs` has each
+	 * run's own.
+	 */
 	ratio?: { to: string; median: number; least: number; most: number; runs: readonly number[] };
 	/** Undefined if the peer is missing. */
 	reached?: boolean;

@@ -43,8 +43,11 @@ class Hand {
 	constructor(what: string, args: string[]) {
 		this.#what = what;
 		// Standard output is the report's.
-		const stdio = ["ignore", 2, 2, "ipc"] as const;
-		this.#process = fork(WORKER, args, { serialization: "advanced", detached: true, stdio: [...stdio] });
+		this.#process = fork(WORKER, args, {
+			serialization: "advanced",
+			detached: true,
+			stdio: ["ignore", 2, 2, "ipc"],
+		});
 		endings.add(this.#kill);
 	}
 

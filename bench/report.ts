@@ -108,7 +108,7 @@ export function table(results: readonly Result[], isJudged: boolean): string {
 	return markdownTable([head, ...results.map((result) => row(result, isJudged))]);
 }
 
-/** The machine, and one line for each measure, with its best peer: what a reader of the README sees. */
+/** The machine, and one line for each measure, with the peer that its ratio is to: what a reader of the README sees. */
 export function summary(report: Report): string {
 	const { machine, date, results } = report;
 	const isJudged = isMeasurement(report);

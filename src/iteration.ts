@@ -15,7 +15,7 @@ export function eachOf(receiver: Pick<Receiver, "receive">): AsyncIterator<Messa
 	const given: Message[] = [];
 	return {
 		next: async () => {
-			while (given.length > 0) given.pop()?.release();
+			for (const message of given.splice(0)) message.release();
 			const message = await receiver.receive();
 			if (message === undefined) return { done: true, value: undefined };
 			given.push(message);

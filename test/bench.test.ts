@@ -9,6 +9,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { tasksOf } from "../bench/costs.js";
 import { LargeMessages, Meter } from "../bench/data.js";
+import { endings } from "../bench/ending.js";
 import { curves } from "../bench/growth/index.js";
 import {
 	type Contender,
@@ -21,11 +22,13 @@ import {
 	take,
 } from "../bench/measure.js";
 import { measures } from "../bench/measures/index.js";
+import { native } from "../bench/native.js";
 import { pair, peer } from "../bench/pair.js";
 import { draw } from "../bench/plots.js";
 import { type Machine, machine, markdown, putBetweenMarks, type Report, summary } from "../bench/report.js";
 import { Scratch } from "../bench/scratch.js";
 import { Region } from "../src/index.js";
+import { within } from "./region-child.js";
 
 /** Where all peers have to be there: in `.ci/run`. */
 const ALL = process.env.DHMEM_BENCH_ALL === "1";
@@ -385,16 +388,27 @@ function descendants(pid: number): number[] {
 	return children.map(Number).flatMap((child) => [child, ...descendants(child)]);
 }
 
+/** Milliseconds in which a process that was ended is gone, on however busy a machine. */
+const PATIENCE = 20_000;
+
 /** Ends the command in the middle, when so many processes are at work: all have to be gone with it. */
 async function endsWhole(command: ChildProcess, processes: number): Promise<void> {
 	const before = readdirSync("/dev/shm").filter((name) => name.startsWith("dhmem-bench-"));
-	while (descendants(command.pid as number).length < processes) await sleep(50);
-	await sleep(1000);
+	const all = () => descendants(command.pid as number);
+	while (all().length < processes) await sleep(50);
+	// Who is stopped does not end by itself when it has lost the driver.
+	const stopped = all().filter((pid) => descendants(pid).length === 0);
+	for (const pid of stopped) process.kill(pid, "SIGSTOP");
 	// They all have its standard error: it is closed when the last of them is gone.
-	const closed = once(command, "close").then(() => true);
+	const closed = once(command, "close");
 	command.stderr?.resume();
 	command.kill("SIGTERM");
-	assert.ok(await Promise.race([closed, sleep(1500).then(() => false)]), "some run on");
+	try {
+		await within(PATIENCE, "the end of all", closed);
+	} catch (error) {
+		for (const pid of stopped) process.kill(pid, "SIGKILL");
+		throw error;
+	}
 	assert.is(command.exitCode, 128 + 15);
 	const after = readdirSync("/dev/shm").filter((name) => name.startsWith("dhmem-bench-"));
 	assert.equal(
@@ -408,6 +422,18 @@ test("a signal ends the command, and all that it started", async () => {
 	const cli = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 	const options = ["bench", "--only", "fresh", "--rounds", "20000"];
 	await endsWhole(spawn(process.execPath, [cli, ...options], { stdio: "pipe" }), 2);
+});
+
+test("the end of the driver is the end of a program in C++", async () => {
+	const launcher = ["sh", "-c", "exec sleep 100"];
+	const program = native({ name: "asleep", role: "floor", program: "copy", launcher, count: 1 });
+	const running = await program.start(scratch).catch((error) => {
+		if (ALL || !(error instanceof Missing)) throw error;
+	});
+	if (running === undefined) return;
+	const round = running.round({ count: 1, spoilt: -1, size: 0 }).catch(String);
+	for (const end of endings) end();
+	assert.match(`${await within(PATIENCE, "the end of the program", round)}`, "ended early: SIGTERM");
 });
 
 test("what stands beside a run's folder by its name is removed with it", () => {

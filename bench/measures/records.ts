@@ -20,6 +20,8 @@ const copy = native({
 	count: 2 ** 26,
 });
 
+const made = "Each record is made by one addition and checked by one comparison, on both sides.";
+
 export const recordBatches: Measure = {
 	name: "record-batches",
 	title: "f64 records, `pushMany` and `popInto`",
@@ -52,9 +54,7 @@ export const recordBatches: Measure = {
 		}),
 		copy,
 	],
-	leavesOut:
-		"Each record is made by one addition and checked by one comparison, on both sides. The peer moves one at a time; " +
-		"beside it stands the same queue in batches of 4096.",
+	leavesOut: `${made} The peer moves one at a time; beside it stands the same queue in batches of 4096.`,
 };
 
 export const records: Measure = {
@@ -68,7 +68,7 @@ export const records: Measure = {
 		oneByOne,
 		copy,
 	],
-	leavesOut: "Each record is made by one addition and checked by one comparison, on both sides.",
+	leavesOut: made,
 };
 
 const queue = { name: "records", record: "f64", slots: 4 * RECORDS } as const;
