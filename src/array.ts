@@ -11,7 +11,7 @@ import {
 } from "./dtypes.js";
 import { badArgument, DhmemError } from "./errors.js";
 import type { NamedObject } from "./named.js";
-import { checkCount } from "./options.js";
+import { checkCount, checkOptions, optionNames } from "./options.js";
 import { checkValue } from "./schema.js";
 import { corrupt, describeTyped, payloadOf, type Wanted } from "./typed.js";
 
@@ -26,6 +26,8 @@ export interface ArrayOptions<D extends DType> {
 	 */
 	initial?: ArrayLike<ValueOf<D>> | undefined;
 }
+
+const arrayNames = optionNames<ArrayOptions<DType>>({ dtype: true, shape: true, initial: true });
 
 const MOST_DIMENSIONS = 16;
 
@@ -185,7 +187,7 @@ function describeValues(values: ArrayLike<unknown>): string {
 
 /** What opening a named array asks for; dtype and shape are left out to take what there is. */
 export function wantedArray(attachment: Attachment, options: Partial<ArrayOptions<DType>>): Wanted {
-	if (typeof options !== "object" || options === null) throw badArgument("The options", options, "an object");
+	checkOptions(options, arrayNames, "An array");
 	const { initial } = options;
 	const dtype = options.dtype === undefined ? undefined : checkDType(options.dtype);
 	const shape = options.shape === undefined ? undefined : checkShape(options.shape);

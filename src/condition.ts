@@ -2,7 +2,7 @@ import { SLOTS, STATUS_LIMIT } from "../assembly/layout.js";
 import { badArgument, DhmemError } from "./errors.js";
 import { HeldLock } from "./mutex.js";
 import type { NamedObject } from "./named.js";
-import { type WaitOptions, waitOptions } from "./options.js";
+import { optionNames, type WaitOptions, waitOptions } from "./options.js";
 import { WaitList } from "./wait-list.js";
 import { PENDING, type Wait } from "./waiter.js";
 
@@ -10,6 +10,8 @@ export interface ConditionWaitOptions extends WaitOptions {
 	/** What is waited for. It is called with the mutex held. */
 	until: () => boolean;
 }
+
+const conditionNames = optionNames<ConditionWaitOptions>({ timeout: true, signal: true, until: true });
 
 /** Milliseconds after which a waiter looks for itself: who should have notified it may have died. */
 const LOOK = 50;
@@ -113,7 +115,7 @@ export class Condition {
 				`Mutex ${held.mutex.name} is of another opening than condition ${this.name}; use one region's`,
 			);
 		}
-		const checked = waitOptions({ timeout: options.timeout, signal: options.signal }, {});
+		const checked = waitOptions(options, {}, conditionNames);
 		checked.signal?.throwIfAborted();
 		return checked;
 	}

@@ -13,7 +13,7 @@ import {
 import type { Attachment } from "./attachment.js";
 import { badArgument, DhmemError } from "./errors.js";
 import type { NamedObject } from "./named.js";
-import { type EndpointOptions, type WaitOptions, waitOptions } from "./options.js";
+import { type EndpointOptions, endpointNames, type WaitOptions, waitOptions } from "./options.js";
 import { PENDING, type Wait } from "./waiter.js";
 
 export type Side = "producer" | "consumer";
@@ -51,7 +51,7 @@ export abstract class Endpoint {
 		this.queue = queue;
 		this.attachment = attachment;
 		this.at = at;
-		this.defaults = waitOptions(options, {});
+		this.defaults = waitOptions(options, {}, endpointNames, `The ${side} of a queue`);
 		const patient = options?.patient ?? false;
 		if (typeof patient !== "boolean") throw badArgument("patient", patient, "true or false");
 		this.#patient = patient;
@@ -196,8 +196,9 @@ export abstract class Endpoint {
 		what: string,
 		attempt: () => T | typeof PENDING,
 		options?: WaitOptions,
+		known?: ReadonlySet<string>,
 	): Promise<T> {
-		const checked = waitOptions(options, this.defaults);
+		const checked = waitOptions(options, this.defaults, known);
 		checked.signal?.throwIfAborted();
 		this.checkOpen();
 		const { waiter } = this.attachment;
@@ -234,8 +235,13 @@ export abstract class Endpoint {
 		}
 	}
 
-	protected waitForSync<T>(what: string, attempt: () => T | typeof PENDING, options?: WaitOptions): T {
-		const checked = waitOptions(options, this.defaults);
+	protected waitForSync<T>(
+		what: string,
+		attempt: () => T | typeof PENDING,
+		options?: WaitOptions,
+		known?: ReadonlySet<string>,
+	): T {
+		const checked = waitOptions(options, this.defaults, known);
 		checked.signal?.throwIfAborted();
 		this.checkOpen();
 		const result = attempt();

@@ -1,7 +1,7 @@
 /** Checking what users pass, in one place for each kind of value. */
 import { types } from "node:util";
 import { NAME_BYTES, SPAN_BYTES } from "../assembly/layout.js";
-import { badArgument, type DhmemError } from "./errors.js";
+import { badArgument, DhmemError, show } from "./errors.js";
 
 /** Bytes, or a figure with a unit: `"64MiB"` (2^20), `"1.5 GB"` (10^9). */
 export type Size = number | string;
@@ -60,6 +60,54 @@ export function encodeName(name: string): Uint8Array {
 	throw badArgument("The object's name", name, `a string of 1 to ${NAME_BYTES} bytes as UTF-8`);
 }
 
+/** The names of the options that a call takes. The compiler sees to it that none of `O` is missing. */
+export function optionNames<O>(names: { readonly [Name in keyof Required<O>]: true }): ReadonlySet<string> {
+	return new Set(Object.keys(names));
+}
+
+/**
+ * Throws unless `options` is an object with none but `known` names, or left out. Every public call that takes options
+ * passes them through here, so that a misspelt name is an error and not silently without effect.
+ *
+ * @param of the call or thing that takes them, as a message begins with it
+ */
+export function checkOptions(options: unknown, known: ReadonlySet<string>, of: string): void {
+	if (options === undefined) return;
+	if (typeof options !== "object" || options === null) throw badArgument("The options", options, "an object");
+	// No array of keys: some calls are made for every message.
+	for (const name in options) {
+		if (!known.has(name) && Object.hasOwn(options, name)) throw unknownOption(name, known, of);
+	}
+}
+
+function unknownOption(name: string, known: ReadonlySet<string>, of: string): DhmemError {
+	const [nearest = ""] = [...known].sort((a, b) => distance(name, a) - distance(name, b));
+	const guess = distance(name, nearest) <= nearest.length / 2 ? ` Did you mean ${nearest}?` : "";
+	const all = known.size === 1 ? `Its only option is ${nearest}` : `Its options are ${[...known].join(", ")}`;
+	return new DhmemError("DHMEM_BAD_ARGUMENT", `${of} has no option ${show(name)}.${guess} ${all}`);
+}
+
+/** How many letters must be put in, taken out or changed to make `b` of `a`; case counts for nothing. */
+function distance(a: string, b: string): number {
+	// Each row is for one letter more of `a`, each column for one more of `b`.
+	let above = Array.from({ length: b.length + 1 }, (_, column) => column);
+	for (const [row, letter] of [...a.toLowerCase()].entries()) {
+		const current = [row + 1];
+		for (let column = 1; column <= b.length; column++) {
+			const change = letter === b[column - 1]?.toLowerCase() ? 0 : 1;
+			current.push(
+				Math.min(
+					(above[column] as number) + 1,
+					(current[column - 1] as number) + 1,
+					(above[column - 1] as number) + change,
+				),
+			);
+		}
+		above = current;
+	}
+	return above[b.length] as number;
+}
+
 /** How long to wait, and what may end the wait. */
 export interface WaitOptions {
 	/** Milliseconds; left out is for ever, 0 is a try. */
@@ -77,10 +125,18 @@ export interface EndpointOptions extends WaitOptions {
 	patient?: boolean | undefined;
 }
 
-/** A wait's options over an endpoint's defaults, checked. */
-export function waitOptions(given: WaitOptions | undefined, defaults: WaitOptions): WaitOptions {
+const waitNames = optionNames<WaitOptions>({ timeout: true, signal: true });
+export const endpointNames = optionNames<EndpointOptions>({ timeout: true, signal: true, patient: true });
+
+/** A wait's options over an endpoint's defaults, checked. `known` and `of` where there are others beside these. */
+export function waitOptions(
+	given: WaitOptions | undefined,
+	defaults: WaitOptions,
+	known = waitNames,
+	of = "A wait",
+): WaitOptions {
 	if (given === undefined) return defaults;
-	if (typeof given !== "object" || given === null) throw badArgument("The options", given, "an object");
+	checkOptions(given, known, of);
 	const timeout = given.timeout ?? defaults.timeout;
 	const signal = given.signal ?? defaults.signal;
 	if (timeout !== undefined && !(typeof timeout === "number" && timeout >= 0)) {

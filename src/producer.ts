@@ -4,7 +4,14 @@ import { Block } from "./block.js";
 import { Endpoint } from "./endpoint.js";
 import { badArgument, DhmemError } from "./errors.js";
 import type { NamedObject } from "./named.js";
-import { bytesOf, checkCount, type EndpointOptions, type WaitOptions } from "./options.js";
+import {
+	bytesOf,
+	checkCount,
+	checkOptions,
+	type EndpointOptions,
+	optionNames,
+	type WaitOptions,
+} from "./options.js";
 import type { Slot } from "./slot.js";
 import { writable } from "./streams.js";
 import { PENDING } from "./waiter.js";
@@ -16,6 +23,9 @@ export interface SendOptions extends WaitOptions {
 	/** A block to hand over with the message, without copying it. */
 	block?: Block | undefined;
 }
+
+export const sendNames = optionNames<SendOptions>({ timeout: true, signal: true, block: true });
+const trySendNames = optionNames<Pick<SendOptions, "block">>({ block: true });
 
 /** The one end that sends. From `queue.producer()`. Where the oldest message is dropped it never waits. */
 export abstract class Producer extends Endpoint {
@@ -34,6 +44,7 @@ export abstract class Producer extends Endpoint {
 	 * was sent is left to be released, or to be dropped, DHMEM_REGION_FULL and DHMEM_NO_SPACE
 	 */
 	trySend(data: Sendable, options?: { block?: Block | undefined }): boolean {
+		checkOptions(options, trySendNames, "trySend");
 		return this.#attempt(bytesOf(data), options?.block);
 	}
 
@@ -44,7 +55,7 @@ export abstract class Producer extends Endpoint {
 	 */
 	sendSync(data: Sendable, options?: SendOptions): void {
 		const bytes = bytesOf(data);
-		this.waitForSync("room in", () => this.#attempt(bytes, options?.block) || PENDING, options);
+		this.waitForSync("room in", () => this.#attempt(bytes, options?.block) || PENDING, options, sendNames);
 	}
 
 	/**
@@ -62,7 +73,7 @@ export abstract class Producer extends Endpoint {
 		const bytes = bytesOf(data);
 		// Again each time, for its buffer may have been transferred meanwhile.
 		const attempt = () => this.#attempt(bytesOf(bytes), options?.block) || PENDING;
-		await this.waitFor("room in", attempt, options);
+		await this.waitFor("room in", attempt, options, sendNames);
 	}
 
 	/**

@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import { badArgument } from "./errors.js";
 import type { FileOptions } from "./files.js";
-import { checkCount, parseRegionSize, type Size } from "./options.js";
+import { checkCount, optionNames, parseRegionSize, type Size } from "./options.js";
 
 export interface RegionOptions {
 	/**
@@ -25,6 +25,28 @@ export interface RegionOptions {
 	label?: string | undefined;
 }
 
+/** A temporary region is always made anew, and gone with its last participant. */
+export type TemporaryOptions = Omit<RegionOptions, "mode" | "lifetime">;
+
+/** Where the files are. */
+export type FolderOptions = Pick<RegionOptions, "directory">;
+
+export const regionOptionNames = optionNames<RegionOptions>({
+	mode: true,
+	size: true,
+	permissions: true,
+	directory: true,
+	lifetime: true,
+	label: true,
+});
+export const temporaryOptionNames = optionNames<TemporaryOptions>({
+	size: true,
+	permissions: true,
+	directory: true,
+	label: true,
+});
+export const folderOptionNames = optionNames<FolderOptions>({ directory: true });
+
 const modes = ["open-or-create", "create", "open", "force-create", "read-only", "copy-on-write"] as const;
 const lifetimes = ["persistent", "last-close"] as const;
 
@@ -35,8 +57,7 @@ function oneOf<T extends string>(what: string, value: T | undefined, allowed: re
 }
 
 /** @throws DHMEM_BAD_ARGUMENT */
-export function directoryOf(options: { directory?: string | undefined }): string {
-	if (typeof options !== "object" || options === null) throw badArgument("The options", options, "an object");
+export function directoryOf(options: FolderOptions): string {
 	const directory = options.directory ?? (process.env.DHMEM_DIR || "/dev/shm");
 	if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) return directory;
 	throw badArgument("directory", directory, "a folder's path");

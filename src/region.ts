@@ -30,9 +30,18 @@ import type { Handle } from "./handle.js";
 import { SharedMap } from "./map.js";
 import { Mutex } from "./mutex.js";
 import type { NamedObject } from "./named.js";
-import { checkCount, checkRegionName, parseSize, type Size } from "./options.js";
+import { checkCount, checkOptions, checkRegionName, optionNames, parseSize, type Size } from "./options.js";
 import { Mailbox, Queue, RecordQueue } from "./queue.js";
-import { directoryOf, fileOptions, type RegionOptions } from "./region-options.js";
+import {
+	directoryOf,
+	type FolderOptions,
+	fileOptions,
+	folderOptionNames,
+	type RegionOptions,
+	regionOptionNames,
+	type TemporaryOptions,
+	temporaryOptionNames,
+} from "./region-options.js";
 import { type Loaded, load, type Saveable, save } from "./saved.js";
 import { type Fields, type Schema, type Struct, toSchema } from "./schema.js";
 import { isSupported } from "./shim.js";
@@ -73,6 +82,13 @@ const DEFAULT_SLOTS = 4096;
 const DEFAULT_KEPT = 16;
 const policies = '"block", "drop-oldest" or "latest"';
 
+type Dropping<Policy> = Extract<DroppingQueueOptions, { policy: Policy }>;
+const queueNames = optionNames<QueueOptions>({ capacity: true, policy: true });
+const latestNames = optionNames<Dropping<"latest">>({ policy: true });
+const dropOldestNames = optionNames<Dropping<"drop-oldest">>({ policy: true, slots: true });
+const recordQueueNames = optionNames<RecordQueueOptions<DType>>({ record: true, slots: true });
+const mapNames = optionNames<{ key: KeyType; value: ValueType }>({ key: true, value: true });
+
 /**
  * Memory shared by everybody who opens it by name, in whatever process, thread or container.
  *
@@ -103,6 +119,7 @@ export class Region {
 	 */
 	static open(name: string, options: RegionOptions = {}): Region {
 		checkRegionName(name);
+		checkOptions(options, regionOptionNames, "Region.open");
 		const directory = directoryOf(options);
 		return new Region(name, attach(directory, pathOf(directory, name), fileOptions(options)));
 	}
@@ -117,7 +134,8 @@ export class Region {
 	 * using region = Region.temporary({ size: "16MiB" });
 	 * ```
 	 */
-	static temporary(options: Omit<RegionOptions, "mode" | "lifetime"> = {}): Region {
+	static temporary(options: TemporaryOptions = {}): Region {
+		checkOptions(options, temporaryOptionNames, "Region.temporary");
 		const name = `temporary-${process.pid}-${randomUUID()}`;
 		if (isSupported()) return Region.open(name, { ...options, mode: "create", lifetime: "last-close" });
 		return new Region(name, attachLocal(name, fileOptions({ size: "64MiB", ...options })));
@@ -128,12 +146,14 @@ export class Region {
 	 *
 	 * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION
 	 */
-	static unlink(name: string, options: { directory?: string | undefined } = {}): void {
+	static unlink(name: string, options: FolderOptions = {}): void {
+		checkOptions(options, folderOptionNames, "Region.unlink");
 		unlink(pathOf(directoryOf(options), checkRegionName(name)));
 	}
 
 	/** The names of the regions in the folder. */
-	static list(options: { directory?: string | undefined } = {}): string[] {
+	static list(options: FolderOptions = {}): string[] {
+		checkOptions(options, folderOptionNames, "Region.list");
 		const directory = directoryOf(options);
 		try {
 			return listRegions(directory);
@@ -212,6 +232,7 @@ export class Region {
 
 	#mailbox(name: string, options: { policy: string; slots?: number | undefined }): Mailbox {
 		const { policy, slots } = options;
+		checkOptions(options, policy === "latest" ? latestNames : dropOldestNames, `A ${policy} queue`);
 		const [byDefault, most] = policy === "latest" ? [1, 1] : [DEFAULT_KEPT, MAILBOX_LARGEST];
 		const explicit = policy === "latest" || slots !== undefined;
 		const requested = checkCount("slots", slots === undefined ? byDefault : slots, 1, most);
@@ -225,6 +246,7 @@ export class Region {
 	}
 
 	#byteQueue(name: string, options: QueueOptions): Queue {
+		checkOptions(options, queueNames, "A queue of messages");
 		const explicit = options.capacity !== undefined;
 		const requested = parseSize(
 			"capacity",
@@ -238,6 +260,7 @@ export class Region {
 	}
 
 	#recordQueue<D extends DType>(name: string, options: RecordQueueOptions<D>): RecordQueue<D> {
+		checkOptions(options, recordQueueNames, "A queue of records");
 		const dtype = checkDType(options.record) as D;
 		const most = QUEUE_LARGEST / bytesPer(dtype);
 		const explicit = options.slots !== undefined;
@@ -358,6 +381,7 @@ export class Region {
 	 */
 	map<K extends KeyType, V extends ValueType>(name: string, types: { key: K; value: V }): SharedMap<K, V> {
 		if (typeof types !== "object" || types === null) throw badArgument("The types", types, "an object");
+		checkOptions(types, mapNames, "A map");
 		const key = keyCodecFor(types.key);
 		const value = codecFor(types.value);
 		const element = key.number | (value.number << 8);

@@ -1,8 +1,9 @@
 import { KIND_STRUCT } from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
 import { bytesPer, type DType, dtypes, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
-import { badArgument, DhmemError } from "./errors.js";
+import { DhmemError } from "./errors.js";
 import type { NamedObject } from "./named.js";
+import { checkOptions, optionNames } from "./options.js";
 import {
 	checkInitial,
 	type Fields,
@@ -18,6 +19,8 @@ export interface StructOptions<F extends Fields> {
 	/** What fields are at first, if this call is the one that makes the struct; the others are 0. */
 	initial?: { readonly [Name in keyof F]?: ValueOf<F[Name]> | undefined } | undefined;
 }
+
+const structNames = optionNames<StructOptions<Fields>>({ initial: true });
 
 /** The whole region as an array of each dtype. */
 type Views = { readonly [D in DType]: TypedArrayOf<D> };
@@ -223,8 +226,8 @@ export function wantedStruct(
 	given: Fields | Schema | undefined,
 	options: StructOptions<Fields>,
 ): Wanted {
+	checkOptions(options, structNames, "A struct");
 	if (given === undefined) return { kind: KIND_STRUCT, what: "a struct", accepts: () => true };
-	if (typeof options !== "object" || options === null) throw badArgument("The options", options, "an object");
 	const type = toSchema(given);
 	const text = String(type);
 	const initial = options.initial === undefined ? {} : checkInitial(type, options.initial);

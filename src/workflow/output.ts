@@ -1,7 +1,7 @@
 import { Block } from "../block.js";
 import { badArgument, isFull } from "../errors.js";
 import { bytesOf, checkCount, type WaitOptions, waitOptions } from "../options.js";
-import type { Sendable, SendOptions } from "../producer.js";
+import { type Sendable, type SendOptions, sendNames } from "../producer.js";
 import { anySignal } from "./any-signal.js";
 import type { LinkSender } from "./transport.js";
 
@@ -42,7 +42,7 @@ export class Output {
 	 */
 	async send(data: Sendable, options: SendOptions = {}): Promise<void> {
 		const bytes = bytesOf(data);
-		const { timeout, signal } = waitOptions(options, {});
+		const { timeout, signal } = waitOptions(options, {}, sendNames);
 		const { block } = options;
 		const stop = anySignal([this.#signal, signal]);
 		const wait = { timeout, signal: stop.signal };
