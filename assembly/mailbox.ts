@@ -215,14 +215,15 @@ function forget(me: u32, mailbox: u32, envelope: u32): void {
 	discard(me, envelope);
 }
 
-/** Drops the oldest message, to make room in the region: OK, or `EMPTY`. */
+/** Drops the oldest message, but never the newest, to make room in the region: OK, or `EMPTY`. */
 export function mailboxDrop(me: u32, mailbox: u32): u32 {
 	if (atomic.load<u32>(mailbox, QUEUE_PRODUCER) != me) return FENCED;
 	const places = placesOf(mailbox);
 	if (places == 0) return CORRUPT;
 	for (let turn: u32 = 0; turn < places; turn++) {
 		const position = load<u32>(mailbox, MAILBOX_OLDEST);
-		if (position == load<u32>(mailbox, QUEUE_TAIL)) break;
+		// The newest stays: what room is made for may not be sent after all.
+		if (load<u32>(mailbox, QUEUE_TAIL) - position < 2) break;
 		intend(me, INTENT_DROP, mailbox, position, 0, 0);
 		const dropped = dropAt(me, mailbox, places, position);
 		done(me);

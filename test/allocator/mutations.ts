@@ -399,6 +399,13 @@ export const mutations: readonly Mutation[] = [
 		"intend(me, INTENT_DROP, mailbox, position, 0, 0);",
 	),
 	mutation(
+		"the newest is dropped to make room",
+		"make room",
+		"mailbox",
+		"if (load<u32>(mailbox, QUEUE_TAIL) - position < 2) break;",
+		"if (load<u32>(mailbox, QUEUE_TAIL) == position) break;",
+	),
+	mutation(
 		"a removed mailbox keeps its messages",
 		"mailbox",
 		"objects",

@@ -278,6 +278,18 @@ const ends: Pair[] = [
 		},
 	),
 	mailbox(
+		"drop all but the newest, while another takes",
+		{ kept: 3, messages: [1, 2, 3] },
+		function* (who, { mailbox: at }) {
+			for (let turn = 0; turn < 3; turn++) yield ["mailboxDrop", who.me, at];
+		},
+		taking(1),
+		(seen) => {
+			// Whatever else was dropped, the newest is there.
+			seen.sent = [...seen.received.filter((value) => value !== 3), 3];
+		},
+	),
+	mailbox(
 		"end, while another takes",
 		{ kept: 2, messages: [1], more: [2] },
 		function* (who, seen) {
