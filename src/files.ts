@@ -200,7 +200,13 @@ function readHeader(file: File, path: string): Uint32Array {
 		);
 	}
 	const spans = word(HEADER_SPANS);
-	if (size !== spans * SPAN_BYTES || size > LARGEST_REGION || spans === 0) {
+	if (size > LARGEST_REGION) {
+		throw new DhmemError(
+			"DHMEM_FORMAT",
+			`${path} is ${size} bytes long, and a region has at most ${LARGEST_REGION}; remove it`,
+		);
+	}
+	if (size !== spans * SPAN_BYTES || spans === 0) {
 		throw new DhmemError(
 			"DHMEM_FORMAT",
 			`${path} is ${size} bytes long, and its header says ${spans * SPAN_BYTES}: it was cut or extended; remove it`,

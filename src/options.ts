@@ -30,8 +30,11 @@ export function parseSize(what: string, size: Size): number {
 	throw badArgument(what, size, 'a positive number of bytes, or a string such as "64MiB" or "1.5 GB"');
 }
 
-/** 4 GiB less one page: 2^32 itself does not fit the 32 bits of an offset. */
-export const LARGEST_REGION = 65535 * SPAN_BYTES;
+/**
+ * 4 GiB less two pages of 64 KiB. The memory has one page more, for scratch, and engines refuse to clone or post a
+ * buffer of 2^32 bytes.
+ */
+export const LARGEST_REGION = 65534 * SPAN_BYTES;
 /** The tables, and a few objects and blocks. Less is rounded up to it. */
 const SMALLEST_REGION = 8 * SPAN_BYTES;
 

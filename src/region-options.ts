@@ -13,7 +13,10 @@ export interface RegionOptions {
 	 * seen any more).
 	 */
 	mode?: FileOptions["mode"] | undefined;
-	/** The most it may grow to: address space, not memory. `"4GiB"` by default, the most, less one page of 64 KiB. */
+	/**
+	 * The most it may grow to: address space, not memory. `"4GiB"` by default, which is also the most. It means two
+	 * pages of 64 KiB less, so that views can be posted to worker threads.
+	 */
 	size?: Size | undefined;
 	/** File mode when creating, exactly: the umask does not apply. `0o600` by default. */
 	permissions?: number | undefined;

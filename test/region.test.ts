@@ -141,9 +141,9 @@ test("sizes are parsed, rounded up, and default to the most", () => {
 		["0.001GB", Math.ceil(1e6 / 65536) * 65536],
 		[1_000_001, 16 * 65536],
 		["1048576", mib],
-		["4GiB", 65535 * 65536],
-		[2 ** 32, 65535 * 65536],
-		[undefined, 65535 * 65536],
+		["4GiB", 65534 * 65536],
+		[2 ** 32, 65534 * 65536],
+		[undefined, 65534 * 65536],
 	];
 	for (const [size, expected] of sizes) {
 		const region = open({ size, mode: "force-create" });

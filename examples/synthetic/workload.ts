@@ -17,7 +17,7 @@ const IN_QUEUE = 2;
 
 /** Blocks are whole spans. */
 const SPAN = 2 ** 16;
-const LARGEST_REGION = 2 ** 32 - SPAN;
+const LARGEST_REGION = 2 ** 32 - 2 * SPAN;
 
 /** Bytes of messages that exist at a time, at most: for each task that sends, those in a queue and one being written. */
 export function bytesNeeded({ shape, m, size }: Workload): number {
