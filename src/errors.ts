@@ -1,3 +1,5 @@
+import { escapeControls } from "./escape.js";
+
 /** What can go wrong, for programs to tell apart. */
 export type DhmemErrorCode =
 	| "DHMEM_EXISTS"
@@ -40,8 +42,10 @@ export type DhmemErrorCode =
 export class DhmemError extends Error {
 	readonly code: DhmemErrorCode;
 
-	constructor(code: DhmemErrorCode, message: string, options?: ErrorOptions) {
-		super(message, options);
+	/** @param message one line, or several; control characters in them are escaped, since names come from others */
+	constructor(code: DhmemErrorCode, message: string | readonly string[], options?: ErrorOptions) {
+		const lines = typeof message === "string" ? [message] : message;
+		super(lines.map(escapeControls).join("\n"), options);
 		this.name = "DhmemError";
 		this.code = code;
 	}

@@ -1,4 +1,5 @@
 import Table from "cli-table3";
+import { escapeControls } from "./escape.js";
 
 /** A cell: numbers stand on the right. */
 export type Cell = string | number;
@@ -21,7 +22,7 @@ const nothing = {
 	middle: "  ",
 };
 
-/** Columns without lines, as other commands print them. */
+/** Columns without lines, as other commands print them. Control characters in cells are escaped. */
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
 	const drawn = new Table({
 		head: [...head],
@@ -29,6 +30,7 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
 		style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
 		colAligns: head.map((_, i) => (rows.every((row) => typeof row[i] === "number") ? "right" : "left")),
 	});
-	for (const row of rows) drawn.push([...row]);
+	for (const row of rows)
+		drawn.push(row.map((cell) => (typeof cell === "string" ? escapeControls(cell) : cell)));
 	return drawn.toString().replace(/ +$/gm, "");
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { DhmemError } from "../errors.js";
+import { toJson } from "../escape.js";
 import { isLeftOver, listRegions, namesIn, pathOf } from "../files.js";
 import { Region } from "../region.js";
 import { directoryOf } from "../region-options.js";
@@ -36,7 +37,7 @@ export function clean(program: Command): void {
 					recovered: after.includes(region) ? recovered(region, dryRun) : 0,
 				}))
 				.filter((each) => each.removed || each.recovered > 0);
-			if (json) console.log(JSON.stringify(findings, null, 2));
+			if (json) console.log(toJson(findings));
 			else for (const finding of findings) console.log(inWords(finding, dryRun));
 		});
 }

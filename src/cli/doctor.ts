@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { findFacts } from "../doctor/facts.js";
 import { type Finding, findingsOf } from "../doctor/findings.js";
 import { meet } from "../doctor/peer.js";
+import { escapeControls, toJson } from "../escape.js";
 import { directoryOf } from "../region-options.js";
 import { Interruption } from "../workflow/interruption.js";
 
@@ -44,7 +45,7 @@ async function examine({ peer, timeout, json }: DoctorOptions): Promise<number> 
 		findings.push(met);
 		if (!json) print(met);
 	}
-	if (json) console.log(JSON.stringify({ ok: isWell(findings), findings }, null, 2));
+	if (json) console.log(toJson({ ok: isWell(findings), findings }));
 	return isWell(findings) ? 0 : 1;
 }
 
@@ -53,6 +54,6 @@ function isWell(findings: readonly Finding[]): boolean {
 }
 
 function print({ about, status, text, todo }: Finding): void {
-	console.log(`${status.padEnd(8)} ${about}: ${text}`);
-	if (todo !== undefined) console.log(`         → ${todo}`);
+	console.log(`${status.padEnd(8)} ${escapeControls(about)}: ${escapeControls(text)}`);
+	if (todo !== undefined) console.log(`         → ${escapeControls(todo)}`);
 }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { toJson } from "../escape.js";
 import { formatSize } from "../format-size.js";
 import { Region } from "../region.js";
 import { table } from "../table.js";
@@ -11,7 +12,7 @@ export function ls(program: Command): void {
 		.option("--json", "as JSON")
 		.action(({ json }: { json?: true }) => {
 			const looks = Region.list().flatMap((name) => lookAt(name) ?? []);
-			console.log(json ? JSON.stringify(looks, null, 2) : asTable(looks));
+			console.log(json ? toJson(looks) : asTable(looks));
 		});
 }
 

@@ -3,6 +3,7 @@
 import { constants } from "node:os";
 import { Command, CommanderError } from "commander";
 import { DhmemError } from "../errors.js";
+import { escapeControls } from "../escape.js";
 import { Interrupted } from "../workflow/interruption.js";
 import { commands } from "./commands.js";
 import { UsageError } from "./usage-error.js";
@@ -36,7 +37,7 @@ function fail(error: unknown): number {
 	// Nobody reads any more: as SIGPIPE would, which Node ignores.
 	if (codeOf(error) === "EPIPE") return 128 + constants.signals.SIGPIPE;
 	if (error instanceof UsageError) {
-		console.error(`dhmem: ${error.message}`);
+		console.error(`dhmem: ${error.message.split("\n").map(escapeControls).join("\n")}`);
 		return 2;
 	}
 	if (!(error instanceof DhmemError)) {

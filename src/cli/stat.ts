@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { escapeControls, toJson } from "../escape.js";
 import { formatSize } from "../format-size.js";
 import { Region } from "../region.js";
 import type { Entry, RegionStats } from "../stats.js";
@@ -15,7 +16,7 @@ export function stat(program: Command): void {
 			const stats = region.stats();
 			const entries = region.entries();
 			if (json) {
-				console.log(JSON.stringify({ name, path: region.path, ...stats, entries }, null, 2));
+				console.log(toJson({ name, path: region.path, ...stats, entries }));
 				return;
 			}
 			console.log(inWords(region.path, stats, entries));
@@ -37,5 +38,5 @@ function inWords(path: string, stats: RegionStats, entries: readonly Entry[]): s
 		[["object", "type"], entries.map(({ name, type }) => [name, type])],
 	];
 	const drawn = tables.filter(([, rows]) => rows.length > 0).map(([head, rows]) => table(head, rows));
-	return [path, ...drawn].join("\n\n");
+	return [escapeControls(path), ...drawn].join("\n\n");
 }

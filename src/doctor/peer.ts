@@ -2,6 +2,7 @@
 import { isOwnSharedMemory, SHARE } from "../advice.js";
 import type { Consumer } from "../consumer.js";
 import { DhmemError } from "../errors.js";
+import type { Message } from "../message.js";
 import type { WaitOptions } from "../options.js";
 import type { Producer } from "../producer.js";
 import { Region } from "../region.js";
@@ -12,6 +13,9 @@ import type { Finding } from "./findings.js";
 const MEETING = "dhmem-doctor";
 /** For others of the folder's group, as regions that containers share should be. */
 const PERMISSIONS = 0o660;
+
+/** More bytes than a card has. */
+const CARD_BYTES = 4096;
 
 /** What one tells the other of itself. */
 interface Card {
@@ -31,7 +35,8 @@ export async function meet(facts: Facts, wait: WaitOptions): Promise<Finding> {
 			permissions: PERMISSIONS,
 			size: "1MiB",
 		});
-		return { about, ...foundBy(await exchange(region, cardOf(facts), wait), facts) };
+		const other = await exchange(region, cardOf(facts), wait);
+		return { about, ...(other === undefined ? foundStranger(region) : foundBy(other, facts)) };
 	} catch (error) {
 		if (!(error instanceof DhmemError)) throw error;
 		if (error.code === "DHMEM_TIMEOUT") return { about, ...nobody(facts) };
@@ -43,8 +48,8 @@ function cardOf({ host, user, process, version }: Facts): Card {
 	return { host, user: user.user, process, version };
 }
 
-/** Sends a card one way, and has one from the other way. */
-async function exchange(region: Region, mine: Card, wait: WaitOptions): Promise<Card> {
+/** Sends a card one way, and has one from the other way; undefined if what came is none. */
+async function exchange(region: Region, mine: Card, wait: WaitOptions): Promise<Card | undefined> {
 	const there = region.queue("there", { capacity: "4KiB" });
 	const back = region.queue("back", { capacity: "4KiB" });
 	const isFirst = tryProducer(() => there.producer());
@@ -52,7 +57,27 @@ async function exchange(region: Region, mine: Card, wait: WaitOptions): Promise<
 	using consumer: Consumer = (isFirst === undefined ? there : back).consumer();
 	await producer.send(JSON.stringify(mine), wait);
 	using message = await consumer.receive(wait);
-	return message?.json() as Card;
+	return message === undefined ? undefined : readCard(message);
+}
+
+/** Anybody may have written it. */
+function readCard(message: Message): Card | undefined {
+	if (message.length > CARD_BYTES) return undefined;
+	const text = message.text();
+	let value: unknown;
+	try {
+		value = JSON.parse(text);
+	} catch {
+		return undefined;
+	}
+	return isCard(value) ? value : undefined;
+}
+
+function isCard(value: unknown): value is Card {
+	if (typeof value !== "object" || value === null) return false;
+	const { host, user, process, version } = value as Partial<Record<keyof Card, unknown>>;
+	const areNumbers = Number.isSafeInteger(user) && Number.isSafeInteger(process);
+	return areNumbers && typeof host === "string" && typeof version === "string";
 }
 
 /** Undefined if another one has it: then this is the second doctor. */
@@ -72,6 +97,14 @@ function foundBy(other: Card, { version }: Facts): Omit<Finding, "about"> {
 		status: "warning",
 		text: `${text}; it has dhmem ${other.version}, and this one is ${version}`,
 		todo: "use one version on all sides",
+	};
+}
+
+function foundStranger({ path }: Region): Omit<Finding, "about"> {
+	return {
+		status: "problem",
+		text: `what came through ${path} is not from a doctor`,
+		todo: `another program uses that region: end it, remove the region by \`dhmem rm ${MEETING}\`, and try again`,
 	};
 }
 

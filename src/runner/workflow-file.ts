@@ -321,7 +321,7 @@ class Source {
 	throwIfWrong(): void {
 		if (this.#mistakes.size === 0) return;
 		const inOrder = [...this.#mistakes].sort(([, a], [, b]) => a - b).map(([text]) => text);
-		throw new DhmemError("DHMEM_BAD_ARGUMENT", inOrder.join("\n"));
+		throw new DhmemError("DHMEM_BAD_ARGUMENT", inOrder);
 	}
 
 	/** The line of the key or item that a path leads to, or of the last one of it that is there. */
