@@ -1,5 +1,5 @@
 import { KIND_ARRAY } from "../assembly/layout.js";
-import type { Attachment } from "./attachment.js";
+import { Attachment } from "./attachment.js";
 import {
 	bytesPer,
 	checkDType,
@@ -10,10 +10,12 @@ import {
 	type ValueOf,
 } from "./dtypes.js";
 import { badArgument, DhmemError } from "./errors.js";
+import { checkMade } from "./made.js";
 import type { NamedObject } from "./named.js";
+import type { Wanted } from "./open-object.js";
 import { checkCount, checkOptions, optionNames } from "./options.js";
 import { checkValue } from "./schema.js";
-import { corrupt, describeTyped, payloadOf, type Wanted } from "./typed.js";
+import { corrupt, describeTyped, payloadOf, typeIn } from "./typed.js";
 
 export interface ArrayOptions<D extends DType> {
 	/** The type of each element. */
@@ -67,6 +69,8 @@ export class SharedArray<D extends DType = DType> {
 
 	/** @internal */
 	constructor(object: ArraySource, dtype: D, shape: readonly number[], data: TypedArrayOf<D>) {
+		const isOurs = object?.attachment instanceof Attachment;
+		checkMade(isOurs, "A SharedArray", "call region.array(name, { dtype, shape })");
 		this.name = object.name;
 		this.object = object;
 		this.dtype = dtype;
@@ -195,10 +199,10 @@ export function wantedArray(attachment: Attachment, options: Partial<ArrayOption
 		if (initial !== undefined) throw badArgument("initial", "given", "left out, without a dtype and a shape");
 		const parts = [dtype && ` of ${dtype}`, shape && ` of shape [${shape}]`];
 		return {
-			kind: KIND_ARRAY,
+			kinds: [KIND_ARRAY],
 			what: `an array${parts.join("")}`,
-			accepts(text) {
-				const found = parseType(text);
+			accepts(object) {
+				const found = parseType(typeIn(object));
 				return (
 					(dtype ?? found?.dtype) === found?.dtype && String(shape ?? found?.shape) === String(found?.shape)
 				);
@@ -209,9 +213,9 @@ export function wantedArray(attachment: Attachment, options: Partial<ArrayOption
 	const length = lengthOf(shape);
 	if (initial !== undefined) checkInitial(initial, dtype, length);
 	return {
-		kind: KIND_ARRAY,
+		kinds: [KIND_ARRAY],
 		what: `an array ${text}`,
-		accepts: (found) => found === text,
+		accepts: (object) => typeIn(object) === text,
 		description: describeTyped(
 			attachment,
 			{ kind: KIND_ARRAY, element: dtypeNumber(dtype), type: text, bytes: length * bytesPer(dtype) },
@@ -226,10 +230,10 @@ export function wantedArray(attachment: Attachment, options: Partial<ArrayOption
 const arrayOf = new WeakMap<NamedObject, SharedArray>();
 
 /** A named array that was found; the same one each time. @throws DHMEM_CORRUPT */
-export function openArray(object: NamedObject, text: string): SharedArray {
+export function openArray(object: NamedObject): SharedArray {
 	let array = arrayOf.get(object);
 	if (array === undefined) {
-		const type = parseType(text);
+		const type = parseType(typeIn(object));
 		if (type === undefined) throw corrupt(object.name);
 		const length = lengthOf(type.shape);
 		const payload = payloadOf(object, length * bytesPer(type.dtype));

@@ -7,9 +7,10 @@ import {
 	SHARE_OWNERS,
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
-import type { Attachment } from "./attachment.js";
+import { Attachment } from "./attachment.js";
 import type { DType, TypedArrayOf } from "./dtypes.js";
 import { DhmemError } from "./errors.js";
+import { checkMade } from "./made.js";
 import { contentsOf, elementsOf, type Payload, viewOf } from "./payload.js";
 import type { Fields, Schema, Struct } from "./schema.js";
 
@@ -36,6 +37,7 @@ export class Block implements Payload {
 		keeper: Keeper = "participant",
 		free?: () => void,
 	) {
+		checkMade(attachment instanceof Attachment, "A Block", "call region.allocate(bytes)");
 		this.#attachment = attachment;
 		this.#offset = offset;
 		this.length = length;

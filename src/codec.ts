@@ -12,7 +12,7 @@ import {
 import { badArgument } from "./errors.js";
 import { bytesOf } from "./options.js";
 import { textOf } from "./payload.js";
-import { checkInitial, type Fields, type Schema, type Struct, toSchema } from "./schema.js";
+import { checkInitial, type Fields, parseSchema, type Schema, type Struct, toSchema } from "./schema.js";
 import { localStruct } from "./struct.js";
 
 /** The type of a map's keys: text, or a whole number. */
@@ -126,6 +126,24 @@ export function keyCodecFor<K extends KeyType>(type: K): Codec<CodedOf<K>> {
 	if (type === "string" || (typeof type === "string" && /^[iu](8|16|32|64)$/.test(type)))
 		return codecFor(type);
 	throw badArgument("The key's type", type, '"string" or an integer dtype');
+}
+
+/** The codec of values that a number in the region, and a text beside it, stand for; undefined if they stand for none. */
+export function codecNumbered(number: number, text = ""): Codec<CodedOf<ValueType>> | undefined {
+	const type = typeNumbered(number, text);
+	return type === undefined ? undefined : codecFor(type);
+}
+
+function typeNumbered(number: number, text: string): ValueType | undefined {
+	if (number === STRING) return "string";
+	if (number === BYTES) return "bytes";
+	return number === STRUCT ? parseSchema(text) : dtypeOf(number);
+}
+
+/** The same of keys. */
+export function keyCodecNumbered(number: number): Codec<CodedOf<KeyType>> | undefined {
+	const type = number === STRING ? "string" : dtypeOf(number);
+	return type === undefined || type === "f32" || type === "f64" ? undefined : keyCodecFor(type);
 }
 
 /** The type that a number in the region stands for, in words. */

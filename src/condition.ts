@@ -1,7 +1,8 @@
 import { SLOTS, STATUS_LIMIT } from "../assembly/layout.js";
 import { badArgument, DhmemError } from "./errors.js";
+import { checkMade } from "./made.js";
 import { HeldLock } from "./mutex.js";
-import type { NamedObject } from "./named.js";
+import { NamedObject } from "./named.js";
 import { optionNames, type WaitOptions, waitOptions } from "./options.js";
 import { WaitList } from "./wait-list.js";
 import { PENDING, type Wait } from "./waiter.js";
@@ -33,6 +34,7 @@ export class Condition {
 
 	/** @internal */
 	constructor(object: NamedObject) {
+		checkMade(object instanceof NamedObject, "A Condition", "call region.condition(name)");
 		this.name = object.name;
 		this.#object = object;
 		this.#waiters = new WaitList(object);

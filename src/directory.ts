@@ -91,6 +91,17 @@ export function objectAt(attachment: Attachment, at: number, name = nameOf(attac
 	return object;
 }
 
+/** Closes an object that this participant has opened and does not use. */
+export function letGo(object: NamedObject): void {
+	const { attachment, at, name } = object;
+	const { opened, core, me, closed } = attachment;
+	if (closed || attachment.access !== "read-write") return;
+	const others = (opened.get(name) ?? []).filter((each) => each !== object);
+	if (others.length === 0) opened.delete(name);
+	else opened.set(name, others);
+	core.unpin(me, at);
+}
+
 /**
  * Everything is made first, owned by this participant, and put into the directory in one step; who loses the
  * race frees its own. Undefined then.
@@ -183,13 +194,6 @@ export function nameOf(attachment: Attachment, object: number): string {
 	const length = Math.min(objectWord(attachment, object, OBJECT_NAME_LENGTH), NAME_BYTES);
 	const from = object + OBJECT_NAME;
 	return Buffer.from(attachment.bytes.subarray(from, from + length)).toString();
-}
-
-export function typeMismatch(name: string, is: string, wanted: string): DhmemError {
-	return new DhmemError(
-		"DHMEM_TYPE_MISMATCH",
-		`${name} is ${is}, and was opened as ${wanted}; open it as what it is, or choose another name`,
-	);
 }
 
 /** What a region of any size has at most. */

@@ -12,7 +12,8 @@ import {
 } from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
 import { badArgument, DhmemError } from "./errors.js";
-import type { NamedObject } from "./named.js";
+import { checkMade } from "./made.js";
+import { NamedObject } from "./named.js";
 import { type EndpointOptions, endpointNames, type WaitOptions, waitOptions } from "./options.js";
 import { PENDING, type Wait } from "./waiter.js";
 
@@ -46,6 +47,7 @@ export abstract class Endpoint {
 
 	/** @throws DHMEM_ENDPOINT_TAKEN */
 	protected constructor(queue: NamedObject, side: Side, options: EndpointOptions | undefined) {
+		checkMade(queue instanceof NamedObject, `A ${side}`, `call queue.${side}()`);
 		const { attachment, at } = queue;
 		queue.check();
 		this.queue = queue;
@@ -146,7 +148,7 @@ export abstract class Endpoint {
 		throw new DhmemError(
 			"DHMEM_PEER_GONE",
 			`The ${this.#peer} of queue ${this.queue.name} left or died without end(); ` +
-				"wait for the next one with queue.peer(), or give up",
+				"wait for the next one with queue.waitForPeer(), or give up",
 		);
 	}
 

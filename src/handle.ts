@@ -1,4 +1,5 @@
 import { badArgument, DhmemError } from "./errors.js";
+import { checkMade } from "./made.js";
 
 /**
  * A name for what was saved that is good in any process: `String(handle)` is a token of printable characters.
@@ -16,6 +17,7 @@ export class Handle<T = unknown> {
 
 	/** @internal */
 	constructor(token: string) {
+		checkMade(wordsOf(token) !== undefined, "A Handle", "call region.save(value)");
 		this.#token = token;
 	}
 
@@ -60,21 +62,23 @@ export function decodeHandle(handle: Handle | string): Place {
 	if (typeof handle !== "string" && !(handle instanceof Handle)) {
 		throw badArgument("The handle", handle, "a Handle or its token");
 	}
-	const token = String(handle).trim();
-	const bytes = Uint8Array.from(Buffer.from(token, "base64url"));
-	const words = bytes.length === BYTES ? new Uint32Array(bytes.buffer) : new Uint32Array(BYTES / 4);
+	const words = wordsOf(String(handle).trim());
+	if (words === undefined) throw badHandle("is not a token of dhmem's");
 	const word = (index: number) => words[index] as number;
-	// Decoding is lenient, so that many strings could mean one handle: only the one that we write counts.
-	const of = kinds[word(0) >>> 8];
-	if (
-		(word(0) & 0xff) !== FORMAT ||
-		of === undefined ||
-		word(4) !== 0 ||
-		Buffer.from(bytes).toString("base64url") !== token
-	) {
-		throw badHandle("is not a token of dhmem's");
-	}
+	const of = kinds[word(0) >>> 8] as Place["of"];
 	return { of, region: [word(1), word(2)], at: word(3), nonce: [word(5), word(6)] };
+}
+
+/** The words of a token; undefined if it is none of dhmem's. */
+function wordsOf(token: string): Uint32Array | undefined {
+	if (typeof token !== "string") return undefined;
+	const bytes = Uint8Array.from(Buffer.from(token, "base64url"));
+	if (bytes.length !== BYTES) return undefined;
+	const words = new Uint32Array(bytes.buffer);
+	const first = words[0] as number;
+	const isKnown = (first & 0xff) === FORMAT && first >>> 8 < kinds.length && words[4] === 0;
+	// Decoding is lenient, so that many strings could mean one handle: only the one that we write counts.
+	return isKnown && Buffer.from(bytes).toString("base64url") === token ? words : undefined;
 }
 
 export function badHandle(why: string): DhmemError {

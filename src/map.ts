@@ -11,8 +11,9 @@ import {
 import type { Codec, CodedOf, KeyType, ValueType } from "./codec.js";
 import { RESTLESS, readConsistently } from "./consistent.js";
 import { badArgument, DhmemError } from "./errors.js";
+import { checkMade } from "./made.js";
 import { Mutex } from "./mutex.js";
-import type { NamedObject } from "./named.js";
+import { NamedObject } from "./named.js";
 
 /** Bytes of the longest key. */
 const LONGEST_KEY = 1024;
@@ -56,6 +57,7 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 
 	/** @internal */
 	constructor(object: NamedObject, key: Codec<CodedOf<K>>, value: Codec<CodedOf<V>>) {
+		checkMade(object instanceof NamedObject, "A SharedMap", "call region.map(name, { key, value })");
 		this.name = object.name;
 		this.#object = object;
 		this.#mutex = new Mutex(object);

@@ -10,10 +10,11 @@ import {
 	SLOT_RESULT_5,
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
-import type { Attachment } from "./attachment.js";
+import { Attachment } from "./attachment.js";
 import { Block } from "./block.js";
 import type { DType, TypedArrayOf } from "./dtypes.js";
 import { DhmemError } from "./errors.js";
+import { checkMade } from "./made.js";
 import { contentsOf, elementsOf, type Payload, viewOf } from "./payload.js";
 import type { Fields, Schema, Struct } from "./schema.js";
 
@@ -56,6 +57,7 @@ export class Message implements Payload {
 	 * @internal
 	 */
 	constructor(attachment: Attachment, holder: Holder, offset: number) {
+		checkMade(attachment instanceof Attachment, "A Message", "receive it with a consumer");
 		this.#attachment = attachment;
 		this.#holder = holder;
 		this.hold = attachment.result(SLOT_RESULT);

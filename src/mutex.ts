@@ -1,6 +1,7 @@
 import { LOCK_ABANDONED, LOCK_HOLDER, NOT_OWNER, OK, STATUS_LIMIT, TAKEN } from "../assembly/layout.js";
 import { DhmemError } from "./errors.js";
-import type { NamedObject } from "./named.js";
+import { checkMade } from "./made.js";
+import { NamedObject } from "./named.js";
 import { type WaitOptions, waitOptions } from "./options.js";
 import { WaitList } from "./wait-list.js";
 import { PENDING, type Wait } from "./waiter.js";
@@ -17,6 +18,7 @@ export class HeldLock {
 
 	/** @internal */
 	constructor(mutex: Mutex, abandoned: boolean) {
+		checkMade(mutex instanceof Mutex, "A HeldLock", "call mutex.lock()");
 		this.#mutex = mutex;
 		this.abandoned = abandoned;
 	}
@@ -50,7 +52,7 @@ export class HeldLock {
  *
  * @example
  * ```ts
- * using held = await region.mutex("totals").lock({ timeout: 1000 });
+ * using held = await region.mutex("totals.lock").lock({ timeout: 1000 });
  * if (held.abandoned) recount(totals);
  * totals.count++;
  * ```
@@ -65,6 +67,7 @@ export class Mutex {
 
 	/** @internal */
 	constructor(object: NamedObject) {
+		checkMade(object instanceof NamedObject, "A Mutex", "call region.mutex(name)");
 		this.name = object.name;
 		this.object = object;
 		this.waiters = new WaitList(object);

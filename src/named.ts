@@ -10,6 +10,8 @@ export class NamedObject {
 	/** Offset of its words in the region. */
 	readonly at: number;
 	readonly name: string;
+	/** Whether an opening of it has succeeded; one that fails, and is the first, lets it go again. */
+	inUse = false;
 	/** What has to end when this participant removes it. */
 	readonly endings = new Set<() => void>();
 	#removed = false;

@@ -2,8 +2,9 @@ import { OBJECT_CAPACITY, OBJECT_REQUESTED } from "../assembly/layout.js";
 import type { Consumer } from "./consumer.js";
 import type { DType } from "./dtypes.js";
 import { holderOf, type Side } from "./endpoint.js";
+import { checkMade } from "./made.js";
 import { MailboxConsumer, MailboxProducer } from "./mailbox.js";
-import type { NamedObject } from "./named.js";
+import { NamedObject } from "./named.js";
 import { type EndpointOptions, type WaitOptions, waitOptions } from "./options.js";
 import type { Producer } from "./producer.js";
 import { RecordConsumer, RecordProducer } from "./records.js";
@@ -17,6 +18,7 @@ abstract class AnyQueue {
 
 	/** @internal */
 	constructor(object: NamedObject) {
+		checkMade(object instanceof NamedObject, "A queue", "call region.queue(name)");
 		this.name = object.name;
 		this.object = object;
 	}
@@ -32,7 +34,7 @@ abstract class AnyQueue {
 	 *
 	 * @throws DHMEM_TIMEOUT, DHMEM_CLOSED, the signal's reason
 	 */
-	async peer(options?: WaitOptions): Promise<void> {
+	async waitForPeer(options?: WaitOptions): Promise<void> {
 		const { attachment, at } = this.object;
 		const { core, me } = attachment;
 		this.object.check();

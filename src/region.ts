@@ -1,37 +1,28 @@
 import { randomUUID } from "node:crypto";
 import { unlinkSync } from "node:fs";
-import {
-	KIND_CONDITION,
-	KIND_MAILBOX,
-	KIND_MAP,
-	KIND_MUTEX,
-	KIND_QUEUE,
-	KIND_RECORDS,
-	KIND_VECTOR,
-	MAILBOX_LARGEST,
-	OBJECT_ELEMENT,
-	OBJECT_KIND,
-	OBJECT_REQUESTED,
-	PLACE_SHIFT,
-	QUEUE_LARGEST,
-	QUEUE_SMALLEST,
-} from "../assembly/layout.js";
+import { KIND_CONDITION, KIND_MUTEX } from "../assembly/layout.js";
 import { type ArrayOptions, openArray, type SharedArray, wantedArray } from "./array.js";
-import type { Attachment } from "./attachment.js";
+import { Attachment } from "./attachment.js";
 import { Block } from "./block.js";
-import { codecFor, type KeyType, keyCodecFor, type ValueType } from "./codec.js";
+import type { KeyType, ValueType } from "./codec.js";
 import { Condition } from "./condition.js";
-import { describe, describeObject } from "./describe.js";
-import { type Description, findObject, findOrConstruct, removeObject, typeMismatch } from "./directory.js";
-import { bytesPer, checkDType, type DType, dtypeNumber } from "./dtypes.js";
-import { badArgument, DhmemError } from "./errors.js";
+import { removeObject } from "./directory.js";
+import { checkDType, type DType } from "./dtypes.js";
 import { attach, attachLocal, detach, listRegions, pathOf } from "./files.js";
 import type { Handle } from "./handle.js";
-import { SharedMap } from "./map.js";
+import { checkMade } from "./made.js";
+import type { SharedMap } from "./map.js";
 import { Mutex } from "./mutex.js";
-import type { NamedObject } from "./named.js";
-import { checkCount, checkOptions, checkRegionName, optionNames, parseSize, type Size } from "./options.js";
-import { Mailbox, Queue, RecordQueue } from "./queue.js";
+import { type MapTypes, openMap, openVector } from "./open-collections.js";
+import { openObject, wantedExactly } from "./open-object.js";
+import {
+	type DroppingQueueOptions,
+	openQueue,
+	type QueueOptions,
+	type RecordQueueOptions,
+} from "./open-queue.js";
+import { checkCount, checkOptions, checkRegionName } from "./options.js";
+import type { Queue, RecordQueue } from "./queue.js";
 import {
 	directoryOf,
 	type FolderOptions,
@@ -48,46 +39,7 @@ import { isSupported } from "./shim.js";
 import { type Entry, type RegionStats, readActivity, readEntries, readStats } from "./stats.js";
 import { openStruct, type StructOptions, wantedStruct } from "./struct.js";
 import { systemError } from "./system-error.js";
-import { corrupt, typeOf, type Wanted } from "./typed.js";
-import { Vector } from "./vector.js";
-
-export interface QueueOptions {
-	/** Room for messages on their way. `"1MiB"` by default; rounded up to a power of two, 64 bytes to 1 GiB. */
-	capacity?: Size | undefined;
-	/** What becomes of the next message when it is full: its sender waits. */
-	policy?: "block" | undefined;
-}
-
-/**
- * A queue whose sender never waits: `"latest"` keeps one message, `"drop-oldest"` the last `slots`. An older one is
- * dropped and freed. So is, when a consumer leaves or dies, what it had received and not released.
- */
-export type DroppingQueueOptions =
-	| { policy: "latest" }
-	| {
-			policy: "drop-oldest";
-			/** How many messages it keeps, 1 to 4096. 16 by default. */
-			slots?: number | undefined;
-	  };
-
-export interface RecordQueueOptions<D extends DType> {
-	/** The type of each record. */
-	record: D;
-	/** Room for so many; rounded up to a power of two. 4096 by default. */
-	slots?: number | undefined;
-}
-
-const DEFAULT_CAPACITY = "1MiB";
-const DEFAULT_SLOTS = 4096;
-const DEFAULT_KEPT = 16;
-const policies = '"block", "drop-oldest" or "latest"';
-
-type Dropping<Policy> = Extract<DroppingQueueOptions, { policy: Policy }>;
-const queueNames = optionNames<QueueOptions>({ capacity: true, policy: true });
-const latestNames = optionNames<Dropping<"latest">>({ policy: true });
-const dropOldestNames = optionNames<Dropping<"drop-oldest">>({ policy: true, slots: true });
-const recordQueueNames = optionNames<RecordQueueOptions<DType>>({ record: true, slots: true });
-const mapNames = optionNames<{ key: KeyType; value: ValueType }>({ key: true, value: true });
+import type { Vector } from "./vector.js";
 
 /**
  * Memory shared by everybody who opens it by name, in whatever process, thread or container.
@@ -105,6 +57,7 @@ export class Region {
 	readonly #attachment: Attachment;
 
 	private constructor(name: string, attachment: Attachment) {
+		checkMade(attachment instanceof Attachment, "A Region", "call Region.open(name) or Region.temporary()");
 		this.name = name;
 		this.#attachment = attachment;
 	}
@@ -204,94 +157,30 @@ export class Region {
 
 	/**
 	 * The queue of this name, which is made if there is none: of messages in a ring, for whose room a sender waits; of the last
-	 * messages; or of numbers.
+	 * messages; or of records. Without options a queue of any kind is taken as it is: one of records is then a
+	 * `RecordQueue`, which `queue<RecordQueue>(name)` says to the compiler.
 	 *
+	 * Objects of all kinds share the names of a region: a queue and a mutex can't both be called `steps`.
+	 *
+	 * @param options what is left out accepts what exists
 	 * @throws DHMEM_TYPE_MISMATCH if it is something else, or of another explicit capacity; DHMEM_BAD_ARGUMENT,
 	 * DHMEM_REGION_FULL, DHMEM_NO_SPACE
+	 * @example
+	 * ```ts
+	 * const steps = region.queue("steps", { capacity: "8MiB" });
+	 * const view = region.queue("view", { policy: "latest" });
+	 * const log = region.queue("log", { policy: "drop-oldest", keep: 16 });
+	 * const samples = region.queue("samples", { record: "f64", capacity: 4096 });
+	 * ```
 	 */
-	queue(name: string, options?: QueueOptions | DroppingQueueOptions): Queue;
 	queue<D extends DType>(name: string, options: RecordQueueOptions<D>): RecordQueue<D>;
+	queue(name: string, options?: QueueOptions | DroppingQueueOptions): Queue;
+	queue<Q extends Queue | RecordQueue>(name: string): Q;
 	queue(
 		name: string,
-		options: QueueOptions | DroppingQueueOptions | RecordQueueOptions<DType> = {},
+		options?: QueueOptions | DroppingQueueOptions | RecordQueueOptions<DType>,
 	): Queue | RecordQueue {
-		if (typeof options !== "object" || options === null)
-			throw badArgument("The options", options, "an object");
-		if ("record" in options) return this.#recordQueue(name, options);
-		switch (options.policy) {
-			case undefined:
-			case "block":
-				return this.#byteQueue(name, options);
-			case "latest":
-			case "drop-oldest":
-				return this.#mailbox(name, options);
-			default:
-				throw badArgument("policy", (options as { policy: unknown }).policy, policies);
-		}
-	}
-
-	#mailbox(name: string, options: { policy: string; slots?: number | undefined }): Mailbox {
-		const { policy, slots } = options;
-		checkOptions(options, policy === "latest" ? latestNames : dropOldestNames, `A ${policy} queue`);
-		const [byDefault, most] = policy === "latest" ? [1, 1] : [DEFAULT_KEPT, MAILBOX_LARGEST];
-		const explicit = policy === "latest" || slots !== undefined;
-		const requested = checkCount("slots", slots === undefined ? byDefault : slots, 1, most);
-		// Two more: for the message that comes before the oldest is dropped, and for a place that is passed over.
-		const capacity = powerOfTwo(requested + 2);
-		const bytes = capacity << PLACE_SHIFT;
-		const prepare = (offset: number) => void this.#attachment.bytes.fill(0, offset, offset + bytes);
-		return new Mailbox(
-			this.#object(name, { kind: KIND_MAILBOX, requested, capacity, bytes, prepare }, explicit),
-		);
-	}
-
-	#byteQueue(name: string, options: QueueOptions): Queue {
-		checkOptions(options, queueNames, "A queue of messages");
-		const explicit = options.capacity !== undefined;
-		const requested = parseSize(
-			"capacity",
-			options.capacity === undefined ? DEFAULT_CAPACITY : options.capacity,
-		);
-		if (requested > QUEUE_LARGEST) throw badArgument("capacity", options.capacity, "at most 1 GiB");
-		const capacity = powerOfTwo(Math.max(requested, QUEUE_SMALLEST));
-		return new Queue(
-			this.#object(name, { kind: KIND_QUEUE, element: 0, requested, capacity, bytes: capacity }, explicit),
-		);
-	}
-
-	#recordQueue<D extends DType>(name: string, options: RecordQueueOptions<D>): RecordQueue<D> {
-		checkOptions(options, recordQueueNames, "A queue of records");
-		const dtype = checkDType(options.record) as D;
-		const most = QUEUE_LARGEST / bytesPer(dtype);
-		const explicit = options.slots !== undefined;
-		const requested = checkCount(
-			"slots",
-			options.slots === undefined ? DEFAULT_SLOTS : options.slots,
-			1,
-			most,
-		);
-		const capacity = powerOfTwo(Math.max(requested, 2));
-		const bytes = capacity * bytesPer(dtype);
-		const element = dtypeNumber(dtype);
-		return new RecordQueue(
-			this.#object(name, { kind: KIND_RECORDS, element, requested, capacity, bytes }, explicit),
-			dtype,
-		);
-	}
-
-	/** Finds or constructs an object, and checks that it is what was asked for; a figure only if it was explicit. */
-	#object(name: string, wanted: Description, explicit = false): NamedObject {
-		const attachment = this.#attachment;
-		const object = findOrConstruct(attachment, name, wanted);
-		const alike =
-			object.word(OBJECT_KIND) === wanted.kind &&
-			object.word(OBJECT_ELEMENT) === (wanted.element ?? 0) &&
-			(typeOf(attachment, object.at) ?? "") === (wanted.type ?? "");
-		if (!alike || (explicit && object.word(OBJECT_REQUESTED) !== wanted.requested)) {
-			const opened = describe(explicit ? wanted : { ...wanted, requested: 0 });
-			throw typeMismatch(name, describeObject(attachment, object.at), opened);
-		}
-		return object;
+		return openQueue(this.#attachment, name, options);
 	}
 
 	/**
@@ -313,8 +202,7 @@ export class Region {
 	struct(name: string): Struct;
 	struct(name: string, schema?: Fields | Schema, options: StructOptions<Fields> = {}): Struct {
 		const attachment = this.#attachment;
-		const { object, type } = this.#typed(name, wantedStruct(attachment, schema, options));
-		return openStruct(object, type);
+		return openObject(attachment, name, wantedStruct(attachment, schema, options), openStruct);
 	}
 
 	/**
@@ -334,43 +222,26 @@ export class Region {
 	array(name: string, options?: { shape?: readonly number[] | undefined }): SharedArray;
 	array(name: string, options: Partial<ArrayOptions<DType>> = {}): SharedArray {
 		const attachment = this.#attachment;
-		const { object, type } = this.#typed(name, wantedArray(attachment, options));
-		return openArray(object, type);
-	}
-
-	/** Finds or constructs an object that carries its type, and checks that it is what was asked for. */
-	#typed(name: string, wanted: Wanted): { object: NamedObject; type: string } {
-		const attachment = this.#attachment;
-		const object = wanted.description
-			? findOrConstruct(attachment, name, wanted.description)
-			: findObject(attachment, name);
-		if (object === undefined) {
-			throw new DhmemError(
-				"DHMEM_NOT_FOUND",
-				`There is no ${name} in ${this.path}, and ${wanted.what} is not enough to make it; give its type in full`,
-			);
-		}
-		const alike = object.word(OBJECT_KIND) === wanted.kind;
-		const type = typeOf(attachment, object.at);
-		if (alike && type === undefined) throw corrupt(name);
-		if (alike && type !== undefined && wanted.accepts(type)) return { object, type };
-		throw typeMismatch(name, describeObject(attachment, object.at), wanted.what);
+		return openObject(attachment, name, wantedArray(attachment, options), openArray);
 	}
 
 	/**
 	 * The growable vector of this name, which is made, empty, if there is none.
 	 *
-	 * @throws DHMEM_TYPE_MISMATCH, DHMEM_BAD_ARGUMENT, DHMEM_REGION_FULL, DHMEM_NO_SPACE
+	 * @param dtype of its elements; left out, the vector must be there
+	 * @throws DHMEM_TYPE_MISMATCH, DHMEM_NOT_FOUND, DHMEM_BAD_ARGUMENT, DHMEM_REGION_FULL, DHMEM_NO_SPACE
 	 */
-	vector<D extends DType>(name: string, dtype: D): Vector<D> {
-		const element = dtypeNumber(checkDType(dtype));
-		return new Vector(this.#object(name, { kind: KIND_VECTOR, element }), dtype);
+	vector<D extends DType>(name: string, dtype: D): Vector<D>;
+	vector(name: string): Vector;
+	vector(name: string, dtype?: DType): Vector {
+		return openVector(this.#attachment, name, dtype);
 	}
 
 	/**
 	 * The hash map of this name, which is made, empty, if there is none.
 	 *
-	 * @throws DHMEM_TYPE_MISMATCH, DHMEM_BAD_ARGUMENT, DHMEM_REGION_FULL, DHMEM_NO_SPACE
+	 * @param types what is left out is as in the map that is there; both are needed to make one
+	 * @throws DHMEM_TYPE_MISMATCH, DHMEM_NOT_FOUND, DHMEM_BAD_ARGUMENT, DHMEM_REGION_FULL, DHMEM_NO_SPACE
 	 * @example
 	 * ```ts
 	 * const best = region.map("best", { key: "string", value: "f64" });
@@ -379,27 +250,30 @@ export class Region {
 	 * runs.set(7, { residual: 0.25, steps: 12 });
 	 * ```
 	 */
-	map<K extends KeyType, V extends ValueType>(name: string, types: { key: K; value: V }): SharedMap<K, V> {
-		if (typeof types !== "object" || types === null) throw badArgument("The types", types, "an object");
-		checkOptions(types, mapNames, "A map");
-		const key = keyCodecFor(types.key);
-		const value = codecFor(types.value);
-		const element = key.number | (value.number << 8);
-		return new SharedMap(this.#object(name, { kind: KIND_MAP, element, type: value.type ?? "" }), key, value);
+	map<K extends KeyType, V extends ValueType>(name: string, types: { key: K; value: V }): SharedMap<K, V>;
+	map<K extends KeyType = KeyType, V extends ValueType = ValueType>(
+		name: string,
+		types?: MapTypes<K, V>,
+	): SharedMap<K, V>;
+	map(name: string, types?: MapTypes<KeyType, ValueType>): SharedMap {
+		return openMap(this.#attachment, name, types);
 	}
 
 	/**
-	 * The mutex of this name, which is made if there is none.
+	 * The mutex of this name, which is made if there is none. It can't be called as what it guards: objects of all
+	 * kinds share the names of a region.
 	 *
 	 * @throws DHMEM_TYPE_MISMATCH, DHMEM_REGION_FULL, DHMEM_NO_SPACE
 	 */
 	mutex(name: string): Mutex {
-		return new Mutex(this.#object(name, { kind: KIND_MUTEX }));
+		const wanted = wantedExactly({ kind: KIND_MUTEX });
+		return openObject(this.#attachment, name, wanted, (object) => new Mutex(object));
 	}
 
 	/** The condition of this name, which is made if there is none. @throws as `mutex` */
 	condition(name: string): Condition {
-		return new Condition(this.#object(name, { kind: KIND_CONDITION }));
+		const wanted = wantedExactly({ kind: KIND_CONDITION });
+		return openObject(this.#attachment, name, wanted, (object) => new Condition(object));
 	}
 
 	/**
@@ -499,8 +373,4 @@ function unlink(path: string): void {
 	} catch (error) {
 		throw systemError(error, path, "Removing");
 	}
-}
-
-function powerOfTwo(least: number): number {
-	return 2 ** Math.ceil(Math.log2(least));
 }

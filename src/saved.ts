@@ -22,9 +22,10 @@ import { bytesPer, type DType, dtypeOf } from "./dtypes.js";
 import { badArgument, DhmemError } from "./errors.js";
 import { badHandle, decodeHandle, encodeHandle, type Handle, type Place } from "./handle.js";
 import type { NamedObject } from "./named.js";
+import { keepIf } from "./open-object.js";
 import type { Schema, Struct } from "./schema.js";
 import { objectOfStruct, openStruct } from "./struct.js";
-import { corrupt, typeOf } from "./typed.js";
+import { corrupt, typeIn } from "./typed.js";
 import { Vector } from "./vector.js";
 
 /** A struct that was loaded without saying its type. `kind` is not its own property, so `{ ...struct }` has fields only. */
@@ -126,12 +127,15 @@ function loadObject(attachment: Attachment, { at, nonce }: Place, type?: DType |
 	const found = isReader ? core.isNoted(at, ...nonce) !== 0 : core.openAt(me, at, ...nonce) >>> 0 === OK;
 	if (!found) throw badHandle(gone);
 	const object = objectAt(attachment, at);
+	return keepIf(object, () => loaded(object, type));
+}
+
+function loaded(object: NamedObject, type?: DType | Schema): Loaded | Struct {
 	const kind = object.word(OBJECT_KIND);
-	const text = typeOf(attachment, at);
 	const asked = typeof type === "object" ? String(type) : type;
 	const mismatch = () =>
 		otherType(
-			`${object.name}, ${describeObject(attachment, at)}`,
+			`${object.name}, ${describeObject(object.attachment, object.at)}`,
 			typeof type === "object" ? `a struct ${type}` : `${type}`,
 		);
 	if (kind === KIND_VECTOR) {
@@ -140,12 +144,12 @@ function loadObject(attachment: Attachment, { at, nonce }: Place, type?: DType |
 		if (asked !== undefined && asked !== dtype) throw mismatch();
 		return new Vector(object, dtype);
 	}
-	if (text === undefined || (kind !== KIND_ARRAY && kind !== KIND_STRUCT)) throw corrupt(object.name);
+	if (kind !== KIND_ARRAY && kind !== KIND_STRUCT) throw corrupt(object.name);
 	if (kind === KIND_STRUCT) {
-		if (asked !== undefined && asked !== text) throw mismatch();
-		return openStruct(object, text);
+		if (asked !== undefined && asked !== typeIn(object)) throw mismatch();
+		return openStruct(object);
 	}
-	const array = openArray(object, text);
+	const array = openArray(object);
 	if (asked !== undefined && asked !== array.dtype) throw mismatch();
 	return array;
 }

@@ -1,6 +1,7 @@
-import type { Attachment } from "./attachment.js";
+import { Attachment } from "./attachment.js";
 import type { DType, TypedArrayOf } from "./dtypes.js";
 import { DhmemError } from "./errors.js";
+import { checkMade } from "./made.js";
 import { checkCount } from "./options.js";
 import { contentsOf, elementsOf, type Payload, viewOf } from "./payload.js";
 import type { Fields, Schema, Struct } from "./schema.js";
@@ -21,6 +22,7 @@ export class Slot implements Payload {
 		length: number,
 		operations: { commit(bytes: number): void; abort(): void },
 	) {
+		checkMade(attachment instanceof Attachment, "A Slot", "call producer.tryReserve(length)");
 		this.#attachment = attachment;
 		this.#offset = offset;
 		this.length = length;

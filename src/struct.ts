@@ -3,6 +3,7 @@ import type { Attachment } from "./attachment.js";
 import { bytesPer, type DType, dtypes, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
 import { DhmemError } from "./errors.js";
 import type { NamedObject } from "./named.js";
+import type { Wanted } from "./open-object.js";
 import { checkOptions, optionNames } from "./options.js";
 import {
 	checkInitial,
@@ -13,7 +14,7 @@ import {
 	type Struct,
 	toSchema,
 } from "./schema.js";
-import { corrupt, describeTyped, payloadOf, type Wanted } from "./typed.js";
+import { corrupt, describeTyped, payloadOf, typeIn } from "./typed.js";
 
 export interface StructOptions<F extends Fields> {
 	/** What fields are at first, if this call is the one that makes the struct; the others are 0. */
@@ -227,14 +228,14 @@ export function wantedStruct(
 	options: StructOptions<Fields>,
 ): Wanted {
 	checkOptions(options, structNames, "A struct");
-	if (given === undefined) return { kind: KIND_STRUCT, what: "a struct", accepts: () => true };
+	if (given === undefined) return { kinds: [KIND_STRUCT], what: "a struct", accepts: () => true };
 	const type = toSchema(given);
 	const text = String(type);
 	const initial = options.initial === undefined ? {} : checkInitial(type, options.initial);
 	return {
-		kind: KIND_STRUCT,
+		kinds: [KIND_STRUCT],
 		what: `a struct ${text}`,
-		accepts: (found) => found === text,
+		accepts: (object) => typeIn(object) === text,
 		description: describeTyped(
 			attachment,
 			{ kind: KIND_STRUCT, element: 0, type: text, bytes: type.size },
@@ -248,10 +249,10 @@ const structOf = new WeakMap<NamedObject, Struct>();
 const objectOf = new WeakMap<object, NamedObject>();
 
 /** A named struct that was found; the same one each time. @throws DHMEM_CORRUPT */
-export function openStruct(object: NamedObject, text: string): Struct {
+export function openStruct(object: NamedObject): Struct {
 	let struct = structOf.get(object);
 	if (struct === undefined) {
-		const type = parseSchema(text);
+		const type = parseSchema(typeIn(object));
 		if (type === undefined) throw corrupt(object.name);
 		const made = structAt(object.attachment, type, payloadOf(object, type.size));
 		object.endings.add(() => StructView.revoke(made as unknown as StructView, roundUp(type.size, 8)));

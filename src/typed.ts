@@ -15,17 +15,6 @@ import { DhmemError } from "./errors.js";
 import type { NamedObject } from "./named.js";
 import { LONGEST_TYPE } from "./schema.js";
 
-/** What an opening asks for. */
-export interface Wanted {
-	kind: number;
-	/** In words. */
-	what: string;
-	/** Whether an object of this type is what was asked for. */
-	accepts(type: string): boolean;
-	/** How to make one; left out where the type is not known in full. */
-	description?: Description;
-}
-
 /**
  * What a new object is to be.
  *
@@ -56,6 +45,13 @@ export function typeOf(attachment: Attachment, at: number): string | undefined {
 	const length = objectWord(attachment, at, OBJECT_TYPE_BYTES);
 	if (length === 0 || length > LONGEST_TYPE || !holds(attachment, text, length)) return undefined;
 	return Buffer.from(attachment.bytes.subarray(text, text + length)).toString();
+}
+
+/** The type of an object of a kind that carries one. @throws DHMEM_CORRUPT */
+export function typeIn({ attachment, at, name }: NamedObject): string {
+	const type = typeOf(attachment, at);
+	if (type === undefined) throw corrupt(name);
+	return type;
 }
 
 /** Whether a block lies there with room for so many bytes. */

@@ -2,8 +2,9 @@ import { BLOCK_ALIGNMENT, OBJECT_COUNT, OBJECT_DATA, OBJECT_VERSION, OK } from "
 import { RESTLESS, readConsistently } from "./consistent.js";
 import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
 import { badArgument, DhmemError } from "./errors.js";
+import { checkMade } from "./made.js";
 import { Mutex } from "./mutex.js";
-import type { NamedObject } from "./named.js";
+import { NamedObject } from "./named.js";
 import { checkCount } from "./options.js";
 import { corrupt } from "./typed.js";
 
@@ -37,6 +38,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 
 	/** @internal */
 	constructor(object: NamedObject, dtype: D) {
+		checkMade(object instanceof NamedObject, "A Vector", "call region.vector(name, dtype)");
 		this.name = object.name;
 		this.dtype = dtype;
 		this.object = object;

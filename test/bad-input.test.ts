@@ -103,7 +103,7 @@ async function outcome(action: () => unknown): Promise<string> {
 /** A queue's two ends, and other things to call. */
 function things(region: Region) {
 	const queue = region.queue("q", { capacity: 4096 });
-	const records = region.queue("r", { record: "i32", slots: 16 });
+	const records = region.queue("r", { record: "i32", capacity: 16 });
 	return {
 		region,
 		queue,
@@ -153,7 +153,7 @@ const values: Record<string, unknown[]> = {
 	wrongSizes: [null, {}, [], true, 10n, Symbol("s"), unprintable, () => 1],
 	capacities: [0, -1, 1.5, Number.NaN, "x", "2GiB", 2 ** 30 + 1, null, {}, true, 10n, unprintable],
 	dtypes: ["f16", "F64", "", 5, null, undefined, {}, "constructor", "__proto__", unprintable],
-	slots: [0, -1, 1.5, Number.NaN, 2 ** 31, "16", null, {}, 10n],
+	roomy: [0, -1, 1.5, Number.NaN, 2 ** 31, "16", null, {}, 10n],
 	timeouts: [-1, Number.NaN, "100", {}, 10n, true, unprintable, Number.NEGATIVE_INFINITY],
 	signals: [5, "x", {}, { aborted: false }, new EventTarget(), unprintable],
 	options: [5, "x", null, true, 1n],
@@ -175,7 +175,7 @@ test("wrong arguments are told what would be right", async () => {
 		["size", "wrongSizes", (v) => Region.open(name(), { directory, size: wrong(v) })],
 		["mode", "names", (v) => v === undefined || Region.open(name(), { directory, mode: wrong(v) })],
 		["lifetime", "names", (v) => v === undefined || Region.open(name(), { directory, lifetime: wrong(v) })],
-		["permissions", "slots", (v) => v === 0 || Region.open(name(), { directory, permissions: wrong(v) })],
+		["permissions", "roomy", (v) => v === 0 || Region.open(name(), { directory, permissions: wrong(v) })],
 		["permissions", "permissions", (v) => Region.open(name(), { directory, permissions: wrong(v) })],
 		["directory", "directories", (v) => Region.open(name(), { directory: wrong(v) })],
 		["directory", "directories", (v) => Region.list({ directory: wrong(v) })],
@@ -188,15 +188,15 @@ test("wrong arguments are told what would be right", async () => {
 		["queue options", "options", (v) => region.queue(fresh(), wrong(v))],
 		["capacity", "capacities", (v) => region.queue(fresh(), { capacity: wrong(v) })],
 		["dtype", "dtypes", (v) => region.queue(fresh(), { record: wrong(v) })],
-		["slots", "slots", (v) => region.queue(fresh(), { record: "f64", slots: wrong(v) })],
+		["capacity of records", "roomy", (v) => region.queue(fresh(), { record: "f64", capacity: wrong(v) })],
 		["allocate", "counts", (v) => region.allocate(wrong(v))],
 		["save", "handles", (v) => region.save(wrong(v))],
 		["load", "handles", (v) => region.load(wrong(v))],
 		["producer defaults", "options", (v) => queue.producer(wrong(v))],
 		["consumer defaults", "timeouts", (v) => queue.consumer({ timeout: wrong(v) })],
 		["consumer defaults", "signals", (v) => queue.consumer({ signal: wrong(v) })],
-		["peer options", "options", (v) => queue.peer(wrong(v))],
-		["peer timeout", "timeouts", (v) => queue.peer({ timeout: wrong(v) })],
+		["peer options", "options", (v) => queue.waitForPeer(wrong(v))],
+		["peer timeout", "timeouts", (v) => queue.waitForPeer({ timeout: wrong(v) })],
 		["trySend", "data", (v) => producer.trySend(wrong(v))],
 		["sendSync", "data", (v) => producer.sendSync(wrong(v))],
 		["send", "data", (v) => producer.send(wrong(v))],
@@ -282,7 +282,7 @@ test("wrong arguments are told what would be right", async () => {
 });
 
 test("a number where a record is a bigint is a TypeError, and harms nothing", () => {
-	const queue = open().queue("r", { record: "u64", slots: 4 });
+	const queue = open().queue("r", { record: "u64", capacity: 4 });
 	const producer = queue.producer();
 	const consumer = queue.consumer();
 	assert.throws(() => producer.push(wrong(5)), TypeError);
@@ -313,7 +313,7 @@ function liars(bytes: number): [string, ArrayBufferView][] {
 for (const policy of ["block", "drop-oldest"] as const) {
 	test(`a view that lies about itself is sent as it is where the policy is ${policy}`, async () => {
 		const region = open();
-		const queue = policy === "block" ? region.queue("q") : region.queue("q", { policy, slots: 64 });
+		const queue = policy === "block" ? region.queue("q") : region.queue("q", { policy, keep: 64 });
 		const producer = queue.producer();
 		const consumer = queue.consumer();
 		for (const bytes of [8, 64, 4096]) {
@@ -362,7 +362,7 @@ test("what is no typed array, or has no memory, is DHMEM_BAD_ARGUMENT, and nothi
 	const ends = [region.queue("ring"), region.queue("box", { policy: "latest" })].map(
 		(queue) => [queue.producer(), queue.consumer()] as const,
 	);
-	const records = region.queue("numbers", { record: "f64", slots: 64 });
+	const records = region.queue("numbers", { record: "f64", capacity: 64 });
 	const pushing = records.producer();
 	const popping = records.consumer();
 	const map = region.map("map", { key: "string", value: "bytes" });
@@ -418,7 +418,7 @@ test("a buffer that is given away while its message waits for room is DHMEM_BAD_
 });
 
 test("an object is no record, whatever it becomes", () => {
-	const queue = open().queue("r", { record: "f64", slots: 4 });
+	const queue = open().queue("r", { record: "f64", capacity: 4 });
 	const producer = queue.producer();
 	const consumer = queue.consumer();
 	const pushing = {
@@ -667,7 +667,7 @@ test("a full file system is DHMEM_NO_SPACE, and loses nothing", async () => {
 			"DHMEM_NO_SPACE",
 		);
 		assert.is(
-			codeOf(() => region.queue("records", { record: "f64", slots: 100_000 })),
+			codeOf(() => region.queue("records", { record: "f64", capacity: 100_000 })),
 			"DHMEM_NO_SPACE",
 		);
 		assert.equal(

@@ -2,7 +2,7 @@
 import { type DroppingQueueOptions, Region } from "../src/index.js";
 import { serve, type Talk } from "./region-child.js";
 
-export const KEEP_FEW: DroppingQueueOptions = { policy: "drop-oldest", slots: 4 };
+export const KEEP_FEW: DroppingQueueOptions = { policy: "drop-oldest", keep: 4 };
 /** Numbers in each message, and in the block that goes with every third one. */
 export const NUMBERS = 100;
 

@@ -33,21 +33,21 @@ function statsOf(region: Region): Record<string, number> {
 // ------------------------------------------------------------------------------------- what is kept
 
 regionTest("the last messages are kept, in order, and older ones are dropped", (region) => {
-	for (const slots of [1, 2, 3, 5, 6, 16, 100]) {
-		const queue = region.queue(`q${slots}`, { policy: "drop-oldest", slots });
+	for (const keep of [1, 2, 3, 5, 6, 16, 100]) {
+		const queue = region.queue(`q${keep}`, { policy: "drop-oldest", keep });
 		const [producer, consumer] = [queue.producer(), queue.consumer()];
-		for (let i = 1; i <= 3 * slots; i++) {
+		for (let i = 1; i <= 3 * keep; i++) {
 			assert.is(producer.trySend(`${i}`), true);
-			if (i < slots) continue;
-			assert.is(consumer.tryReceive()?.text(), `${i - slots + 1}`, `the oldest of ${slots}`);
-			if (i < 3 * slots) producer.trySend(`${i}`);
+			if (i < keep) continue;
+			assert.is(consumer.tryReceive()?.text(), `${i - keep + 1}`, `the oldest of ${keep}`);
+			if (i < 3 * keep) producer.trySend(`${i}`);
 			textsOf(consumer);
-			for (const text of numbered(i - slots + 2, i)) producer.trySend(text);
+			for (const text of numbered(i - keep + 2, i)) producer.trySend(text);
 		}
-		for (const text of numbered(1, 10 * slots)) producer.trySend(text);
-		assert.equal(textsOf(consumer), numbered(9 * slots + 1, 10 * slots));
+		for (const text of numbered(1, 10 * keep)) producer.trySend(text);
+		assert.equal(textsOf(consumer), numbered(9 * keep + 1, 10 * keep));
 		assert.is(consumer.tryReceive(), undefined);
-		assert.is(queue.capacity, slots);
+		assert.is(queue.capacity, keep);
 	}
 });
 
@@ -62,7 +62,7 @@ regionTest("of the latest message there is always one, and only the newest", (re
 });
 
 regionTest("a producer never waits, with nobody there, and its memory is what is kept", (region) => {
-	const queue = region.queue("q", { policy: "drop-oldest", slots: 8 });
+	const queue = region.queue("q", { policy: "drop-oldest", keep: 8 });
 	const producer = queue.producer({ timeout: 0 });
 	const before = region.stats().used;
 	const data = new Uint8Array(5000);
@@ -77,7 +77,7 @@ regionTest("a producer never waits, with nobody there, and its memory is what is
 });
 
 regionTest("messages of any size and kind come whole", async (region) => {
-	const queue = region.queue("q", { policy: "drop-oldest", slots: 20 });
+	const queue = region.queue("q", { policy: "drop-oldest", keep: 20 });
 	const [producer, consumer] = [queue.producer(), queue.consumer()];
 	const before = region.stats().used;
 	for (const length of [0, 1, 7, 8, 55, 56, 57, 4096, 40_000, 3_000_000]) {
@@ -143,7 +143,7 @@ regionTest("a message that exceeds the region is refused, and one that does not 
 regionTest(
 	"a block goes with its message, and is dropped with it or becomes the receiver's",
 	async (region) => {
-		const queue = region.queue("q", { policy: "drop-oldest", slots: 3 });
+		const queue = region.queue("q", { policy: "drop-oldest", keep: 3 });
 		const [producer, consumer] = [queue.producer(), queue.consumer()];
 		const before = region.stats().used;
 		const allocate = (mark: number) => {
@@ -259,7 +259,7 @@ regionTest("what was sent before the end comes, and then the end", async (region
 });
 
 regionTest("a later producer begins the next stream, behind an end that is not dropped", (region) => {
-	const queue = region.queue("q", { policy: "drop-oldest", slots: 3 });
+	const queue = region.queue("q", { policy: "drop-oldest", keep: 3 });
 	const send = (texts: string[], ends: boolean) => {
 		using producer = queue.producer();
 		producer.sendMany(texts);
@@ -302,7 +302,7 @@ regionTest("a consumer that waits is woken by a message and by the end", async (
 	const second = consumer.receive();
 	const third = consumer.receive();
 	const producer = queue.producer();
-	await queue.peer(patience);
+	await queue.waitForPeer(patience);
 	producer.trySend("one");
 	assert.is((await first)?.text(), "one");
 	producer.trySend("two");
@@ -330,7 +330,7 @@ regionTest(
 );
 
 regionTest("streams and batches go through it", async (region) => {
-	const queue = region.queue("q", { policy: "drop-oldest", slots: 50 });
+	const queue = region.queue("q", { policy: "drop-oldest", keep: 50 });
 	const consumer = queue.consumer(patience);
 	const writable = queue.producer().writable();
 	for (const text of ["a", "b", "c"]) writable.write(text);
@@ -343,7 +343,7 @@ regionTest("streams and batches go through it", async (region) => {
 // ------------------------------------------------------------------------------------------ positions
 
 regionTest("positions run over 2^32", (region) => {
-	const queue = region.queue("wrapping", { policy: "drop-oldest", slots: 3 });
+	const queue = region.queue("wrapping", { policy: "drop-oldest", keep: 3 });
 	startAt(region.path, "wrapping", 2 ** 32 - 20);
 	const [producer, consumer] = [queue.producer(), queue.consumer()];
 	const before = region.stats().used;
@@ -457,7 +457,7 @@ regionTest(
 		const consumer = queue.consumer(patience);
 		for (let turn = 0; turn < 4; turn++) {
 			const child = new Child(module, "send", [region.name, turn % 2 === 0 ? 50 : 1_000_000_000, "stays"]);
-			await queue.peer(patience);
+			await queue.waitForPeer(patience);
 			let last = 0;
 			for (let count = 0; count < 20 || turn % 2 === 0; count++) {
 				const message = await consumer.receive();
@@ -489,7 +489,7 @@ regionTest(
 
 regionTest("it is opened as what it is", (region) => {
 	region.queue("bytes");
-	region.queue("kept", { policy: "drop-oldest", slots: 3 });
+	region.queue("kept", { policy: "drop-oldest", keep: 3 });
 	region.queue("latest", { policy: "latest" });
 	assert.is(region.queue("kept", { policy: "drop-oldest" }).capacity, 3);
 	assert.is(region.queue("latest", { policy: "drop-oldest" }).capacity, 1);
@@ -498,7 +498,7 @@ regionTest("it is opened as what it is", (region) => {
 		() => region.queue("bytes", { policy: "latest" }),
 		() => region.queue("kept"),
 		() => region.queue("kept", { policy: "latest" }),
-		() => region.queue("kept", { policy: "drop-oldest", slots: 4 }),
+		() => region.queue("kept", { policy: "drop-oldest", keep: 4 }),
 		() => region.queue("kept", { record: "f64" }),
 		() => region.queue("latest", { policy: "block" }),
 		() => region.vector("latest", "f64"),
@@ -517,18 +517,18 @@ regionTest("it is opened as what it is", (region) => {
 		{ policy: "newest" },
 		{ policy: 1 },
 		{ policy: null },
-		{ policy: "latest", slots: 2 },
-		{ policy: "drop-oldest", slots: 0 },
-		{ policy: "drop-oldest", slots: 1.5 },
-		{ policy: "drop-oldest", slots: 4097 },
-		{ policy: "drop-oldest", slots: null },
+		{ policy: "latest", keep: 2 },
+		{ policy: "drop-oldest", keep: 0 },
+		{ policy: "drop-oldest", keep: 1.5 },
+		{ policy: "drop-oldest", keep: 4097 },
+		{ policy: "drop-oldest", keep: null },
 	]) {
 		assert.is(
 			codeOf(() => region.queue("new", options as never)),
 			"DHMEM_BAD_ARGUMENT",
 		);
 	}
-	assert.is(region.queue("most", { policy: "drop-oldest", slots: 4096 }).capacity, 4096);
+	assert.is(region.queue("most", { policy: "drop-oldest", keep: 4096 }).capacity, 4096);
 });
 
 test.run();

@@ -64,7 +64,7 @@ test("a misspelt option is refused by every wait", async () => {
 	for (const open of [queue, records, region.queue("m", { policy: "latest" })]) {
 		assert.match(await refusal(() => open.producer(misspelt)), /The producer of a queue has no option/);
 		assert.match(await refusal(() => open.consumer(misspelt)), /The consumer of a queue has no option/);
-		assert.match(await refusal(() => open.peer(misspelt)), /A wait has no option/);
+		assert.match(await refusal(() => open.waitForPeer(misspelt)), /A wait has no option/);
 	}
 	using producer = queue.producer();
 	using consumer = queue.consumer();

@@ -868,7 +868,7 @@ test("sendMany sends as many as there is room for, and the rest can follow", () 
 
 for (const policy of ["block", "drop-oldest"] as const) {
 	test(`the items of sendMany may use the producer, up to its end, where the policy is ${policy}`, () => {
-		const queue = policy === "block" ? open().queue("q") : open().queue("q", { policy, slots: 16 });
+		const queue = policy === "block" ? open().queue("q") : open().queue("q", { policy, keep: 16 });
 		const producer = queue.producer();
 		const consumer = queue.consumer();
 		function* items(between: () => unknown) {
@@ -1261,17 +1261,17 @@ test("a killed producer is gone, once what it had sent is drained", async () => 
 	assert.equal(texts, ["0", "1", "2"]);
 });
 
-test("queue.peer() waits until somebody has the other end", async () => {
+test("queue.waitForPeer() waits until somebody has the other end", async () => {
 	const { queue, producer, consumer } = ends();
-	await queue.peer(patience);
+	await queue.waitForPeer(patience);
 	consumer.close();
-	await failsLater("DHMEM_TIMEOUT", queue.peer({ timeout: 1 }));
-	const waiting = queue.peer(patience);
+	await failsLater("DHMEM_TIMEOUT", queue.waitForPeer({ timeout: 1 }));
+	const waiting = queue.waitForPeer(patience);
 	using next = regions[1]?.queue("q").consumer() as Consumer;
 	await waiting;
 	const aborter = new AbortController();
 	producer.close();
-	const aborted = (regions[1] as Region).queue("q").peer({ signal: aborter.signal });
+	const aborted = (regions[1] as Region).queue("q").waitForPeer({ signal: aborter.signal });
 	const reason = new Error("enough");
 	aborter.abort(reason);
 	await failsWith(reason, aborted);

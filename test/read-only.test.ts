@@ -116,7 +116,7 @@ for (const mode of modes) {
 		}
 		await reader
 			.queue("queue")
-			.peer()
+			.waitForPeer()
 			.then(
 				() => assert.unreachable(),
 				(error) => assert.is(error.code, "DHMEM_READ_ONLY"),

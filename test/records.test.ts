@@ -54,9 +54,9 @@ interface Ends<D extends DType> {
 }
 
 /** A queue between two participants of this process. */
-function ends<D extends DType>(record: D, slots: number): Ends<D> {
+function ends<D extends DType>(record: D, capacity: number): Ends<D> {
 	const region = open();
-	const queue = region.queue("r", { record, slots });
+	const queue = region.queue("r", { record, capacity });
 	return {
 		region,
 		queue,
@@ -120,7 +120,7 @@ for (const dtype of Object.keys(extremes) as DType[]) testExtremes(dtype);
 
 test("a full queue has room as soon as something is popped, and in its turn for another participant", async () => {
 	const region = open();
-	const queue = region.queue("one", { record: "f64", slots: 1024 });
+	const queue = region.queue("one", { record: "f64", capacity: 1024 });
 	const [producer, consumer] = [queue.producer(patience), queue.consumer(patience)];
 	while (producer.push(1));
 	for (let popped = 1; popped < 5; popped++) {
@@ -148,15 +148,15 @@ test("a value of the wrong kind is refused, and leaves no record", () => {
 	assert.equal(drain(consumer), [5n]);
 });
 
-test("another dtype, or another explicit number of slots, is DHMEM_TYPE_MISMATCH", () => {
+test("another dtype, or another explicit capacity, is DHMEM_TYPE_MISMATCH", () => {
 	const region = open();
-	assert.is(region.queue("r", { record: "f64", slots: 5 }).capacity, 8);
+	assert.is(region.queue("r", { record: "f64", capacity: 5 }).capacity, 8);
 	assert.is(region.queue("r", { record: "f64" }).capacity, 8);
 	assert.is(region.queue("default", { record: "u8" }).capacity, 4096);
 	fails("DHMEM_TYPE_MISMATCH", () => region.queue("r", { record: "u64" }));
-	fails("DHMEM_TYPE_MISMATCH", () => region.queue("r", { record: "f64", slots: 6 }));
-	fails("DHMEM_TYPE_MISMATCH", () => region.queue("r"));
-	fails("DHMEM_BAD_ARGUMENT", () => region.queue("s", { record: "f64", slots: 0 }));
+	fails("DHMEM_TYPE_MISMATCH", () => region.queue("r", { record: "f64", capacity: 6 }));
+	fails("DHMEM_TYPE_MISMATCH", () => region.queue("r", { policy: "block" }));
+	fails("DHMEM_BAD_ARGUMENT", () => region.queue("s", { record: "f64", capacity: 0 }));
 	fails("DHMEM_BAD_ARGUMENT", () => region.queue("s", { record: "float" as "f64" }));
 });
 
@@ -190,23 +190,23 @@ test("pushMany takes what there is room for, popInto what there is", () => {
 	assert.is(consumer.popInto(new Uint32Array(0)), 0);
 });
 
-for (const [slots, before] of [
+for (const [capacity, before] of [
 	[2, 1],
 	[2, 7],
 	[8, 3],
 	[1024, 5000],
 ] as const) {
-	test(`${slots} slots do what an array does, at random, and positions go on past 2^32 from ${before} before`, () => {
+	test(`${capacity} records of room do what an array does, at random, and positions go on past 2^32 from ${before} before`, () => {
 		const region = open();
-		const queue = region.queue("r", { record: "u32", slots });
+		const queue = region.queue("r", { record: "u32", capacity });
 		startAt(region.path, "r", 2 ** 32 - before);
 		let producer = queue.producer();
 		let consumer = open().queue("r", { record: "u32" }).consumer();
 		const model: number[] = [];
 		let next = 0;
 		for (let step = 0; step < 50_000; step++) {
-			const chance = mix(slots, step);
-			const size = (chance >>> 8) % (2 * slots);
+			const chance = mix(capacity, step);
+			const size = (chance >>> 8) % (2 * capacity);
 			if (chance % 100 === 0) {
 				consumer.close();
 				consumer = (regions[1] as Region).queue("r", { record: "u32" }).consumer();
@@ -220,7 +220,7 @@ for (const [slots, before] of [
 			} else if (chance % 4 === 1) {
 				const batch = Uint32Array.from({ length: size }, (_, index) => next + index);
 				const pushed = producer.pushMany(batch);
-				assert.ok(pushed === size || model.length + pushed >= slots / 2, "there was room");
+				assert.ok(pushed === size || model.length + pushed >= capacity / 2, "there was room");
 				for (let index = 0; index < pushed; index++) model.push(next++);
 			} else if (chance % 4 === 2) assert.is(consumer.pop(), model.shift(), `step ${step}`);
 			else {
@@ -229,7 +229,7 @@ for (const [slots, before] of [
 				assert.is(popped, Math.min(size, model.length), `step ${step}`);
 				assert.equal([...batch.subarray(0, popped)], model.splice(0, popped), `step ${step}`);
 			}
-			assert.ok(model.length <= slots);
+			assert.ok(model.length <= capacity);
 		}
 		assert.equal(drain(consumer), model);
 		consumer.close();

@@ -169,7 +169,7 @@ async function cut(_: Talk, directory: string, where: string): Promise<Record<st
 	const queue = region.queue("queue", { capacity: 65536 });
 	const producer = queue.producer();
 	const consumer = queue.consumer();
-	const records = region.queue("records", { record: "f64", slots: 64 });
+	const records = region.queue("records", { record: "f64", capacity: 64 });
 	const pushing = records.producer();
 	const popping = records.consumer();
 	const block = region.allocate(500_000);

@@ -368,12 +368,12 @@ test("labels, participants and entries", async () => {
 	assert.is(region.stats().participants.length, 2);
 
 	region.queue("bytes", { capacity: 1000 });
-	region.queue("numbers", { record: "i64", slots: 10 });
+	region.queue("numbers", { record: "i64", capacity: 10 });
 	region.queue("ünïcödé ✓");
 	const entries = region.entries().sort((a, b) => (a.name < b.name ? -1 : 1));
 	assert.equal(entries, [
 		{ name: "bytes", type: "a queue of 1000 bytes" },
-		{ name: "numbers", type: "a queue of i64 records with 10 slots" },
+		{ name: "numbers", type: "a queue of i64 records with capacity 10" },
 		{ name: "ünïcödé ✓", type: "a queue of 1048576 bytes" },
 	]);
 	const stats = region.stats();
@@ -515,16 +515,16 @@ test("processes that construct the same objects at once agree on each", async ()
 test("what is opened as something else than it is says both", () => {
 	const region = open();
 	region.queue("bytes", { capacity: 1000 });
-	region.queue("numbers", { record: "f64", slots: 100 });
+	region.queue("numbers", { record: "f64", capacity: 100 });
 	const cases: [() => unknown, string, string][] = [
 		[() => region.queue("bytes", { capacity: 2000 }), "a queue of 1000 bytes", "a queue of 2000 bytes"],
 		[() => region.queue("bytes", { record: "f64" }), "a queue of 1000 bytes", "a queue of f64 records"],
-		[() => region.queue("numbers"), "f64 records with 100 slots", "a queue"],
-		[() => region.queue("numbers", { record: "f32" }), "f64 records with 100 slots", "f32 records"],
+		[() => region.queue("numbers", { policy: "block" }), "f64 records with capacity 100", "a queue"],
+		[() => region.queue("numbers", { record: "f32" }), "f64 records with capacity 100", "f32 records"],
 		[
-			() => region.queue("numbers", { record: "f64", slots: 128 }),
-			"f64 records with 100 slots",
-			"f64 records with 128 slots",
+			() => region.queue("numbers", { record: "f64", capacity: 128 }),
+			"f64 records with capacity 100",
+			"f64 records with capacity 128",
 		],
 	];
 	for (const [action, is, wanted] of cases) {

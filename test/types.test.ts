@@ -173,8 +173,8 @@ export function vectors(region: Region, dtype: DType): void {
 	ids.push(1);
 	// @ts-expect-error no dtype
 	region.vector("ids", "f16");
-	// @ts-expect-error it has to be said of what
-	region.vector("ids");
+	const existing = region.vector("ids");
+	same<typeof existing, Vector>(true);
 	const anything: Vector = region.vector("any", dtype);
 	same<ReturnType<typeof anything.at>, number | bigint | undefined>(true);
 }
@@ -230,8 +230,10 @@ export function maps(region: Region): void {
 	region.map("best", { key: "bytes", value: "f64" });
 	// @ts-expect-error no type of values
 	region.map("best", { key: "string", value: "boolean" });
-	// @ts-expect-error both types have to be said
-	region.map("best", { key: "string" });
+	const existing = region.map("best");
+	same<ReturnType<typeof existing.entries>[number][0], string | number | bigint>(true);
+	const named = region.map("best", { key: "string" });
+	same<ReturnType<typeof named.entries>[number][0], string>(true);
 }
 
 /** Never called. */
@@ -301,7 +303,7 @@ export async function queues(region: Region, block: Block): Promise<void> {
 
 /** Never called. */
 export function records(region: Region, dtype: DType): void {
-	const samples = region.queue("samples", { record: "f64", slots: 4096 });
+	const samples = region.queue("samples", { record: "f64", capacity: 4096 });
 	same<typeof samples, RecordQueue<"f64">>(true);
 	const producer = samples.producer();
 	same<typeof producer, RecordProducer<"f64">>(true);
@@ -341,10 +343,16 @@ export function records(region: Region, dtype: DType): void {
 	ids.producer().pushMany(BigUint64Array.of(1n));
 	// @ts-expect-error no dtype
 	region.queue("samples", { record: "string" });
-	// @ts-expect-error records are counted in slots
-	region.queue("samples", { record: "f64", capacity: 4096 });
-	// @ts-expect-error messages are not counted in slots
-	region.queue("samples", { slots: 4096 });
+	// @ts-expect-error records are counted, their bytes are not
+	region.queue("samples", { record: "f64", capacity: "1MiB" });
+	// @ts-expect-error a queue of messages has a capacity
+	region.queue("samples", { keep: 4096 });
+	// @ts-expect-error the latest is one
+	region.queue("samples", { policy: "latest", keep: 2 });
+	const existing = region.queue<RecordQueue<"f64">>("samples");
+	same<typeof existing, RecordQueue<"f64">>(true);
+	const messages = region.queue("messages");
+	same<typeof messages, Queue>(true);
 	const either = region.queue("either", { record: dtype }).consumer().pop();
 	same<typeof either, number | bigint | undefined>(true);
 }

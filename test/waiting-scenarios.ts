@@ -43,7 +43,7 @@ async function idle(talk: Talk, directory: string, how: string, milliseconds: st
 		sendSync: () => producer.sendSync("x", { timeout }),
 		wait: () => record.wait({ timeout }),
 		waitSync: () => record.waitSync({ timeout }),
-		peer: () => region.queue("lonely").peer({ timeout }),
+		peer: () => region.queue("lonely").waitForPeer({ timeout }),
 		spinning() {
 			const deadline = performance.now() + timeout;
 			while (performance.now() < deadline) consumer.tryReceive();
@@ -74,7 +74,7 @@ async function hold(talk: Talk, directory: string, side: string): Promise<void> 
 	const queue = region.queue("held", { capacity: 1024 });
 	let producer: Producer | undefined;
 	let consumer: Consumer | undefined;
-	const records = region.queue("held records", { record: "f64", slots: 16 });
+	const records = region.queue("held records", { record: "f64", capacity: 16 });
 	const record = side === "producer" ? records.producer() : records.consumer();
 	if (side === "producer") producer = queue.producer();
 	else consumer = queue.consumer();
@@ -182,8 +182,8 @@ async function giveUp(talk: Talk, directory: string): Promise<void> {
 	for (let i = 0; i < 100; i++) {
 		waits.push(consumer.receive({ timeout: i % 20 }));
 		waits.push(consumer.receive({ signal: aborter.signal }));
-		waits.push(region.queue("b").peer({ signal: aborter.signal }));
-		waits.push(region.queue("b").peer({ timeout: i % 20, signal: aborter.signal }));
+		waits.push(region.queue("b").waitForPeer({ signal: aborter.signal }));
+		waits.push(region.queue("b").waitForPeer({ timeout: i % 20, signal: aborter.signal }));
 	}
 	setTimeout(() => aborter.abort(new Error("enough")), 50);
 	const results = await Promise.allSettled(waits);
@@ -196,7 +196,7 @@ function waitOnly(talk: Talk, directory: string, what: string): void {
 	const region = open(directory);
 	const then = (received: unknown) => talk.say((received as Message | undefined)?.text() ?? "peer");
 	if (what === "receive") region.queue("a").consumer().receive().then(then);
-	else region.queue("a").peer().then(then);
+	else region.queue("a").waitForPeer().then(then);
 	talk.say("ready");
 }
 

@@ -199,7 +199,7 @@ test("waits that are given up leave nothing: listeners, messages, the process", 
 	const listeners = () => getEventListeners(aborter.signal, "abort").length;
 
 	const waits = Array.from({ length: 50 }, () => consumer.receive());
-	const peer = region.queue("b").peer({ signal: aborter.signal });
+	const peer = region.queue("b").waitForPeer({ signal: aborter.signal });
 	await turn();
 	// One for all, or Node would warn of a leak.
 	assert.is(listeners(), 1);
@@ -225,7 +225,7 @@ test("waits that are given up leave nothing: listeners, messages, the process", 
 	// Settled by a message and by a timeout, the listener goes too.
 	const another = new AbortController();
 	const received = consumer.receive({ signal: another.signal });
-	const late = codeOfLater(region.queue("b").peer({ signal: another.signal, timeout: 20 }));
+	const late = codeOfLater(region.queue("b").waitForPeer({ signal: another.signal, timeout: 20 }));
 	await turn();
 	assert.is(getEventListeners(another.signal, "abort").length, 1);
 	producer.trySend("x");
@@ -245,7 +245,7 @@ test("a timeout of 0 is a try, and others are kept to", async () => {
 	const queue = region.queue("a", { capacity: 64 });
 	const consumer = queue.consumer();
 	const producer = queue.producer();
-	const records = region.queue("r", { record: "i32", slots: 4 });
+	const records = region.queue("r", { record: "i32", capacity: 4 });
 	const popping = records.consumer();
 	const pushing = records.producer();
 
@@ -259,8 +259,8 @@ test("a timeout of 0 is a try, and others are kept to", async () => {
 	);
 	assert.is(await codeOfLater(consumer.receive({ timeout: 0 })), "DHMEM_TIMEOUT");
 	assert.is(await codeOfLater(popping.wait({ timeout: 0 })), "DHMEM_TIMEOUT");
-	assert.is(await codeOfLater(region.queue("b").peer({ timeout: 0 })), "DHMEM_TIMEOUT");
-	await queue.peer({ timeout: 0 });
+	assert.is(await codeOfLater(region.queue("b").waitForPeer({ timeout: 0 })), "DHMEM_TIMEOUT");
+	await queue.waitForPeer({ timeout: 0 });
 
 	producer.sendSync("x", { timeout: 0 });
 	await producer.send("y", { timeout: 0 });
@@ -376,7 +376,7 @@ test("loops over a queue that is never empty, or never full, let timers run", as
 	});
 	assert.ok(sending >= 20, `send: ${sending}`);
 
-	const records = region.queue("records", { record: "u8", slots: 64 });
+	const records = region.queue("records", { record: "u8", capacity: 64 });
 	const pushing = records.producer();
 	const popping = records.consumer();
 	pushing.push(1);
@@ -395,7 +395,7 @@ for (const way of ["kill", "exit", "close", "close region"]) {
 	test(`a producer that goes by "${way}" is noticed, once what it sent is drained`, async () => {
 		const region = open();
 		const consumer = region.queue("held", { capacity: 1024 }).consumer();
-		const popping = region.queue("held records", { record: "f64", slots: 16 }).consumer();
+		const popping = region.queue("held records", { record: "f64", capacity: 16 }).consumer();
 		for (const sync of [false, true]) {
 			const other = await child("hold", "producer");
 			other.say(["send", 3]);
@@ -440,7 +440,7 @@ for (const way of ["kill", "exit", "close", "close region"]) {
 	test(`a consumer that goes by "${way}" is noticed by who waits for room`, async () => {
 		const region = open();
 		const producer = region.queue("held", { capacity: 1024 }).producer();
-		const pushing = region.queue("held records", { record: "f64", slots: 16 }).producer();
+		const pushing = region.queue("held records", { record: "f64", capacity: 16 }).producer();
 		fill(producer);
 		while (pushing.push(1));
 		for (const sync of [false, true]) {
@@ -520,7 +520,7 @@ test("a peer that has not come, or had left before, is no error", async () => {
 		if (earlier) {
 			other.queue(name, { capacity: 64 }).producer().close();
 			other.queue(name).consumer().close();
-			other.queue(records, { record: "u8", slots: 2 }).producer().close();
+			other.queue(records, { record: "u8", capacity: 2 }).producer().close();
 			other.queue(records, { record: "u8" }).consumer().close();
 		}
 		const producer = region.queue(name, { capacity: 64 }).producer();
@@ -537,7 +537,7 @@ test("a peer that has not come, or had left before, is no error", async () => {
 			codeOf(() => consumer.receiveSync({ timeout: 70 })),
 			"DHMEM_TIMEOUT",
 		);
-		const popping = region.queue(records, { record: "u8", slots: 2 }).consumer();
+		const popping = region.queue(records, { record: "u8", capacity: 2 }).consumer();
 		assert.is(await codeOfLater(popping.wait({ timeout: 70 })), "DHMEM_TIMEOUT");
 		assert.is(
 			codeOf(() => popping.waitSync({ timeout: 70 })),
@@ -588,26 +588,26 @@ test("a producer that comes at the moment of a look is not taken for one that ha
 	assert.is(await other.hear(), "done");
 });
 
-test("queue.peer() resolves when the other end comes, times out, and can be aborted", async () => {
+test("queue.waitForPeer() resolves when the other end comes, times out, and can be aborted", async () => {
 	const region = open();
 	const queue = region.queue("held", { capacity: 1024 });
-	assert.is(await codeOfLater(queue.peer({ timeout: 60 })), "DHMEM_TIMEOUT");
+	assert.is(await codeOfLater(queue.waitForPeer({ timeout: 60 })), "DHMEM_TIMEOUT");
 	const aborter = new AbortController();
-	const aborted = queue.peer({ signal: aborter.signal });
+	const aborted = queue.waitForPeer({ signal: aborter.signal });
 	aborter.abort("that's all");
 	assert.is(await aborted.catch((error: unknown) => error), "that's all");
 
 	// Whoever holds an end waits for the other one, be it by another Queue object.
 	const consumer = queue.consumer();
-	assert.is(await codeOfLater(region.queue("held").peer({ timeout: 60 })), "DHMEM_TIMEOUT");
-	const waits = [queue.peer(), region.queue("held").peer(), open().queue("held").peer()];
+	assert.is(await codeOfLater(region.queue("held").waitForPeer({ timeout: 60 })), "DHMEM_TIMEOUT");
+	const waits = [queue.waitForPeer(), region.queue("held").waitForPeer(), open().queue("held").waitForPeer()];
 	const other = await child("hold", "producer");
-	await within(1000, "peer()", Promise.all(waits));
-	await queue.peer({ timeout: 0 });
+	await within(1000, "waitForPeer()", Promise.all(waits));
+	await queue.waitForPeer({ timeout: 0 });
 	// Dead, it is no peer.
 	other.say(["kill", 0]);
 	await other.ended;
-	assert.is(await codeOfLater(queue.peer({ timeout: 300 })), "DHMEM_TIMEOUT");
+	assert.is(await codeOfLater(queue.waitForPeer({ timeout: 300 })), "DHMEM_TIMEOUT");
 	consumer.close();
 });
 
@@ -637,7 +637,7 @@ test("closing a region, or an end, rejects what waits there", async () => {
 	const consumer = region.queue("a").consumer();
 	const producer = region.queue("b", { capacity: 64 }).producer();
 	const popping = region.queue("c", { record: "f64" }).consumer();
-	const pushing = region.queue("d", { record: "f64", slots: 2 }).producer();
+	const pushing = region.queue("d", { record: "f64", capacity: 2 }).producer();
 	fill(producer);
 	while (pushing.push(1));
 	const waits = () => [
@@ -649,7 +649,7 @@ test("closing a region, or an end, rejects what waits there", async () => {
 		popping.wait(),
 		pushing.wait(),
 	];
-	const pending = [...waits(), region.queue("e").peer()];
+	const pending = [...waits(), region.queue("e").waitForPeer()];
 	// Nobody is here to handle a rejection before the next line.
 	const codes = Promise.all(pending.map(codeOfLater));
 	await turn();

@@ -296,7 +296,7 @@ test("each consumer has its own back-pressure, and a send that fails leaves the 
 test("where the oldest is dropped a slow consumer has the last, and the sender never waits", async () => {
 	using tasks = new Tasks([
 		"sim.field>all.in",
-		"sim.field>last.in;policy=drop-oldest;slots=3",
+		"sim.field>last.in;policy=drop-oldest;keep=3",
 		"sim.field>newest.in;policy=latest",
 	]);
 	const sim = tasks.get("sim");
@@ -326,7 +326,7 @@ test("large messages go to consumers of every policy", async () => {
 	using tasks = new Tasks([
 		"sim.field>a.in",
 		"sim.field>b.in",
-		"sim.field>last.in;policy=drop-oldest;slots=2",
+		"sim.field>last.in;policy=drop-oldest;keep=2",
 		"sim.field>newest.in;policy=latest",
 	]);
 	const output = tasks.get("sim").output("field");
@@ -424,7 +424,7 @@ for (const [what, change, code, message] of [
 	],
 	["a wrong policy", { DHMEM_LINKS: "x=evaluate.x>b.x;policy=newest" }, "DHMEM_BAD_ARGUMENT", "policy"],
 	["a wrong capacity", { DHMEM_LINKS: "x=evaluate.x>b.x;capacity=much" }, "DHMEM_BAD_ARGUMENT", "capacity"],
-	["wrong slots", { DHMEM_LINKS: "x=evaluate.x>b.x;slots=0" }, "DHMEM_BAD_ARGUMENT", "slots"],
+	["wrong keep", { DHMEM_LINKS: "x=evaluate.x>b.x;keep=0" }, "DHMEM_BAD_ARGUMENT", "keep"],
 	["an unknown option", { DHMEM_LINKS: "x=evaluate.x>b.x;speed=9" }, "DHMEM_BAD_ARGUMENT", '"speed"'],
 	["a wrong transport", { DHMEM_TRANSPORT: "pigeon" }, "DHMEM_BAD_ARGUMENT", "DHMEM_TRANSPORT"],
 	["wrong permissions", { DHMEM_PERMISSIONS: "rw" }, "DHMEM_BAD_ARGUMENT", "DHMEM_PERMISSIONS"],
@@ -462,7 +462,7 @@ test("a port that a task has not is refused, with those that it has", () => {
 
 test("links survive being written and read", () => {
 	const text =
-		"values=a.values>b.x;policy=latest,v=a.v>c.x;policy=drop-oldest;slots=3,in=d.x>a.in;capacity=4096";
+		"values=a.values>b.x;policy=latest,v=a.v>c.x;policy=drop-oldest;keep=3,in=d.x>a.in;capacity=4096";
 	assert.is(formatLinks(parseLinks(text)), text);
 });
 

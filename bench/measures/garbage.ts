@@ -52,7 +52,7 @@ export const works: Works = {
 	batches: {
 		measure: (place) => {
 			const region = openRegion(place);
-			const queue = region.queue("records", { record: "f64", slots: 4 * RECORDS });
+			const queue = region.queue("records", { record: "f64", capacity: 4 * RECORDS });
 			const producer = queue.producer();
 			const consumer = queue.consumer();
 			const values = new Float64Array(RECORDS);
@@ -70,7 +70,7 @@ export const works: Works = {
 	},
 	pop: {
 		measure: (place) => {
-			const queue = openRegion(place).queue("records", { record: "f64", slots: 4 * RECORDS });
+			const queue = openRegion(place).queue("records", { record: "f64", capacity: 4 * RECORDS });
 			const producer = queue.producer();
 			const consumer = queue.consumer();
 			return garbageOf((job) => {

@@ -71,7 +71,7 @@ export const records: Measure = {
 	leavesOut: made,
 };
 
-const queue = { name: "records", record: "f64", slots: 4 * RECORDS } as const;
+const queue = { name: "records", record: "f64", capacity: 4 * RECORDS } as const;
 
 export const works: Works = {
 	"record-batches": {

@@ -150,7 +150,7 @@ const spinning64: Works[string] = {
 
 function recordEnds(place: string, asks: boolean) {
 	const region = openRegion(place);
-	const options = { record: "f64", slots: 1024 } as const;
+	const options = { record: "f64", capacity: 1024 } as const;
 	const [out, back] = asks ? ["ping", "pong"] : ["pong", "ping"];
 	const producer = region.queue(out as string, options).producer();
 	const consumer = region.queue(back as string, options).consumer();

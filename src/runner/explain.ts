@@ -38,10 +38,10 @@ function list(ports: readonly string[]): string {
 }
 
 function explainLink(link: Link): string {
-	const { from, to, policy, capacity, slots } = link;
+	const { from, to, policy, capacity, keep } = link;
 	const how = {
 		block: `${from.task} waits when it is full (${capacity ?? "1 MiB"}${capacity === undefined ? "" : " bytes"}), so nothing is lost`,
-		"drop-oldest": `it keeps the last ${slots ?? 16} messages and drops older ones, so ${from.task} never waits`,
+		"drop-oldest": `it keeps the last ${keep ?? 16} messages and drops older ones, so ${from.task} never waits`,
 		latest: `it keeps the newest message alone, so ${from.task} never waits and ${to.task} sees what is newest`,
 	}[policy];
 	return `${linkName(link)}: through shared memory, since both ends see the same region; ${how}.`;

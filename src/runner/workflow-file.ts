@@ -70,6 +70,8 @@ interface RawLink {
 	to: string;
 	capacity?: Size;
 	policy?: Policy;
+	keep?: number;
+	/** An older name of `keep`. */
 	slots?: number;
 	transport?: string;
 }
@@ -152,13 +154,13 @@ function argumentsOf(command: string): string[] {
 	return isPlain ? words : ["/bin/sh", "-c", command];
 }
 
-function linkOf({ from, to, policy = "block", capacity, slots }: RawLink): Link {
+function linkOf({ from, to, policy = "block", capacity, keep, slots }: RawLink): Link {
 	return {
 		from: portOf(from),
 		to: portOf(to),
 		policy,
 		capacity: capacity === undefined ? undefined : parseSize("capacity", capacity),
-		slots,
+		keep: keep ?? slots,
 	};
 }
 
@@ -192,15 +194,17 @@ function checkLinks({ tasks, links = [] }: Raw, source: Source): void {
 		const name = linkName({ from, to });
 		if (seen.has(name)) source.add(["links", i], `there is a link ${name} already; one is enough`);
 		seen.add(name);
-		const { policy = "block", capacity, slots } = link;
-		if (policy === "block" && slots !== undefined) {
-			source.add(
-				["links", i, "slots"],
-				"slots are for drop-oldest; a link that blocks has a capacity in bytes",
-			);
-		}
-		if (policy === "latest" && slots !== undefined) {
-			source.add(["links", i, "slots"], "a link with policy latest holds one message; leave slots out");
+		const { policy = "block", capacity } = link;
+		for (const name of ["keep", "slots"] as const) {
+			if (link[name] === undefined) continue;
+			if (policy === "block") {
+				source.add(
+					["links", i, name],
+					`${name} is for drop-oldest; a link that blocks has a capacity in bytes`,
+				);
+			}
+			if (policy === "latest")
+				source.add(["links", i, name], `a link with policy latest keeps one message; leave ${name} out`);
 		}
 		if (policy !== "block" && capacity !== undefined) {
 			source.add(

@@ -21,8 +21,8 @@ export interface Link {
 	readonly policy: Policy;
 	/** Bytes of the queue of a `block` link; left out, the queue's own default. */
 	readonly capacity?: number | undefined;
-	/** Messages that a `drop-oldest` link holds; left out, the queue's own default. */
-	readonly slots?: number | undefined;
+	/** Messages that a `drop-oldest` link keeps; left out, the queue's own default. */
+	readonly keep?: number | undefined;
 }
 
 /** The name of the link, and of its queue in the region. */
@@ -65,7 +65,7 @@ export function formatLinks(links: readonly LocalLink[]): string {
 			const options = [
 				...(link.policy === "block" ? [] : [`policy=${link.policy}`]),
 				...(link.capacity === undefined ? [] : [`capacity=${link.capacity}`]),
-				...(link.slots === undefined ? [] : [`slots=${link.slots}`]),
+				...(link.keep === undefined ? [] : [`keep=${link.keep}`]),
 			];
 			return [`${local}=${linkName(link)}`, ...options].join(";");
 		})
@@ -93,9 +93,10 @@ function parseLink(text: string): LocalLink {
 		throw badArgument("A link", text, `such as values=evaluate.values>steer.values, names of ${NAME_RULE}`);
 	}
 	const given = new Map(options.map((option) => split(option, "=")));
-	const { policy = "block", capacity, slots, ...unknown } = Object.fromEntries(given);
+	// `slots` is an older name of `keep`.
+	const { policy = "block", capacity, slots, keep = slots, ...unknown } = Object.fromEntries(given);
 	if (Object.keys(unknown).length > 0) {
-		throw badArgument("A link's option", Object.keys(unknown)[0], "policy, capacity or slots");
+		throw badArgument("A link's option", Object.keys(unknown)[0], "policy, capacity or keep");
 	}
 	return {
 		local,
@@ -103,8 +104,7 @@ function parseLink(text: string): LocalLink {
 			...ends,
 			policy: parsePolicy(policy),
 			capacity: capacity === undefined ? undefined : parseSize("A link's capacity", capacity),
-			slots:
-				slots === undefined ? undefined : checkCount("A link's slots", Number(slots), 1, MAILBOX_LARGEST),
+			keep: keep === undefined ? undefined : checkCount("A link's keep", Number(keep), 1, MAILBOX_LARGEST),
 		},
 	};
 }

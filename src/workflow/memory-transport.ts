@@ -59,13 +59,13 @@ export class MemoryTransport implements LinkTransport {
 	}
 
 	#queue(link: Link): Queue {
-		const { policy, capacity, slots } = link;
+		const { policy, capacity, keep } = link;
 		const name = linkName(link);
 		switch (policy) {
 			case "block":
 				return this.#region.queue(name, { capacity });
 			case "drop-oldest":
-				return this.#region.queue(name, { policy, slots });
+				return this.#region.queue(name, { policy, keep });
 			case "latest":
 				return this.#region.queue(name, { policy });
 		}

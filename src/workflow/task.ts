@@ -1,4 +1,5 @@
 import { format } from "node:util";
+import { checkMade } from "../made.js";
 import { Region } from "../region.js";
 import { readEnvironment, type TaskEnvironment, type Variables } from "./environment.js";
 import { Input } from "./input.js";
@@ -35,7 +36,10 @@ export class Task {
 	readonly #inputs = new Map<string, Input>();
 	readonly #outputs = new Map<string, Output>();
 
-	private constructor({ task, region, directory, links, runner, permissions }: TaskEnvironment) {
+	private constructor(environment: TaskEnvironment) {
+		const isOurs = typeof environment === "object" && environment !== null;
+		checkMade(isOurs, "A Task", "call Task.fromEnvironment()");
+		const { task, region, directory, links, runner, permissions } = environment;
 		this.name = task;
 		this.#links = links;
 		this.region = Region.open(region, {

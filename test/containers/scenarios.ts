@@ -26,7 +26,7 @@ const scenarios: Record<string, (...parameters: string[]) => Promise<void> | voi
 			} catch (error) {
 				// A killed receiver is to be replaced.
 				if (codeOf(error) !== "DHMEM_PEER_GONE") throw error;
-				await queue.peer();
+				await queue.waitForPeer();
 			}
 		}
 		producer.end();

@@ -58,7 +58,7 @@ async function run(name: string, path: Path, regionName: string, options: PairOp
 	const queue =
 		record === undefined
 			? region.queue(QUEUE, { capacity })
-			: region.queue(QUEUE, { record, slots: capacity });
+			: region.queue(QUEUE, { record, capacity: capacity });
 	// A few laps before the positions wrap, and not at the start of the ring.
 	const start = 2 ** 32 - 5 * queue.capacity + 8 * (seed % (queue.capacity / 8));
 	startAt(region.path, QUEUE, start);

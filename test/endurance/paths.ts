@@ -334,7 +334,7 @@ async function whoeverComesNext(queue: Queue, act: () => unknown): Promise<void>
 		} catch (error) {
 			if (!(error instanceof DhmemError)) throw error;
 			if (error.code !== "DHMEM_PEER_GONE") throw error;
-			await queue.peer(wait);
+			await queue.waitForPeer(wait);
 		}
 	}
 }

@@ -65,7 +65,7 @@ class Session {
 	}
 
 	get #records() {
-		return this.region.queue("records", { record: "f64", slots: 64 });
+		return this.region.queue("records", { record: "f64", capacity: 64 });
 	}
 
 	pusher() {
@@ -172,7 +172,7 @@ const writing: Record<string, Operation> = {
 	pop: (s) => void s.popper().pop(),
 	popInto: (s) => void s.popper().popInto(new Float64Array(20)),
 	"wait for records": (s) => s.popper().wait({ timeout: TIMEOUT }),
-	peer: (s) => s.region.queue("queue 1", { capacity: 4096 }).peer({ timeout: TIMEOUT }),
+	peer: (s) => s.region.queue("queue 1", { capacity: 4096 }).waitForPeer({ timeout: TIMEOUT }),
 	struct: (s) => {
 		const struct = s.region.struct("struct", { a: "f64", n: "u32", big: "i64" });
 		struct.n++;

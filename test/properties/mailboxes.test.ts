@@ -6,7 +6,7 @@ import { but, holds, isRefuted, type Property } from "./property.js";
 import { same } from "./values.js";
 
 const walks = fc.record({
-	slots: fc.integer({ min: 1, max: 6 }),
+	keep: fc.integer({ min: 1, max: 6 }),
 	steps: fc.array(
 		fc.oneof(
 			{ weight: 4, arbitrary: fc.record({ do: fc.constant("send"), length: fc.nat(300) } as const) },
@@ -52,9 +52,9 @@ function check(message: Message, { number, length, block }: Sent): void {
 }
 
 function keepTheLast({ producer: newProducer, consumer: newConsumer }: Ends = ends): Property<Walk> {
-	return (openings, { slots, steps }) => {
+	return (openings, { keep, steps }) => {
 		const [sender, receiver] = [openings.at(0), openings.at(1)];
-		sender.queue("q", { policy: "drop-oldest", slots });
+		sender.queue("q", { policy: "drop-oldest", keep });
 		const { used } = openings.host.stats();
 		let producer = newProducer(sender);
 		let consumer = newConsumer(receiver);
@@ -65,7 +65,7 @@ function keepTheLast({ producer: newProducer, consumer: newConsumer }: Ends = en
 		let number = 0;
 		const note = (length: number, block = 0): void => {
 			kept.push({ number: ++number, length, block });
-			if (kept.length <= slots) return;
+			if (kept.length <= keep) return;
 			kept = kept.slice(1);
 			if (untilEnd !== undefined) untilEnd = Math.max(0, untilEnd - 1);
 		};

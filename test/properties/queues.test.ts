@@ -283,11 +283,11 @@ for (const [fault, faulty] of faults) {
 }
 
 const recordWalks = fc
-	.record({ dtype: fc.constantFrom(...dtypes), slots: fc.constantFrom(1, 2, 3, 8, 64) })
-	.chain(({ dtype, slots }) =>
+	.record({ dtype: fc.constantFrom(...dtypes), capacity: fc.constantFrom(1, 2, 3, 8, 64) })
+	.chain(({ dtype, capacity }) =>
 		fc.record({
 			dtype: fc.constant(dtype),
-			slots: fc.constant(slots),
+			capacity: fc.constant(capacity),
 			steps: fc.array(
 				fc.oneof(
 					fc.record({ do: fc.constant("push"), value: valuesOf(dtype) } as const),
@@ -321,9 +321,9 @@ function popInOrder({
 	producer: newProducer,
 	consumer: newConsumer,
 }: RecordEnds = recordEnds): Property<RecordWalk> {
-	return (openings, { dtype, slots, steps }) => {
+	return (openings, { dtype, capacity, steps }) => {
 		const [sender, receiver] = [openings.at(0), openings.at(1)];
-		const { capacity } = sender.queue("r", { record: dtype, slots });
+		const places = sender.queue("r", { record: dtype, capacity }).capacity;
 		let producer = newProducer(sender, dtype);
 		let consumer = newConsumer(receiver, dtype);
 		const model: Value[] = [];
@@ -334,8 +334,8 @@ function popInOrder({
 		};
 		for (const step of steps) {
 			// Room comes back in steps of half the queue at most.
-			const room = capacity - model.length;
-			const least = room - capacity / 2;
+			const room = places - model.length;
+			const least = room - places / 2;
 			switch (step.do) {
 				case "push":
 					if (producer.push(step.value)) model.push(stored(dtype, step.value));
@@ -381,7 +381,7 @@ function popInOrder({
 					consumer.close();
 					consumer = newConsumer(receiver, dtype);
 			}
-			assert.ok(model.length <= capacity, "more records than there is room for");
+			assert.ok(model.length <= places, "more records than there is room for");
 		}
 		producer.end();
 		same(

@@ -34,7 +34,7 @@ export function streamOf(region: Region, index: number) {
 }
 
 export function numbersOf(region: Region, index: number) {
-	return region.queue(`numbers ${index}`, { record: "f64", slots: 512 });
+	return region.queue(`numbers ${index}`, { record: "f64", capacity: 512 });
 }
 
 export function probeOf(region: Region, index: number) {
