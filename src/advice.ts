@@ -1,4 +1,5 @@
 /** What is wrong with a place for regions, in words, and what mends it: in containers the flag of the runtime. */
+import { dirname } from "node:path";
 import type { Item, Mount, Room, User } from "./place.js";
 
 const MIB = 2 ** 20;
@@ -6,6 +7,10 @@ const MIB = 2 ** 20;
 const NOBODY = 65534;
 
 const STICKY = 0o1000;
+
+/** A folder for some, on any machine. */
+const OWN_FOLDER =
+	'share a folder that strangers can\'t write to ("mkdir -m 2770 /dev/shm/NAME" with a common group, and DHMEM_DIR=/dev/shm/NAME)';
 
 /** What gives containers one folder. */
 export const SHARE = "-v /dev/shm/NAME:/dev/shm/dhmem -e DHMEM_DIR=/dev/shm/dhmem";
@@ -19,8 +24,9 @@ export function isInMemory(mount: Mount | undefined): boolean {
 	return mount?.type === "tmpfs" || mount?.type === "ramfs";
 }
 
-/** How `mount` gets room for `bytes` more than it has. */
+/** How `mount` gets room for `bytes` more than it has, or for another file. */
 export function howToMakeRoom(mount: Mount | undefined, room: Room | undefined, bytes: number): string {
+	if (room !== undefined && isOutOfFiles(room) && room.free >= bytes) return howToAllowFiles(mount, room);
 	const has = room === undefined ? "" : ` (${mebibytes(room.free)} free of ${mebibytes(room.size)})`;
 	if (isOwnSharedMemory(mount)) {
 		const flag = `--shm-size=${room === undefined ? "1g" : `${enough(room.size + bytes)}m`}`;
@@ -33,6 +39,44 @@ export function howToMakeRoom(mount: Mount | undefined, room: Room | undefined, 
 	return (
 		`the tmpfs at ${mount?.point} is full${has}: free some, or make it larger where it is mounted ` +
 		'("mount -o remount,size=…" on the host, "size=" of a volume, "sizeLimit" of an emptyDir)'
+	);
+}
+
+/** Whether there can be no further file, however much room there is. */
+export function isOutOfFiles(room: Room): boolean {
+	return room.files > 0 && room.freeFiles === 0;
+}
+
+function howToAllowFiles(mount: Mount | undefined, { files }: Room): string {
+	const where = isInMemory(mount) ? `the tmpfs at ${mount?.point}` : "its file system";
+	const more = isInMemory(mount)
+		? 'or mount it with more ("mount -o remount,nr_inodes=…" on the host, "nr_inodes=" of a volume)'
+		: "or choose a folder in /dev/shm";
+	return `${where} has no room for another file (all of its ${files} inodes are in use): remove files there, ${more}`;
+}
+
+/** What to do where this user may not have more in the file system. */
+export function howToGetQuota(mount: Mount | undefined): string {
+	return (
+		`the quota of this user in the file system at ${mount?.point ?? "the folder"} is used up: free some, have the ` +
+		"quota raised, or choose a folder elsewhere"
+	);
+}
+
+/** Why no file of its size can be made, and what to do. */
+export function whyTooLarge(limit: number | undefined): string {
+	return limit === undefined
+		? "the file system has no files so large; give a smaller size, or choose a folder in /dev/shm"
+		: `this process may make files of at most ${mebibytes(limit)}; give a smaller size, or raise the limit ("ulimit -f unlimited")`;
+}
+
+/** Why there are no addresses for a region of so many bytes, and what to do. */
+export function howToGetAddresses(bytes: number, limit: number | undefined): string {
+	const allowed = limit === undefined ? "" : `, and this process may have ${mebibytes(limit)} ("ulimit -v")`;
+	return (
+		`Node reserves about 10 GiB of addresses for each open region, whatever its size${allowed}: raise the limit ` +
+		`("ulimit -v unlimited"), close other regions, or run node with --disable-wasm-trap-handler, and the region needs ` +
+		`only its own size, ${mebibytes(bytes)}`
 	);
 }
 
@@ -75,9 +119,6 @@ export function whyRefused(item: Item, me: User): string {
 
 	function remedy(): string {
 		const shift = me.user === user ? 6 : me.groups.includes(group) ? 3 : 0;
-		if (allows(shift) && (mode & STICKY) !== 0) {
-			return `its sticky bit keeps what is in it for each one's own user: chmod -t ${path}`;
-		}
 		if (allows(shift)) {
 			return "its mode would allow it, so something else does not, as SELinux may: put :z behind the volume";
 		}
@@ -97,6 +138,30 @@ export function whyRefused(item: Item, me: User): string {
 			? `chmod g+${letters} ${path}`
 			: `create it with { permissions: 0o660 }, or chmod g+rw ${path}`;
 	}
+}
+
+/** Why `me` may write a folder and not remove or replace another user's file in it; undefined if that is not so. */
+export function whyKept(file: Item | undefined, folder: Item, me: User): string | undefined {
+	if (file === undefined || (folder.mode & STICKY) === 0) return undefined;
+	if ([file.user, folder.user, 0].includes(me.user)) return undefined;
+	const users = [...new Set([file.user, folder.user, 0])].map((user) =>
+		user === 0 ? "root" : `user ${user}`,
+	);
+	return (
+		`it belongs to user ${file.user}, and the sticky bit of ${folder.path} lets only ${users.join(" and ")} remove or ` +
+		`replace it; have it removed by them ("dhmem rm"), choose another name, or ${OWN_FOLDER}`
+	);
+}
+
+/** Why a file of this user and group is not joined, and what to do. */
+export function howToTrust(path: string, user: number, group: number): string {
+	const isUnmapped = user === NOBODY;
+	const owner = isUnmapped ? "a user that has no number in this container" : `user ${user}, group ${group}`;
+	const [option, variable] = isUnmapped ? ['"any"', "any"] : [`[${user}]`, user];
+	return (
+		`${path} belongs to ${owner}, and everybody can make names in ${dirname(path)}: a stranger may have put it there. ` +
+		`If that user is meant, open it with { trust: ${option} } or set DHMEM_TRUST=${variable}; or better, ${OWN_FOLDER}`
+	);
 }
 
 /** What to do about a file system that can't be written. */

@@ -33,10 +33,12 @@ import {
 	SPAN_BYTES,
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
+import { howToGetAddresses } from "./advice.js";
 import { type Core, instantiate } from "./core.js";
 import { DhmemError, errnoOf } from "./errors.js";
 import type { Host } from "./local-shim.js";
 import type { NamedObject } from "./named.js";
+import { findLimit } from "./place.js";
 import type { File } from "./shim.js";
 import { noSpace, systemError } from "./system-error.js";
 import { Waiter } from "./waiter.js";
@@ -102,12 +104,10 @@ export class Attachment {
 		try {
 			memory = new WebAssembly.Memory({ initial: spans + 1, maximum: spans + 1, shared: true });
 		} catch (error) {
-			const mib = (spans * SPAN_BYTES) / 2 ** 20;
-			throw new DhmemError(
-				"DHMEM_UNSUPPORTED",
-				`Cannot reserve ${mib} MiB of address space for ${path}; give a smaller size, or raise "ulimit -v"`,
-				{ cause: error },
-			);
+			const advice = howToGetAddresses(spans * SPAN_BYTES, findLimit("Max address space"));
+			throw new DhmemError("DHMEM_UNSUPPORTED", `${path} has no room for its addresses: ${advice}`, {
+				cause: error,
+			});
 		}
 		this.buffer = memory.buffer;
 		const size = spans * SPAN_BYTES;

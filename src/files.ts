@@ -1,53 +1,27 @@
-/** Region files: finding, creating and joining them, whatever order people come in. */
+/** Region files: opening, making and leaving them, whatever order participants come in. */
 import { getRandomValues } from "node:crypto";
-import { readdirSync, unlinkSync } from "node:fs";
-import { join as joinPath } from "node:path";
+import { unlinkSync } from "node:fs";
 import {
-	BUCKET_BYTES,
-	HEADER_AVAILABLE,
-	HEADER_BUCKET_MASK,
-	HEADER_BUCKETS,
-	HEADER_BUSY,
 	HEADER_BYTES,
-	HEADER_COMMITTED,
-	HEADER_DESCRIPTORS,
-	HEADER_FEATURES_ALL,
-	HEADER_FEATURES_WRITE,
-	HEADER_HEAP,
+	HEADER_IDENTITY,
 	HEADER_LIFETIME,
-	HEADER_MAGIC,
-	HEADER_OWNED,
-	HEADER_OWNERS,
 	HEADER_SPANS,
 	HEADER_TOUCHED,
-	HEADER_TOUCHED_BYTES,
-	HEADER_VERSION,
-	LAYOUT_VERSION,
 	LIFETIME_LAST_CLOSE,
 	LIFETIME_PERSISTENT,
-	MAGIC_HIGH,
-	MAGIC_LOW,
-	SLOT_BYTES,
 	SLOTS,
-	SLOTS_START,
 	SPAN_BYTES,
 } from "../assembly/layout.js";
 import { type Access, Attachment, debug, READER_LOCK } from "./attachment.js";
-import { DhmemError, errnoOf } from "./errors.js";
+import { DhmemError } from "./errors.js";
+import { isLastClose, readHeader } from "./header.js";
+import { openFile, waitForLock, whileJoining, whileNamed } from "./join-lock.js";
+import { isAbandoned, removeAbandoned, removeIfEmpty, tidy } from "./leftovers.js";
 import { localFile, localShim } from "./local-shim.js";
-import { isRegionName, LARGEST_REGION } from "./options.js";
+import { LARGEST_REGION } from "./options.js";
 import { type File, shim } from "./shim.js";
 import { isRefusal, notFound, systemError } from "./system-error.js";
-
-/** Indexes of lock bytes behind the slots'. Who joins, and who leaves last, holds this one. */
-const JOIN_LOCK = 1024;
-/** Milliseconds to wait for it: only a stopped process holds it longer than a moment. */
-const JOIN_TIMEOUT = 10_000;
-const SUFFIX = ".dhmem";
-/** What the shim calls a file before it has its name. */
-const TEMPORARY = /^\.dhmem-[0-9a-f]{16}\.tmp$/;
-/** How often to open a path that names another file each time. */
-const MOST_OPENINGS = 100;
+import { checkTrusted, type Trust } from "./trust.js";
 
 export interface FileOptions {
 	mode: "open-or-create" | "create" | "open" | "force-create" | "read-only" | "copy-on-write";
@@ -56,54 +30,7 @@ export interface FileOptions {
 	permissions: number;
 	lifetime: "persistent" | "last-close";
 	label: string;
-}
-
-export function pathOf(directory: string, name: string): string {
-	return joinPath(directory, name + SUFFIX);
-}
-
-/** Names of the regions in `directory`, also of those that are left over. */
-export function namesIn(directory: string): string[] {
-	return readdirSync(directory)
-		.filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
-		.map((file) => file.slice(0, -SUFFIX.length))
-		.filter(isRegionName)
-		.sort();
-}
-
-/** Names of the regions in `directory`. What dead ones left there is removed. */
-export function listRegions(directory: string): string[] {
-	removeLitterIn(directory);
-	return namesIn(directory).filter((name) => !removeAbandoned(pathOf(directory, name)));
-}
-
-/** Removes files that have a temporary name, and whose makers died. They are in nobody's way if it can't. */
-function removeLitter(directory: string): void {
-	for (const name of readdirSync(directory).filter((file) => TEMPORARY.test(file))) {
-		const path = joinPath(directory, name);
-		let file: File | undefined;
-		try {
-			// For reading, which a maker that lives is kept off by just as well, and more may do.
-			file = openFile(path, "read-only");
-			if (file === undefined || !shim().tryLock(file, shim().makerLock)) continue;
-			if (!shim().isNamed(file, path)) continue;
-			unlinkSync(path);
-			debug("%s: removed, its maker is dead", path);
-		} catch (error) {
-			debug("%s: it can't be removed: %s", path, error);
-		} finally {
-			if (file !== undefined) shim().closeFile(file);
-		}
-	}
-}
-
-/** Before another file is made, so that there is never more than what one death left. */
-function removeLitterIn(directory: string): void {
-	try {
-		removeLitter(directory);
-	} catch (error) {
-		debug("%s: it can't be looked through: %s", directory, error);
-	}
+	trust: Trust;
 }
 
 /** What an opening in this mode may do. */
@@ -113,6 +40,7 @@ function accessOf({ mode }: FileOptions): Access {
 
 /** Opens or makes the region at `path`, and joins it. */
 export function attach(directory: string, path: string, options: FileOptions): Attachment {
+	tidy(directory, options.trust, path);
 	// Each turn meets a change that somebody else has made meanwhile; nobody is that busy for long.
 	for (let turn = 0; turn < 1000; turn++) {
 		if (options.mode !== "create" && options.mode !== "force-create") {
@@ -123,7 +51,7 @@ export function attach(directory: string, path: string, options: FileOptions): A
 				throw notFound(path);
 			}
 		} else if (options.mode === "create") {
-			removeAbandoned(path);
+			removeAbandoned(path, options.trust, "wait");
 		}
 		const made = create(directory, path, options);
 		if (made !== undefined) return made;
@@ -137,222 +65,86 @@ export function attach(directory: string, path: string, options: FileOptions): A
 	throw new DhmemError("DHMEM_TIMEOUT", `The region at ${path} is made and removed without end by others`);
 }
 
-/** Runs `body` holding the join lock. */
-function whileJoining<T>(file: File, path: string, body: () => T): T {
-	const deadline = Date.now() + JOIN_TIMEOUT;
-	const pause = new Int32Array(new SharedArrayBuffer(4));
-	while (!shim().tryLock(file, JOIN_LOCK)) {
-		if (Date.now() > deadline) {
-			throw new DhmemError(
-				"DHMEM_TIMEOUT",
-				`Somebody has been joining ${path} for ${JOIN_TIMEOUT / 1000} s; is a process that uses it stopped?`,
-			);
-		}
-		Atomics.wait(pause, 0, 0, 0.2 + Math.random());
-	}
-	try {
-		return body();
-	} finally {
-		unlockUnlessClosed(file);
-	}
-}
-
-/** Drops the join lock; where the core threw meanwhile, the file is closed, and the lock dropped with it. */
-function unlockUnlessClosed(file: File): void {
-	try {
-		shim().unlock(file, JOIN_LOCK);
-	} catch (error) {
-		if (errnoOf(error) !== "ECLOSED") throw error;
-	}
-}
-
-function openFile(path: string, access: Access): File | undefined {
-	for (let turn = 0; ; turn++) {
-		try {
-			return shim().openFile(path, access === "read-write");
-		} catch (error) {
-			if (errnoOf(error) === "ENOENT") return undefined;
-			// Without /proc it is opened twice by its path, and was replaced between.
-			if (errnoOf(error) === "ESTALE" && turn < MOST_OPENINGS) continue;
-			throw systemError(error, path, "Opening");
-		}
-	}
-}
-
-/** What the file's header says, once it is known to be a region's. */
-function readHeader(file: File, path: string): Uint32Array {
-	const header = new Uint8Array(HEADER_BYTES);
-	const length = shim().readFile(file, header, 0);
-	const words = new Uint32Array(header.buffer);
-	const word = (field: number) => words[field >> 2] as number;
-	const { size } = shim().statFile(file);
-	if (length < HEADER_BYTES || word(HEADER_MAGIC) !== MAGIC_LOW || word(HEADER_MAGIC + 4) !== MAGIC_HIGH) {
-		throw new DhmemError("DHMEM_FORMAT", `${path} is not a dhmem region; remove it, or choose another name`);
-	}
-	if (
-		word(HEADER_VERSION) !== LAYOUT_VERSION ||
-		(word(HEADER_FEATURES_ALL) | word(HEADER_FEATURES_WRITE)) !== 0
-	) {
-		throw new DhmemError(
-			"DHMEM_VERSION",
-			`${path} has layout ${word(HEADER_VERSION)} (features ${word(HEADER_FEATURES_ALL)}, ` +
-				`${word(HEADER_FEATURES_WRITE)}); this dhmem knows layout ${LAYOUT_VERSION}: use one version on all sides`,
-		);
-	}
-	const spans = word(HEADER_SPANS);
-	if (size > LARGEST_REGION) {
-		throw new DhmemError(
-			"DHMEM_FORMAT",
-			`${path} is ${size} bytes long, and a region has at most ${LARGEST_REGION}; remove it`,
-		);
-	}
-	if (size !== spans * SPAN_BYTES || spans === 0) {
-		throw new DhmemError(
-			"DHMEM_FORMAT",
-			`${path} is ${size} bytes long, and its header says ${spans * SPAN_BYTES}: it was cut or extended; remove it`,
-		);
-	}
-	checkTables(word, path);
-	return words;
-}
-
-/** The header's words that say where the tables are, in the order in which they lie in the file. */
-const tables = [
-	HEADER_BUSY,
-	HEADER_COMMITTED,
-	HEADER_OWNED,
-	HEADER_BUCKETS,
-	HEADER_TOUCHED,
-	HEADER_DESCRIPTORS,
-	HEADER_AVAILABLE,
-	HEADER_OWNERS,
-];
-
-/** Throws unless the tables lie one behind the other, in front of the heap, and have room for what they hold. */
-function checkTables(word: (field: number) => number, path: string): void {
-	let end = SLOTS_START + SLOTS * SLOT_BYTES;
-	let sound = true;
-	for (const start of [
-		...tables.map(word),
-		word(HEADER_HEAP) * SPAN_BYTES,
-		word(HEADER_SPANS) * SPAN_BYTES,
-	]) {
-		sound &&= start >= end;
-		end = start;
-	}
-	sound &&= (word(HEADER_BUCKET_MASK) + 1) * BUCKET_BYTES <= word(HEADER_TOUCHED) - word(HEADER_BUCKETS);
-	sound &&= word(HEADER_TOUCHED_BYTES) * SLOTS <= word(HEADER_DESCRIPTORS) - word(HEADER_TOUCHED);
-	if (!sound) {
-		throw new DhmemError("DHMEM_CORRUPT", `${path} has a header that can't be true; remove it`);
-	}
-}
-
-/** Whether nobody is there any more in a region that was to go with its last participant. */
-function isAbandoned(file: File, header: Uint32Array): boolean {
-	if (header[HEADER_LIFETIME >> 2] !== LIFETIME_LAST_CLOSE) return false;
-	for (let slot = 0; slot < SLOTS; slot++) if (shim().isLocked(file, slot)) return false;
-	return !shim().isLocked(file, READER_LOCK);
-}
-
-/** Removes the region at `path` if it is an abandoned one. */
-function removeAbandoned(path: string): boolean {
-	return ifAbandoned(path, () => {
-		unlinkSync(path);
-		debug("%s: removed, its last participant is gone", path);
-	});
-}
-
-/** Whether the region at `path` is an abandoned one. */
-export function isLeftOver(path: string): boolean {
-	return ifAbandoned(path, () => {});
-}
-
-/** Whether the region at `path` is an abandoned one; if so, `body` is run while nobody can join it. */
-function ifAbandoned(path: string, body: () => void): boolean {
-	let opened: File | undefined;
-	try {
-		const file = openFile(path, "read-write");
-		if (file === undefined) return false;
-		opened = file;
-		const header = readHeader(file, path);
-		return whileJoining(file, path, () => {
-			if (!isAbandoned(file, header) || !shim().isNamed(file, path)) return false;
-			body();
-			return true;
-		});
-	} catch (error) {
-		// Not a region, or another user's: not ours to remove.
-		if (error instanceof DhmemError || isRefusal(error)) return false;
-		throw systemError(error, path, "Looking at");
-	} finally {
-		if (opened !== undefined) shim().closeFile(opened);
-	}
-}
-
-/** Removes the name; if it is another user's, in a folder where that matters, whoever may will. */
-function removeName(path: string): void {
-	try {
-		unlinkSync(path);
-	} catch (error) {
-		if (!isRefusal(error)) throw error;
-	}
-}
-
 /** The region, joined; undefined if there is none; "changed" if it went away meanwhile. */
 function openExisting(path: string, options: FileOptions): Attachment | "changed" | undefined {
 	const access = accessOf(options);
-	const file = openFile(path, access);
+	const file = openFile(path, access === "read-write");
 	if (file === undefined) return undefined;
 	let attachment: Attachment | undefined;
 	try {
+		checkTrusted(file, path, options.trust);
 		const header = readHeader(file, path);
-		const spans = header[HEADER_SPANS >> 2] as number;
-		if (options.spans !== undefined && options.spans > spans) {
-			throw new DhmemError(
-				"DHMEM_TYPE_MISMATCH",
-				`${path} has a size of ${spans * SPAN_BYTES} bytes, and ${options.spans * SPAN_BYTES} were asked for; ` +
-					"ask for no more, or unlink it first",
-			);
-		}
-		const gone = whileJoining(file, path, () => {
-			if (!shim().isNamed(file, path)) return "changed";
-			if (isAbandoned(file, header)) {
-				// Who makes another needs its name; for anybody else it counts as absent, whoever may remove it.
-				if (options.mode !== "open-or-create") {
-					removeName(path);
-					return "absent";
-				}
-				unlinkSync(path);
-				return "changed";
-			}
-			attachment = joined(file, path, spans, access, options.label);
-			return undefined;
-		});
-		if (gone !== undefined) {
-			shim().closeFile(file);
-			return gone === "changed" ? gone : undefined;
-		}
-		if (access === "read-write") attachment?.recover();
+		checkSize(header, path, options);
+		const outcome =
+			access === "read-write"
+				? joinExisting(file, header, path, options)
+				: readExisting(file, header, path, access);
+		if (outcome instanceof Attachment) attachment = outcome;
+		else return outcome;
+		if (access === "read-write") attachment.recover();
 		return attachment;
 	} catch (error) {
-		shim().closeFile(file);
+		attachment = undefined;
 		throw systemError(error, path, "Opening");
+	} finally {
+		if (attachment === undefined) shim().closeFile(file);
 	}
 }
 
-function joined(file: File, path: string, spans: number, access: Access, label: string): Attachment {
-	const attachment = new Attachment(shim(), file, path, spans, access);
-	if (access === "read-write" ? attachment.join(label) : shim().tryLock(file, READER_LOCK)) return attachment;
+function checkSize(header: Uint32Array, path: string, { spans: wanted }: FileOptions): void {
+	const spans = header[HEADER_SPANS >> 2] as number;
+	if (wanted === undefined || wanted <= spans) return;
 	throw new DhmemError(
-		"DHMEM_TOO_MANY_PARTICIPANTS",
-		`${path} has ${SLOTS} participants, which is the most; close some`,
+		"DHMEM_TYPE_MISMATCH",
+		`${path} has a size of ${spans * SPAN_BYTES} bytes, and ${wanted * SPAN_BYTES} were asked for; ` +
+			"ask for no more, or unlink it first",
 	);
+}
+
+/** Takes part in it. An abandoned region is removed, and counts as absent. */
+function joinExisting(
+	file: File,
+	header: Uint32Array,
+	path: string,
+	{ mode, label }: FileOptions,
+): Attachment | "changed" | undefined {
+	return whileJoining(file, path, () => {
+		if (!shim().isNamed(file, path)) return "changed";
+		if (isLastClose(header)) {
+			try {
+				if (removeIfEmpty(file, path)) return mode === "open" ? undefined : "changed";
+			} catch (error) {
+				// Making another one needs its name.
+				if (mode !== "open" || !isRefusal(error)) throw systemError(error, path, "Removing");
+				return undefined;
+			}
+		}
+		const attachment = new Attachment(shim(), file, path, header[HEADER_SPANS >> 2] as number);
+		if (attachment.join(label)) return attachment;
+		throw new DhmemError(
+			"DHMEM_TOO_MANY_PARTICIPANTS",
+			`${path} has ${SLOTS} participants, which is the most; close some`,
+		);
+	});
+}
+
+/** Reads it, without the join lock. An abandoned region counts as absent, and is left to those who may write. */
+function readExisting(
+	file: File,
+	header: Uint32Array,
+	path: string,
+	access: Access,
+): Attachment | "changed" | undefined {
+	if (isAbandoned(file, header)) return undefined;
+	// In this order: whoever removes the name holds this byte for writing meanwhile.
+	waitForLock(file, READER_LOCK, path);
+	if (!shim().isNamed(file, path)) return "changed";
+	return new Attachment(shim(), file, path, header[HEADER_SPANS >> 2] as number, access);
 }
 
 /** A new region at `path`, joined; undefined if the name is taken. */
 function create(directory: string, path: string, options: FileOptions): Attachment | undefined {
 	const spans = options.spans ?? LARGEST_REGION / SPAN_BYTES;
-	removeLitterIn(directory);
 	let file: File;
 	try {
 		file = shim().createFile(directory, spans * SPAN_BYTES, options.permissions);
@@ -362,13 +154,22 @@ function create(directory: string, path: string, options: FileOptions): Attachme
 	try {
 		const attachment = new Attachment(shim(), file, path, spans);
 		format(attachment, options);
-		if (shim().publishFile(file, path, options.mode === "force-create")) return attachment;
+		if (publish(file, path, options)) return attachment;
 		attachment.close();
 		return undefined;
 	} catch (error) {
 		shim().closeFile(file);
 		throw systemError(error, path, "Creating");
 	}
+}
+
+/** Gives a new file its name; false if that is taken, and is not to be replaced. */
+function publish(file: File, path: string, { mode, trust }: FileOptions): boolean {
+	const replace = () => {
+		shim().publishFile(file, path, true);
+	};
+	if (mode === "force-create" && whileNamed(path, trust, replace)) return true;
+	return shim().publishFile(file, path, false);
 }
 
 /** A region in memory of this thread alone. */
@@ -392,12 +193,13 @@ function format(attachment: Attachment, options: FileOptions): void {
 /** Leaves, and takes the file along if it was to go with its last participant. */
 export function detach(attachment: Attachment): void {
 	if (attachment.closed) return;
-	const { file, path } = attachment;
+	const { file, path, access } = attachment;
+	const isLast = attachment.shim !== localShim && attachment.header(HEADER_LIFETIME) === LIFETIME_LAST_CLOSE;
 	try {
-		if (attachment.shim !== localShim && attachment.header(HEADER_LIFETIME) === LIFETIME_LAST_CLOSE) {
+		if (isLast && access === "read-write") {
 			whileJoining(file, path, () => {
 				attachment.leave();
-				if (!attachment.hasCompany() && shim().isNamed(file, path)) removeName(path);
+				if (shim().isNamed(file, path)) removeIfMay(file, path);
 			});
 		} else attachment.leave();
 	} catch (error) {
@@ -405,4 +207,69 @@ export function detach(attachment: Attachment): void {
 	} finally {
 		attachment.close();
 	}
+	if (isLast && access !== "read-write") leaveToOthers(path);
+}
+
+/** In a folder where only the file's own user may remove it, that is left to whoever may. */
+function removeIfMay(file: File, path: string): void {
+	try {
+		removeIfEmpty(file, path);
+	} catch (error) {
+		if (!isRefusal(error)) throw error;
+		debug("%s: it can't be removed: %s", path, error);
+	}
+}
+
+/** A reader that may write the file too removes what nobody else is in. */
+function leaveToOthers(path: string): void {
+	try {
+		removeAbandoned(path, "any", "wait");
+	} catch (error) {
+		debug("%s: it can't be removed: %s", path, error);
+	}
+}
+
+/** Removes the name, whatever has it. @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION, DHMEM_TIMEOUT */
+export function unlink(path: string, trust: Trust): void {
+	try {
+		if (!whileNamed(path, trust, () => unlinkSync(path))) throw notFound(path);
+	} catch (error) {
+		throw systemError(error, path, "Removing");
+	}
+}
+
+/** Removes the name of a region that was opened, unless another one has it by now. @throws as `unlink` */
+export function unlinkOwn(attachment: Attachment, identity: Identity): void {
+	const { path } = attachment;
+	if (attachment.shim === localShim) throw notFound(path);
+	try {
+		const isOwn = (file: File | undefined) =>
+			attachment.closed ? hasIdentity(file, path, identity) : shim().isNamed(attachment.file, path);
+		const isThere = whileNamed(path, "any", (file) => {
+			if (!isOwn(file)) {
+				throw new DhmemError(
+					"DHMEM_NOT_FOUND",
+					`${path} is another region by now: this one was replaced or unlinked before. ` +
+						"To remove that one, use Region.unlink()",
+				);
+			}
+			unlinkSync(path);
+		});
+		if (!isThere) throw notFound(path);
+	} catch (error) {
+		throw systemError(error, path, "Removing");
+	}
+}
+
+/** A random number of each region. */
+export type Identity = readonly [number, number];
+
+export function identityOf(attachment: Attachment): Identity {
+	return [attachment.header(HEADER_IDENTITY), attachment.header(HEADER_IDENTITY + 4)];
+}
+
+function hasIdentity(file: File | undefined, path: string, [low, high]: Identity): boolean {
+	if (file === undefined) return false;
+	const header = readHeader(file, path);
+	return header[HEADER_IDENTITY >> 2] === low && header[(HEADER_IDENTITY + 4) >> 2] === high;
 }

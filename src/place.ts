@@ -27,6 +27,9 @@ export interface Room {
 	/** Bytes. */
 	size: number;
 	free: number;
+	/** How many files it may have in all, and how many more; both 0 where it keeps no count. */
+	files: number;
+	freeFiles: number;
 }
 
 /** Who this process is, to the file system. */
@@ -96,13 +99,24 @@ export function findItem(path: string): Item | undefined {
 
 export function findRoom(path: string): Room | undefined {
 	return known(() => {
-		const { bsize, blocks, bavail } = statfsSync(path);
-		return { size: bsize * blocks, free: bsize * bavail };
+		const { bsize, blocks, bavail, files, ffree } = statfsSync(path);
+		return { size: bsize * blocks, free: bsize * bavail, files, freeFiles: ffree };
 	});
 }
 
 export function findUser(): User {
 	return { user: process.geteuid?.() ?? 0, groups: process.getgroups?.() ?? [] };
+}
+
+/** A limit of this process, in bytes, by its name in `/proc/self/limits`; undefined if there is none. */
+export function findLimit(name: "Max address space" | "Max file size"): number | undefined {
+	return known(() => {
+		const line = readFileSync("/proc/self/limits", "utf8")
+			.split("\n")
+			.find((each) => each.startsWith(name));
+		const limit = Number(line?.slice(name.length).trim().split(/\s+/)[0]);
+		return Number.isNaN(limit) ? undefined : limit;
+	});
 }
 
 /** What can be found out without having to: an error about an error would hide the first. */

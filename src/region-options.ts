@@ -1,8 +1,10 @@
 /** How a region is opened: what users say, checked, and what that means for its file. */
 import { hostname } from "node:os";
-import { badArgument } from "./errors.js";
+import { resolve } from "node:path";
+import { badArgument, DhmemError } from "./errors.js";
 import type { FileOptions } from "./files.js";
 import { checkCount, optionNames, parseRegionSize, type Size } from "./options.js";
+import { checkTrust, type Trust } from "./trust.js";
 
 export interface RegionOptions {
 	/**
@@ -26,6 +28,12 @@ export interface RegionOptions {
 	lifetime?: "persistent" | "last-close" | undefined;
 	/** What others see this participant as. By default the task's name, else hostname and process id. */
 	label?: string | undefined;
+	/**
+	 * Whose regions are joined in a folder where everybody can make names, such as `/dev/shm`: those of this user and
+	 * of root (`"owner"`), of these users and groups too (their numbers), or of anybody (`"any"`). By default
+	 * `$DHMEM_TRUST`, else `"owner"`. In a folder that others can't write to it is not asked.
+	 */
+	trust?: Trust | undefined;
 }
 
 /** A temporary region is always made anew, and gone with its last participant. */
@@ -41,12 +49,14 @@ export const regionOptionNames = optionNames<RegionOptions>({
 	directory: true,
 	lifetime: true,
 	label: true,
+	trust: true,
 });
 export const temporaryOptionNames = optionNames<TemporaryOptions>({
 	size: true,
 	permissions: true,
 	directory: true,
 	label: true,
+	trust: true,
 });
 export const folderOptionNames = optionNames<FolderOptions>({ directory: true });
 
@@ -59,11 +69,28 @@ function oneOf<T extends string>(what: string, value: T | undefined, allowed: re
 	throw badArgument(what, value, `one of ${allowed.join(", ")}`);
 }
 
-/** @throws DHMEM_BAD_ARGUMENT */
+/** The folder's absolute path, so that it stays the same when the process changes its own. @throws DHMEM_BAD_ARGUMENT */
 export function directoryOf(options: FolderOptions): string {
 	const directory = options.directory ?? (process.env.DHMEM_DIR || "/dev/shm");
-	if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) return directory;
-	throw badArgument("directory", directory, "a folder's path");
+	if (typeof directory !== "string" || directory === "" || directory.includes("\0")) {
+		throw badArgument("directory", directory, "a folder's path");
+	}
+	try {
+		return resolve(directory);
+	} catch (cause) {
+		throw new DhmemError(
+			"DHMEM_NOT_FOUND",
+			`The folder ${directory} is relative, and the working directory of this process was removed; give an ` +
+				"absolute path, or change into a folder that exists",
+			{ cause },
+		);
+	}
+}
+
+/** Whose regions are joined. @throws DHMEM_BAD_ARGUMENT */
+export function trustOf({ trust }: Pick<RegionOptions, "trust">): Trust {
+	if (trust !== undefined) return checkTrust("trust", trust);
+	return checkTrust("DHMEM_TRUST", process.env.DHMEM_TRUST || "owner");
 }
 
 /** @throws DHMEM_BAD_ARGUMENT */
@@ -76,5 +103,6 @@ export function fileOptions(options: RegionOptions): FileOptions {
 		permissions: checkCount("permissions", permissions, 0, 0o777),
 		lifetime: oneOf("lifetime", options.lifetime, lifetimes, "persistent"),
 		label: label ?? process.env.DHMEM_TASK ?? `${hostname()}:${process.pid}`,
+		trust: trustOf(options),
 	};
 }

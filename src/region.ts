@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { unlinkSync } from "node:fs";
 import { KIND_CONDITION, KIND_MUTEX } from "../assembly/layout.js";
 import { type ArrayOptions, openArray, type SharedArray, wantedArray } from "./array.js";
 import { Attachment } from "./attachment.js";
@@ -8,8 +7,9 @@ import type { KeyType, ValueType } from "./codec.js";
 import { Condition } from "./condition.js";
 import { removeObject } from "./directory.js";
 import { checkDType, type DType } from "./dtypes.js";
-import { attach, attachLocal, detach, listRegions, pathOf } from "./files.js";
+import { attach, attachLocal, detach, type Identity, identityOf, unlink, unlinkOwn } from "./files.js";
 import type { Handle } from "./handle.js";
+import { listRegions, pathOf, TEMPORARY_REGION } from "./leftovers.js";
 import { checkMade } from "./made.js";
 import type { SharedMap } from "./map.js";
 import { Mutex } from "./mutex.js";
@@ -32,6 +32,7 @@ import {
 	regionOptionNames,
 	type TemporaryOptions,
 	temporaryOptionNames,
+	trustOf,
 } from "./region-options.js";
 import { type Loaded, load, type Saveable, save } from "./saved.js";
 import { type Fields, type Schema, type Struct, toSchema } from "./schema.js";
@@ -55,11 +56,13 @@ import type { Vector } from "./vector.js";
 export class Region {
 	readonly name: string;
 	readonly #attachment: Attachment;
+	readonly #identity: Identity;
 
 	private constructor(name: string, attachment: Attachment) {
 		checkMade(attachment instanceof Attachment, "A Region", "call Region.open(name) or Region.temporary()");
 		this.name = name;
 		this.#attachment = attachment;
+		this.#identity = identityOf(attachment);
 	}
 
 	/**
@@ -89,7 +92,7 @@ export class Region {
 	 */
 	static temporary(options: TemporaryOptions = {}): Region {
 		checkOptions(options, temporaryOptionNames, "Region.temporary");
-		const name = `temporary-${process.pid}-${randomUUID()}`;
+		const name = `${TEMPORARY_REGION}${process.pid}-${randomUUID()}`;
 		if (isSupported()) return Region.open(name, { ...options, mode: "create", lifetime: "last-close" });
 		return new Region(name, attachLocal(name, fileOptions({ size: "64MiB", ...options })));
 	}
@@ -97,11 +100,11 @@ export class Region {
 	/**
 	 * Removes the name; those who have the region open keep it.
 	 *
-	 * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION
+	 * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION; DHMEM_TIMEOUT while a stopped process is opening or closing it
 	 */
 	static unlink(name: string, options: FolderOptions = {}): void {
 		checkOptions(options, folderOptionNames, "Region.unlink");
-		unlink(pathOf(directoryOf(options), checkRegionName(name)));
+		unlink(pathOf(directoryOf(options), checkRegionName(name)), trustOf({}));
 	}
 
 	/** The names of the regions in the folder. */
@@ -109,7 +112,7 @@ export class Region {
 		checkOptions(options, folderOptionNames, "Region.list");
 		const directory = directoryOf(options);
 		try {
-			return listRegions(directory);
+			return listRegions(directory, trustOf({}));
 		} catch (error) {
 			throw systemError(error, directory, "Listing");
 		}
@@ -134,9 +137,13 @@ export class Region {
 		this.close();
 	}
 
-	/** Removes the name; those who have the region open keep it. @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION */
+	/**
+	 * Removes the name; those who have the region open keep it. A region that has replaced this one keeps its name.
+	 *
+	 * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION; DHMEM_TIMEOUT while a stopped process is opening or closing it
+	 */
 	unlink(): void {
-		unlink(this.path);
+		unlinkOwn(this.#attachment, this.#identity);
 	}
 
 	/**
@@ -364,13 +371,5 @@ export class Region {
 	recover(): number {
 		this.#attachment.checkWritable();
 		return this.#attachment.recover();
-	}
-}
-
-function unlink(path: string): void {
-	try {
-		unlinkSync(path);
-	} catch (error) {
-		throw systemError(error, path, "Removing");
 	}
 }

@@ -1,8 +1,18 @@
 /** Errors of the operating system about a region's file, as ours: with the cause, and what mends it. */
 import { dirname } from "node:path";
-import { howToGetFolder, howToMakeRoom, whyNoRegion, whyReadOnly, whyRefused } from "./advice.js";
+import {
+	howToGetFolder,
+	howToGetQuota,
+	howToMakeRoom,
+	isOutOfFiles,
+	whyKept,
+	whyNoRegion,
+	whyReadOnly,
+	whyRefused,
+	whyTooLarge,
+} from "./advice.js";
 import { DhmemError, errnoOf } from "./errors.js";
-import { findItem, findMount, findRoom, findUser } from "./place.js";
+import { findItem, findLimit, findMount, findRoom, findUser } from "./place.js";
 
 /** What is done to the folder of the file, not to the file; of `Listing` the path is the folder. */
 const withFolder = ["Creating", "Removing", "Listing"];
@@ -23,7 +33,7 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 		case "EPERM":
 			return new DhmemError(
 				"DHMEM_PERMISSION",
-				`${doing} ${path} is not allowed: ${whoMay(withFolder.includes(doing) ? folder : path)}`,
+				`${doing} ${path} is not allowed: ${withFolder.includes(doing) ? whoMayChange(path, folder) : whoMay(path)}`,
 				cause,
 			);
 		case "ERR_ACCESS_DENIED":
@@ -37,8 +47,15 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 		case "ENOTDIR":
 			return notFound(path, folder, cause);
 		case "ENOSPC":
-		case "EDQUOT":
 			return noSpace(path, 1, cause);
+		case "EDQUOT":
+			return new DhmemError("DHMEM_NO_SPACE", `${doing} ${path}: ${howToGetQuota(findMount(folder))}`, cause);
+		case "EFBIG":
+			return new DhmemError(
+				"DHMEM_NO_SPACE",
+				`${doing} ${path}: ${whyTooLarge(findLimit("Max file size"))}`,
+				cause,
+			);
 		case "EAGAIN":
 		case "EMFILE":
 		case "ENFILE":
@@ -98,8 +115,18 @@ export function notFound(path: string, folder = dirname(path), options?: ErrorOp
 /** The file system of `path` has no `bytes` more. */
 export function noSpace(path: string, bytes: number, options?: ErrorOptions): DhmemError {
 	const folder = dirname(path);
-	const advice = howToMakeRoom(findMount(folder), findRoom(folder), bytes);
-	return new DhmemError("DHMEM_NO_SPACE", `${path} needs ${bytes} bytes more, and ${advice}`, options);
+	const room = findRoom(folder);
+	const advice = howToMakeRoom(findMount(folder), room, bytes);
+	const isFile = room !== undefined && isOutOfFiles(room) && room.free >= bytes;
+	const wanted = isFile ? `${path} can't be made` : `${path} needs ${bytes} bytes more`;
+	return new DhmemError("DHMEM_NO_SPACE", `${wanted}: ${advice}`, options);
+}
+
+/** Who may make, replace or remove the file; the path may be that of the folder. */
+function whoMayChange(path: string, folder: string): string {
+	const within = findItem(folder);
+	const kept = within && path !== folder ? whyKept(findItem(path), within, findUser()) : undefined;
+	return kept ?? whoMay(folder);
 }
 
 /** A file may be hidden by its folder; then the folder decides, or what is above that. */

@@ -21,13 +21,15 @@ test.before.each(() => {
 
 test.after.each(() => rmSync(directory, { recursive: true, force: true }));
 
+const ROOM = { size: 2 ** 30, free: 2 ** 30, files: 1000, freeFiles: 900 };
+
 type Changes = Partial<Omit<Facts, "folder">> & { folder?: Partial<Facts["folder"]> };
 
 /** What is found when all is as here, in a large tmpfs, but for what is given. */
 function findings(changes: Changes): Finding[] {
 	const facts = findFacts(directory);
 	const mount = { point: "/dev/shm", root: "/", type: "tmpfs", source: "tmpfs", readOnly: false };
-	const room = { size: 2 ** 30, free: 2 ** 30 };
+	const room = { ...ROOM };
 	return findingsOf({ ...facts, ...changes, folder: { ...facts.folder, mount, room, ...changes.folder } });
 }
 
@@ -60,8 +62,21 @@ for (const [what, about, changes, status, words] of [
 		/no ELF.*inside the image/,
 	],
 	["no folder", "folder", { folder: { item: undefined } }, "problem", /-v \/dev\/shm\/NAME/],
-	["a full folder", "room", { folder: { room: { size: 2 ** 30, free: 0 } } }, "problem", /make it larger/],
-	["little room", "room", { folder: { room: { size: 2 ** 26, free: 2 ** 26 } } }, "warning", /is little/],
+	["a full folder", "room", { folder: { room: { ...ROOM, free: 0 } } }, "problem", /make it larger/],
+	[
+		"a folder that can have no more files",
+		"room",
+		{ folder: { room: { ...ROOM, freeFiles: 0 } } },
+		"problem",
+		/no further file.*nr_inodes/,
+	],
+	[
+		"little room",
+		"room",
+		{ folder: { room: { ...ROOM, size: 2 ** 26, free: 2 ** 26 } } },
+		"warning",
+		/is little/,
+	],
 ] as const) {
 	test(`it is said what to do about ${what}`, () => {
 		const finding = found(about, changes);

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { DhmemError } from "../errors.js";
 import { toJson } from "../escape.js";
-import { isLeftOver, listRegions, namesIn, pathOf } from "../files.js";
+import { isLeftOver, listRegions, namesIn, pathOf, whileOnlyLooking } from "../leftovers.js";
 import { Region } from "../region.js";
-import { directoryOf } from "../region-options.js";
+import { directoryOf, trustOf } from "../region-options.js";
 import { systemError } from "../system-error.js";
 import { lookAt } from "./look.js";
 
@@ -26,10 +26,11 @@ export function clean(program: Command): void {
 		.option("--json", "as JSON")
 		.action(({ dryRun = false, json }: { dryRun?: boolean; json?: true }) => {
 			const directory = directoryOf({});
+			const trust = trustOf({});
 			const before = namesOf(directory);
 			const after = dryRun
-				? before.filter((name) => !isLeftOver(pathOf(directory, name)))
-				: listRegions(directory);
+				? before.filter((name) => !isLeftOver(pathOf(directory, name), trust))
+				: listRegions(directory, trust);
 			const findings = before
 				.map((region) => ({
 					region,
@@ -52,7 +53,8 @@ function namesOf(directory: string): string[] {
 
 /** How many of a region's participants have died; unless this is a dry run, it is recovered from them. */
 function recovered(region: string, dryRun: boolean): number {
-	const dead = lookAt(region)?.participants.filter(({ alive }) => !alive).length ?? 0;
+	const look = dryRun ? whileOnlyLooking(() => lookAt(region)) : lookAt(region);
+	const dead = look?.participants.filter(({ alive }) => !alive).length ?? 0;
 	if (dead === 0 || dryRun) return dead;
 	try {
 		// Opening recovers.

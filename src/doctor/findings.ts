@@ -1,5 +1,14 @@
 /** What the facts mean, in plain words: pure. */
-import { howToGetFolder, howToMakeRoom, isInMemory, isOwnSharedMemory, mebibytes, SHARE } from "../advice.js";
+import {
+	howToGetFolder,
+	howToMakeRoom,
+	isInMemory,
+	isOutOfFiles,
+	isOwnSharedMemory,
+	mebibytes,
+	SHARE,
+} from "../advice.js";
+import type { Room } from "../place.js";
 import type { Facts, Folder, RegionFacts } from "./facts.js";
 
 export interface Finding {
@@ -109,8 +118,16 @@ function folder(of: Folder): Finding[] {
 		};
 	}
 
-	function space(has: { size: number; free: number }): Finding {
+	function space(has: Room): Finding {
 		const said = `${mebibytes(has.free)} free of ${mebibytes(has.size)}`;
+		if (has.free > 0 && isOutOfFiles(has)) {
+			return {
+				about: "room",
+				status: "problem",
+				text: `${said}, and no further file can be made`,
+				todo: howToMakeRoom(mount, has, 0),
+			};
+		}
 		if (has.free > 0 && has.size > USUAL_ROOM) return { about: "room", status: "ok", text: said };
 		return {
 			about: "room",

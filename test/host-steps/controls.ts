@@ -29,8 +29,8 @@ export const controls: readonly Control[] = [
 			change("dist/src/files.js", "        format(attachment, options);\n        if", "        if"),
 			change(
 				"dist/src/files.js",
-				'options.mode === "force-create"))\n            return attachment;',
-				'options.mode === "force-create")) {\n format(attachment, options); return attachment; }',
+				"if (publish(file, path, options))\n            return attachment;",
+				"if (publish(file, path, options)) {\n format(attachment, options); return attachment; }",
 			),
 		],
 		operation: "create a last-close region",
@@ -54,7 +54,7 @@ export const controls: readonly Control[] = [
 		name: "litter is never removed",
 		changes: [
 			change(
-				"dist/src/files.js",
+				"dist/src/leftovers.js",
 				'unlinkSync(path);\n            debug("%s: removed, its maker',
 				'debug("%s: removed, its maker',
 			),
