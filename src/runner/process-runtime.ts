@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
 import { DhmemError } from "../errors.js";
 import { Region } from "../region.js";
 import { directoryOf } from "../region-options.js";
@@ -41,9 +42,19 @@ export class ProcessRuntime implements Runtime {
 		const [program = "", ...args] = task.command ?? [];
 		return runChild(program, args, {
 			cwd: resolve(this.#workflow.folder, task.directory ?? "."),
-			env: { ...process.env, ...task.environment, ...environment },
+			env: withCommand({ ...process.env, ...task.environment, ...environment }),
 		});
 	}
+}
+
+/** The folder of the command `dhmem`, as a file that can be run: in a clone, `dist` has none. */
+const COMMAND_FOLDER = fileURLToPath(new URL("../../../bin", import.meta.url));
+/** What the system looks through where there is no PATH. */
+const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** The environment in which `dhmem` is the runner's own command, whatever else has that name, and run by its Node. */
+function withCommand(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+	return { ...env, PATH: `${COMMAND_FOLDER}:${env.PATH ?? USUAL_PATH}`, DHMEM_NODE: process.execPath };
 }
 
 /**

@@ -3,10 +3,11 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { ErrorObject } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { type Document, isAlias, isMap, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
 import { DhmemError, show } from "../errors.js";
 import { parseRegionSize, parseSize, type Size } from "../options.js";
 import { type Link, linkName, type Policy, parsePort } from "../workflow/links.js";
+import { argumentsOf } from "./command.js";
+import { type Path, readSource, Source } from "./workflow-source.js";
 
 export const restartPolicies = ["no", "on-failure", "always"] as const;
 export type RestartPolicy = (typeof restartPolicies)[number];
@@ -82,17 +83,7 @@ interface RawLink {
  * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION; DHMEM_BAD_ARGUMENT with a line for each mistake: file, line, what to do
  */
 export function readWorkflow(path: string): Workflow {
-	let text: string;
-	try {
-		text = readFileSync(path, "utf8");
-	} catch (error) {
-		const code =
-			error instanceof Error && "code" in error && error.code === "EACCES" ? "PERMISSION" : "NOT_FOUND";
-		throw new DhmemError(`DHMEM_${code}`, `The workflow file ${path} can't be read: ${error}`, {
-			cause: error,
-		});
-	}
-	return parseWorkflow(text, path);
+	return parseWorkflow(readSource(path), path);
 }
 
 /** The workflow in a file's text. @throws as `readWorkflow` */
@@ -134,24 +125,6 @@ function taskOf(name: string, task: RawTask): TaskSpec {
 		restart: task.restart ?? "no",
 		restarts: task.restarts ?? DEFAULT_RESTARTS,
 	};
-}
-
-/** Words that only a shell understands as a command. */
-const SHELL_WORDS = new Set(
-	". break case cd command continue eval exec exit export for if read readonly set shift source trap ulimit umask until wait while".split(
-		" ",
-	),
-);
-
-/**
- * Plain words are a program and its arguments, which gets signals itself and needs no shell in its image; what has
- * anything special to the shell is a line for it. As make does.
- */
-function argumentsOf(command: string): string[] {
-	const words = command.trim().split(/\s+/);
-	const isPlain =
-		!/[^\w\s./:@,+=-]/.test(command) && !words[0]?.includes("=") && !SHELL_WORDS.has(words[0] ?? "");
-	return isPlain ? words : ["/bin/sh", "-c", command];
 }
 
 function linkOf({ from, to, policy = "block", capacity, keep, slots }: RawLink): Link {
@@ -236,9 +209,6 @@ function checkFigures(file: Raw, source: Source): void {
 
 // ------------------------------------------------------------------------------------------ the schema
 
-/** Keys and indexes that lead to a place in the file. */
-type Path = readonly (string | number)[];
-
 const SCHEMA = new URL("../../../schema/workflow.schema.json", import.meta.url);
 const validate = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(
 	JSON.parse(readFileSync(SCHEMA, "utf8")),
@@ -255,7 +225,7 @@ function placed({ instancePath, keyword, params, data, parentSchema }: ErrorObje
 		.split("/")
 		.slice(1)
 		.map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-	const wanted = String(parentSchema?.description ?? "");
+	const wanted = path.length === 0 ? "a map with name and tasks" : String(parentSchema?.description ?? "");
 	switch (keyword) {
 		case "additionalProperties": {
 			const allowed = Object.keys(parentSchema?.properties ?? {}).join(", ");
@@ -274,80 +244,4 @@ function placed({ instancePath, keyword, params, data, parentSchema }: ErrorObje
 		default:
 			return [path, `${typeof data === "object" ? "this" : show(data)} must be ${wanted}`];
 	}
-}
-
-/** The text of a file, and what is wrong with it so far. */
-class Source {
-	readonly #path: string;
-	readonly #document: Document.Parsed;
-	readonly #lines = new LineCounter();
-	readonly #mistakes = new Map<string, number>();
-
-	constructor(text: string, path: string) {
-		this.#path = path;
-		this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true });
-		for (const { pos, message } of [...this.#document.errors, ...this.#document.warnings]) {
-			this.#mistake(this.#lines.linePos(pos[0]).line, message);
-		}
-		visit(this.#document, {
-			Alias: (_, alias) => {
-				if (alias.resolve(this.#document) !== undefined) return;
-				this.#mistake(
-					this.#lines.linePos(startOf(alias) ?? 0).line,
-					`there is no &${alias.source} before this`,
-				);
-			},
-		});
-		this.throwIfWrong();
-	}
-
-	/** The contents as plain values. */
-	value(): unknown {
-		try {
-			return this.#document.toJS();
-		} catch (error) {
-			// Aliases of aliases that would fill the memory.
-			this.#mistake(1, error instanceof Error ? error.message : String(error));
-			this.throwIfWrong();
-			throw error;
-		}
-	}
-
-	/** Notes a mistake at a place. */
-	add(path: Path, message: string): void {
-		this.#mistake(this.#lineOf(path), message);
-	}
-
-	#mistake(line: number, message: string): void {
-		this.#mistakes.set(`${this.#path}:${line}: ${message}`, line);
-	}
-
-	throwIfWrong(): void {
-		if (this.#mistakes.size === 0) return;
-		const inOrder = [...this.#mistakes].sort(([, a], [, b]) => a - b).map(([text]) => text);
-		throw new DhmemError("DHMEM_BAD_ARGUMENT", inOrder);
-	}
-
-	/** The line of the key or item that a path leads to, or of the last one of it that is there. */
-	#lineOf(path: Path): number {
-		let offset = 0;
-		let node: unknown = this.#document.contents;
-		for (const part of path) {
-			if (isAlias(node)) node = node.resolve(this.#document);
-			if (isMap(node)) {
-				const pair = node.items.find(({ key }) => String(key) === String(part));
-				if (pair === undefined) break;
-				offset = startOf(pair.key) ?? offset;
-				node = pair.value;
-			} else if (isSeq(node)) {
-				node = node.items[Number(part)];
-				offset = startOf(node) ?? offset;
-			}
-		}
-		return this.#lines.linePos(offset).line;
-	}
-}
-
-function startOf(node: unknown): number | undefined {
-	return (node as Node | null | undefined)?.range?.[0];
 }

@@ -1,0 +1,28 @@
+/**
+ * Words that only a shell understands at the beginning of a command: reserved words, and utilities that are part of
+ * the shell and seldom programs of their own (POSIX, Shell Command Language, 2.4, 2.9.1.1 and 2.14).
+ */
+const SHELL_WORDS = new Set(
+	(
+		": . alias bg break case cd command continue do done elif else esac eval exec exit export fc fg fi for getopts " +
+		"hash if in jobs read readonly return set shift source then times trap type ulimit umask unalias unset until " +
+		"wait while"
+	).split(" "),
+);
+
+/** One line of words with nothing in it that is special to a shell. A line break is: it ends a command. */
+const PLAIN = /^[\w \t./:@,+=-]*$/;
+
+/**
+ * The arguments that a workflow file's text for a command stands for.
+ *
+ * Plain words are a program and its arguments. The program then gets signals itself, and its image needs no shell.
+ * Everything else is a script for the shell. `make` does the same.
+ */
+export function argumentsOf(command: string): string[] {
+	const line = command.trim();
+	const words = line.split(/[ \t]+/);
+	const [program = ""] = words;
+	const isPlain = PLAIN.test(line) && !program.includes("=") && !SHELL_WORDS.has(program);
+	return isPlain ? words : ["/bin/sh", "-c", command];
+}
