@@ -5,12 +5,14 @@ import { batchesOf, eachOf } from "./iteration.js";
 import { type Holder, Message } from "./message.js";
 import type { NamedObject } from "./named.js";
 import { checkCount, type EndpointOptions, type WaitOptions } from "./options.js";
-import { readable } from "./streams.js";
+import { type ReadableOptions, readable } from "./streams.js";
 import { PENDING } from "./waiter.js";
 
 /** The one end that receives. From `queue.consumer()`. */
 export abstract class Consumer extends Endpoint implements AsyncIterable<Message> {
 	#ended = false;
+	/** Messages that were given back, which come before all others. */
+	#again: Message[] = [];
 	readonly #holder: Holder;
 
 	/** @internal */
@@ -24,7 +26,7 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 
 	/** Whether the stream has ended: all was received. */
 	get ended(): boolean {
-		return this.#ended;
+		return this.#ended && this.#again.length === 0;
 	}
 
 	/**
@@ -61,7 +63,9 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 		this.checkOpen();
 		checkCount("The number of messages", max, 1, 2 ** 32);
 		const messages: Message[] = [];
-		while (messages.length < max) {
+		// What was given back is alone: others may lie between it and the next, and a run is released as one piece.
+		const most = this.#again.length > 0 ? 1 : max;
+		while (messages.length < most) {
 			const message = this.#attempt();
 			if (message === PENDING || message === undefined) break;
 			messages.push(message);
@@ -79,7 +83,20 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 		for (const message of messages) message.release();
 	}
 
+	/**
+	 * Messages of this consumer that somebody did not get to: they are received again, before all others.
+	 *
+	 * @internal
+	 */
+	giveBack(messages: readonly Message[]): void {
+		if (messages.length === 0 || this.closed) return;
+		this.#again = [...messages, ...this.#again];
+		// Some wait may be for these.
+		this.attachment.waiter.onRing();
+	}
+
 	#attempt(): Message | undefined | typeof PENDING {
+		if (this.#again.length > 0) return this.#again.shift();
 		if (this.#ended) return undefined;
 		const { attachment } = this;
 		const offset = this.next();
@@ -114,8 +131,22 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 		return batchesOf(this, max);
 	}
 
-	/** A Node stream of the messages' bytes, copies. */
-	readable(): Readable {
-		return readable(this);
+	/**
+	 * A Node stream of the messages' bytes, copies; with `objectMode` each chunk is one message. It reads nothing ahead. A
+	 * message is released when its reader, having taken its chunk, asks for the next one. When the stream is destroyed the
+	 * rest stays in the queue, and this consumer, or the next one, receives it again: also the chunk that its reader has
+	 * taken last, and may not have done with.
+	 *
+	 * What a stream is piped into takes chunks into its own buffer: give it a `highWaterMark` of 1 where each has to be
+	 * done with before its message is released.
+	 *
+	 * @throws DHMEM_BAD_ARGUMENT
+	 * @example
+	 * ```ts
+	 * for await (const job of consumer.readable({ objectMode: true })) await run(JSON.parse(job));
+	 * ```
+	 */
+	readable(options: ReadableOptions = {}): Readable {
+		return readable(this, this.defaults.signal, options);
 	}
 }

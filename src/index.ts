@@ -26,5 +26,6 @@ export type { Loaded, LoadedStruct, Saveable } from "./saved.js";
 export { type Fields, Schema, type Struct, schema } from "./schema.js";
 export { Slot } from "./slot.js";
 export type { Entry, RegionStats } from "./stats.js";
+export type { ReadableOptions } from "./streams.js";
 export type { StructOptions } from "./struct.js";
 export { Vector } from "./vector.js";

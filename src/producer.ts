@@ -178,7 +178,7 @@ export abstract class Producer extends Endpoint {
 
 	/** A Node stream that sends what is written to it, copying, and ends the queue with itself. */
 	writable(): Writable {
-		return writable(this);
+		return writable(this, this.defaults.signal);
 	}
 
 	/** Sends a message; false if there is no room now. */
