@@ -4,7 +4,8 @@
  * Everything that needs the operating system happens here or in `files.ts`; the classes that users see
  * stand on this.
  */
-import { debuglog } from "node:util";
+import { Buffer } from "node:buffer";
+import { debuglog, TextEncoder } from "node:util";
 import {
 	CORRUPT,
 	FENCED,
@@ -35,7 +36,7 @@ import {
 } from "../assembly/layout.js";
 import { howToGetAddresses } from "./advice.js";
 import { type Core, instantiate } from "./core.js";
-import { DhmemError, errnoOf } from "./errors.js";
+import { DhmemError, errnoOf, isErrorNamed } from "./errors.js";
 import type { Host } from "./local-shim.js";
 import type { NamedObject } from "./named.js";
 import { findLimit } from "./place.js";
@@ -118,7 +119,7 @@ export class Attachment {
 		try {
 			shim.mapFile(file, this.bytes, access !== "read-write");
 		} catch (error) {
-			if (!(error instanceof TypeError)) throw error;
+			if (!isErrorNamed(error, "TypeError")) throw error;
 			throw new DhmemError("DHMEM_FORMAT", `${path} was cut or extended while it was opened; remove it`, {
 				cause: error,
 			});
@@ -389,7 +390,7 @@ export class Attachment {
 		} catch (error) {
 			if (errnoOf(error) === "ENXIO") throw this.#unusable();
 			// The range was read from the region.
-			if (error instanceof TypeError) throw this.unexpected(CORRUPT, "Committing memory");
+			if (isErrorNamed(error, "TypeError")) throw this.unexpected(CORRUPT, "Committing memory");
 			if (errnoOf(error) === "ENOSPC" || errnoOf(error) === "EDQUOT") {
 				throw noSpace(this.path, length, { cause: error });
 			}
@@ -530,7 +531,7 @@ export class Attachment {
 /** A trap means that the core met a word that can't be true; anything else came from outside. */
 function cutOff(path: string, cause: unknown): DhmemError {
 	const left = "so this participant has left";
-	return cause instanceof WebAssembly.RuntimeError
+	return isErrorNamed(cause, "RuntimeError")
 		? new DhmemError("DHMEM_CORRUPT", `The region ${path} holds what can't be true, ${left}; replace it`, {
 				cause,
 			})

@@ -1,4 +1,5 @@
 /** How the keys and values of a map stand in memory: encoded to bytes, decoded to copies. */
+import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import {
 	bytesPer,

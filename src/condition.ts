@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { SLOTS, STATUS_LIMIT } from "../assembly/layout.js";
 import { badArgument, DhmemError } from "./errors.js";
 import { checkMade } from "./made.js";

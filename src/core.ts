@@ -1,6 +1,8 @@
 /** The core: compiled once for each thread, instantiated over each region's memory. */
 import { readFileSync } from "node:fs";
-import { instantiateSync } from "@assemblyscript/loader";
+import { isErrorNamed } from "./errors.js";
+import { instantiateSync } from "./loader.js";
+import { pathOfPart } from "./parts.js";
 
 /** What the core exports, as `assembly/index.ts` documents it. Results are unsigned after `>>> 0`. */
 export interface Core {
@@ -98,7 +100,8 @@ export const reading: ReadonlySet<string> = new Set<keyof Core>([
 	"used",
 ]);
 
-let module: WebAssembly.Module | undefined;
+/** Made by the loader, which in another realm than this module's would not know a module of ours for one. */
+let compiled: WebAssembly.Module | undefined;
 
 /** What happens when an operation does not return. */
 interface Handlers {
@@ -113,9 +116,11 @@ interface Handlers {
 
 /** An instance over `memory`. */
 export function instantiate(memory: WebAssembly.Memory, { onThrow, refuse }: Handlers): Core {
-	module ??= new WebAssembly.Module(readFileSync(new URL("../core.wasm", import.meta.url)));
 	// The loader's own `exports` take any number of arguments, which costs; the instance's are the plain ones.
-	const { instance } = instantiateSync(module, { env: { memory } });
+	const { module, instance } = instantiateSync(compiled ?? readFileSync(pathOfPart("core.wasm")), {
+		env: { memory },
+	});
+	compiled = module;
 	const state = { threw: false };
 	const guarded = Object.entries(instance.exports)
 		.filter((entry): entry is [string, Operation] => typeof entry[1] === "function")
@@ -167,7 +172,7 @@ function compile(arity: number): typeof guardSlowly | undefined {
 			};`,
 		) as typeof guardSlowly;
 	} catch (error) {
-		if (error instanceof EvalError) return undefined;
+		if (isErrorNamed(error, "EvalError")) return undefined;
 		throw error;
 	}
 }

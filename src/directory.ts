@@ -1,4 +1,5 @@
 /** Named objects: found in the region's directory, constructed there once, removed from it. */
+import { Buffer } from "node:buffer";
 import { getRandomValues } from "node:crypto";
 import {
 	HEADER_BUCKET_MASK,

@@ -27,7 +27,8 @@ export type DhmemErrorCode =
 
 /**
  * Every error that dhmem throws for something a user can cause. The message says what happened, to what, and
- * what to do; `code` is for programs.
+ * what to do; `code` is for programs. Where a process has loaded dhmem twice (two versions, or two module registries as
+ * in Jest) there are two classes of this name: `code` is the same in both, `instanceof` is not.
  *
  * @example
  * ```ts
@@ -51,9 +52,19 @@ export class DhmemError extends Error {
 	}
 }
 
+/**
+ * Whether it is an error of the language or engine with this name, such as TypeError. Not by `instanceof`: in Jest, in
+ * vitest's vm pools and wherever else this module is evaluated in a context of its own, the classes of errors from
+ * Node, the shim and other modules are not the ones that this module sees. Of our own classes there is one.
+ */
+export function isErrorNamed(error: unknown, name: string): boolean {
+	return typeof error === "object" && error !== null && "name" in error && error.name === name;
+}
+
 /** The errno name of a failed system call, as the shim and `node:fs` report it. */
 export function errnoOf(error: unknown): string | undefined {
-	return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+	const isObject = typeof error === "object" && error !== null;
+	return isObject && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
 /** Whether there was no room for it, in the region or in its file system. */

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { badArgument, DhmemError } from "./errors.js";
 import { checkMade } from "./made.js";
 

@@ -2,6 +2,7 @@
  * The shim's part for a region that only this thread has: plain memory, so that code can be tried where there
  * is no Linux. Nobody else can lock, ring or sleep, so most of it is nothing.
  */
+import { clearTimeout, setTimeout } from "node:timers";
 import type { File, Shim } from "./shim.js";
 
 /** What a participant needs of a shim. */

@@ -1,4 +1,5 @@
 /** Checking what users pass, in one place for each kind of value. */
+import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { NAME_BYTES, SPAN_BYTES } from "../assembly/layout.js";
 import { badArgument, DhmemError, show } from "./errors.js";
@@ -145,15 +146,33 @@ export function waitOptions(
 	if (timeout !== undefined && !(typeof timeout === "number" && timeout >= 0)) {
 		throw badArgument("timeout", timeout, "milliseconds, 0 or more");
 	}
-	if (signal !== undefined && !(signal instanceof AbortSignal)) {
-		throw badArgument("signal", signal, "an AbortSignal");
-	}
+	if (signal !== undefined && !isSignal(signal)) throw badArgument("signal", signal, "an AbortSignal");
 	return { timeout, signal };
+}
+
+/** By what it can do: there are other classes of them than Node's, in jsdom for one. */
+function isSignal(signal: AbortSignal): boolean {
+	return (
+		typeof signal === "object" &&
+		signal !== null &&
+		typeof signal.aborted === "boolean" &&
+		typeof signal.throwIfAborted === "function" &&
+		typeof signal.addEventListener === "function" &&
+		typeof signal.removeEventListener === "function"
+	);
 }
 
 /** What all typed arrays inherit. */
 const typedArrays = Object.getPrototypeOf(Uint8Array.prototype) as Iterable<unknown>;
 const lengthOf = Object.getOwnPropertyDescriptor(typedArrays, "length")?.get as () => number;
+const tagOf = Object.getOwnPropertyDescriptor(typedArrays, Symbol.toStringTag)?.get as () =>
+	| string
+	| undefined;
+
+/** The name of the kind of typed array that it is to the engine, in whatever realm it was made; undefined if it is none. */
+export function kindOf(elements: unknown): string | undefined {
+	return tagOf.call(elements);
+}
 
 /**
  * Whether a typed array has the `length` that it says: a subclass, or a property of its own, could say another, and

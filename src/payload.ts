@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { Attachment } from "./attachment.js";
 import { bytesPer, checkDType, type DType, type TypedArrayOf, typedArray } from "./dtypes.js";
 import { DhmemError } from "./errors.js";

@@ -15,13 +15,16 @@ import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } fro
 import { Endpoint, type Side } from "./endpoint.js";
 import { badArgument, DhmemError, show } from "./errors.js";
 import type { NamedObject } from "./named.js";
-import { checkAttached, type EndpointOptions, isHonest, type WaitOptions } from "./options.js";
+import { checkAttached, type EndpointOptions, isHonest, kindOf, type WaitOptions } from "./options.js";
 import { PENDING } from "./waiter.js";
 
 /** The ring as a plain sequence: TypeScript cannot index a generic typed array. */
 interface Values<D extends DType> {
 	[index: number]: ValueOf<D>;
 }
+
+/** What runs in the next microtask is put behind this. */
+const soon = Promise.resolve();
 
 /** Records of a piece of a ring that is copied at once, and of how many pieces a ring has at the most. */
 const LEAST_PIECE = 256;
@@ -45,13 +48,16 @@ abstract class RecordEndpoint<D extends DType> extends Endpoint {
 
 	protected checkArray(values: TypedArrayOf<D>): void {
 		if (!ArrayBuffer.isView(values)) throw this.#wrongArray(values);
-		if (values.constructor !== this.ring.constructor) throw this.#wrongArray(values.constructor?.name);
+		// Arrays of another realm have another constructor.
+		if (values.constructor !== this.ring.constructor && kindOf(values) !== kindOf(this.ring)) {
+			throw this.#wrongArray(values.constructor?.name);
+		}
 		if (!isHonest(values)) throw this.#wrongArray(`one of length ${show(values.length)}`);
 		if (values.length === 0) checkAttached("The array", values);
 	}
 
 	#wrongArray(given: unknown): DhmemError {
-		return badArgument("The array", given, `a plain ${this.ring.constructor.name}`);
+		return badArgument("The array", given, `a ${kindOf(this.ring)}`);
 	}
 
 	/** Wakes the peer if that is what the result says. */
@@ -250,7 +256,7 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 		else if (!this.#flushing) {
 			// A consumer that stops in the middle of a step must not keep the room from a producer that waits.
 			this.#flushing = true;
-			queueMicrotask(this.#flush);
+			soon.then(this.#flush);
 		}
 	}
 

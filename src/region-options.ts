@@ -1,6 +1,8 @@
 /** How a region is opened: what users say, checked, and what that means for its file. */
+
 import { hostname } from "node:os";
 import { resolve } from "node:path";
+import process from "node:process";
 import { badArgument, DhmemError } from "./errors.js";
 import type { FileOptions } from "./files.js";
 import { checkCount, optionNames, parseRegionSize, type Size } from "./options.js";

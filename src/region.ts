@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import process from "node:process";
 import { KIND_CONDITION, KIND_MUTEX } from "../assembly/layout.js";
 import { type ArrayOptions, openArray, type SharedArray, wantedArray } from "./array.js";
 import { Attachment } from "./attachment.js";

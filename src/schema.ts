@@ -1,5 +1,6 @@
+import { Buffer } from "node:buffer";
 import { bytesPer, checkDType, type DType, type ValueOf } from "./dtypes.js";
-import { badArgument, DhmemError, show } from "./errors.js";
+import { badArgument, DhmemError, isErrorNamed, show } from "./errors.js";
 
 /** What a struct consists of: the dtype of each field, by name. The order counts. */
 export interface Fields {
@@ -106,7 +107,7 @@ export function parseSchema(text: string): Schema | undefined {
 		);
 		return String(parsed) === text ? parsed : undefined;
 	} catch (error) {
-		if (error instanceof DhmemError || error instanceof SyntaxError) return undefined;
+		if (error instanceof DhmemError || isErrorNamed(error, "SyntaxError")) return undefined;
 		throw error;
 	}
 }

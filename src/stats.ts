@@ -1,4 +1,5 @@
 /** What is in a region, as it looks at a moment. */
+import { Buffer } from "node:buffer";
 import {
 	KIND_MAILBOX,
 	KIND_QUEUE,

@@ -1,4 +1,5 @@
 /** Node streams over the two ends of a queue. They copy: a stream keeps what it was given. */
+import { Buffer } from "node:buffer";
 import { Readable, Writable } from "node:stream";
 import type { Consumer } from "./consumer.js";
 import { badArgument } from "./errors.js";

@@ -93,7 +93,7 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-	return error instanceof Error && "syscall" in error;
+	return typeof error === "object" && error !== null && "syscall" in error;
 }
 
 /** Whether the operating system did not allow it. */

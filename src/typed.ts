@@ -2,6 +2,7 @@
  * Named objects that carry their type with them, as text in a block of its own. Whoever opens one compares text with
  * text.
  */
+import { Buffer } from "node:buffer";
 import {
 	BLOCK_ALIGNMENT,
 	OBJECT_CAPACITY,

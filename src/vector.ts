@@ -1,7 +1,7 @@
 import { BLOCK_ALIGNMENT, OBJECT_COUNT, OBJECT_DATA, OBJECT_VERSION, OK } from "../assembly/layout.js";
 import { RESTLESS, readConsistently } from "./consistent.js";
 import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
-import { badArgument, DhmemError } from "./errors.js";
+import { badArgument, DhmemError, isErrorNamed } from "./errors.js";
 import { checkMade } from "./made.js";
 import { Mutex } from "./mutex.js";
 import { NamedObject } from "./named.js";
@@ -185,7 +185,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 				elements[at + index] = value;
 			});
 		} catch (cause) {
-			if (!(cause instanceof TypeError) && !(cause instanceof SyntaxError)) throw cause;
+			if (!isErrorNamed(cause, "TypeError") && !isErrorNamed(cause, "SyntaxError")) throw cause;
 			const wanted = `${this.#zero === (0n as never) ? "bigints" : "numbers"}, for it holds ${this.dtype}`;
 			throw badArgument(`A value for vector ${this.name}`, values, wanted);
 		}

@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import type { NamedObject } from "./named.js";
 
 /** This participant's place among those who wait at a mutex or a condition. */
@@ -29,7 +30,8 @@ export class WaitList {
 			result = wait();
 			return result;
 		} finally {
-			if (result instanceof Promise) result.then(this.#leave, this.#leave);
+			// By what the engine says of it: the global Promise may be another one.
+			if (types.isPromise(result)) result.then(this.#leave, this.#leave);
 			else this.#leave();
 		}
 	}

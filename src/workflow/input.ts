@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { DhmemError } from "../errors.js";
 import { batchesOf, eachOf } from "../iteration.js";
 import type { Message } from "../message.js";

@@ -1,4 +1,5 @@
 /** Links through shared memory: each is a queue of the region, by the link's name. */
+import { Buffer } from "node:buffer";
 import type { Queue } from "../queue.js";
 import type { Region } from "../region.js";
 import { linkState } from "./link-state.js";

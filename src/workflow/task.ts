@@ -1,3 +1,4 @@
+import process from "node:process";
 import { format } from "node:util";
 import { checkMade } from "../made.js";
 import { Region } from "../region.js";

@@ -1,4 +1,7 @@
 /** A task's look at the workflow around it, now and then: whether somebody still runs it, and whether it moves. */
+
+import { performance } from "node:perf_hooks";
+import { clearInterval, setInterval } from "node:timers";
 import { DhmemError } from "../errors.js";
 import type { Region } from "../region.js";
 import type { RegionStats } from "../stats.js";

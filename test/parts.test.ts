@@ -1,0 +1,119 @@
+/** The two built files, the core and the shim, where one is missing or can't be used; and engines that are locked down. */
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+const test = suite("parts");
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** A package as it is installed, or a clone as it is built, with `dist` as `change` leaves it. */
+function withCopy(
+	where: "installed" | "clone",
+	change: (dist: string) => void,
+	body: (dist: string) => void,
+): void {
+	const folder = mkdtempSync(join(tmpdir(), "dhmem-parts-"));
+	const copy = join(folder, "dhmem");
+	try {
+		cpSync(join(root, "dist", "src"), join(copy, "dist", "src"), { recursive: true });
+		cpSync(join(root, "dist", "assembly"), join(copy, "dist", "assembly"), { recursive: true });
+		for (const part of ["core.wasm", "shim.node"]) cpSync(join(root, "dist", part), join(copy, "dist", part));
+		cpSync(join(root, "package.json"), join(copy, "package.json"));
+		symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+		if (where === "clone") {
+			mkdirSync(join(copy, "scripts"));
+			writeFileSync(join(copy, "scripts", "build-shim.mjs"), "");
+		}
+		change(join(copy, "dist"));
+		body(join(copy, "dist"));
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
+}
+
+/** The code and message of the error for opening a region with the build in `dist`. */
+function failure(dist: string): string {
+	const program = `
+		const { Region } = await import(${JSON.stringify(join(dist, "src", "index.js"))});
+		try { Region.temporary({ size: "1MiB" }).close(); console.log("opened") }
+		catch (error) { console.log(error.code, error.message) }
+	`;
+	return run(["--input-type=module", "-e", program]);
+}
+
+function run(flags: string[]): string {
+	return execFileSync(process.execPath, ["--no-warnings", ...flags], { encoding: "utf8" }).trim();
+}
+
+for (const [part, name] of [
+	["core.wasm", "The core"],
+	["shim.node", "The native shim"],
+] as const) {
+	const without = (dist: string) => rmSync(join(dist, part));
+
+	test(`without ${part} the error names it, and in a clone says how to build it`, () => {
+		withCopy("clone", without, (dist) => {
+			const message = failure(dist);
+			assert.ok(message.startsWith(`DHMEM_UNSUPPORTED ${name} is missing (${join(dist, part)})`), message);
+			assert.match(message, /run "npm run build"/);
+		});
+	});
+
+	test(`without ${part} the error in an installed package advises what can be done there`, () => {
+		withCopy("installed", without, (dist) => {
+			const message = failure(dist);
+			assert.match(message, /install dhmem again/);
+			assert.not.match(message, /npm run build/);
+		});
+	});
+}
+
+test("a shim that can't be loaded is told from a missing one", () => {
+	const spoil = (dist: string) => writeFileSync(join(dist, "shim.node"), "no library");
+	withCopy("installed", spoil, (dist) => {
+		assert.match(
+			failure(dist),
+			/^DHMEM_UNSUPPORTED The native shim can't be loaded here .*install dhmem again/,
+		);
+	});
+});
+
+test("a shim on a file system mounted noexec says so", () => {
+	// As the system's loader puts it, for mounting one takes rights that not everybody has.
+	const refuse = (dist: string) => {
+		const module = JSON.stringify(join(dist, "src", "index.js"));
+		const program = `
+			process.dlopen = (_, path) => {
+				const text = path + ": failed to map segment from shared object";
+				throw Object.assign(new Error(text), { code: "ERR_DLOPEN_FAILED" });
+			};
+			const { Region } = await import(${module});
+			try { Region.temporary() } catch (error) { console.log(error.code, error.message) }
+		`;
+		assert.match(run(["--input-type=module", "-e", program]), /^DHMEM_UNSUPPORTED .*noexec/);
+	};
+	withCopy("installed", () => {}, refuse);
+});
+
+test("with --frozen-intrinsics it can be imported and used", () => {
+	const index = JSON.stringify(join(root, "dist", "src", "index.js"));
+	const program = `
+		const { Region } = await import(${index});
+		const region = Region.temporary({ size: "16MiB" });
+		const queue = region.queue("queue");
+		const consumer = queue.consumer();
+		await queue.producer().send("hello");
+		console.log((await consumer.receive()).text());
+		console.log(region.struct("struct", { a: "f64" }, { initial: { a: 3 } }).a);
+		console.log(Object === {}.constructor);
+		region.close();
+	`;
+	const output = run(["--frozen-intrinsics", "--input-type=module", "-e", program]);
+	assert.equal(output.split("\n"), ["hello", "3", "true"]);
+});
+
+test.run();
