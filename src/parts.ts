@@ -24,7 +24,7 @@ export function pathOfPart(part: Part): string {
 function missing(part: Part, path: string, cause?: unknown): DhmemError {
 	return new DhmemError(
 		"DHMEM_UNSUPPORTED",
-		`${parts[part]} is missing (${path}); ${howToGetParts()}. If dhmem was bundled, leave it out of the bundle`,
+		`${parts[part]} is missing (${path}); ${howToGetParts()}. If dhmem is in a bundle, leave it outside`,
 		{ cause },
 	);
 }
@@ -39,7 +39,9 @@ function unreadable(part: Part, path: string, cause: unknown): DhmemError {
 
 /** What makes the parts, where this module is: only a clone has what they are built with. */
 export function howToGetParts(): string {
-	const isClone = existsSync(fileURLToPath(new URL("../../scripts/build-shim.mjs", import.meta.url)));
+	const here: string | undefined = import.meta.url;
+	const isClone =
+		here !== undefined && existsSync(fileURLToPath(new URL("../../scripts/build-shim.mjs", here)));
 	return isClone
 		? 'run "npm run build"'
 		: 'install dhmem again; or make the package on this machine, by "npm ci && npm pack" in a clone, and install that';
