@@ -1,5 +1,4 @@
 /** How a region is opened: what users say, checked, and what that means for its file. */
-
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import process from "node:process";

@@ -1,6 +1,8 @@
 /** Whose files are opened, where strangers can make names: a file may lie there to be joined by mistake. */
+
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
+import process from "node:process";
 import { howToTrust } from "./advice.js";
 import { badArgument, DhmemError, errnoOf } from "./errors.js";
 import { type File, shim } from "./shim.js";

@@ -5,7 +5,6 @@
  * the announcement away. Sleeps are cut into slices, because a peer can die between changing the state and ringing,
  * and a dropped lock wakes nobody.
  */
-
 import { performance } from "node:perf_hooks";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import type { Attachment } from "./attachment.js";

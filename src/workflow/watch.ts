@@ -1,5 +1,4 @@
 /** A task's look at the workflow around it, now and then: whether somebody still runs it, and whether it moves. */
-
 import { performance } from "node:perf_hooks";
 import { clearInterval, setInterval } from "node:timers";
 import { DhmemError } from "../errors.js";
