@@ -68,7 +68,7 @@ export function errnoOf(error: unknown): string | undefined {
 }
 
 /** Whether there was no room for it, in the region or in its file system. */
-export function isFull(error: unknown): boolean {
+export function isFull(error: unknown): error is DhmemError {
 	return (
 		error instanceof DhmemError && (error.code === "DHMEM_REGION_FULL" || error.code === "DHMEM_NO_SPACE")
 	);

@@ -9,10 +9,14 @@ import {
 } from "../assembly/layout.js";
 import type { Block } from "./block.js";
 import { Consumer } from "./consumer.js";
-import { isFull } from "./errors.js";
+import { type DhmemError, isFull } from "./errors.js";
+import { dropsFor } from "./making-room.js";
 import { bytesOf } from "./options.js";
 import { Producer, type Sendable } from "./producer.js";
 import { Slot } from "./slot.js";
+
+/** How often room is made for one message: others may take what was made. Each turn searches the whole region. */
+const TURNS = 3;
 
 export class MailboxProducer extends Producer {
 	/** Every message is copied, into an envelope of its own. */
@@ -42,19 +46,27 @@ export class MailboxProducer extends Producer {
 		return this.tryAllocate(bytes);
 	}
 
-	/** Where there is no room, what is kept makes way. */
+	/** Where there is no room, older messages make way, if that helps. The newest stays: this send may fail yet. */
 	protected override tryAllocate(bytes: number): number {
-		const { attachment, at } = this;
-		for (;;) {
+		const { attachment } = this;
+		for (let turn = 0; ; turn++) {
 			try {
 				const block = attachment.allocate(bytes);
 				if (block + bytes <= attachment.size) return block;
 				throw this.unexpected(CORRUPT);
 			} catch (error) {
-				if (!isFull(error) || this.closed) throw error;
-				if (attachment.core.mailboxDrop(attachment.me, at) >>> 0 !== OK) throw error;
+				if (!isFull(error) || this.closed || turn === TURNS || !this.#makeRoom(bytes, error)) throw error;
 			}
 		}
+	}
+
+	/** Drops as many older messages as make room for `bytes`; whether any number does. */
+	#makeRoom(bytes: number, { code }: DhmemError): boolean {
+		const { attachment, at } = this;
+		const drops = dropsFor(this.queue, bytes, code === "DHMEM_NO_SPACE");
+		if (drops === undefined) return false;
+		for (let i = 0; i < drops; i++) if (attachment.core.mailboxDrop(attachment.me, at) >>> 0 !== OK) break;
+		return true;
 	}
 
 	#commit(envelope: number, length: number, block = 0, blockLength = 0): void {

@@ -494,9 +494,10 @@ regionTest("it is opened as what it is", (region) => {
 	assert.is(region.queue("kept", { policy: "drop-oldest" }).capacity, 3);
 	assert.is(region.queue("latest", { policy: "drop-oldest" }).capacity, 1);
 	assert.is(region.queue("bytes", { policy: "block" }).capacity, 2 ** 20);
+	assert.is(region.queue("kept").capacity, 3);
 	for (const wrong of [
 		() => region.queue("bytes", { policy: "latest" }),
-		() => region.queue("kept"),
+		() => region.queue("kept", { capacity: 4096 }),
 		() => region.queue("kept", { policy: "latest" }),
 		() => region.queue("kept", { policy: "drop-oldest", keep: 4 }),
 		() => region.queue("kept", { record: "f64" }),
