@@ -39,6 +39,7 @@ import { type Core, instantiate } from "./core.js";
 import { DhmemError, errnoOf, isErrorNamed } from "./errors.js";
 import type { Host } from "./local-shim.js";
 import type { NamedObject } from "./named.js";
+import { keepWithBuffer, noteClosed, sameMemory } from "./openings.js";
 import { findLimit } from "./place.js";
 import type { File } from "./shim.js";
 import { noSpace, systemError } from "./system-error.js";
@@ -111,13 +112,14 @@ export class Attachment {
 			});
 		}
 		this.buffer = memory.buffer;
+		keepWithBuffer(this.buffer, this);
 		const size = spans * SPAN_BYTES;
 		this.bytes = new Uint8Array(this.buffer, 0, size);
 		this.words = new Uint32Array(this.buffer, 0, size / 4);
 		this.#whole = Buffer.from(this.buffer, 0, size);
 		this.scratch = new Uint8Array(this.buffer, size);
 		try {
-			shim.mapFile(file, this.bytes, access !== "read-write");
+			shim.mapFile(file, new Uint8Array(sameMemory(this.buffer), 0, size), access !== "read-write");
 		} catch (error) {
 			if (!isErrorNamed(error, "TypeError")) throw error;
 			throw new DhmemError("DHMEM_FORMAT", `${path} was cut or extended while it was opened; remove it`, {
@@ -274,6 +276,7 @@ export class Attachment {
 	close(): void {
 		if (this.#closed) return;
 		this.#closed = true;
+		noteClosed(this);
 		this.waiter.close(this.closedError());
 		this.shim.closeFile(this.file);
 		debug("%s: closed", this.path);

@@ -18,7 +18,9 @@ import { isLastClose, readHeader } from "./header.js";
 import { openFile, waitForLock, whileJoining, whileNamed } from "./join-lock.js";
 import { isAbandoned, removeAbandoned, removeIfEmpty, tidy } from "./leftovers.js";
 import { localFile, localShim } from "./local-shim.js";
+import { noteOpened } from "./openings.js";
 import { LARGEST_REGION } from "./options.js";
+import { ownOpenings } from "./own-openings.js";
 import { type File, shim } from "./shim.js";
 import { isRefusal, notFound, systemError } from "./system-error.js";
 import { checkTrusted, type Trust } from "./trust.js";
@@ -40,6 +42,12 @@ function accessOf({ mode }: FileOptions): Access {
 
 /** Opens or makes the region at `path`, and joins it. */
 export function attach(directory: string, path: string, options: FileOptions): Attachment {
+	const attachment = findOrMake(directory, path, options);
+	noteOpened(attachment, `${path}, opened ${options.mode} as ${options.label}`);
+	return attachment;
+}
+
+function findOrMake(directory: string, path: string, options: FileOptions): Attachment {
 	tidy(directory, options.trust, path);
 	// Each turn meets a change that somebody else has made meanwhile; nobody is that busy for long.
 	for (let turn = 0; turn < 1000; turn++) {
@@ -123,7 +131,7 @@ function joinExisting(
 		if (attachment.join(label)) return attachment;
 		throw new DhmemError(
 			"DHMEM_TOO_MANY_PARTICIPANTS",
-			`${path} has ${SLOTS} participants, which is the most; close some`,
+			`${path} has ${SLOTS} participants, which is the most; close some${ownOpenings(attachment)}`,
 		);
 	});
 }

@@ -2,6 +2,7 @@ import { LOCK_ABANDONED, LOCK_HOLDER, NOT_OWNER, OK, STATUS_LIMIT, TAKEN } from 
 import { DhmemError } from "./errors.js";
 import { checkMade } from "./made.js";
 import { NamedObject } from "./named.js";
+import { keepWhileHeld, noLongerHeld } from "./openings.js";
 import { type WaitOptions, waitOptions } from "./options.js";
 import { WaitList } from "./wait-list.js";
 import { PENDING, type Wait } from "./waiter.js";
@@ -129,7 +130,10 @@ export class Mutex {
 		const { attachment, at } = this.object;
 		this.object.check();
 		const status = attachment.core.tryLock(attachment.me, at) >>> 0;
-		if (status === OK || status === LOCK_ABANDONED) return new HeldLock(this, status === LOCK_ABANDONED);
+		if (status === OK || status === LOCK_ABANDONED) {
+			keepWhileHeld(this.object);
+			return new HeldLock(this, status === LOCK_ABANDONED);
+		}
 		if (status === TAKEN) return PENDING;
 		throw attachment.unexpected(status, `Mutex ${this.name}`);
 	}
@@ -138,6 +142,7 @@ export class Mutex {
 	give(): void {
 		const { attachment, at } = this.object;
 		const result = attachment.core.unlock(attachment.me, at) >>> 0;
+		noLongerHeld(this.object);
 		if (result >= STATUS_LIMIT) attachment.wake(result);
 		else if (result === NOT_OWNER) throw attachment.unexpected(result, `Unlocking mutex ${this.name}`);
 	}

@@ -1,5 +1,6 @@
 import type { Attachment } from "./attachment.js";
 import { DhmemError } from "./errors.js";
+import { noLongerHeld } from "./openings.js";
 
 /**
  * A named object as this participant has it open. It is pinned, so it stays where it is until this participant
@@ -52,5 +53,6 @@ export class NamedObject {
 		this.#removed = true;
 		for (const end of this.endings) end();
 		this.endings.clear();
+		noLongerHeld(this);
 	}
 }

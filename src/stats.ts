@@ -99,7 +99,7 @@ function readQueue(attachment: Attachment, at: number): RegionStats["queues"][nu
 	return { name: nameOf(attachment, at), capacity, depth, bytes, sent, received, dropped };
 }
 
-function readParticipants(attachment: Attachment): RegionStats["participants"] {
+export function readParticipants(attachment: Attachment): RegionStats["participants"] {
 	const participants = [];
 	for (let slot = 0; slot < SLOTS; slot++) {
 		const id = attachment.slotId(slot);

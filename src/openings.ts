@@ -1,0 +1,65 @@
+/**
+ * How long an opening lasts: as long as anything of it can be reached in this thread, or it holds a lock.
+ *
+ * Objects of an opening refer to its attachment. A view refers to its buffer alone, so the buffer leads to the
+ * attachment here: a view keeps it, and so does a view of that view.
+ */
+import { debuglog } from "node:util";
+import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
+
+const debug = debuglog("dhmem");
+
+const byBuffer = new WeakMap<SharedArrayBuffer, object>();
+
+/** `attachment` stays for as long as `buffer` can be reached. */
+export function keepWithBuffer(buffer: SharedArrayBuffer, attachment: object): void {
+	byBuffer.set(buffer, attachment);
+}
+
+/**
+ * A second buffer over the same memory, for the shim to keep. It stops the engine from unmapping the memory before
+ * the file is closed. The first buffer would do that as well, but it leads to the attachment, which would then never
+ * be collected.
+ *
+ * It is posted rather than cloned: some realms have no `structuredClone`, and others replace it.
+ */
+export function sameMemory(buffer: SharedArrayBuffer): SharedArrayBuffer {
+	const { port1, port2 } = new MessageChannel();
+	try {
+		port1.postMessage(buffer);
+		return receiveMessageOnPort(port2)?.message as SharedArrayBuffer;
+	} finally {
+		port1.close();
+	}
+}
+
+/** A mutex, as an opening has it. */
+interface Lock {
+	readonly attachment: object;
+}
+
+/** The mutexes that this thread's openings hold: with one of them collected, somebody else would get its lock. */
+const held = new Set<Lock>();
+
+export function keepWhileHeld(lock: Lock): void {
+	held.add(lock);
+}
+
+export function noLongerHeld(lock: Lock): void {
+	held.delete(lock);
+}
+
+const forgotten = new FinalizationRegistry((what: string) => {
+	debug("%s: it was collected without having been closed", what);
+});
+
+/** NODE_DEBUG says so when `attachment` is collected before it was closed. */
+export function noteOpened(attachment: object, what: string): void {
+	forgotten.register(attachment, what, attachment);
+}
+
+/** Nothing of `attachment` has to be kept any more. */
+export function noteClosed(attachment: object): void {
+	forgotten.unregister(attachment);
+	for (const lock of held) if (lock.attachment === attachment) held.delete(lock);
+}
