@@ -211,13 +211,32 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 
 	/** Fills `values` from its start with what there is; how many. Allocates nothing. */
 	popInto(values: TypedArrayOf<D>): number {
+		const count = this.peekInto(values);
+		this.discard(count);
+		return count;
+	}
+
+	/**
+	 * The same, but the records stay in the queue until they are discarded.
+	 *
+	 * @internal
+	 */
+	peekInto(values: TypedArrayOf<D>): number {
 		this.checkArray(values);
 		if (this.#available < values.length && !this.#hasRecords()) return 0;
 		const count = Math.min(values.length, this.#available);
 		this.#copy(values, count);
 		this.attachment.check();
-		if (count > 0) this.#take(count);
 		return count;
+	}
+
+	/**
+	 * Takes the first records, which were peeked at.
+	 *
+	 * @internal
+	 */
+	discard(count: number): void {
+		if (count > 0) this.#take(count);
 	}
 
 	/** A piece of the ring at a time where a whole one is taken, for a view of just what is taken would be garbage. */

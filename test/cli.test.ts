@@ -140,10 +140,11 @@ for (const [what, options, input, output] of [
 		for (const order of [
 			["send", "recv"],
 			["recv", "send"],
-		]) {
+		] as const) {
 			await withRegion(place, async () => {
+				const more = { send: [], recv: ["--create"] };
 				const started = new Map(
-					order.map((command) => [command, place.start([command, ...options, "r", "q"])]),
+					order.map((command) => [command, place.start([command, ...options, ...more[command], "r", "q"])]),
 				);
 				started.get("send")?.child.stdin?.end(input);
 				const [sent, received] = await Promise.all([started.get("send")?.ended, started.get("recv")?.ended]);
@@ -158,7 +159,7 @@ for (const [what, options, input, output] of [
 placeTest("bytes go through a queue as they are", async (place) => {
 	await withRegion(place, async () => {
 		const bytes = randomBytes(3_000_000);
-		const receiver = place.run(["recv", "--raw", "r", "q"]);
+		const receiver = place.run(["recv", "--raw", "--create", "r", "q"]);
 		const sender = place.start(["send", "--raw", "r", "q"]);
 		sender.child.stdin?.end(bytes);
 		assert.is((await sender.ended).code, 0);
@@ -185,7 +186,7 @@ for (const [dtype, line] of [
 
 placeTest("SIGTERM ends a receiver that waits, and what it had not written comes again", async (place) => {
 	await withRegion(place, async (region) => {
-		const { child, ended } = place.start(["recv", "r", "q"]);
+		const { child, ended } = place.start(["recv", "--create", "r", "q"]);
 		const producer = region.queue("q").producer();
 		await producer.send("one");
 		await new Promise((resolve) => child.stdout?.once("data", resolve));

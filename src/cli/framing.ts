@@ -1,8 +1,9 @@
-/** Messages as text, and text as messages: how `send` and `recv` speak with programs that know nothing of dhmem. */
-import { createInterface } from "node:readline";
+/** Messages as text, and text as messages: how commands speak with programs that know nothing of dhmem. */
+import { constants, isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import { type Command, Option } from "commander";
 import { bytesPer, type DType, dtypes, type TypedArrayOf, typedArray } from "../dtypes.js";
+import { DhmemError } from "../errors.js";
 import type { Message } from "../message.js";
 import type { Sendable } from "../producer.js";
 import { UsageError } from "./usage-error.js";
@@ -15,10 +16,12 @@ export interface FramingOptions {
 /** Adds the options to a command. */
 export function framingOptions(command: Command): Command {
 	return command
-		.addOption(
-			new Option("--as <dtype>", "a line of numbers for each message").choices(dtypes).conflicts("raw"),
-		)
+		.addOption(asOption().conflicts("raw"))
 		.addOption(new Option("--raw", "bytes, without anything between messages"));
+}
+
+export function asOption(): Option {
+	return new Option("--as <dtype>", "a line of numbers for each message").choices(dtypes);
 }
 
 /** The messages in a stream; when `signal` aborts while nothing comes, its reason is thrown. */
@@ -35,16 +38,39 @@ export async function* messagesIn(
 		return;
 	}
 	let number = 0;
-	for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
-		number++;
-		yield as === undefined ? line : numbersIn(line, as, number);
+	for await (const line of linesIn(stream)) yield messageIn(line, as, `line ${++number} of standard input`);
+}
+
+/** The lines of a stream, without their ends. Only a line feed ends one. */
+export async function* linesIn(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+	let rest: Buffer[] = [];
+	for await (const chunk of stream) {
+		let from = 0;
+		for (let at = chunk.indexOf("\n"); at >= 0; at = chunk.indexOf("\n", from)) {
+			yield Buffer.concat([...rest, chunk.subarray(from, at)]);
+			rest = [];
+			from = at + 1;
+		}
+		if (from < chunk.length) rest.push(chunk.subarray(from));
 	}
-	// To readline a stream that failed is one that has ended.
-	if (stream.errored) throw stream.errored;
+	if (rest.length > 0) yield Buffer.concat(rest);
+}
+
+/**
+ * The message that a line is.
+ *
+ * @param where the line is, for messages
+ */
+export function messageIn(line: Buffer, as: DType | undefined, where: string): Sendable {
+	if (!isUtf8(line)) throw new UsageError(`${where} is not UTF-8; send bytes as they are with --raw`);
+	if (as === undefined) return line;
+	if (line.length > constants.MAX_STRING_LENGTH)
+		throw new UsageError(`${where} has ${line.length} bytes, too many to be read as numbers; split it`);
+	return numbersIn(line.toString(), as, where);
 }
 
 /** The numbers in a line, as other languages write them. */
-function numbersIn(line: string, dtype: DType, number: number): TypedArrayOf<DType> {
+function numbersIn(line: string, dtype: DType, where: string): TypedArrayOf<DType> {
 	const words = line.split(/[\s,]+/).filter((word) => word !== "");
 	const numbers = typedArray(dtype, new SharedArrayBuffer(words.length * bytesPer(dtype)), 0, words.length);
 	for (const [i, word] of words.entries()) {
@@ -52,8 +78,7 @@ function numbersIn(line: string, dtype: DType, number: number): TypedArrayOf<DTy
 		if (value !== undefined) numbers[i] = value;
 		// An integer that does not fit would be stored as another one.
 		const isStored = value !== undefined && (dtype.startsWith("f") || numbers[i] === value);
-		if (!isStored)
-			throw new UsageError(`line ${number} of standard input: ${word} is not a number of type ${dtype}`);
+		if (!isStored) throw new UsageError(`${where}: ${word} is not a number of type ${dtype}`);
 	}
 	return numbers;
 }
@@ -67,9 +92,39 @@ function numberIn(word: string, dtype: DType): number | bigint | undefined {
 	return Number.isNaN(value) ? undefined : value;
 }
 
-/** A message as it goes to a stream. */
-export function written(message: Message, { as, raw }: FramingOptions): string | Uint8Array {
-	// Node's streams don't take views over shared memory.
-	if (raw) return message.bytes.slice();
-	return as === undefined ? `${message.text()}\n` : `${message.as(as).join(" ")}\n`;
+/** Messages of up to so many bytes are written at once, with the end of their line. */
+const SMALL = 65_536;
+/** Numbers that become text at once: all of a message can be more than a string holds. */
+const NUMBERS = 4096;
+
+/** A message as it goes to a stream, piece by piece. */
+export function* written(message: Message, { as, raw }: FramingOptions): Generator<string | Uint8Array> {
+	const { length } = message;
+	if (as !== undefined) {
+		yield* lineOf(numbersOf(message, as));
+	} else if (raw || length > SMALL) {
+		yield message.bytes;
+		if (!raw) yield "\n";
+	} else {
+		const line = new Uint8Array(length + 1);
+		line.set(message.bytes);
+		line[length] = 10;
+		yield line;
+	}
+}
+
+function numbersOf(message: Message, dtype: DType): TypedArrayOf<DType> {
+	if (message.length % bytesPer(dtype) === 0) return message.as(dtype);
+	throw new DhmemError(
+		"DHMEM_TYPE_MISMATCH",
+		`A message of ${message.length} bytes is no whole number of ${dtype}; choose another --as, or --raw`,
+	);
+}
+
+/** A line of numbers. */
+export function* lineOf(numbers: TypedArrayOf<DType>): Generator<string> {
+	for (let at = 0; at < numbers.length; at += NUMBERS) {
+		yield (at === 0 ? "" : " ") + numbers.subarray(at, at + NUMBERS).join(" ");
+	}
+	yield "\n";
 }

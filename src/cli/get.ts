@@ -14,7 +14,8 @@ export function get(program: Command): void {
 			const block = region.load(token);
 			if (block.kind !== "block")
 				throw new UsageError(`the token is of ${block.kind}, and get writes blocks`);
-			await writeOut(block.bytes.slice());
+			await writeOut(block.bytes);
+			// Only now: what can't be written stays.
 			if (options.free) block.free();
 		});
 	regionOption(command);

@@ -1,4 +1,8 @@
-/** What `send` and `recv` work on: a link of the task that they are part of, or a queue of a region. */
+/** What `send` and `recv` work on: a link of the task that they are part of, or a queue of a region, of any kind. */
+import type { DType } from "../dtypes.js";
+import { DhmemError } from "../errors.js";
+import { type Queue, RecordQueue } from "../queue.js";
+import type { RecordConsumer, RecordProducer } from "../records.js";
 import { Region } from "../region.js";
 import { Input } from "../workflow/input.js";
 import { Interruption } from "../workflow/interruption.js";
@@ -6,37 +10,54 @@ import { Output } from "../workflow/output.js";
 import { Task } from "../workflow/task.js";
 import { UsageError } from "./usage-error.js";
 
-/** Runs `body` with the end that `names` says: `QUEUE` of this task, or `REGION QUEUE`. */
+/** An end of a queue of records, and what they are. */
+export interface Records<End> {
+	readonly end: End;
+	readonly dtype: DType;
+}
+
+/**
+ * Runs `body` with the end that `names` says: `QUEUE` of this task, or `REGION QUEUE`; and with the signal that ends its
+ * waits. What is not there is made only if `create` says so.
+ */
 export async function withInput(
 	names: readonly string[],
-	body: (input: Input) => Promise<void>,
+	create: boolean,
+	body: (input: Input | Records<RecordConsumer>, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-	await withEnd(names, body, {
+	await withEnd(names, create, body, {
 		ofTask: (task, name) => task.input(name),
-		ofRegion: (region, name, signal) =>
-			new Input(name, [region.queue(name).consumer({ patient: true })], signal),
+		ofQueue: (queue, signal) => {
+			if (queue instanceof RecordQueue)
+				return { end: queue.consumer({ patient: true, signal }), dtype: queue.dtype };
+			return new Input(queue.name, [queue.consumer({ patient: true })], signal);
+		},
 	});
 }
 
-/** The same with an output, and the signal that ends its waits. */
+/** The same with an output. */
 export async function withOutput(
 	names: readonly string[],
-	body: (output: Output, signal: AbortSignal) => Promise<void>,
+	body: (output: Output | Records<RecordProducer>, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-	await withEnd(names, body, {
+	await withEnd(names, true, body, {
 		ofTask: (task, name) => task.output(name),
-		ofRegion: (region, name, signal) =>
-			new Output(name, [region.queue(name).producer({ patient: true })], signal),
+		ofQueue: (queue, signal) => {
+			if (queue instanceof RecordQueue)
+				return { end: queue.producer({ patient: true, signal }), dtype: queue.dtype };
+			return new Output(queue.name, [queue.producer({ patient: true })], signal);
+		},
 	});
 }
 
 interface Opening<T> {
 	ofTask(task: Task, name: string): T;
-	ofRegion(region: Region, name: string, signal: AbortSignal): T;
+	ofQueue(queue: Queue | RecordQueue, signal: AbortSignal): T;
 }
 
 async function withEnd<T>(
 	names: readonly string[],
+	create: boolean,
 	body: (end: T, signal: AbortSignal) => Promise<void>,
 	opening: Opening<T>,
 ): Promise<void> {
@@ -50,6 +71,22 @@ async function withEnd<T>(
 		return;
 	}
 	const { signal } = new Interruption(`The end of queue ${second}`);
-	using region = Region.open(first);
-	await body(opening.ofRegion(region, second, signal), signal);
+	using region = create ? Region.open(first) : existing(first);
+	if (!create && !region.entries().some(({ name }) => name === second)) {
+		throw notThere(`There is no queue ${second} in ${region.path}`);
+	}
+	await body(opening.ofQueue(region.queue<Queue | RecordQueue>(second), signal), signal);
+}
+
+function existing(name: string): Region {
+	try {
+		return Region.open(name, { mode: "open" });
+	} catch (error) {
+		if (!(error instanceof DhmemError) || error.code !== "DHMEM_NOT_FOUND") throw error;
+		throw notThere(error.message);
+	}
+}
+
+function notThere(what: string): DhmemError {
+	return new DhmemError("DHMEM_NOT_FOUND", `${what}. Start what sends first, or make it with --create`);
 }

@@ -7,6 +7,7 @@ import { escapeControls } from "../escape.js";
 import { Interrupted } from "../workflow/interruption.js";
 import { commands } from "./commands.js";
 import { UsageError } from "./usage-error.js";
+import { writeWhole } from "./write-out.js";
 
 const program = new Command("dhmem")
 	.description("Memory shared between processes and containers")
@@ -14,6 +15,8 @@ const program = new Command("dhmem")
 	.exitOverride();
 for (const register of commands) register(program);
 
+writeWhole(process.stdout);
+writeWhole(process.stderr);
 // What can't be written is a failure too, which the console passes over, and others would not catch.
 let unwritten: unknown;
 process.stdout.on("error", (error) => {
@@ -40,6 +43,10 @@ function fail(error: unknown): number {
 		console.error(`dhmem: ${error.message.split("\n").map(escapeControls).join("\n")}`);
 		return 2;
 	}
+	if (isUnwritten(error)) {
+		console.error(`dhmem: the output can't be written: ${error.message}`);
+		return 1;
+	}
 	if (!(error instanceof DhmemError)) {
 		console.error("dhmem:", error);
 		return 1;
@@ -47,6 +54,10 @@ function fail(error: unknown): number {
 	console.error(`dhmem: ${error.message} (${error.code})`);
 	// What can't be given to a function was given to us.
 	return error.code === "DHMEM_BAD_ARGUMENT" ? 2 : 1;
+}
+
+function isUnwritten(error: unknown): error is Error {
+	return error instanceof Error && "syscall" in error && error.syscall === "write";
 }
 
 function codeOf(error: unknown): unknown {

@@ -2,6 +2,7 @@ import { buffer } from "node:stream/consumers";
 import type { Command } from "commander";
 import { openRegion, type RegionChoice, regionOption } from "./region-option.js";
 import { UsageError } from "./usage-error.js";
+import { writeOut } from "./write-out.js";
 
 export function put(program: Command): void {
 	const command = program
@@ -13,7 +14,14 @@ export function put(program: Command): void {
 			using region = openRegion(options, "open-or-create");
 			const block = region.allocate(bytes.length);
 			block.bytes.set(bytes);
-			console.log(String(region.save(block)));
+			const handle = region.save(block);
+			try {
+				await writeOut(`${handle}\n`);
+			} catch (error) {
+				// Nobody knows its token.
+				region.load(handle).free();
+				throw error;
+			}
 		});
 	regionOption(command);
 }

@@ -1,18 +1,83 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
+import { type DType, type TypedArrayOf, typedArray } from "../dtypes.js";
+import type { RecordConsumer } from "../records.js";
+import { Input } from "../workflow/input.js";
 import { type FramingOptions, framingOptions, written } from "./framing.js";
-import { withInput } from "./link-end.js";
+import { type Records, withInput } from "./link-end.js";
+import { UsageError } from "./usage-error.js";
 import { writeOut } from "./write-out.js";
+
+interface RecvOptions extends FramingOptions {
+	create?: true;
+	count?: number;
+	/** Milliseconds. */
+	timeout?: number;
+}
+
+/** Records that are written at once. */
+const RECORDS = 4096;
 
 export function recv(program: Command): void {
 	const command = program
 		.command("recv")
 		.description("write messages to standard output, a line each, until the stream ends")
 		.argument("<queue...>", "REGION QUEUE, or inside a task an input of its own")
-		.action((names: string[], options: FramingOptions) =>
-			withInput(names, async (input) => {
-				// Each is released when it was written: what a reader that goes away has not taken comes again.
-				for await (const message of input) await writeOut(written(message, options));
-			}),
+		.option("--create", "make region and queue if they are not there yet, and wait for who sends")
+		.option("--count <messages>", "end after so many messages or records", parseCount)
+		.option("--timeout <milliseconds>", "fail when nothing comes for so long", parseTimeout)
+		.action((names: string[], options: RecvOptions) =>
+			withInput(names, options.create ?? false, (input) =>
+				input instanceof Input ? writeMessages(input, options) : writeRecords(input, options),
+			),
 		);
 	framingOptions(command);
+}
+
+function parseCount(text: string): number {
+	const count = Number(text);
+	if (Number.isSafeInteger(count) && count > 0) return count;
+	throw new InvalidArgumentError("It must be a whole number, 1 or more.");
+}
+
+function parseTimeout(text: string): number {
+	const milliseconds = Number(text);
+	if (text.trim() !== "" && milliseconds >= 0) return milliseconds;
+	throw new InvalidArgumentError("It must be milliseconds, 0 or more.");
+}
+
+async function writeMessages(
+	input: Input,
+	{ count = Number.POSITIVE_INFINITY, timeout, ...framing }: RecvOptions,
+): Promise<void> {
+	for (let number = 0; number < count; number++) {
+		const message = await input.receive({ timeout });
+		if (message === undefined) return;
+		for (const piece of written(message, framing)) await writeOut(piece);
+		// Only now: what can't be written, or what its reader has not taken, comes again.
+		message.release();
+	}
+}
+
+async function writeRecords(
+	{ end: consumer, dtype }: Records<RecordConsumer>,
+	{ count = Number.POSITIVE_INFINITY, timeout, as = dtype, raw }: RecvOptions,
+): Promise<void> {
+	if (as !== dtype) throw new UsageError(`the queue has records of ${dtype}, and can't be read as ${as}`);
+	const size = Math.min(RECORDS, count);
+	let left = count;
+	while (left > 0 && (await consumer.wait({ timeout }))) {
+		const records = ofLength(dtype, Math.min(size, left));
+		const there = consumer.peekInto(records);
+		await writeOut(raw ? bytesOf(records, there) : `${records.subarray(0, there).join("\n")}\n`);
+		consumer.discard(there);
+		left -= there;
+	}
+}
+
+function ofLength(dtype: DType, length: number): TypedArrayOf<DType> {
+	return typedArray(dtype, new SharedArrayBuffer(8 * length), 0, length);
+}
+
+function bytesOf({ buffer, BYTES_PER_ELEMENT }: TypedArrayOf<DType>, count: number): Uint8Array {
+	return new Uint8Array(buffer, 0, count * BYTES_PER_ELEMENT);
 }

@@ -1,17 +1,45 @@
 import type { Command } from "commander";
+import type { DType, TypedArrayOf } from "../dtypes.js";
+import type { RecordProducer } from "../records.js";
+import { Output } from "../workflow/output.js";
 import { type FramingOptions, framingOptions, messagesIn } from "./framing.js";
-import { withOutput } from "./link-end.js";
+import { type Records, withOutput } from "./link-end.js";
+import { UsageError } from "./usage-error.js";
 
 export function send(program: Command): void {
 	const command = program
 		.command("send")
 		.description("send standard input as messages, a line each, and end the stream with it")
-		.argument("<queue...>", "REGION QUEUE, or inside a task an output of its own")
+		.argument("<queue...>", "REGION QUEUE, which are made if need be, or inside a task an output of its own")
 		.action((names: string[], options: FramingOptions) =>
-			withOutput(names, async (output, signal) => {
-				for await (const message of messagesIn(process.stdin, options, signal)) await output.send(message);
-				output.end();
-			}),
+			withOutput(names, (output, signal) =>
+				output instanceof Output
+					? sendMessages(output, options, signal)
+					: sendRecords(output, options, signal),
+			),
 		);
 	framingOptions(command);
+}
+
+async function sendMessages(output: Output, options: FramingOptions, signal: AbortSignal): Promise<void> {
+	for await (const message of messagesIn(process.stdin, options, signal)) await output.send(message);
+	output.end();
+}
+
+/** The numbers of all lines, however many a line has. */
+async function sendRecords(
+	{ end: producer, dtype }: Records<RecordProducer>,
+	{ as = dtype, raw }: FramingOptions,
+	signal: AbortSignal,
+): Promise<void> {
+	if (raw)
+		throw new UsageError("the queue has records, which can't be sent with --raw; send lines of numbers");
+	if (as !== dtype) throw new UsageError(`the queue has records of ${dtype}, and can't be sent ${as}`);
+	for await (const message of messagesIn(process.stdin, { as }, signal)) {
+		for (let rest = message as TypedArrayOf<DType>; rest.length > 0; ) {
+			await producer.wait();
+			rest = rest.subarray(producer.pushMany(rest));
+		}
+	}
+	producer.end();
 }

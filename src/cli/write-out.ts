@@ -1,6 +1,42 @@
+/** Standard output: what was written is there whole, or writing fails. */
+import { fstatSync, writeSync } from "node:fs";
+import { isatty } from "node:tty";
+
+/** Bytes of a piece: a copy is made of each, and `write` takes less than 2 GiB at once. */
+const PIECE = 2 ** 24;
+
 /** Writes to standard output; resolves when it was taken. */
-export function writeOut(data: string | Uint8Array): Promise<void> {
+export async function writeOut(data: string | Uint8Array): Promise<void> {
+	if (typeof data === "string") return write(data);
+	for (let at = 0; at < data.length; at += PIECE) {
+		// Node's streams don't take views over shared memory.
+		await write(data.slice(at, at + PIECE));
+	}
+}
+
+function write(data: string | Uint8Array): Promise<void> {
 	return new Promise((resolve, reject) => {
 		process.stdout.write(data, (error) => (error ? reject(error) : resolve()));
 	});
+}
+
+/**
+ * Lets a standard stream that is a file write all that it is given. Node calls `write` once, and takes a part for the
+ * whole: on a file system that fills up the rest would be missing, and nobody told.
+ */
+export function writeWhole(stream: NodeJS.WriteStream & { fd: number }): void {
+	if (isatty(stream.fd)) return;
+	const status = fstatSync(stream.fd);
+	// These have a stream of their own, which writes again what was not taken.
+	if (status.isFIFO() || status.isSocket()) return;
+	stream._write = (chunk: Uint8Array, _encoding: BufferEncoding, callback) => {
+		try {
+			for (let at = 0; at < chunk.length; )
+				at += writeSync(stream.fd, chunk, at, Math.min(chunk.length - at, PIECE));
+		} catch (error) {
+			callback(error as Error);
+			return;
+		}
+		callback();
+	};
 }
