@@ -112,10 +112,7 @@ export function whyRefused(item: Item, me: User): string {
 	const wanted = isFolder ? 0o3 : 0o6;
 	const allows = (shift: number) => ((mode >> shift) & wanted) === wanted;
 	const letters = isFolder ? "wx" : "rw";
-	const facts =
-		`${path} is of user ${user}, group ${group}, mode ${mode.toString(8)}, ` +
-		`and this is user ${me.user} of groups ${me.groups.join(", ")}`;
-	return `${facts}; ${remedy()}`;
+	return `${factsOf(item, me)}; ${remedy()}`;
 
 	function remedy(): string {
 		const shift = me.user === user ? 6 : me.groups.includes(group) ? 3 : 0;
@@ -140,6 +137,13 @@ export function whyRefused(item: Item, me: User): string {
 	}
 }
 
+function factsOf({ path, user, group, mode }: Item, me: User): string {
+	return (
+		`${path} is of user ${user}, group ${group}, mode ${mode.toString(8)}, ` +
+		`and this is user ${me.user} of groups ${me.groups.join(", ")}`
+	);
+}
+
 /** Why `me` may write a folder and not remove or replace another user's file in it; undefined if that is not so. */
 export function whyKept(file: Item | undefined, folder: Item, me: User): string | undefined {
 	if (file === undefined || (folder.mode & STICKY) === 0) return undefined;
@@ -148,8 +152,8 @@ export function whyKept(file: Item | undefined, folder: Item, me: User): string 
 		user === 0 ? "root" : `user ${user}`,
 	);
 	return (
-		`it belongs to user ${file.user}, and the sticky bit of ${folder.path} lets only ${users.join(" and ")} remove or ` +
-		`replace it; have it removed by them ("dhmem rm"), choose another name, or ${OWN_FOLDER}`
+		`${factsOf(folder, me)}; its sticky bit lets only ${users.join(" and ")} remove or replace the file, which is of ` +
+		`user ${file.user}: ask them to ("dhmem rm"), choose another name, or ${OWN_FOLDER}`
 	);
 }
 

@@ -107,7 +107,7 @@ test("a file system without room for another file is not called full", () => {
 test("in a sticky folder it is said who may remove another user's file, and nothing that a stranger can't do", () => {
 	const folder = item({ path: "/dev/shm", isFolder: true, mode: 0o1777 });
 	const advice = whyKept(item({ path: "/dev/shm/x.dhmem", user: 5 }), folder, me);
-	assert.match(advice ?? "", /belongs to user 5.*only user 5 and root.*mkdir -m 2770/);
+	assert.match(advice ?? "", /mode 1777.*user 1000.*only user 5 and root.*mkdir -m 2770/);
 	assert.not.match(advice ?? "", /chmod -t/);
 	// Its own user, the folder's and root may; and so may everybody where the bit is not set.
 	assert.is(whyKept(item({ user: 1000 }), folder, me), undefined);
