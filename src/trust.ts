@@ -44,9 +44,16 @@ export function checkTrusted(file: File, path: string, trust: Trust): void {
 
 /** Whether the file that was opened at `path` may be used: asked only where everybody can make names. */
 export function isTrusted(file: File, path: string, trust: Trust): boolean {
-	if (trust === "any") return true;
-	const { uid, gid } = shim().statFile(file);
-	if (uid === 0 || uid === process.geteuid?.()) return true;
+	return trust === "any" || isTrustedOwner(shim().statFile(file), path, trust);
+}
+
+/** The same of a file that may not be opened. */
+export function isTrustedOwner(
+	{ uid, gid }: { uid: number; gid: number },
+	path: string,
+	trust: Trust,
+): boolean {
+	if (trust === "any" || uid === 0 || uid === process.geteuid?.()) return true;
 	const mode = folderMode(dirname(path));
 	if ((mode & OTHERS_MAY_WRITE) === 0) return true;
 	const listed = trust === "owner" ? [] : [trust].flat();

@@ -124,8 +124,10 @@ test("the environment is what --print-env shows", async () => {
 	try {
 		const file = place.write("newton.json", newton);
 		const { stdout } = await place.run(["run", "--print-env=steer", file], { DHMEM_DIR: "/dev/shm/dhmem" });
-		const { DHMEM_PERMISSIONS, ...environment } = environmentOf("steer");
+		const { DHMEM_PERMISSIONS, DHMEM_TRUST, ...environment } = environmentOf("steer");
 		assert.is(DHMEM_PERMISSIONS, "0660");
+		// A volume of a pod is open to everybody in it.
+		assert.is(DHMEM_TRUST, "any");
 		const printed = Object.entries(environment).map(([name, value]) => `export ${name}='${value}'\n`);
 		assert.is(stdout, printed.join(""));
 	} finally {

@@ -19,6 +19,7 @@ const open = (options: RegionOptions) => (directory: string) => {
 const actions: Record<string, Action> = {
 	"force-create": open({ mode: "force-create" }),
 	open: open({ mode: "open" }),
+	"open-or-create": open({}),
 	create: open({ mode: "create" }),
 	"read-only": open({ mode: "read-only" }),
 	"Region.unlink": (directory) => Region.unlink(NAME, { directory }),

@@ -1,6 +1,7 @@
 /** What a doctor looks at. It changes nothing: the region that it makes is gone at once. */
-import { readFileSync, statSync } from "node:fs";
+import { lstatSync, readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
+import { pathOf } from "../leftovers.js";
 import {
 	findItem,
 	findMount,
@@ -12,7 +13,9 @@ import {
 	type User,
 } from "../place.js";
 import { Region } from "../region.js";
+import { trustOf } from "../region-options.js";
 import { isSupported, shim } from "../shim.js";
+import { isTrustedOwner } from "../trust.js";
 
 export interface Facts {
 	readonly platform: string;
@@ -45,6 +48,8 @@ export interface RegionFacts {
 	readonly name: string;
 	/** Why it can't be opened. */
 	readonly error?: string;
+	/** Whether it is only that it belongs to a stranger, who may make names in this folder. */
+	readonly isStrangers?: boolean;
 	/** How many have it open. */
 	readonly participants?: number;
 	/** Bytes that it occupies. */
@@ -107,9 +112,14 @@ function findRegions(directory: string): RegionFacts[] {
 			// One of them is the doctor.
 			return { name, participants: participants.length - 1, committed };
 		} catch (error) {
-			return { name, error: messageOf(error) };
+			return { name, error: messageOf(error), isStrangers: isStrangers(pathOf(directory, name)) };
 		}
 	});
+}
+
+function isStrangers(path: string): boolean {
+	const file = lstatSync(path, { throwIfNoEntry: false });
+	return file !== undefined && !isTrustedOwner(file, path, trustOf({}));
 }
 
 function errorOf(body: () => unknown): string | undefined {

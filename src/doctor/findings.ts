@@ -147,8 +147,11 @@ function trial({ trialError, isSupported, shimError, folder: { item } }: Facts):
 	return [{ about, status: "problem", text: "no region can be made here", todo: trialError }];
 }
 
-function region({ name, error, participants = 0, committed = 0 }: RegionFacts): Finding {
+function region({ name, error, isStrangers, participants = 0, committed = 0 }: RegionFacts): Finding {
 	const about = `region ${name}`;
+	if (error !== undefined && isStrangers) {
+		return { about, status: "warning", text: "belongs to another user, and is left alone", todo: error };
+	}
 	if (error !== undefined) return { about, status: "problem", text: "can't be opened", todo: error };
 	const who = participants === 0 ? "nobody has it open" : `open ${participants} times`;
 	return { about, status: "ok", text: `${mebibytes(committed)}, ${who}` };

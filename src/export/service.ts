@@ -39,6 +39,8 @@ export function servicesOf(workflow: Workflow): Service[] {
 			links: linksOf(workflow, name),
 			runner: undefined,
 			permissions: workflow.region.permissions ?? PERMISSIONS,
+			// The folder is this workflow's alone, though everybody could write to an `emptyDir`.
+			trust: "any",
 		});
 		return { ...task, image, environment: { ...task.environment, ...environment } };
 	});

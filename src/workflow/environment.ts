@@ -1,6 +1,7 @@
 /** How a task learns what it is: the variables that `dhmem run` sets, or whoever starts the task by hand. */
 import { badArgument, DhmemError } from "../errors.js";
 import { checkRegionName } from "../options.js";
+import { checkTrust, type Trust } from "../trust.js";
 import { formatLinks, type Link, type LocalLink, NAME, NAME_RULE, parseLinks } from "./links.js";
 
 /** Variables, as in `process.env`. */
@@ -17,6 +18,8 @@ export interface TaskEnvironment {
 	readonly runner: string | undefined;
 	/** The file mode of the region, if this task is the first and makes it; undefined for the default. */
 	readonly permissions: number | undefined;
+	/** Whose region is joined where strangers can make names; undefined for the default. */
+	readonly trust?: Trust | undefined;
 }
 
 export const transports = ["auto", "memory"] as const;
@@ -51,12 +54,13 @@ export function readEnvironment(variables: Variables): TaskEnvironment {
 		links,
 		runner: variables.DHMEM_RUNNER || undefined,
 		permissions: readPermissions(variables.DHMEM_PERMISSIONS),
+		trust: variables.DHMEM_TRUST ? checkTrust("DHMEM_TRUST", variables.DHMEM_TRUST) : undefined,
 	};
 }
 
 /** The variables that `readEnvironment` reads. */
 export function writeEnvironment(environment: TaskEnvironment): Record<string, string> {
-	const { directory, runner, permissions } = environment;
+	const { directory, runner, permissions, trust } = environment;
 	return {
 		DHMEM_REGION: environment.region,
 		...(directory === undefined ? {} : { DHMEM_DIR: directory }),
@@ -65,6 +69,7 @@ export function writeEnvironment(environment: TaskEnvironment): Record<string, s
 		DHMEM_TRANSPORT: "auto",
 		...(runner === undefined ? {} : { DHMEM_RUNNER: runner }),
 		...(permissions === undefined ? {} : { DHMEM_PERMISSIONS: `0${permissions.toString(8)}` }),
+		...(trust === undefined ? {} : { DHMEM_TRUST: String(trust) }),
 	};
 }
 

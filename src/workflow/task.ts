@@ -40,13 +40,14 @@ export class Task {
 	private constructor(environment: TaskEnvironment) {
 		const isOurs = typeof environment === "object" && environment !== null;
 		checkMade(isOurs, "A Task", "call Task.fromEnvironment()");
-		const { task, region, directory, links, runner, permissions } = environment;
+		const { task, region, directory, links, runner, permissions, trust } = environment;
 		this.name = task;
 		this.#links = links;
 		this.region = Region.open(region, {
 			directory,
 			label: task,
 			permissions,
+			trust,
 			// Who runs the workflow has made the region; if it is gone, so is the workflow.
 			mode: runner === undefined ? "open-or-create" : "open",
 		});
@@ -62,7 +63,7 @@ export class Task {
 
 	/**
 	 * The task that the environment describes: `DHMEM_TASK`, `DHMEM_REGION`, `DHMEM_DIR`, `DHMEM_LINKS`,
-	 * `DHMEM_TRANSPORT`, `DHMEM_PERMISSIONS`. `dhmem run` sets them, and `dhmem run --print-env` shows them.
+	 * `DHMEM_TRANSPORT`, `DHMEM_PERMISSIONS`, `DHMEM_TRUST`. `dhmem run` sets them, and `dhmem run --print-env` shows them.
 	 *
 	 * @param variables instead of `process.env`
 	 * @throws DHMEM_NOT_FOUND, DHMEM_BAD_ARGUMENT, DHMEM_UNSUPPORTED, with the variable that is missing or wrong; as
