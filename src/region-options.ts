@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import process from "node:process";
+import { checkReading } from "./engines.js";
 import { badArgument, DhmemError } from "./errors.js";
 import type { FileOptions } from "./files.js";
 import { checkCount, optionNames, parseRegionSize, type Size } from "./options.js";
@@ -98,8 +99,10 @@ export function trustOf({ trust }: Pick<RegionOptions, "trust">): Trust {
 export function fileOptions(options: RegionOptions): FileOptions {
 	const { permissions = 0o600, label } = options;
 	if (label !== undefined && typeof label !== "string") throw badArgument("label", label, "a string");
+	const mode = oneOf("mode", options.mode, modes, "open-or-create");
+	if (mode === "read-only" || mode === "copy-on-write") checkReading(mode);
 	return {
-		mode: oneOf("mode", options.mode, modes, "open-or-create"),
+		mode,
 		spans: options.size === undefined ? undefined : parseRegionSize(options.size),
 		permissions: checkCount("permissions", permissions, 0, 0o777),
 		lifetime: oneOf("lifetime", options.lifetime, lifetimes, "persistent"),

@@ -8,6 +8,7 @@ import type { KeyType, ValueType } from "./codec.js";
 import { Condition } from "./condition.js";
 import { removeObject } from "./directory.js";
 import { checkDType, type DType } from "./dtypes.js";
+import { withRights } from "./engines.js";
 import { attach, attachLocal, detach, type Identity, identityOf, unlink, unlinkOwn } from "./files.js";
 import type { Handle } from "./handle.js";
 import { listRegions, pathOf, TEMPORARY_REGION } from "./leftovers.js";
@@ -77,8 +78,10 @@ export class Region {
 	static open(name: string, options: RegionOptions = {}): Region {
 		checkRegionName(name);
 		checkOptions(options, regionOptionNames, "Region.open");
-		const directory = directoryOf(options);
-		return new Region(name, attach(directory, pathOf(directory, name), fileOptions(options)));
+		return withRights(() => {
+			const directory = directoryOf(options);
+			return new Region(name, attach(directory, pathOf(directory, name), fileOptions(options)));
+		});
 	}
 
 	/**
@@ -105,18 +108,20 @@ export class Region {
 	 */
 	static unlink(name: string, options: FolderOptions = {}): void {
 		checkOptions(options, folderOptionNames, "Region.unlink");
-		unlink(pathOf(directoryOf(options), checkRegionName(name)), trustOf({}));
+		withRights(() => unlink(pathOf(directoryOf(options), checkRegionName(name)), trustOf({})));
 	}
 
 	/** The names of the regions in the folder. */
 	static list(options: FolderOptions = {}): string[] {
 		checkOptions(options, folderOptionNames, "Region.list");
-		const directory = directoryOf(options);
-		try {
-			return listRegions(directory, trustOf({}));
-		} catch (error) {
-			throw systemError(error, directory, "Listing");
-		}
+		return withRights(() => {
+			const directory = directoryOf(options);
+			try {
+				return listRegions(directory, trustOf({}));
+			} catch (error) {
+				throw systemError(error, directory, "Listing");
+			}
+		});
 	}
 
 	/** The file. */

@@ -11,6 +11,7 @@ import {
 	whyRefused,
 	whyTooLarge,
 } from "./advice.js";
+import { denied, isDenied } from "./engines.js";
 import { DhmemError, errnoOf } from "./errors.js";
 import { findItem, findLimit, findMount, findRoom, findUser } from "./place.js";
 
@@ -21,6 +22,7 @@ const withFolder = ["Creating", "Removing", "Listing"];
 export function systemError(error: unknown, path: string, doing: string): unknown {
 	const cause = { cause: error };
 	const folder = doing === "Listing" ? path : dirname(path);
+	if (isDenied(error)) return denied(error);
 	const errno = errnoOf(error);
 	switch (errno) {
 		case "EROFS":

@@ -1,5 +1,6 @@
 import process from "node:process";
 import { format } from "node:util";
+import { withRights } from "../engines.js";
 import { checkMade } from "../made.js";
 import { Region } from "../region.js";
 import { readEnvironment, type TaskEnvironment, type Variables } from "./environment.js";
@@ -70,7 +71,7 @@ export class Task {
 	 * `Region.open`
 	 */
 	static fromEnvironment(variables: Variables = process.env): Task {
-		return new Task(readEnvironment(variables));
+		return withRights(() => new Task(readEnvironment(variables)));
 	}
 
 	/**

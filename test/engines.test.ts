@@ -1,0 +1,60 @@
+/** Other engines than Node, as far as they can be played here; scripts/test-frameworks.sh runs them. */
+import process from "node:process";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { DhmemError, Region } from "../src/index.js";
+import { Task } from "../src/workflow/index.js";
+
+const test = suite("engines");
+
+function failure(call: () => unknown): DhmemError {
+	try {
+		call();
+	} catch (error) {
+		assert.instance(error, DhmemError);
+		return error as DhmemError;
+	}
+	throw new Error("nothing was thrown");
+}
+
+test("Bun is refused to open a region for reading only, and may write", () => {
+	using region = Region.temporary({ size: "1MiB" });
+	Object.defineProperty(process.versions, "bun", { value: "1.0.0", configurable: true });
+	try {
+		for (const mode of ["read-only", "copy-on-write"] as const) {
+			const { code, message } = failure(() => Region.open(region.name, { mode }));
+			assert.is(code, "DHMEM_UNSUPPORTED");
+			assert.match(message, /Bun can't open/);
+		}
+		Region.open(region.name).close();
+	} finally {
+		Reflect.deleteProperty(process.versions, "bun");
+	}
+});
+
+test("what Deno does not allow is an error that names the flags", () => {
+	const { env } = process;
+	const denying = new Proxy(env, {
+		get(_, name) {
+			throw Object.assign(new Error(`Requires env access to "${String(name)}"`), { name: "NotCapable" });
+		},
+	});
+	Object.defineProperty(process, "env", { value: denying, configurable: true });
+	try {
+		for (const call of [
+			() => Region.open("denied"),
+			() => Region.temporary(),
+			() => Region.list(),
+			() => Region.unlink("denied"),
+			() => Task.fromEnvironment(),
+		]) {
+			const { code, message } = failure(call);
+			assert.is(code, "DHMEM_PERMISSION");
+			assert.match(message, /run it with --allow-ffi --allow-read --allow-write --allow-env --allow-sys/);
+		}
+	} finally {
+		Object.defineProperty(process, "env", { value: env, configurable: true });
+	}
+});
+
+test.run();
