@@ -30,6 +30,15 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	}
 
 	/**
+	 * Sees the end of a stream that was read before this end was opened.
+	 *
+	 * @internal
+	 */
+	seeEndAgain(): void {
+		this.#ended = true;
+	}
+
+	/**
 	 * The next message, if there is one now. A `receive` that still waits is not served first.
 	 *
 	 * @throws DHMEM_CLOSED, DHMEM_CORRUPT

@@ -39,7 +39,14 @@ import {
 import { type Loaded, load, type Saveable, save } from "./saved.js";
 import { type Fields, type Schema, type Struct, toSchema } from "./schema.js";
 import { isSupported } from "./shim.js";
-import { type Entry, type RegionStats, readActivity, readEntries, readStats } from "./stats.js";
+import {
+	type Activity,
+	type Entry,
+	type RegionStats,
+	readActivity,
+	readEntries,
+	readStats,
+} from "./stats.js";
 import { openStruct, type StructOptions, wantedStruct } from "./struct.js";
 import { systemError } from "./system-error.js";
 import type { Vector } from "./vector.js";
@@ -362,7 +369,7 @@ export class Region {
 	 *
 	 * @internal
 	 */
-	activity(): Pick<RegionStats, "participants" | "queues"> {
+	activity(): Activity {
 		this.#attachment.check();
 		return readActivity(this.#attachment);
 	}

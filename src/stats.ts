@@ -6,10 +6,17 @@ import {
 	KIND_RECORDS,
 	LABEL_BYTES,
 	MAILBOX_DROPPED,
+	MAILBOX_END,
 	OBJECT_CAPACITY,
 	OBJECT_KIND,
 	OBJECT_REQUESTED,
+	QUEUE_CONSUMER,
+	QUEUE_CONSUMER_WAITS,
+	QUEUE_ENDED,
 	QUEUE_HEAD,
+	QUEUE_PRODUCER,
+	QUEUE_PRODUCER_COUNT,
+	QUEUE_PRODUCER_WAITS,
 	QUEUE_RECEIVED,
 	QUEUE_SENT,
 	QUEUE_TAIL,
@@ -37,20 +44,41 @@ export interface RegionStats {
 	participants: { slot: number; label: string; alive: boolean }[];
 	/** How many named objects there are. */
 	objects: number;
-	queues: {
-		name: string;
-		/** Room in the ring, bytes or records; where the oldest is dropped, how many messages are kept. */
-		capacity: number;
-		/** Messages sent and not yet released; where the oldest is dropped, not yet received or dropped. */
-		depth: number;
-		/** Bytes, or records, of the ring in use; 0 where there is none. */
-		bytes: number;
-		/** Messages, or records, since the queue was made, modulo 2^32. */
-		sent: number;
-		received: number;
-		/** Messages that were dropped for newer ones. */
-		dropped: number;
-	}[];
+	queues: QueueStats[];
+}
+
+export interface QueueStats {
+	name: string;
+	/** Room in the ring, bytes or records; where the oldest is dropped, how many messages are kept. */
+	capacity: number;
+	/** Messages sent and not yet released; where the oldest is dropped, not yet received or dropped. */
+	depth: number;
+	/** Bytes, or records, of the ring in use; 0 where there is none. */
+	bytes: number;
+	/** Messages, or records, since the queue was made, modulo 2^32. */
+	sent: number;
+	received: number;
+	/** Messages that were dropped for newer ones. */
+	dropped: number;
+}
+
+/** What happens in a region: for those who look often. */
+export interface Activity extends Pick<RegionStats, "participants"> {
+	queues: QueueActivity[];
+}
+
+/** A queue, and what its two ends do. */
+export interface QueueActivity extends QueueStats {
+	/**
+	 * Whether the producer waits until the consumer has done something: it lives, has looked at what there is, and
+	 * sleeps. Likewise the consumer.
+	 */
+	producerWaits: boolean;
+	consumerWaits: boolean;
+	/** The number of the last stream, if its producer has ended it; 0 while it goes on. */
+	ended: number;
+	/** Whether everything was read and released: messages, and the end of the last stream. */
+	drained: boolean;
 }
 
 /** A named object: its name, and what it is. */
@@ -72,22 +100,46 @@ export function readStats(attachment: Attachment): RegionStats {
 		used: attachment.core.used(),
 		committed: attachment.shim.statFile(attachment.file).committed,
 		largestFree: attachment.core.largestFree(attachment.spans),
+		participants: readParticipants(attachment),
 		objects: [...listObjects(attachment)].length,
-		...readActivity(attachment),
+		queues: queuesOf(attachment).map((at) => readQueue(attachment, at)),
 	};
 }
 
 /** Who is there, and how queues fare: what can be looked at often, for it does not grow with the memory in use. */
-export function readActivity(attachment: Attachment): Pick<RegionStats, "participants" | "queues"> {
+export function readActivity(attachment: Attachment): Activity {
 	return {
 		participants: readParticipants(attachment),
-		queues: Array.from(listObjects(attachment))
-			.filter((at) => QUEUES.includes(objectWord(attachment, at, OBJECT_KIND)))
-			.map((at) => readQueue(attachment, at)),
+		queues: queuesOf(attachment).map((at) => ({
+			...readQueue(attachment, at),
+			...readEnds(attachment, at),
+		})),
 	};
 }
 
-function readQueue(attachment: Attachment, at: number): RegionStats["queues"][number] {
+function queuesOf(attachment: Attachment): number[] {
+	return Array.from(listObjects(attachment)).filter((at) =>
+		QUEUES.includes(objectWord(attachment, at, OBJECT_KIND)),
+	);
+}
+
+function readEnds(attachment: Attachment, at: number): Omit<QueueActivity, keyof QueueStats> {
+	const word = (field: number) => objectWord(attachment, at, field);
+	// Whatever the other side does takes the announcement away, until this one has looked again. A participant that died
+	// leaves its own behind.
+	const waits = (announced: number, holder: number) =>
+		word(announced) !== 0 && attachment.isAlive(word(holder));
+	const ended = word(QUEUE_ENDED);
+	return {
+		producerWaits: waits(QUEUE_PRODUCER_WAITS, QUEUE_PRODUCER),
+		consumerWaits: waits(QUEUE_CONSUMER_WAITS, QUEUE_CONSUMER),
+		ended: ended === word(QUEUE_PRODUCER_COUNT) ? ended : 0,
+		drained:
+			word(OBJECT_KIND) === KIND_MAILBOX ? word(MAILBOX_END) === 0 : word(QUEUE_TAIL) === word(QUEUE_HEAD),
+	};
+}
+
+function readQueue(attachment: Attachment, at: number): QueueStats {
 	const word = (field: number) => objectWord(attachment, at, field);
 	const isMailbox = word(OBJECT_KIND) === KIND_MAILBOX;
 	const sent = word(QUEUE_SENT);

@@ -3,9 +3,10 @@ import { randomBytes } from "node:crypto";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Region } from "../region.js";
+import { completeStreams } from "../workflow/completion.js";
 import { writeEnvironment } from "../workflow/environment.js";
 import { type LinkSnapshot, readLinks, StuckLinks } from "../workflow/stuck.js";
-import { linksOf } from "./links-of.js";
+import { inputsOf, linksOf } from "./links-of.js";
 import type { Reporter } from "./reporter.js";
 import { describeEnding, type Ending, type RunningTask, type Runtime, statusOf } from "./runtime.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";
@@ -69,7 +70,7 @@ export class Run {
 				this.#reporter.update(links);
 				for (const message of stuck.update(links, performance.now(), this.#finished)) this.#fail(message, 1);
 			}, INTERVAL);
-			await Promise.all(this.#workflow.tasks.map((task) => this.#supervise(task, inside)));
+			await Promise.all(this.#workflow.tasks.map((task) => this.#supervise(task, region, inside)));
 			clearInterval(timer);
 			clearTimeout(this.#killing);
 			this.#reporter.finish(this.#look(region));
@@ -107,16 +108,16 @@ export class Run {
 		this.#stop(signal);
 	}
 
-	async #supervise(task: TaskSpec, directory: string): Promise<void> {
+	async #supervise(task: TaskSpec, region: Region, directory: string): Promise<void> {
 		try {
-			await this.#runToEnd(task, directory);
+			await this.#runToEnd(task, region, directory);
 		} catch (error) {
 			this.abandon(error);
 		}
 	}
 
 	/** Starts a task, and again as its policy says, until it has ended for good. */
-	async #runToEnd(task: TaskSpec, directory: string): Promise<void> {
+	async #runToEnd(task: TaskSpec, region: Region, directory: string): Promise<void> {
 		const environment = writeEnvironment({
 			region: this.#name,
 			directory,
@@ -139,6 +140,7 @@ export class Run {
 				} else this.#fail(failureOf(task, ending, attempt), statusOf(ending));
 				return;
 			}
+			if (statusOf(ending) === 0) completeStreams(region, inputsOf(this.#workflow, task.name));
 			this.#reporter.note(
 				`${task.name} ${describeEnding(ending)}; restarting it (${attempt + 1} of ${task.restarts})`,
 			);

@@ -1,16 +1,21 @@
 /** Links through shared memory: each is a queue of the region, by the link's name. */
 import { Buffer } from "node:buffer";
+import type { Message } from "../message.js";
 import type { Queue } from "../queue.js";
 import type { Region } from "../region.js";
+import { completeStreams, forgetRead, hasReadEnd, noteRead } from "./completion.js";
 import { linkState } from "./link-state.js";
 import { type Link, linkName } from "./links.js";
 import type { LinkReceiver, LinkSender, LinkTransport } from "./transport.js";
 
 export class MemoryTransport implements LinkTransport {
 	readonly #region: Region;
+	readonly #isRun: boolean;
 
-	constructor(region: Region) {
+	/** @param isRun whether somebody runs the workflow */
+	constructor(region: Region, isRun: boolean) {
 		this.#region = region;
+		this.#isRun = isRun;
 	}
 
 	sender(link: Link): LinkSender {
@@ -42,12 +47,20 @@ export class MemoryTransport implements LinkTransport {
 		const consumer = this.#queue(link).consumer({ patient: true });
 		const state = linkState(this.#region, link);
 		state.receiving = 0;
+		if (forgetRead(this.#region, link)) completeStreams(this.#region, [link]);
+		if (hasReadEnd(this.#region, link)) consumer.seeEndAgain();
+		let noted = false;
+		const note = (message: Message | undefined) => {
+			if (consumer.ended && !noted) noteRead(this.#region, link, this.#isRun);
+			noted = consumer.ended;
+			return message;
+		};
 		return {
-			tryReceive: () => consumer.tryReceive(),
+			tryReceive: () => note(consumer.tryReceive()),
 			receive: async (options) => {
 				state.receiving++;
 				try {
-					return await consumer.receive(options);
+					return note(await consumer.receive(options));
 				} finally {
 					state.receiving--;
 				}

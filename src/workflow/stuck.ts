@@ -22,9 +22,11 @@ export interface LinkSnapshot {
 	readonly depth: number;
 	/** Bytes that were sent, blocks included. */
 	readonly bytes: number;
-	/** Sends, and receives, that have not settled. */
+	/** Sends, and receives, that wait for what the other side does; none of a task that is not running. */
 	readonly sending: number;
 	readonly receiving: number;
+	/** Whether the last stream has ended, and its end was read. */
+	readonly ended?: boolean;
 }
 
 /** The links of a region, by their queues. */
@@ -32,7 +34,19 @@ export function readLinks(region: Region, { queues } = region.activity()): LinkS
 	return queues.flatMap((queue) => {
 		const link = parseLinkName(queue.name);
 		if (link === undefined) return [];
-		return [{ ...queue, from: link.from.task, to: link.to.task, ...stateOf(region, link) }];
+		const { bytes, sending, receiving } = stateOf(region, link);
+		return [
+			{
+				...queue,
+				from: link.from.task,
+				to: link.to.task,
+				bytes,
+				// What the ends have noted themselves stays when they die, and while they have not yet seen what came.
+				sending: queue.producerWaits ? sending : 0,
+				receiving: queue.consumerWaits ? receiving : 0,
+				ended: queue.ended !== 0 && queue.drained,
+			},
+		];
 	});
 }
 
@@ -101,7 +115,13 @@ function describeUnread({ name, from, to, capacity }: LinkSnapshot): string {
 	);
 }
 
-function describeEndless({ name, from, to }: LinkSnapshot): string {
+function describeEndless({ name, from, to, ended }: LinkSnapshot): string {
+	if (ended === true) {
+		return (
+			`${to} waits for another stream of ${name}, and ${from}, which has ended one, has finished: ` +
+			"let both tasks restart, or neither"
+		);
+	}
 	return (
 		`${to} waits for a message of ${name}, and ${from} has finished without ending it: ` +
 		`call end() of each output when all is sent`

@@ -54,7 +54,7 @@ export class Task {
 		});
 		this.#interruption = new Interruption(`Task ${task}`);
 		this.signal = this.#interruption.signal;
-		this.#transport = new MemoryTransport(this.region);
+		this.#transport = new MemoryTransport(this.region, runner !== undefined);
 		this.#watch = new Watch(this.region, {
 			runner,
 			onRunnerGone: (reason) => this.#interruption.abort(reason),

@@ -46,6 +46,11 @@ export class Place {
 		return this.#spawn([process.execPath, DHMEM, ...args], environment, timeout);
 	}
 
+	/** Starts a program of the tests. */
+	program(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Started {
+		return this.#spawn([process.execPath, ...args], environment);
+	}
+
 	/** Runs it, and reads nothing of its standard output. */
 	unread(args: readonly string[]): { child: ChildProcess; ended: Promise<number | null> } {
 		const child = spawn(process.execPath, [DHMEM, ...args], {

@@ -1,0 +1,62 @@
+/**
+ * Tasks of streams. `source` sends three messages to each of its outputs, and ends them. `sink` reads `first` to its end,
+ * fails the first time, in the way of `FAIL`, and reads `second`. `again` prints what it reads, and ends with `STATUS`.
+ * `slow` is killed while it waits, and needs `SECONDS` to return. `stuck` waits for room in `out`, and for a message of
+ * `in`.
+ */
+import { existsSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Task } from "dhmem/workflow";
+
+const { FAIL = "", STATUS = "0", SECONDS = "0", MARK = "", OUTPUTS = "out" } = process.env;
+
+using task = Task.fromEnvironment();
+
+const roles: Record<string, () => Promise<void>> = {
+	source: async () => {
+		for (const name of OUTPUTS.split(" ")) {
+			const output = task.output(name);
+			for (let i = 1; i <= 3; i++) await output.send(`${name} ${i}`);
+			output.end();
+		}
+	},
+	sink: async () => {
+		for await (const _ of task.input("first"));
+		if (!existsSync(MARK)) {
+			writeFileSync(MARK, "");
+			fail();
+		}
+		for await (const message of task.input("second")) console.log(message.text());
+		console.log("all read");
+	},
+	again: async () => {
+		for await (const message of task.input("in")) console.log(message.text());
+		console.log("ended");
+		process.exitCode = Number(STATUS);
+	},
+	slow: async () => {
+		const again = existsSync(MARK);
+		if (again) await sleep(1000 * Number(SECONDS));
+		else writeFileSync(MARK, "");
+		const input = task.input("in");
+		for await (const message of input) {
+			console.log(message.text());
+			if (!again && message.text() === "out 3") {
+				message.release();
+				void input.receive();
+				process.kill(process.pid, "SIGKILL");
+			}
+		}
+	},
+	stuck: async () => {
+		void task.input("in").receive();
+		for (;;) await task.output("out").send(new Uint8Array(500));
+	},
+};
+await roles[task.name]?.();
+
+function fail(): void {
+	if (FAIL === "throw") throw new Error("as it was told to");
+	if (FAIL === "exit") process.exit(3);
+	process.kill(process.pid, "SIGKILL");
+}
