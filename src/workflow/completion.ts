@@ -6,6 +6,7 @@
  * when the task ends: `dhmem run` notes it, and where nobody runs the workflow, the task's process itself.
  */
 import { dirname } from "node:path";
+import process from "node:process";
 import { Region } from "../region.js";
 import { linkState } from "./link-state.js";
 import { type Link, linkName } from "./links.js";
@@ -64,7 +65,8 @@ function onExit(code: number): void {
 	for (const { region: name, directory, link, isRun } of reads.values()) {
 		if (isRun) continue;
 		try {
-			using region = Region.open(name, { directory, mode: "open" });
+			// Its file was trusted when the task opened it.
+			using region = Region.open(name, { directory, mode: "open", trust: "any" });
 			completeStreams(region, [link]);
 		} catch {
 			// The region is gone, and its streams with it; or it can't be changed any more.
