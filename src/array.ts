@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { KIND_ARRAY } from "../assembly/layout.js";
 import { Attachment } from "./attachment.js";
 import {
@@ -10,6 +11,7 @@ import {
 	type ValueOf,
 } from "./dtypes.js";
 import { badArgument, DhmemError } from "./errors.js";
+import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
 import type { NamedObject } from "./named.js";
 import type { Wanted } from "./open-object.js";
@@ -143,6 +145,11 @@ export class SharedArray<D extends DType = DType> {
 			`There is no element (${given}) in array ${this.name}, which is ${typeText(this.dtype, this.shape)}; ` +
 				"give a whole number from 0 for each dimension",
 		);
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("SharedArray", () => ({ name: this.object.name, dtype: this.dtype, shape: this.shape }));
 	}
 }
 

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import {
 	DOUBLE_FREE,
 	FULL,
@@ -10,6 +11,7 @@ import {
 import { Attachment } from "./attachment.js";
 import type { DType, TypedArrayOf } from "./dtypes.js";
 import { DhmemError } from "./errors.js";
+import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
 import { contentsOf, elementsOf, type Payload, viewOf } from "./payload.js";
 import type { Fields, Schema, Struct } from "./schema.js";
@@ -172,5 +174,10 @@ export class Block implements Payload {
 				? "This block is its message's; release the message, or take() the block"
 				: "This block is the region's, not this participant's; free it, or copy it",
 		);
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Block", () => ({ length: this.length, owner: this.#keeper }));
 	}
 }

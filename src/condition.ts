@@ -1,6 +1,8 @@
 import { performance } from "node:perf_hooks";
+import { inspect } from "node:util";
 import { SLOTS, STATUS_LIMIT } from "../assembly/layout.js";
 import { badArgument, DhmemError } from "./errors.js";
+import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
 import { HeldLock } from "./mutex.js";
 import { NamedObject } from "./named.js";
@@ -165,5 +167,10 @@ export class Condition {
 			announce: () => {},
 			peer: () => (locking ? mutex.holder : 0),
 		};
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Condition", () => ({ name: this.name }));
 	}
 }

@@ -1,6 +1,8 @@
 import type { Readable } from "node:stream";
+import { inspect } from "node:util";
 import { EMPTY, ENDED, SLOT_RESULT, STATUS_LIMIT } from "../assembly/layout.js";
 import { Endpoint } from "./endpoint.js";
+import { inspected } from "./inspect.js";
 import { batchesOf, eachOf } from "./iteration.js";
 import { type Holder, Message } from "./message.js";
 import type { NamedObject } from "./named.js";
@@ -157,5 +159,10 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	 */
 	readable(options: ReadableOptions = {}): Readable {
 		return readable(this, this.defaults.signal, options);
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Consumer", () => ({ queue: this.queue.name, ended: this.#ended, closed: this.closed }));
 	}
 }

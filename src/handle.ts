@@ -1,5 +1,7 @@
 import { Buffer } from "node:buffer";
+import { inspect } from "node:util";
 import { badArgument, DhmemError } from "./errors.js";
+import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
 
 /**
@@ -28,6 +30,11 @@ export class Handle<T = unknown> {
 
 	toJSON(): string {
 		return this.#token;
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Handle", () => ({ token: this.#token }));
 	}
 }
 

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import {
 	ENTRY_KEY,
 	ENTRY_KEY_LENGTH,
@@ -11,6 +12,7 @@ import {
 import type { Codec, CodedOf, KeyType, ValueType } from "./codec.js";
 import { RESTLESS, readConsistently } from "./consistent.js";
 import { badArgument, DhmemError } from "./errors.js";
+import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
 import { Mutex } from "./mutex.js";
 import { NamedObject } from "./named.js";
@@ -266,5 +268,10 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 
 	#unexpected(status: number): DhmemError {
 		return this.#object.attachment.unexpected(status, `Map ${this.name}`);
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("SharedMap", () => ({ name: this.name }));
 	}
 }

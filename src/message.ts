@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import {
 	OK,
 	RECORD_BLOCK,
@@ -14,6 +15,7 @@ import { Attachment } from "./attachment.js";
 import { Block } from "./block.js";
 import type { DType, TypedArrayOf } from "./dtypes.js";
 import { DhmemError } from "./errors.js";
+import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
 import { contentsOf, elementsOf, type Payload, viewOf } from "./payload.js";
 import type { Fields, Schema, Struct } from "./schema.js";
@@ -171,5 +173,10 @@ export class Message implements Payload {
 			);
 		}
 		return this.#offset;
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Message", () => ({ length: this.length, released: this.#released }));
 	}
 }

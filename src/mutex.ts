@@ -1,5 +1,7 @@
+import { inspect } from "node:util";
 import { LOCK_ABANDONED, LOCK_HOLDER, NOT_OWNER, OK, STATUS_LIMIT, TAKEN } from "../assembly/layout.js";
 import { DhmemError } from "./errors.js";
+import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
 import { NamedObject } from "./named.js";
 import { keepWhileHeld, noLongerHeld } from "./openings.js";
@@ -44,6 +46,15 @@ export class HeldLock {
 
 	[Symbol.dispose](): void {
 		this.unlock();
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("HeldLock", () => ({
+			mutex: this.#mutex.name,
+			held: this.held,
+			abandoned: this.abandoned,
+		}));
 	}
 }
 
@@ -156,5 +167,10 @@ export class Mutex {
 			peer: () => this.holder,
 			slice: LOOK,
 		};
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Mutex", () => ({ name: this.name }));
 	}
 }

@@ -1,8 +1,10 @@
 import type { Writable } from "node:stream";
+import { inspect } from "node:util";
 import { OK, STATUS_LIMIT } from "../assembly/layout.js";
 import { Block } from "./block.js";
 import { Endpoint } from "./endpoint.js";
 import { badArgument, DhmemError } from "./errors.js";
+import { inspected } from "./inspect.js";
 import type { NamedObject } from "./named.js";
 import {
 	bytesOf,
@@ -209,5 +211,10 @@ export abstract class Producer extends Endpoint {
 			`A message of ${length} bytes exceeds the region ${this.attachment.path}, whose largest is ` +
 				`${largest}; split it, or make the region larger`,
 		);
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Producer", () => ({ queue: this.queue.name, ended: this.#ended, closed: this.closed }));
 	}
 }

@@ -1,7 +1,9 @@
+import { inspect } from "node:util";
 import { OBJECT_CAPACITY, OBJECT_REQUESTED } from "../assembly/layout.js";
 import type { Consumer } from "./consumer.js";
 import type { DType } from "./dtypes.js";
 import { holderOf, type Side } from "./endpoint.js";
+import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
 import { MailboxConsumer, MailboxProducer } from "./mailbox.js";
 import { NamedObject } from "./named.js";
@@ -90,6 +92,11 @@ export class Queue extends AnyQueue {
 	consumer(defaults?: EndpointOptions): Consumer {
 		return new RingConsumer(this.object, defaults);
 	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Queue", () => ({ name: this.name }));
+	}
 }
 
 /** A queue that drops its oldest message when it is full. From `region.queue(name, { policy })`. */
@@ -128,5 +135,10 @@ export class RecordQueue<D extends DType = DType> extends AnyQueue {
 	/** The one popping end. @throws DHMEM_ENDPOINT_TAKEN */
 	consumer(defaults?: EndpointOptions): RecordConsumer<D> {
 		return new RecordConsumer(this.object, this.dtype, defaults);
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("RecordQueue", () => ({ name: this.name, record: this.dtype }));
 	}
 }

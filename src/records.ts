@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import {
 	BLOCK_ALIGNMENT,
 	CORRUPT,
@@ -14,6 +15,7 @@ import {
 import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
 import { Endpoint, type Side } from "./endpoint.js";
 import { badArgument, DhmemError, show } from "./errors.js";
+import { inspected } from "./inspect.js";
 import type { NamedObject } from "./named.js";
 import { checkAttached, type EndpointOptions, isHonest, kindOf, type WaitOptions } from "./options.js";
 import { PENDING } from "./waiter.js";
@@ -165,6 +167,15 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 
 	protected override beforeClose(): void {
 		this.#room = 0;
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("RecordProducer", () => ({
+			queue: this.queue.name,
+			ended: this.#ended,
+			closed: this.closed,
+		}));
 	}
 }
 
@@ -331,5 +342,14 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 		this.#release();
 		this.#available = 0;
 		this.attachment.flushers.delete(this.#flush);
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("RecordConsumer", () => ({
+			queue: this.queue.name,
+			ended: this.#ended,
+			closed: this.closed,
+		}));
 	}
 }

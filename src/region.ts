@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import process from "node:process";
+import { inspect } from "node:util";
 import { KIND_CONDITION, KIND_MUTEX } from "../assembly/layout.js";
 import { type ArrayOptions, openArray, type SharedArray, wantedArray } from "./array.js";
 import { Attachment } from "./attachment.js";
@@ -11,6 +12,7 @@ import { checkDType, type DType } from "./dtypes.js";
 import { withRights } from "./engines.js";
 import { attach, attachLocal, detach, type Identity, identityOf, unlink, unlinkOwn } from "./files.js";
 import type { Handle } from "./handle.js";
+import { inspected } from "./inspect.js";
 import { listRegions, pathOf, TEMPORARY_REGION } from "./leftovers.js";
 import { checkMade } from "./made.js";
 import type { SharedMap } from "./map.js";
@@ -384,5 +386,15 @@ export class Region {
 	recover(): number {
 		this.#attachment.checkWritable();
 		return this.#attachment.recover();
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Region", () => ({
+			name: this.name,
+			path: this.path,
+			size: this.size,
+			closed: this.#attachment.closed,
+		}));
 	}
 }

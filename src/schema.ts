@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { inspect } from "node:util";
 import { bytesPer, checkDType, type DType, type ValueOf } from "./dtypes.js";
 import { badArgument, DhmemError, isErrorNamed, show } from "./errors.js";
 
@@ -69,6 +70,11 @@ export class Schema<F extends Fields = Fields> {
 
 	toString(): string {
 		return this.#text;
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return `Schema ${this.#text}`;
 	}
 }
 

@@ -1,6 +1,8 @@
+import { inspect } from "node:util";
 import { Attachment } from "./attachment.js";
 import type { DType, TypedArrayOf } from "./dtypes.js";
 import { DhmemError } from "./errors.js";
+import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
 import { checkCount } from "./options.js";
 import { contentsOf, elementsOf, type Payload, viewOf } from "./payload.js";
@@ -81,5 +83,10 @@ export class Slot implements Payload {
 	#place(): number {
 		if (this.#open) return this.#offset;
 		throw new DhmemError("DHMEM_CLOSED", "This reservation was committed or aborted; make another");
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Slot", () => ({ length: this.length, open: this.#open }));
 	}
 }

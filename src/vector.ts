@@ -1,7 +1,9 @@
+import { inspect } from "node:util";
 import { BLOCK_ALIGNMENT, OBJECT_COUNT, OBJECT_DATA, OBJECT_VERSION, OK } from "../assembly/layout.js";
 import { RESTLESS, readConsistently } from "./consistent.js";
 import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
 import { badArgument, DhmemError, isErrorNamed } from "./errors.js";
+import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
 import { Mutex } from "./mutex.js";
 import { NamedObject } from "./named.js";
@@ -209,5 +211,10 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		const size = bytesPer(this.dtype);
 		const fresh = attachment.allocate(Math.max(wanted, elements.length * 2, 8) * size);
 		this.#settle(attachment.core.moveVector(attachment.me, at, fresh, length * size) >>> 0);
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Vector", () => ({ name: this.name, dtype: this.dtype }));
 	}
 }

@@ -1,5 +1,7 @@
 import { performance } from "node:perf_hooks";
+import { inspect } from "node:util";
 import { DhmemError } from "../errors.js";
+import { inspected } from "../inspect.js";
 import { batchesOf, eachOf } from "../iteration.js";
 import type { Message } from "../message.js";
 import { type WaitOptions, waitOptions } from "../options.js";
@@ -145,6 +147,11 @@ export class Input implements AsyncIterable<Message> {
 	/** @internal */
 	close(): void {
 		for (const { receiver } of this.#sources) receiver.close();
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Input", () => ({ name: this.name, ended: this.ended }));
 	}
 }
 

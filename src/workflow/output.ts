@@ -1,5 +1,7 @@
+import { inspect } from "node:util";
 import { Block } from "../block.js";
 import { badArgument, isFull } from "../errors.js";
+import { inspected } from "../inspect.js";
 import { bytesOf, checkCount, type WaitOptions, waitOptions } from "../options.js";
 import { type Sendable, type SendOptions, sendNames } from "../producer.js";
 import { anySignal } from "./any-signal.js";
@@ -104,6 +106,11 @@ export class Output {
 	/** @internal */
 	close(): void {
 		for (const sender of this.#senders) sender.close();
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Output", () => ({ name: this.name }));
 	}
 }
 

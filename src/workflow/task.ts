@@ -1,6 +1,7 @@
 import process from "node:process";
-import { format } from "node:util";
+import { format, inspect } from "node:util";
 import { withRights } from "../engines.js";
+import { inspected } from "../inspect.js";
 import { checkMade } from "../made.js";
 import { Region } from "../region.js";
 import { readEnvironment, type TaskEnvironment, type Variables } from "./environment.js";
@@ -123,6 +124,11 @@ export class Task {
 
 	[Symbol.dispose](): void {
 		this.close();
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Task", () => ({ name: this.name, region: this.region.path }));
 	}
 }
 
