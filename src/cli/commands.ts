@@ -4,6 +4,7 @@ import { bench } from "./bench.js";
 import { clean } from "./clean.js";
 import { doctor } from "./doctor.js";
 import { exportWorkflow } from "./export.js";
+import { filter } from "./filter.js";
 import { get } from "./get.js";
 import { ls } from "./ls.js";
 import { put } from "./put.js";
@@ -26,6 +27,7 @@ export const commands: readonly Register[] = [
 	doctor,
 	send,
 	recv,
+	filter,
 	put,
 	get,
 	bench,

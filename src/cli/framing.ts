@@ -9,7 +9,7 @@ import type { Sendable } from "../producer.js";
 import { UsageError } from "./usage-error.js";
 
 export interface FramingOptions {
-	as?: DType;
+	as?: DType | undefined;
 	raw?: true;
 }
 
@@ -38,11 +38,19 @@ export async function* messagesIn(
 		return;
 	}
 	let number = 0;
-	for await (const line of linesIn(stream)) yield messageIn(line, as, `line ${++number} of standard input`);
+	const messageOf = (line: Buffer) => {
+		const where = `line ${++number} of standard input`;
+		if (!isUtf8(line)) throw new UsageError(`${where} is not UTF-8; send bytes as they are with --raw`);
+		return messageIn(line, as, where);
+	};
+	const lines = linesIn(stream);
+	let next = await lines.next();
+	for (; !next.done; next = await lines.next()) yield messageOf(next.value);
+	if (next.value.length > 0) yield messageOf(next.value);
 }
 
-/** The lines of a stream, without their ends. Only a line feed ends one. */
-export async function* linesIn(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+/** The lines of a stream, without the line feed that ends each, and nothing else does; at last what no line feed ends. */
+export async function* linesIn(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer, Buffer> {
 	let rest: Buffer[] = [];
 	for await (const chunk of stream) {
 		let from = 0;
@@ -53,16 +61,16 @@ export async function* linesIn(stream: AsyncIterable<Buffer>): AsyncGenerator<Bu
 		}
 		if (from < chunk.length) rest.push(chunk.subarray(from));
 	}
-	if (rest.length > 0) yield Buffer.concat(rest);
+	return Buffer.concat(rest);
 }
 
 /**
- * The message that a line is.
+ * The message that a line of UTF-8 is.
  *
  * @param where the line is, for messages
+ * @throws UsageError for what is no number of the dtype
  */
 export function messageIn(line: Buffer, as: DType | undefined, where: string): Sendable {
-	if (!isUtf8(line)) throw new UsageError(`${where} is not UTF-8; send bytes as they are with --raw`);
 	if (as === undefined) return line;
 	if (line.length > constants.MAX_STRING_LENGTH)
 		throw new UsageError(`${where} has ${line.length} bytes, too many to be read as numbers; split it`);

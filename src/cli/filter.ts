@@ -1,0 +1,26 @@
+import { type Command, Option } from "commander";
+import type { DType } from "../dtypes.js";
+import { asOption } from "./framing.js";
+
+interface FilterOptions {
+	in: string;
+	out: string;
+	as?: DType;
+}
+
+export function filter(program: Command): void {
+	program
+		.command("filter")
+		.description(
+			"let a program be a task: each message of an input is a line for it, and each line that it prints is the answer",
+		)
+		.usage("--in PORT --out PORT [--as DTYPE] -- COMMAND…")
+		.addOption(new Option("--in <port>", "the task's input").makeOptionMandatory())
+		.addOption(new Option("--out <port>", "the task's output").makeOptionMandatory())
+		.addOption(asOption())
+		.argument("<command...>", "the program and its arguments, behind --")
+		.action(async (command: string[], { in: input, out: output, as }: FilterOptions) => {
+			const { filterBy } = await import("./filtering.js");
+			process.exitCode = await filterBy(command, { input, output, as });
+		});
+}

@@ -1,0 +1,226 @@
+/**
+ * A program between an input and an output of a task. The nth line that it prints answers the nth message, which is
+ * released when the answer was sent. The output ends only if the program has answered all and ended well, so what
+ * fails on the way can be started again: it gets what was not answered.
+ */
+import { isUtf8 } from "node:buffer";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { constants } from "node:os";
+import type { Readable, Writable } from "node:stream";
+import type { DType } from "../dtypes.js";
+import { escapeControls } from "../escape.js";
+import type { Message } from "../message.js";
+import type { Input } from "../workflow/input.js";
+import type { Output } from "../workflow/output.js";
+import { Task } from "../workflow/task.js";
+import { linesIn, messageIn, written } from "./framing.js";
+import { UsageError } from "./usage-error.js";
+
+export interface Between {
+	/** Names of the task's ports. */
+	readonly input: string;
+	readonly output: string;
+	/** What lines consist of: numbers of this type, or text. */
+	readonly as: DType | undefined;
+}
+
+/** Milliseconds for a program to end when it is asked to. */
+const GRACE = 5000;
+
+/** The program has done, or was given, what can't be made sense of. */
+class Mistake extends Error {}
+
+/** The status to exit with. */
+export async function filterBy(command: readonly string[], { input, output, as }: Between): Promise<number> {
+	using task = Task.fromEnvironment();
+	const filter = new Filter(command, task.input(input), task.output(output), as);
+	try {
+		return await filter.run(task.signal);
+	} catch (error) {
+		if (!(error instanceof Mistake)) throw error;
+		say(error.message);
+		return 1;
+	}
+}
+
+class Filter {
+	readonly #command: readonly string[];
+	readonly #input: Input;
+	readonly #output: Output;
+	readonly #as: DType | undefined;
+	/** Messages that the program was given, and has not answered. */
+	readonly #unanswered: Message[] = [];
+	#given = 0;
+	#answered = 0;
+	/** Whether the program was given all, and told so. */
+	#isAllGiven = false;
+
+	constructor(command: readonly string[], input: Input, output: Output, as: DType | undefined) {
+		this.#command = command;
+		this.#input = input;
+		this.#output = output;
+		this.#as = as;
+	}
+
+	get #name(): string {
+		return this.#command.join(" ");
+	}
+
+	async run(signal: AbortSignal): Promise<number> {
+		const [program = "", ...args] = this.#command;
+		const child = spawn(program, args, {
+			stdio: ["pipe", "pipe", "inherit"],
+			// Otherwise Python keeps its output in a buffer, and whoever waits for an answer waits for ever.
+			env: { PYTHONUNBUFFERED: "1", ...process.env },
+		});
+		// It ends with this process, however that does.
+		const kill = () => child.kill("SIGKILL");
+		process.once("exit", kill);
+		const onAbort = () => end(child);
+		signal.addEventListener("abort", onAbort, { once: true });
+		try {
+			return await this.#runWith(child);
+		} finally {
+			end(child);
+			signal.removeEventListener("abort", onAbort);
+			process.off("exit", kill);
+		}
+	}
+
+	async #runWith(child: Child): Promise<number> {
+		const gone = new AbortController();
+		const ended = endOf(child).finally(() => gone.abort());
+		// What the program does not read any more is told by how it ends.
+		child.stdin.on("error", () => {});
+		const giving = this.#give(child.stdin, gone.signal);
+		const answering = this.#receiveAnswers(child.stdout);
+		// The first that fails ends the program, and with it the others.
+		const outcome = Promise.all([giving, answering, ended]);
+		outcome.catch(() => end(child));
+		await Promise.allSettled([giving, answering, ended]);
+		const [, rest, ending] = await outcome;
+		return this.#conclude(ending, rest);
+	}
+
+	/** Gives the program all messages, and then the end. */
+	async #give(stdin: Writable, gone: AbortSignal): Promise<void> {
+		for (;;) {
+			const message = await this.#next(gone);
+			if (gone.aborted || stdin.destroyed) return;
+			if (message === undefined) break;
+			this.#check(message);
+			this.#unanswered.push(message);
+			this.#given++;
+			for (const piece of written(message, { as: this.#as })) await write(stdin, piece);
+		}
+		this.#isAllGiven = true;
+		stdin.end();
+	}
+
+	async #next(gone: AbortSignal): Promise<Message | undefined> {
+		try {
+			return await this.#input.receive({ signal: gone });
+		} catch (error) {
+			if (gone.aborted && error === gone.reason) return undefined;
+			throw error;
+		}
+	}
+
+	#check(message: Message): void {
+		if (this.#as !== undefined || !message.bytes.includes(10)) return;
+		throw new Mistake(
+			`message ${this.#given + 1} of input ${this.#input.name} has a line feed in it, and so is no line for ` +
+				`${this.#name}; send it as JSON, or numbers with --as`,
+		);
+	}
+
+	/** Sends each line as an answer; at last what no line feed ends. */
+	async #receiveAnswers(stdout: AsyncIterable<Buffer>): Promise<Buffer> {
+		const lines = linesIn(stdout);
+		let next = await lines.next();
+		for (; !next.done; next = await lines.next()) await this.#answer(next.value);
+		return next.value;
+	}
+
+	async #answer(line: Buffer): Promise<void> {
+		const [message] = this.#unanswered;
+		if (message === undefined) throw this.#miscounted(this.#answered + 1);
+		await this.#output.send(this.#read(line));
+		this.#unanswered.shift();
+		this.#answered++;
+		message.release();
+	}
+
+	#read(line: Buffer) {
+		const where = `line ${this.#answered + 1} that ${this.#name} has printed`;
+		if (!isUtf8(line)) throw new Mistake(`${where} is not UTF-8`);
+		try {
+			return messageIn(line, this.#as, where);
+		} catch (error) {
+			throw error instanceof UsageError ? new Mistake(error.message) : error;
+		}
+	}
+
+	/** What it comes to when the program has ended. */
+	async #conclude({ code, signal }: Ending, rest: Buffer): Promise<number> {
+		if (code !== 0) {
+			const how = signal === null ? `failed with status ${code}` : `was ended by ${signal}`;
+			say(`${this.#name} ${how}, ${this.#state()}`);
+			return signal === null ? (code ?? 1) : 128 + constants.signals[signal];
+		}
+		if (!this.#isAllGiven) {
+			throw new Mistake(`${this.#name} ended before the end of its input, ${this.#state()}`);
+		}
+		// Nothing is sent in vain: where more is unanswered, this line is not enough.
+		if (rest.length > 0 && this.#unanswered.length === 1) await this.#answer(rest);
+		if (this.#unanswered.length > 0) throw this.#miscounted(this.#answered);
+		this.#output.end();
+		return 0;
+	}
+
+	#state(): string {
+		return `with ${this.#answered} of ${this.#given} messages answered; the others come again when it is started again`;
+	}
+
+	#miscounted(lines: number): Mistake {
+		return new Mistake(
+			`${this.#name} has printed ${lines} lines for ${this.#given} messages, and filter takes a line for each as its ` +
+				"answer; let it print one for each, or use a pipe of dhmem recv and dhmem send",
+		);
+	}
+}
+
+type Child = ChildProcessByStdio<Writable, Readable, null>;
+
+interface Ending {
+	readonly code: number | null;
+	readonly signal: NodeJS.Signals | null;
+}
+
+async function endOf(child: Child): Promise<Ending> {
+	try {
+		const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+		return { code, signal };
+	} catch (error) {
+		// As a shell says it.
+		say(`the program can't be started: ${(error as Error).message}`);
+		return { code: (error as NodeJS.ErrnoException).code === "ENOENT" ? 127 : 126, signal: null };
+	}
+}
+
+function end(child: Child): void {
+	if (!child.kill("SIGTERM")) return;
+	setTimeout(() => child.kill("SIGKILL"), GRACE).unref();
+}
+
+/** Resolves when it was taken, or never will be. */
+function write(stdin: Writable, data: string | Uint8Array): Promise<void> {
+	// A copy: Node's streams don't take views over shared memory.
+	const bytes = typeof data === "string" ? data : data.slice();
+	return new Promise((resolve) => stdin.write(bytes, () => resolve()));
+}
+
+function say(text: string): void {
+	console.error(`dhmem: ${escapeControls(text)}`);
+}
