@@ -24,10 +24,6 @@ import {
 	SLOT_ID,
 	SLOT_JOINED,
 	SLOT_LABEL,
-	SLOT_REQUEST_LENGTH,
-	SLOT_REQUEST_LENGTH_2,
-	SLOT_REQUEST_OFFSET,
-	SLOT_REQUEST_OFFSET_2,
 	SLOT_RESULT,
 	SLOTS,
 	SLOTS_START,
@@ -35,6 +31,7 @@ import {
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
 import { howToGetAddresses } from "./advice.js";
+import { commitRequest, type Spans } from "./committing.js";
 import { type Core, instantiate } from "./core.js";
 import { DhmemError, errnoOf, isErrorNamed } from "./errors.js";
 import type { Host } from "./local-shim.js";
@@ -294,7 +291,7 @@ export class Attachment {
 
 	/** Throws unless the region can be used. */
 	check(): void {
-		if (this.#closed || this.#failure !== undefined || this.#isDisplaced()) throw this.#unusable();
+		if (this.#closed || this.#failure !== undefined || this.isDisplaced) throw this.#unusable();
 	}
 
 	/**
@@ -302,7 +299,7 @@ export class Attachment {
 	 * zero pages lie over the mapping since a fault. So this finds both without a call. Who only reads has no slot,
 	 * and looks at the header instead.
 	 */
-	#isDisplaced(): boolean {
+	get isDisplaced(): boolean {
 		if (this.me !== 0) return this.words[this.slotWord + (SLOT_ID >> 2)] !== this.me;
 		return this.access !== "read-write" && this.header(HEADER_MAGIC) !== MAGIC_LOW;
 	}
@@ -376,7 +373,7 @@ export class Attachment {
 	 * this participant's lock dropped.
 	 */
 	unexpected(status: number, what: string): DhmemError {
-		if (this.#closed || this.#failure !== undefined || this.#isDisplaced()) return this.#unusable();
+		if (this.#closed || this.#failure !== undefined || this.isDisplaced) return this.#unusable();
 		if (status === FENCED) {
 			return new DhmemError("DHMEM_CLOSED", `${what}: this end is closed; open it again`);
 		}
@@ -401,27 +398,19 @@ export class Attachment {
 		}
 	}
 
-	#commitRequest(): void {
-		try {
-			for (const [offset, length] of [
-				[SLOT_REQUEST_OFFSET, SLOT_REQUEST_LENGTH],
-				[SLOT_REQUEST_OFFSET_2, SLOT_REQUEST_LENGTH_2],
-			] as const) {
-				if (this.result(length) > 0) this.commitRange(this.result(offset), this.result(length));
-			}
-		} catch (error) {
-			if (!this.#closed) this.core.cancel(this.me);
-			throw error;
-		}
-		this.core.committed(this.me);
-	}
-
 	/** Runs an allocation of the core, committing the pages it asks for. An offset, or another status. */
-	#allocating(operation: (core: Core, me: number) => number): number {
+	#allocating(bytes: number, operation: (core: Core, me: number) => number): number {
+		let whole: Spans | undefined;
 		for (let turn = 0; turn < MOST_TURNS; turn++) {
 			const result = operation(this.core, this.me) >>> 0;
 			if (result !== NEED_COMMIT) return result;
-			this.#commitRequest();
+			try {
+				whole = commitRequest(this, bytes, whole);
+			} catch (error) {
+				if (!this.#closed) this.core.cancel(this.me);
+				throw error;
+			}
+			this.core.committed(this.me);
 		}
 		return CORRUPT;
 	}
@@ -435,7 +424,7 @@ export class Attachment {
 		for (let again = true; ; again = false) {
 			let failure: unknown;
 			try {
-				const result = this.#allocating(operation);
+				const result = this.#allocating(bytes, operation);
 				if (result >= STATUS_LIMIT) return result;
 				if (result !== FULL) throw this.unexpected(result, `Allocating ${bytes} bytes`);
 				failure = new DhmemError(

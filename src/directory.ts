@@ -123,11 +123,12 @@ function construct(
 	};
 	let object = 0;
 	try {
-		const data = allocate(made.bytes ?? 0);
-		made.prepare?.(data);
+		// The largest last: what is freed again keeps its pages, what was never whole gives them back.
+		object = attachment.allocateBy(OBJECT_BYTES, () => core.allocateObject(me));
 		const typeAt = allocate(type.length);
 		attachment.bytes.set(type, typeAt);
-		object = attachment.allocateBy(OBJECT_BYTES, () => core.allocateObject(me));
+		const data = allocate(made.bytes ?? 0);
+		made.prepare?.(data);
 		const head = headOf(name, { ...made, data, typeAt, typeBytes: type.length });
 		const status = core.construct(me, object, attachment.lend(head)) >>> 0;
 		if (status === OK) return objectAt(attachment, object, text);

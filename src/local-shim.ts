@@ -16,6 +16,7 @@ export type Host = Pick<
 	| "isBroken"
 	| "isLocked"
 	| "mapFile"
+	| "punch"
 	| "statFile"
 	| "tryLock"
 	| "unlock"
@@ -68,6 +69,9 @@ export const localShim: Host = {
 	isBroken: () => false,
 	commit(file, _offset, length) {
 		of(file).committed += length;
+	},
+	punch(file, _offset, length) {
+		of(file).committed -= length;
 	},
 	tryLock: () => true,
 	unlock() {},
