@@ -32,9 +32,9 @@ function leave(region: Region, bytes: number, free: () => number): void {
 const NO_SPACE: DhmemErrorCode = "DHMEM_NO_SPACE";
 
 test("an allocation that fails gives back the pages that it got", () => {
-	onDisk(16, (region, free) => {
+	onDisk(48, (region, free) => {
 		const before = free();
-		for (const bytes of [1e9, 100 * MIB, 17 * MIB, before]) {
+		for (const bytes of [1e9, 100 * MIB, 50 * MIB, before]) {
 			assert.is(
 				codeOf(() => region.allocate(bytes)),
 				NO_SPACE,
@@ -43,20 +43,20 @@ test("an allocation that fails gives back the pages that it got", () => {
 			assert.ok(before - free() < 64 * 1024, `${before - free()} bytes are gone after ${bytes}`);
 		}
 		// What could be given is not called full by the failures.
-		region.allocate(10 * MIB).bytes.fill(1);
+		region.allocate(40 * MIB).bytes.fill(1);
 	});
 });
 
 test("an allocation that fails keeps the pages of what there was, and of what was freed", () => {
-	onDisk(16, (region, free) => {
+	onDisk(48, (region, free) => {
 		const kept = region.allocate(3 * MIB);
 		kept.bytes.fill(7);
 		region.allocate(2 * MIB).free();
-		leave(region, 4 * MIB, free);
+		leave(region, 24 * MIB, free);
 		const before = free();
 		for (let time = 0; time < 3; time++) {
 			assert.is(
-				codeOf(() => region.allocate(8 * MIB)),
+				codeOf(() => region.allocate(40 * MIB)),
 				NO_SPACE,
 			);
 			assert.ok(before - free() < 64 * 1024);
@@ -69,7 +69,7 @@ test("an allocation that fails keeps the pages of what there was, and of what wa
 });
 
 test("objects, messages and streams of them that find no room give back the pages, too", () => {
-	onDisk(16, (region, free) => {
+	onDisk(48, (region, free) => {
 		const queue = region.queue("q", { capacity: "64KiB" });
 		const vector = region.vector("v", "u8");
 		vector.push(1);
@@ -81,12 +81,12 @@ test("objects, messages and streams of them that find no room give back the page
 		const map = region.map("m", { key: "u32", value: "bytes" });
 		map.set(1, Uint8Array.of(1));
 		latest.trySend("newest");
-		const large = new Uint8Array(20 * MIB);
+		const large = new Uint8Array(50 * MIB);
 		const before = free();
 		for (const fails of [
-			() => region.array("large", { dtype: "u8", shape: [20 * MIB] }),
-			() => region.queue("large", { capacity: "32MiB" }),
-			() => region.queue("large", { record: "f64", capacity: 4 * MIB }),
+			() => region.array("large", { dtype: "u8", shape: [50 * MIB] }),
+			() => region.queue("large", { capacity: "64MiB" }),
+			() => region.queue("large", { record: "f64", capacity: 8 * MIB }),
 			() => producer.trySend(large),
 			() => producer.tryReserve(large.length),
 			() => producer.sendMany([large]),
