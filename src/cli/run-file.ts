@@ -1,4 +1,5 @@
 /** What `dhmem run` does with a file. */
+import { constants } from "node:os";
 import { resolve } from "node:path";
 import { directoryOf } from "../region-options.js";
 import { ContainerRuntime } from "../runner/container-runtime.js";
@@ -12,6 +13,9 @@ import { readWorkflow, type Workflow } from "../runner/workflow-file.js";
 import { writeEnvironment } from "../workflow/environment.js";
 import type { RunOptions, RuntimeName } from "./run.js";
 import { fromUser, UsageError } from "./usage-error.js";
+
+/** Milliseconds for which the last lines of a run that was asked to end may still be read. */
+const READER_GRACE = 1000;
 
 /** The status to exit with. */
 export async function runFile(file: string, options: RunOptions): Promise<number> {
@@ -37,14 +41,26 @@ function runtimeOf(workflow: Workflow, name: RuntimeName): Runtime {
 
 async function runToEnd(workflow: Workflow, runtime: Runtime): Promise<number> {
 	const running = new Run(workflow, runtime, new Reporter(workflow));
+	let asked = false;
+	let over = false;
 	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-		process.on(signal, () => running.interrupt(signal));
+		process.on(signal, () => {
+			asked = true;
+			if (over) process.exit(process.exitCode || 128 + constants.signals[signal]);
+			running.interrupt(signal);
+		});
 	}
 	// Who read what the run prints has gone, or it can't be written.
 	for (const stream of [process.stdout, process.stderr]) {
 		stream.on("error", (error) => running.abandon(error));
 	}
-	return running.toEnd();
+	try {
+		return await running.toEnd();
+	} finally {
+		over = true;
+		// What was printed and not yet read keeps the process, but not one that was asked to end.
+		if (asked) setTimeout(() => process.exit(), READER_GRACE).unref();
+	}
 }
 
 /** For tasks that are started by hand: the region has the workflow's name, so that all of them agree. */
