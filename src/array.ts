@@ -90,8 +90,8 @@ export class SharedArray<D extends DType = DType> {
 	}
 
 	/**
-	 * All elements: a typed array over the region. `Atomics` work on it if they are integers. Don't keep it beyond
-	 * the array's removal.
+	 * All elements: a typed array over the region. `Atomics` work on integers, but for `wait` and `notify`, which do
+	 * not reach other processes. Don't keep it beyond the array's removal.
 	 *
 	 * @throws DHMEM_CLOSED after this participant has removed the array
 	 */
