@@ -232,6 +232,15 @@ static napi_value is_broken(napi_env env, napi_callback_info info) {
 	return boolean(env, handle->mapped ? mapping_is_broken(&handle->mapping) : handle->broken);
 }
 
+static napi_value renew_guard(napi_env env, napi_callback_info info) {
+	struct call call;
+	struct failure failure;
+	if (call_begin(&call, env, info, "renewGuard") && !guard_renew(&failure)) {
+		return throw_failure(&call, &failure, NULL);
+	}
+	return NULL;
+}
+
 /* The file and the range that commit and punch have in common. */
 static bool take_range(const struct call *call, struct handle **handle, double *offset, double *length) {
 	if (!take_file(call, 0, OPEN_FILE, handle) || !take_integer(call, 1, 0, SAFE_INTEGER_MAX, offset) ||
@@ -481,7 +490,8 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
 		METHOD("createFile", create_file), METHOD("publishFile", publish_file), METHOD("openFile", open_file),
 		METHOD("statFile", stat_file), METHOD("isNamed", is_named), METHOD("readFile", read_file),
 		METHOD("mapFile", map_file), METHOD("closeFile", close_file), METHOD("abandonFile", abandon_file),
-		METHOD("isBroken", is_broken), METHOD("commit", commit), METHOD("punch", punch),
+		METHOD("isBroken", is_broken), METHOD("renewGuard", renew_guard),
+		METHOD("commit", commit), METHOD("punch", punch),
 		METHOD("tryLock", try_lock), METHOD("unlock", unlock), METHOD("isLocked", is_locked),
 		METHOD("wait", wait), METHOD("wake", wake), METHOD("watch", watch), METHOD("arm", arm),
 		METHOD("disarm", disarm), METHOD("openFiles", open_files),

@@ -56,12 +56,17 @@ static bool open_lock_description(struct file *file, const char *path, struct fa
 	const int access = file->writable ? O_RDWR : O_RDONLY;
 	char again[32];
 	descriptor_path(file->fd, again);
+	if (!forks_hold(failure)) {
+		return false;
+	}
 	file->lock_fd = open_again(again, access);
 	if (file->lock_fd < 0 && is_without_proc(errno) && path != NULL) {
 		file->lock_fd = open_again(path, access | O_NOFOLLOW);
 	}
+	const int number = errno;
+	forks_release(file);
 	if (file->lock_fd < 0) {
-		return failed(failure, "open");
+		return failed_with(failure, "open", number);
 	}
 	return is_same_inode(file->fd, file->lock_fd) || failed_with(failure, "open", ESTALE);
 }
@@ -343,14 +348,13 @@ bool file_punch(const struct file *file, off_t offset, off_t length, struct fail
 
 void file_close(struct file *file) {
 	if (file->temporary != NULL) {
-		unlink(file->temporary);
+		if (!file->inherited) {
+			unlink(file->temporary);
+		}
 		free(file->temporary);
 		file->temporary = NULL;
 	}
-	if (file->lock_fd >= 0) {
-		close(file->lock_fd);
-		file->lock_fd = -1;
-	}
+	forks_close(file);
 	if (file->fd >= 0) {
 		close(file->fd);
 		file->fd = -1;

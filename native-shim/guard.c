@@ -31,7 +31,12 @@ struct chunk {
 
 static struct chunk first_chunk;
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
-static struct sigaction previous;
+/*
+ * The handler that was there before: SIG_DFL, SIG_IGN or a function. One word, because our handler may run on another
+ * thread while it is replaced. It is called with all three arguments; one that takes only the first ignores the others.
+ */
+typedef void (*handler)(int number, siginfo_t *info, void *context);
+static _Atomic uintptr_t previous;
 
 bool lay_zeros(void *start, size_t length) {
 	const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
@@ -69,29 +74,56 @@ static void on_bus_error(int number, siginfo_t *info, void *context) {
 		errno = error;
 		return;
 	}
-	if (previous.sa_flags & SA_SIGINFO) {
-		previous.sa_sigaction(number, info, context);
-	} else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
-		previous.sa_handler(number);
+	const uintptr_t other = atomic_load(&previous);
+	if (other != (uintptr_t)SIG_DFL && other != (uintptr_t)SIG_IGN) {
+		((handler)other)(number, info, context);
 	} else if (info->si_code > 0) {
 		/* The instruction faults again when we return, and then the process dies as it would have. */
 		signal(number, SIG_DFL);
-	} else if (previous.sa_handler == SIG_DFL) {
+	} else if (other == (uintptr_t)SIG_DFL) {
 		signal(number, SIG_DFL);
 		raise(number);
 	}
 	errno = error;
 }
 
-static int install_error;
+/* sa_handler and sa_sigaction are the same word. */
+static uintptr_t handler_in(const struct sigaction *action) {
+	return (action->sa_flags & SA_SIGINFO) ? (uintptr_t)action->sa_sigaction : (uintptr_t)action->sa_handler;
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static atomic_int install_error;
 
 static void install(void) {
 	struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction current;
 	sigemptyset(&action.sa_mask);
 	/* Read first: the handler may run before a call that does both has stored the old one. */
-	if (sigaction(SIGBUS, NULL, &previous) != 0 || sigaction(SIGBUS, &action, NULL) != 0) {
+	if (sigaction(SIGBUS, NULL, &current) != 0) {
 		install_error = errno;
+		return;
 	}
+	if (handler_in(&current) != (uintptr_t)on_bus_error) {
+		atomic_store(&previous, handler_in(&current));
+		install_error = sigaction(SIGBUS, &action, NULL) == 0 ? 0 : errno;
+	}
+}
+
+static bool is_installed(struct failure *failure) {
+	pthread_once(&once, install);
+	const int error = atomic_load(&install_error);
+	return error == 0 || failed_with(failure, "sigaction", error);
+}
+
+bool guard_renew(struct failure *failure) {
+	if (!is_installed(failure)) {
+		return false;
+	}
+	pthread_mutex_lock(&writers);
+	install();
+	pthread_mutex_unlock(&writers);
+	return is_installed(failure);
 }
 
 static void write_entry(struct guard *guard, uintptr_t start, size_t length) {
@@ -134,10 +166,8 @@ static struct guard *find_free(uintptr_t start, size_t length, int *error) {
 }
 
 bool guard_add(void *start, size_t length, struct guard **guard, struct failure *failure) {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	pthread_once(&once, install);
-	if (install_error != 0) {
-		return failed_with(failure, "sigaction", install_error);
+	if (!is_installed(failure)) {
+		return false;
 	}
 	int error = 0;
 	pthread_mutex_lock(&writers);

@@ -144,11 +144,11 @@ void handle_close(struct handle *handle) {
 	}
 	handle->closed = true;
 	/* The thread sleeps on the mapping, so it goes first; the lock goes last, when nothing is touched any more. */
-	if (handle->waiter != NULL) {
+	if (handle->waiter != NULL && !handle->file.inherited) {
 		waiter_close(handle->waiter);
 		handle->waiter = NULL;
 	}
-	if (handle->mapped) {
+	if (handle->mapped && !handle->file.inherited) {
 		handle->broken = mapping_is_broken(&handle->mapping);
 		mapping_close(&handle->mapping);
 		handle->mapped = false;

@@ -57,6 +57,11 @@ export function closeFile(file: File): void;
 export function abandonFile(file: File): void;
 /** Whether a fault was caught in the mapping (a truncated file, a full file system): zero pages lie there now. */
 export function isBroken(file: File): boolean;
+/**
+ * Puts the handler of faults before another one that the process has installed since. To be called whenever a listener
+ * for SIGBUS is the first one or was the last one: Node replaces the handler then.
+ */
+export function renewGuard(): void;
 
 /**
  * Gives the range pages of its own (`fallocate`, at most 16 MiB a call inside), or throws `"ENOSPC"`, and then part

@@ -10,6 +10,15 @@ uint32_t mappings_open(void) {
 	return atomic_load(&open_mappings);
 }
 
+/*
+ * A child between fork and exec must not keep the region mapped. And a core dump leaves it out: it would be 4 GiB, and
+ * until it is written the kernel keeps the dead process's locks.
+ */
+static bool leave_out(void *start, size_t length, struct failure *failure) {
+	return (madvise(start, length, MADV_DONTFORK) == 0 && madvise(start, length, MADV_DONTDUMP) == 0) ||
+		failed(failure, "madvise");
+}
+
 /* A mapping of its own for futex words, since waiting on a private page would copy it. */
 static bool open_words(struct mapping *mapping, const struct file *file, struct failure *failure) {
 	void *words = mmap(NULL, mapping->length, PROT_READ, MAP_SHARED | MAP_NORESERVE, file->fd, 0);
@@ -21,7 +30,7 @@ static bool open_words(struct mapping *mapping, const struct file *file, struct 
 		return false;
 	}
 	mapping->words = words;
-	return madvise(words, mapping->length, MADV_DONTFORK) == 0 || failed(failure, "madvise");
+	return leave_out(words, mapping->length, failure);
 }
 
 bool mapping_open(struct mapping *mapping, const struct file *file, void *start, bool is_private,
@@ -34,8 +43,7 @@ bool mapping_open(struct mapping *mapping, const struct file *file, void *start,
 	const int flags = (is_private ? MAP_PRIVATE : MAP_SHARED) | MAP_FIXED | MAP_NORESERVE;
 	bool done = mmap(start, mapping->length, PROT_READ | PROT_WRITE, flags, file->fd, 0) != MAP_FAILED ||
 		failed(failure, "mmap");
-	/* A child between fork and exec must not keep the region mapped. */
-	done = done && (madvise(start, mapping->length, MADV_DONTFORK) == 0 || failed(failure, "madvise"));
+	done = done && leave_out(start, mapping->length, failure);
 	if (done && is_private) {
 		done = open_words(mapping, file, failure);
 	} else {

@@ -3,7 +3,7 @@
  *
  *	addon.c, arguments.c	the exports and the checks of what JavaScript passes
  *	handle.c, waiter.c	a File's life in one JavaScript thread
- *	file.c, mapping.c, guard.c, lock.c, futex.c	the system calls, which know nothing of JavaScript
+ *	file.c, fork.c, mapping.c, guard.c, lock.c, futex.c	the system calls, which know nothing of JavaScript
  */
 #ifndef DHMEM_SHIM_H
 #define DHMEM_SHIM_H
@@ -53,6 +53,11 @@ struct file {
 	char *temporary;
 	/* As it was opened. A peer can truncate the file, so what counts now is what fstat() says. */
 	off_t size;
+	/* Opened by the process that this one was forked from: its locks, its mapping and its waiter are not here. */
+	bool inherited;
+	/* fork.c's list. */
+	struct file *previous;
+	struct file *next;
 };
 
 void file_clear(struct file *file);
@@ -67,6 +72,12 @@ bool file_commit(const struct file *file, off_t offset, off_t length, struct fai
 bool file_punch(const struct file *file, off_t offset, off_t length, struct failure *failure);
 void file_close(struct file *file);
 
+/* fork.c: lock descriptors are not for children that were forked and do not exec. */
+/* Between these two a lock descriptor may be opened; the second takes note of it. No fork happens meanwhile. */
+bool forks_hold(struct failure *failure);
+void forks_release(struct file *file);
+void forks_close(struct file *file);
+
 /* lock.c */
 #define LOCK_BYTES 65536
 /* Held by whoever makes a file, until it has its name: a temporary name that nobody holds it for is litter. */
@@ -80,6 +91,11 @@ void lock_drop_all(const struct file *file);
 /* guard.c: the SIGBUS handler, and the ranges that it answers for. */
 struct guard;
 
+/*
+ * Puts our handler before what the process has installed since: a handler that knows nothing of our ranges returns, and
+ * the same instruction faults again, for ever.
+ */
+bool guard_renew(struct failure *failure);
 /* Fails with EBUSY when the range overlaps one that is guarded already. */
 bool guard_add(void *start, size_t length, struct guard **guard, struct failure *failure);
 void guard_remove(struct guard *guard);

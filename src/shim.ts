@@ -27,10 +27,30 @@ function load(): Shim {
 	}
 	const path = pathOfPart("shim.node");
 	try {
-		return createRequire(path)(path) as Shim;
+		const shim = createRequire(path)(path) as Shim;
+		keepGuard(shim, path);
+		return shim;
 	} catch (error) {
 		throw refused(path, error);
 	}
+}
+
+/**
+ * Keeps faults in regions caught when the process listens for SIGBUS: with the first listener, and after the last one,
+ * Node replaces the shim's handler. Once for each shim, however often this module is loaded.
+ */
+function keepGuard(shim: Shim, path: string): void {
+	const guarded = Symbol.for(`dhmem guard: ${path}`);
+	if (guarded in process) return;
+	Object.defineProperty(process, guarded, { value: true });
+	const renew = (event: string | symbol) => {
+		if (event !== "SIGBUS" || process.listenerCount(event) > 0) return;
+		// Node's own listeners for these two events came first, so its handler is in place by now. Bun's comes later.
+		if (process.versions.bun === undefined) shim.renewGuard();
+		else queueMicrotask(() => shim.renewGuard());
+	};
+	process.on("newListener", renew);
+	process.on("removeListener", renew);
 }
 
 /** The error for a shim that is there, and that Node or the system's loader will not have. */

@@ -55,7 +55,7 @@ test("every function that the shim has of the C library is a step, or makes no s
 		// Memory and text.
 		"asprintf calloc free snprintf strerror strlen strrchr __errno_location",
 		// Of this process alone, and nothing is lost with them.
-		"clock_gettime dladdr dlopen getpid raise signal sigdelset sigemptyset sigfillset sysconf",
+		"__register_atfork clock_gettime dladdr dlopen getpid raise signal sigdelset sigemptyset sigfillset sysconf",
 		"pthread_attr_destroy pthread_attr_init pthread_attr_setstacksize pthread_cond_broadcast pthread_cond_destroy",
 		"pthread_cond_init pthread_cond_timedwait pthread_cond_wait pthread_condattr_destroy pthread_condattr_init",
 		"pthread_condattr_setclock pthread_join pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock",

@@ -1387,7 +1387,7 @@ test("thousands of random calls with nonsense leave the process alive", async ()
 			punch: ["file", "number", "number"], tryLock: ["file", "number"], unlock: ["file", "number"],
 			isLocked: ["file", "number"], wait: ["file", "number", "number", "number"], wake: ["file", "number"],
 			watch: ["file", "number", "function"], arm: ["file", "number", "number"], disarm: ["file"],
-			openFiles: [],
+			openFiles: [], renewGuard: [],
 		};
 		const missing = Object.keys(shim).filter((name) => !["pageSize", "makerLock"].includes(name) && !(name in signatures));
 		let [thrown, returned] = [0, 0];
