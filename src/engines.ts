@@ -1,6 +1,7 @@
 /** Where other engines than Node differ: what Bun can't do, and what Deno has to be allowed. */
-import process from "node:process";
+
 import { DhmemError, isErrorNamed } from "./errors.js";
+import process from "./process.js";
 
 const DENO_FLAGS = "--allow-ffi --allow-read --allow-write --allow-env --allow-sys";
 

@@ -1,7 +1,7 @@
 /** What there is to know about where a region's file is to be: what is mounted there, how full it is, and whose. */
 import { readFileSync, realpathSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import process from "node:process";
+import process from "./process.js";
 
 /** A line of `/proc/self/mountinfo`. */
 export interface Mount {

@@ -1,11 +1,12 @@
 /** How a region is opened: what users say, checked, and what that means for its file. */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import process from "node:process";
+
 import { checkReading } from "./engines.js";
 import { badArgument, DhmemError } from "./errors.js";
 import type { FileOptions } from "./files.js";
 import { checkCount, optionNames, parseRegionSize, type Size } from "./options.js";
+import process from "./process.js";
 import { checkTrust, type Trust } from "./trust.js";
 
 export interface RegionOptions {

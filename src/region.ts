@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import process from "node:process";
+
 import { inspect } from "node:util";
 import { KIND_CONDITION, KIND_MUTEX } from "../assembly/layout.js";
 import { type ArrayOptions, openArray, type SharedArray, wantedArray } from "./array.js";
@@ -26,6 +26,7 @@ import {
 	type RecordQueueOptions,
 } from "./open-queue.js";
 import { checkCount, checkOptions, checkRegionName } from "./options.js";
+import process from "./process.js";
 import type { Queue, RecordQueue } from "./queue.js";
 import {
 	directoryOf,

@@ -1,9 +1,9 @@
 /** The native shim, loaded when it is first needed, so that importing works on every platform. */
 import { createRequire } from "node:module";
 import { endianness } from "node:os";
-import process from "node:process";
 import { DhmemError, errnoOf } from "./errors.js";
 import { howToGetParts, pathOfPart } from "./parts.js";
+import process from "./process.js";
 
 export type Shim = typeof import("../native-shim/index.d.ts");
 export type { File } from "../native-shim/index.d.ts";

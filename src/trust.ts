@@ -2,9 +2,9 @@
 
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
-import process from "node:process";
 import { howToTrust } from "./advice.js";
 import { badArgument, DhmemError, errnoOf } from "./errors.js";
+import process from "./process.js";
 import { type File, shim } from "./shim.js";
 
 /**

@@ -37,4 +37,16 @@ for (const loader of ["inside", "outside"]) {
 	});
 }
 
+test("importing dhmem does not touch standard input, which other processes may share", () => {
+	const script = `
+		import { readFileSync } from "node:fs";
+		const flags = () => readFileSync("/proc/self/fdinfo/0", "utf8").match(/flags:.*/)[0];
+		const before = flags();
+		await import(${JSON.stringify(new URL("../src/index.js", import.meta.url).href)});
+		await import(${JSON.stringify(new URL("../src/workflow/index.js", import.meta.url).href)});
+		console.log(before === flags());`;
+	const flags = ["--input-type=module", "-e", script];
+	assert.is(execFileSync(process.execPath, flags, { encoding: "utf8", input: "" }), "true\n");
+});
+
 test.run();

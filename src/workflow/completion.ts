@@ -6,7 +6,7 @@
  * when the task ends: `dhmem run` notes it, and where nobody runs the workflow, the task's process itself.
  */
 import { dirname } from "node:path";
-import process from "node:process";
+import process from "../process.js";
 import { Region } from "../region.js";
 import { linkState } from "./link-state.js";
 import { type Link, linkName } from "./links.js";

@@ -1,8 +1,8 @@
-import process from "node:process";
 import { format, inspect } from "node:util";
 import { withRights } from "../engines.js";
 import { inspected } from "../inspect.js";
 import { checkMade } from "../made.js";
+import process from "../process.js";
 import { Region } from "../region.js";
 import { readEnvironment, type TaskEnvironment, type Variables } from "./environment.js";
 import { Input } from "./input.js";
