@@ -7,6 +7,10 @@
  */
 import {
 	FENCED,
+	KIND_MAILBOX,
+	KIND_QUEUE,
+	KIND_RECORDS,
+	OBJECT_KIND,
 	OK,
 	QUEUE_CACHED_HEAD,
 	QUEUE_CACHED_TAIL,
@@ -23,10 +27,35 @@ import {
 	QUEUE_STAGED,
 	QUEUE_TAIL,
 	SLOT_RESULT,
-	SPAN_SHIFT,
 	TAKEN,
 } from "./layout";
-import { isCurrent, ring, slotOf, touch } from "./slots";
+import { hasOpen } from "./pins";
+import { isCurrent, ring, slotOf } from "./slots";
+
+/** Whether objects of the kind have two ends. */
+export function hasEnds(kind: u32): bool {
+	return kind == KIND_QUEUE || kind == KIND_RECORDS || kind == KIND_MAILBOX;
+}
+
+/** Whether `me` has the producer's end of a queue of this kind. Enough to write there: see `pins.ts`. */
+export function isProducer(me: u32, queue: u32, kind: u32): bool {
+	return atomic.load<u32>(queue, QUEUE_PRODUCER) == me && load<u32>(queue, OBJECT_KIND) == kind;
+}
+
+/** Whether `me` has the consumer's end of a queue of this kind. */
+export function isConsumer(me: u32, queue: u32, kind: u32): bool {
+	return atomic.load<u32>(queue, QUEUE_CONSUMER) == me && load<u32>(queue, OBJECT_KIND) == kind;
+}
+
+/** Whether `me` may take an end there. */
+function mayAttach(me: u32, queue: u32): bool {
+	return hasOpen(me, queue) && hasEnds(load<u32>(queue, OBJECT_KIND));
+}
+
+/** Whether `me` has the end whose holder is in the word `end` of the queue. */
+function hasEnd(me: u32, queue: u32, end: u32): bool {
+	return atomic.load<u32>(queue + end) == me && hasEnds(load<u32>(queue, OBJECT_KIND));
+}
 
 /** Wakes the consumer if it has announced that it waits: the doorbell to wake, or OK. */
 export function wakeConsumer(queue: u32): u32 {
@@ -47,8 +76,7 @@ function wake(waits: u32, end: u32): u32 {
 
 /** Takes an end of the queue. A doorbell to wake, OK, or `TAKEN` with the one who has it as the result. */
 export function attachProducer(me: u32, queue: u32): u32 {
-	if (!isCurrent(me)) return FENCED;
-	touch(me, queue >> SPAN_SHIFT);
+	if (!mayAttach(me, queue)) return FENCED;
 	const holder = atomic.cmpxchg<u32>(queue, 0, me, QUEUE_PRODUCER);
 	if (holder != 0) return taken(me, holder);
 	store<u32>(queue, load<u32>(queue, QUEUE_TAIL), QUEUE_CLAIMED);
@@ -60,8 +88,7 @@ export function attachProducer(me: u32, queue: u32): u32 {
 }
 
 export function attachConsumer(me: u32, queue: u32): u32 {
-	if (!isCurrent(me)) return FENCED;
-	touch(me, queue >> SPAN_SHIFT);
+	if (!mayAttach(me, queue)) return FENCED;
 	const holder = atomic.cmpxchg<u32>(queue, 0, me, QUEUE_CONSUMER);
 	if (holder != 0) return taken(me, holder);
 	const head = load<u32>(queue, QUEUE_HEAD);
@@ -78,14 +105,14 @@ function taken(me: u32, holder: u32): u32 {
 
 /** Leaves an end. What was not published is gone; what was not released will be delivered again. */
 export function detachProducer(me: u32, queue: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	if (!hasEnd(me, queue, QUEUE_PRODUCER)) return FENCED;
 	atomic.store<u32>(queue, 0, QUEUE_PRODUCER_WAITS);
 	atomic.store<u32>(queue, 0, QUEUE_PRODUCER);
 	return wakeConsumer(queue);
 }
 
 export function detachConsumer(me: u32, queue: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
+	if (!hasEnd(me, queue, QUEUE_CONSUMER)) return FENCED;
 	atomic.store<u32>(queue, 0, QUEUE_CONSUMER_WAITS);
 	atomic.store<u32>(queue, 0, QUEUE_CONSUMER);
 	return wakeProducer(queue);
@@ -93,14 +120,14 @@ export function detachConsumer(me: u32, queue: u32): u32 {
 
 /** Announces that the producer is about to wait. It looks at the state once more before it does. */
 export function announceProducer(me: u32, queue: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	if (!hasEnd(me, queue, QUEUE_PRODUCER)) return FENCED;
 	// SYNC: pairs with `wake`.
 	atomic.store<u32>(queue, 1, QUEUE_PRODUCER_WAITS);
 	return OK;
 }
 
 export function announceConsumer(me: u32, queue: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
+	if (!hasEnd(me, queue, QUEUE_CONSUMER)) return FENCED;
 	// SYNC: pairs with `wake`.
 	atomic.store<u32>(queue, 1, QUEUE_CONSUMER_WAITS);
 	return OK;

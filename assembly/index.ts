@@ -26,7 +26,7 @@ export {
 } from "./endpoints";
 export { free, freeInternal } from "./free";
 export { freeSaved, lookUp, save } from "./handles";
-export { announceLock, isAnnounced, retractLock, ringNext, tryLock, unlock } from "./locks";
+export { abandon, announceLock, isAnnounced, retractLock, ringNext, tryLock, unlock } from "./locks";
 export { mailboxDrop, mailboxEnd, mailboxPut, mailboxTake } from "./mailbox";
 export { mapDelete, mapEntry, mapFind, mapGrow, mapNeeds, mapPlaces, mapSet } from "./map";
 export { construct, isNoted, open, openAt, remove, unpin } from "./objects";

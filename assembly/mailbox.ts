@@ -12,7 +12,7 @@
  */
 
 import { capacityOf, checkOwned, handOver, isReference, ownerAt, take } from "./blocks";
-import { wakeConsumer } from "./endpoints";
+import { isConsumer, isProducer, wakeConsumer } from "./endpoints";
 import { freeOwned } from "./free";
 import {
 	BAD_STATE,
@@ -23,6 +23,7 @@ import {
 	INTENT_CLAIM,
 	INTENT_DROP,
 	INTENT_PUT,
+	KIND_MAILBOX,
 	MAILBOX_DROPPED,
 	MAILBOX_END,
 	MAILBOX_OLDEST,
@@ -43,7 +44,6 @@ import {
 	QUEUE_CONSUMER,
 	QUEUE_ENDED,
 	QUEUE_HEAD,
-	QUEUE_PRODUCER,
 	QUEUE_PRODUCER_COUNT,
 	QUEUE_RECEIVED,
 	QUEUE_SENT,
@@ -143,7 +143,7 @@ export function mailboxPut(
 	block: u32,
 	blockLength: u32,
 ): u32 {
-	if (atomic.load<u32>(mailbox, QUEUE_PRODUCER) != me) return FENCED;
+	if (!isProducer(me, mailbox, KIND_MAILBOX)) return FENCED;
 	const places = placesOf(mailbox);
 	if (places == 0) return CORRUPT;
 	const status = seal(me, envelope, length, block, blockLength);
@@ -217,7 +217,7 @@ function forget(me: u32, mailbox: u32, envelope: u32): void {
 
 /** Drops the oldest message, but never the newest, to make room in the region: OK, or `EMPTY`. */
 export function mailboxDrop(me: u32, mailbox: u32): u32 {
-	if (atomic.load<u32>(mailbox, QUEUE_PRODUCER) != me) return FENCED;
+	if (!isProducer(me, mailbox, KIND_MAILBOX)) return FENCED;
 	const places = placesOf(mailbox);
 	if (places == 0) return CORRUPT;
 	for (let turn: u32 = 0; turn < places; turn++) {
@@ -243,7 +243,7 @@ export function settleDrop(me: u32, mailbox: u32, position: u32): void {
 
 /** Ends the stream. An end that was not seen yet makes way for this one. */
 export function mailboxEnd(me: u32, mailbox: u32): u32 {
-	if (atomic.load<u32>(mailbox, QUEUE_PRODUCER) != me) return FENCED;
+	if (!isProducer(me, mailbox, KIND_MAILBOX)) return FENCED;
 	// SYNC: pairs with the loads in `mailboxTake`.
 	atomic.store<u64>(mailbox, ((<u64>load<u32>(mailbox, QUEUE_TAIL)) << 32) | 1, MAILBOX_END);
 	atomic.store<u32>(mailbox, load<u32>(mailbox, QUEUE_PRODUCER_COUNT), QUEUE_ENDED);
@@ -257,7 +257,7 @@ export function mailboxEnd(me: u32, mailbox: u32): u32 {
  * place of the position. It and the block are `me`'s, to be freed. Or `EMPTY`, `CORRUPT`, or `ENDED` with OK as the result.
  */
 export function mailboxTake(me: u32, mailbox: u32): u32 {
-	if (atomic.load<u32>(mailbox, QUEUE_CONSUMER) != me) return FENCED;
+	if (!isConsumer(me, mailbox, KIND_MAILBOX)) return FENCED;
 	const places = placesOf(mailbox);
 	if (places == 0) return CORRUPT;
 	for (let turn = 0; turn < TURNS; turn++) {
@@ -347,4 +347,6 @@ export function clearMailbox(me: u32, mailbox: u32): void {
 		if (found >= STATUS_LIMIT) discard(me, found - RECORD_HEADER);
 		else if (found != ENDED) break;
 	}
+	// Nobody without a pin is a holder (`pins.ts`).
+	atomic.store<u32>(mailbox, 0, QUEUE_CONSUMER);
 }

@@ -16,7 +16,7 @@ import {
 	ENTRY_KEY,
 	ENTRY_KEY_LENGTH,
 	HEADER_SPANS,
-	LOCK_HOLDER,
+	KIND_MAP,
 	MAP_GONE,
 	MAP_GONE_COUNT,
 	MORE,
@@ -27,6 +27,7 @@ import {
 	OK,
 	SPAN_SHIFT,
 } from "./layout";
+import { isHolder } from "./locks";
 import { header } from "./region";
 import { replace } from "./replace";
 import { tagOf } from "./slots";
@@ -43,10 +44,6 @@ function hashOf(key: u32, length: u32): u32 {
 function placesIn(table: u32): u32 {
 	const words = capacityOf(table) >> 2;
 	return words == 0 ? 0 : 1 << (31 - clz(words));
-}
-
-function isHolder(me: u32, map: u32): bool {
-	return atomic.load<u32>(map, LOCK_HOLDER) == me;
 }
 
 /** Whether an entry can lie there whose key has `length` bytes: what is read without the mutex may be anything. */
@@ -121,7 +118,7 @@ const MOST_STEPS = 64;
 
 /** Makes `table`, a block of `me`'s, the map's table. */
 export function mapGrow(me: u32, map: u32, table: u32): u32 {
-	if (!isHolder(me, map) || ownerAt(table) != tagOf(me)) return NOT_OWNER;
+	if (!isHolder(me, map, KIND_MAP) || ownerAt(table) != tagOf(me)) return NOT_OWNER;
 	const old = load<u32>(map, OBJECT_DATA);
 	const count = load<u32>(map, OBJECT_COUNT);
 	const places = placesIn(table);
@@ -148,7 +145,7 @@ export function mapGrow(me: u32, map: u32, table: u32): u32 {
 
 /** Puts `entry`, a block of `me`'s in which all but the hash is written, in place of one with the same key. */
 export function mapSet(me: u32, map: u32, entry: u32): u32 {
-	if (!isHolder(me, map) || ownerAt(entry) != tagOf(me)) return NOT_OWNER;
+	if (!isHolder(me, map, KIND_MAP) || ownerAt(entry) != tagOf(me)) return NOT_OWNER;
 	const length = load<u32>(entry, ENTRY_KEY_LENGTH);
 	const hash = hashOf(entry + ENTRY_KEY, length);
 	store<u32>(entry, hash, ENTRY_HASH);
@@ -164,7 +161,7 @@ export function mapSet(me: u32, map: u32, entry: u32): u32 {
 
 /** Takes the entry with this key out: OK, or NOT_FOUND. */
 export function mapDelete(me: u32, map: u32, key: u32, length: u32): u32 {
-	if (!isHolder(me, map)) return NOT_OWNER;
+	if (!isHolder(me, map, KIND_MAP)) return NOT_OWNER;
 	const place = search(load<u32>(map, OBJECT_DATA), hashOf(key, length), key, length);
 	const entry: u32 = place == 0 ? 0 : load<u32>(place);
 	if (entry <= MAP_GONE) return NOT_FOUND;

@@ -7,6 +7,7 @@
 
 import { freeOwnBlock, handOver, ownerAt, take } from "./blocks";
 import { find, findNamesake, isObject, isRemoved, link, markRemoved, unlink } from "./directory";
+import { detachConsumer, detachProducer, hasEnds } from "./endpoints";
 import { fnv1a } from "./hash";
 import {
 	BAD_HANDLE,
@@ -32,49 +33,20 @@ import {
 	OBJECT_VERSION,
 	OK,
 	OWNER_REGION,
-	SPAN_SHIFT,
 	STATUS_LIMIT,
 } from "./layout";
+import { abandonLock, hasLock } from "./locks";
 import { clearMailbox } from "./mailbox";
 import { clearMap } from "./map";
+import { hasOpen, isAnyones, pin, takeOffPin } from "./pins";
 import { drain } from "./queue";
 import { replace } from "./replace";
-import { done, intend, isCurrent, tagOf, touch } from "./slots";
+import { done, intend, isCurrent, tagOf } from "./slots";
 
 /** Turns of an opening that meets a removal each time, and of a removal that meets an opening. */
 const TURNS = 1000;
 
-// ------------------------------------------------------------------------------------------------ pins
-
-function pinWord(object: u32, me: u32): u32 {
-	return object + OBJECT_PINS + (((tagOf(me) - 1) >> 5) << 2);
-}
-
-function pinBit(me: u32): u32 {
-	return 1 << ((tagOf(me) - 1) & 31);
-}
-
-/** Sets `me`'s pin; whether it was not set before. */
-function pin(me: u32, object: u32): bool {
-	touch(me, object >> SPAN_SHIFT);
-	return (atomic.or<u32>(pinWord(object, me), pinBit(me)) & pinBit(me)) == 0;
-}
-
-/** Takes `me`'s pin off, if it is there. */
-export function takeOffPin(me: u32, object: u32): void {
-	if ((atomic.load<u32>(pinWord(object, me)) & pinBit(me)) == 0) return;
-	// SYNC: pairs with the look at the pins in `isOver`: what was done with the object is done.
-	atomic.and<u32>(pinWord(object, me), ~pinBit(me));
-}
-
-/** `me` has the object open no longer. The last one of a removed object frees it. */
-export function unpin(me: u32, object: u32): void {
-	takeOffPin(me, object);
-	// Whether or not the pin was there: who recovers from one that died right here finds none, and is the last.
-	dispose(me, object);
-}
-
-// ---------------------------------------------------------------------------------------------- opening
+// ---------------------------------------------------------------------------------- opening and leaving
 
 /** The object of this name, which is `me`'s to use until `unpin`; or NOT_FOUND. */
 export function open(me: u32, name: u32, length: u32): u32 {
@@ -88,6 +60,28 @@ export function open(me: u32, name: u32, length: u32): u32 {
 		if (fresh) unpin(me, object);
 	}
 	return BUSY;
+}
+
+/**
+ * `me` has the object open no longer. It leaves the ends that it has, and abandons the lock that it holds. The last one of a
+ * removed object frees it. A doorbell to wake, or OK.
+ */
+export function unpin(me: u32, object: u32): u32 {
+	const doorbell = hasOpen(me, object) ? leave(me, object) : OK;
+	takeOffPin(me, object);
+	// Whether or not the pin was there: who recovers from one that died right here finds none, and is the last.
+	dispose(me, object);
+	return doorbell;
+}
+
+/** Gives up what `me` has in the object: without a pin, another object may come there. A doorbell to wake, or OK. */
+function leave(me: u32, object: u32): u32 {
+	const kind = load<u32>(object, OBJECT_KIND);
+	if (hasLock(kind)) return abandonLock(me, object);
+	if (!hasEnds(kind)) return OK;
+	// At most one of the two is another's doorbell: who has both ends has no peer.
+	const doorbell = max(detachProducer(me, object), detachConsumer(me, object));
+	return doorbell >= STATUS_LIMIT ? doorbell : OK;
 }
 
 /** Whether an object with this nonce is there. Writes nothing. */
@@ -175,10 +169,7 @@ export function remove(me: u32, name: u32, length: u32): u32 {
 
 /** Whether the object was removed and nobody has it open. */
 function isOver(object: u32): bool {
-	return (
-		isRemoved(object) &&
-		(atomic.load<u64>(object, OBJECT_PINS) | atomic.load<u64>(object, OBJECT_PINS + 8)) == 0
-	);
+	return isRemoved(object) && !isAnyones(object);
 }
 
 /** Frees the object, if it was removed and nobody has it open. Who owns it is the one to do so. */

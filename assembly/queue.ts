@@ -10,7 +10,7 @@
  */
 
 import { capacityOf, checkOwned, handOver, ownerAt, take } from "./blocks";
-import { wakeConsumer, wakeProducer } from "./endpoints";
+import { isConsumer, isProducer, wakeConsumer, wakeProducer } from "./endpoints";
 import { freeOwned } from "./free";
 import {
 	BAD_STATE,
@@ -20,6 +20,7 @@ import {
 	FENCED,
 	INTENT_SEND,
 	INTENT_TAKE,
+	KIND_QUEUE,
 	NO_ROOM,
 	OBJECT_CAPACITY,
 	OBJECT_DATA,
@@ -32,7 +33,6 @@ import {
 	QUEUE_ENDED,
 	QUEUE_HEAD,
 	QUEUE_NEXT,
-	QUEUE_PRODUCER,
 	QUEUE_PRODUCER_COUNT,
 	QUEUE_RECEIVED,
 	QUEUE_RESERVED,
@@ -69,7 +69,7 @@ function recordBytes(length: u32): u32 {
  * ever (more than half the ring, which padding could keep it from), `BAD_STATE` while one is open.
  */
 export function reserve(me: u32, queue: u32, length: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	if (!isProducer(me, queue, KIND_QUEUE)) return FENCED;
 	if (load<u32>(queue, QUEUE_RESERVED) != 0) return BAD_STATE;
 	const capacity = load<u32>(queue, OBJECT_CAPACITY);
 	if (length > capacity >> 1 || recordBytes(length) > capacity >> 1) return TOO_LARGE;
@@ -98,7 +98,7 @@ export function reserve(me: u32, queue: u32, length: u32): u32 {
 
 /** Closes the open reservation with `length` bytes written; it travels with the next publication. */
 export function stage(me: u32, queue: u32, length: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	if (!isProducer(me, queue, KIND_QUEUE)) return FENCED;
 	const payload = load<u32>(queue, QUEUE_RESERVED);
 	if (payload == 0 || length > load<u32>(queue, QUEUE_RESERVED_BYTES)) return BAD_STATE;
 	writeHeader(payload - RECORD_HEADER, length, RECORD_DATA);
@@ -114,7 +114,7 @@ function close(queue: u32, length: u32): void {
 
 /** Hands over what was staged. The doorbell to wake, or OK. */
 export function publish(me: u32, queue: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	if (!isProducer(me, queue, KIND_QUEUE)) return FENCED;
 	store<u32>(queue, load<u32>(queue, QUEUE_SENT) + load<u32>(queue, QUEUE_STAGED), QUEUE_SENT);
 	store<u32>(queue, 0, QUEUE_STAGED);
 	// SYNC: pairs with the load in `peek`: hands over the records before `tail`.
@@ -130,7 +130,7 @@ export function commit(me: u32, queue: u32, length: u32): u32 {
 
 /** Gives the open reservation up. */
 export function abort(me: u32, queue: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	if (!isProducer(me, queue, KIND_QUEUE)) return FENCED;
 	store<u32>(queue, 0, QUEUE_RESERVED);
 	return OK;
 }
@@ -140,7 +140,7 @@ export function abort(me: u32, queue: u32): u32 {
  * `me`'s block, of which `length` bytes count; and publishes. `large` when the block is the message.
  */
 export function commitBlock(me: u32, queue: u32, bytes: u32, large: bool, block: u32, length: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	if (!isProducer(me, queue, KIND_QUEUE)) return FENCED;
 	const payload = load<u32>(queue, QUEUE_RESERVED);
 	if (payload == 0 || bytes < REFERENCE_BYTES || bytes > load<u32>(queue, QUEUE_RESERVED_BYTES))
 		return BAD_STATE;
@@ -166,7 +166,7 @@ export function settleSend(me: u32, queue: u32, position: u32, block: u32): void
 
 /** Ends the stream. Room for this is always kept, unless a stream before it was never read. */
 export function end(me: u32, queue: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	if (!isProducer(me, queue, KIND_QUEUE)) return FENCED;
 	if (load<u32>(queue, QUEUE_RESERVED) != 0) return BAD_STATE;
 	const capacity = load<u32>(queue, OBJECT_CAPACITY);
 	const position = load<u32>(queue, QUEUE_CLAIMED);
@@ -196,7 +196,7 @@ function recordAt(queue: u32, position: u32, until: u32): u32 {
  * the slot's results; `EMPTY`, `CORRUPT`, or `ENDED` with the doorbell to wake, or OK, as the result.
  */
 export function peek(me: u32, queue: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
+	if (!isConsumer(me, queue, KIND_QUEUE)) return FENCED;
 	const capacity = load<u32>(queue, OBJECT_CAPACITY);
 	const first = load<u32>(queue, QUEUE_NEXT);
 	let next = first;
@@ -253,7 +253,7 @@ function heldAt(queue: u32, position: u32): u32 {
  * doorbell to wake, or OK; `BAD_STATE` if it is not held.
  */
 export function release(me: u32, queue: u32, position: u32, keep: bool): u32 {
-	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
+	if (!isConsumer(me, queue, KIND_QUEUE)) return FENCED;
 	const record = heldAt(queue, position);
 	if (record == 0) return BAD_STATE;
 	const kind = load<u32>(record, 4) & RECORD_KIND;
@@ -273,7 +273,7 @@ export function release(me: u32, queue: u32, position: u32, keep: bool): u32 {
  * calls of `release` do, with one look at the positions. The doorbell to wake, or OK.
  */
 export function releaseThrough(me: u32, queue: u32, first: u32, last: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
+	if (!isConsumer(me, queue, KIND_QUEUE)) return FENCED;
 	const head = load<u32>(queue, QUEUE_HEAD);
 	const next = load<u32>(queue, QUEUE_NEXT);
 	// What is before the head was released already: `first` is of a held message, or of one passed not long ago.
@@ -355,4 +355,6 @@ export function drain(me: u32, queue: u32): void {
 		const kept = release(me, queue, load<u32>(slotOf(me), SLOT_RESULT), false);
 		if (kept > OK && kept < STATUS_LIMIT) break;
 	}
+	// Nobody without a pin is a holder (`pins.ts`).
+	atomic.store<u32>(queue, 0, QUEUE_CONSUMER);
 }

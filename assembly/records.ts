@@ -3,25 +3,24 @@
  * moves the two positions, which count records modulo 2^32. So a batch of any length is two calls.
  */
 
-import { wakeConsumer, wakeProducer } from "./endpoints";
+import { isConsumer, isProducer, wakeConsumer, wakeProducer } from "./endpoints";
 import {
 	BAD_STATE,
 	CORRUPT,
 	EMPTY,
 	ENDED,
 	FENCED,
+	KIND_RECORDS,
 	NO_ROOM,
 	OBJECT_CAPACITY,
 	OK,
 	QUEUE_CACHED_HEAD,
 	QUEUE_CACHED_TAIL,
 	QUEUE_CLAIMED,
-	QUEUE_CONSUMER,
 	QUEUE_END,
 	QUEUE_ENDED,
 	QUEUE_ENDS,
 	QUEUE_HEAD,
-	QUEUE_PRODUCER,
 	QUEUE_PRODUCER_COUNT,
 	QUEUE_RECEIVED,
 	QUEUE_SENT,
@@ -33,7 +32,7 @@ import { slotOf } from "./slots";
 
 /** How many records there is room for, from which position: the slot's results. OK or `NO_ROOM`. */
 export function recordsRoom(me: u32, queue: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	if (!isProducer(me, queue, KIND_RECORDS)) return FENCED;
 	const tail = load<u32>(queue, QUEUE_TAIL);
 	const capacity = load<u32>(queue, OBJECT_CAPACITY);
 	// SYNC: pairs with the store in `recordsRelease`.
@@ -48,7 +47,7 @@ export function recordsRoom(me: u32, queue: u32): u32 {
 
 /** Hands over `count` records that were written at the tail. The doorbell to wake, or OK. */
 export function recordsPublish(me: u32, queue: u32, count: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	if (!isProducer(me, queue, KIND_RECORDS)) return FENCED;
 	const tail = load<u32>(queue, QUEUE_TAIL) + count;
 	if (tail - load<u32>(queue, QUEUE_CACHED_HEAD) > load<u32>(queue, OBJECT_CAPACITY)) return BAD_STATE;
 	store<u32>(queue, load<u32>(queue, QUEUE_SENT) + count, QUEUE_SENT);
@@ -59,7 +58,7 @@ export function recordsPublish(me: u32, queue: u32, count: u32): u32 {
 
 /** Ends the stream behind what was published. */
 export function recordsEnd(me: u32, queue: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_PRODUCER) != me) return FENCED;
+	if (!isProducer(me, queue, KIND_RECORDS)) return FENCED;
 	if (atomic.load<u32>(queue, QUEUE_ENDS) != 0) return NO_ROOM;
 	store<u32>(queue, load<u32>(queue, QUEUE_TAIL), QUEUE_END);
 	// SYNC: pairs with the load in `recordsAvailable`.
@@ -70,7 +69,7 @@ export function recordsEnd(me: u32, queue: u32): u32 {
 
 /** How many records can be read, from which position: the slot's results. OK, `EMPTY` or `ENDED`. */
 export function recordsAvailable(me: u32, queue: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
+	if (!isConsumer(me, queue, KIND_RECORDS)) return FENCED;
 	const head = load<u32>(queue, QUEUE_HEAD);
 	// The end first: what was published before it is then seen too.
 	const ends = atomic.load<u32>(queue, QUEUE_ENDS) != 0;
@@ -90,7 +89,7 @@ export function recordsAvailable(me: u32, queue: u32): u32 {
 
 /** Gives back the room of `count` records. The doorbell to wake, or OK. */
 export function recordsRelease(me: u32, queue: u32, count: u32): u32 {
-	if (atomic.load<u32>(queue, QUEUE_CONSUMER) != me) return FENCED;
+	if (!isConsumer(me, queue, KIND_RECORDS)) return FENCED;
 	const head = load<u32>(queue, QUEUE_HEAD);
 	if (count > load<u32>(queue, QUEUE_CACHED_TAIL) - head) return BAD_STATE;
 	store<u32>(queue, load<u32>(queue, QUEUE_RECEIVED) + count, QUEUE_RECEIVED);

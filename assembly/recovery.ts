@@ -8,7 +8,6 @@
 
 import { ownerAt } from "./blocks";
 import { isRemoved } from "./directory";
-import { detachConsumer, detachProducer } from "./endpoints";
 import { freeOwned } from "./free";
 import { settleSave, settleUnsave } from "./handles";
 import {
@@ -33,16 +32,8 @@ import {
 	INTENT_TAKE,
 	INTENT_UNSAVE,
 	INTENT_UNSHARE,
-	KIND_CONDITION,
-	KIND_MAILBOX,
-	KIND_MAP,
-	KIND_MUTEX,
-	KIND_QUEUE,
-	KIND_RECORDS,
-	KIND_VECTOR,
 	MORE,
 	NOT_FOUND,
-	OBJECT_KIND,
 	OK,
 	OWNER_FREE,
 	OWNER_NONE,
@@ -60,9 +51,9 @@ import {
 	SPAN_RUN,
 	SPAN_SHIFT,
 } from "./layout";
-import { abandonLock } from "./locks";
 import { settleClaim, settleDrop, settlePut } from "./mailbox";
-import { destroy, settleDispose, settleInsert, takeOffPin, unpin } from "./objects";
+import { destroy, settleDispose, settleInsert, unpin } from "./objects";
+import { takeOffPin } from "./pins";
 import { settleSend, settleTake } from "./queue";
 import { allSpans, isHeapSpan } from "./region";
 import { settleReplace } from "./replace";
@@ -155,16 +146,6 @@ function settle(me: u32): void {
 	}
 }
 
-/** Whether objects of the kind have two ends. */
-function hasEnds(kind: u32): bool {
-	return kind == KIND_QUEUE || kind == KIND_RECORDS || kind == KIND_MAILBOX;
-}
-
-/** Whether objects of the kind begin with the words of a mutex. */
-function hasLock(kind: u32): bool {
-	return kind == KIND_MUTEX || kind == KIND_CONDITION || kind == KIND_VECTOR || kind == KIND_MAP;
-}
-
 /** Gives back everything in `span` that is `me`'s. */
 function sweep(me: u32, span: u32): void {
 	const state = stateOf(span);
@@ -201,10 +182,5 @@ function sweepObject(me: u32, object: u32, owner: u32): void {
 		if (owner != OWNER_FREE) freeOwned(me, object);
 		return;
 	}
-	const kind = load<u32>(object, OBJECT_KIND);
-	if (hasEnds(kind)) {
-		detachProducer(me, object);
-		detachConsumer(me, object);
-	} else if (hasLock(kind)) abandonLock(me, object);
 	unpin(me, object);
 }

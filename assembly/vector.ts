@@ -4,7 +4,8 @@
  */
 
 import { ownerAt } from "./blocks";
-import { LOCK_HOLDER, NOT_OWNER, OBJECT_COUNT, OBJECT_DATA, OBJECT_VERSION, OK } from "./layout";
+import { KIND_VECTOR, NOT_OWNER, OBJECT_COUNT, OBJECT_DATA, OBJECT_VERSION, OK } from "./layout";
+import { isHolder } from "./locks";
 import { replace } from "./replace";
 import { tagOf } from "./slots";
 
@@ -13,7 +14,7 @@ import { tagOf } from "./slots";
  * place. The holder of the mutex does this.
  */
 export function moveVector(me: u32, vector: u32, fresh: u32, bytes: u32): u32 {
-	if (atomic.load<u32>(vector, LOCK_HOLDER) != me || ownerAt(fresh) != tagOf(me)) return NOT_OWNER;
+	if (!isHolder(me, vector, KIND_VECTOR) || ownerAt(fresh) != tagOf(me)) return NOT_OWNER;
 	const old = load<u32>(vector, OBJECT_DATA);
 	if (old != 0) memory.copy(fresh, old, bytes);
 	replace(me, vector, vector + OBJECT_DATA, fresh, old, load<u32>(vector, OBJECT_COUNT));
@@ -22,7 +23,7 @@ export function moveVector(me: u32, vector: u32, fresh: u32, bytes: u32): u32 {
 
 /** The vector has `length` elements now. The holder of the mutex says so. */
 export function setVectorLength(me: u32, vector: u32, length: u32): u32 {
-	if (atomic.load<u32>(vector, LOCK_HOLDER) != me) return NOT_OWNER;
+	if (!isHolder(me, vector, KIND_VECTOR)) return NOT_OWNER;
 	const before = load<u32>(vector, OBJECT_COUNT);
 	// SYNC: pairs with the readers' load: hands over the elements before `length`.
 	atomic.store<u32>(vector, length, OBJECT_COUNT);

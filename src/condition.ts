@@ -98,7 +98,7 @@ export class Condition {
 	#notify(): boolean {
 		const { attachment, at } = this.#object;
 		this.#object.check();
-		const doorbell = attachment.core.ringNext(at) >>> 0;
+		const doorbell = attachment.core.ringNext(attachment.me, at) >>> 0;
 		attachment.wake(doorbell);
 		return doorbell >= STATUS_LIMIT;
 	}

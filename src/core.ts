@@ -32,7 +32,7 @@ export interface Core {
 	isNoted(object: number, low: number, high: number): number;
 	construct(me: number, object: number, template: number): number;
 	remove(me: number, name: number, length: number): number;
-	unpin(me: number, object: number): void;
+	unpin(me: number, object: number): number;
 	attachProducer(me: number, queue: number): number;
 	attachConsumer(me: number, queue: number): number;
 	detachProducer(me: number, queue: number): number;
@@ -67,10 +67,11 @@ export interface Core {
 	mailboxTake(me: number, mailbox: number): number;
 	tryLock(me: number, mutex: number): number;
 	unlock(me: number, mutex: number): number;
+	abandon(me: number, mutex: number): number;
 	announceLock(me: number, lock: number): number;
 	isAnnounced(me: number, lock: number): number;
-	retractLock(me: number, lock: number): void;
-	ringNext(lock: number): number;
+	retractLock(me: number, lock: number): number;
+	ringNext(me: number, lock: number): number;
 	mapFind(map: number, key: number, length: number): number;
 	mapPlaces(map: number): number;
 	mapEntry(map: number, index: number): number;

@@ -182,7 +182,7 @@ export function removeObject(attachment: Attachment, name: string): boolean {
 	opened.delete(name);
 	for (const object of ours) object.end();
 	for (const at of new Set([...ours.map((object) => object.at), ...(isThere ? [found] : [])]))
-		core.unpin(me, at);
+		attachment.wake(core.unpin(me, at) >>> 0);
 	return isThere;
 }
 

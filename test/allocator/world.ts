@@ -337,6 +337,14 @@ export class Participant {
 		return this.core.open(this.me, this.lend(bytes), bytes.length) >>> 0;
 	}
 
+	/** Has the object at an offset open, as whoever uses it must. */
+	use(object: number): void {
+		const [low, high] = [OBJECT_NONCE, OBJECT_NONCE + 4].map(
+			(field) => this.world.words[(object + field) >> 2],
+		);
+		this.core.openAt(this.me, object, low as number, high as number);
+	}
+
 	/** Removes the object of this name; OK, or another status. */
 	remove(name: string): number {
 		const bytes = Buffer.from(name);

@@ -314,7 +314,7 @@ export const operations: Record<string, Operation> = {
 	},
 	notify: (a) => {
 		for (let count = 0; count < 200; count++) {
-			if (a.core.ringNext(a.object("condition")) >>> 0 < STATUS_LIMIT) break;
+			if (a.core.ringNext(a.me, a.object("condition")) >>> 0 < STATUS_LIMIT) break;
 		}
 	},
 	"read the map": (a) => {

@@ -104,6 +104,12 @@ export function* free(who: Participant, block: number, bytes = 0, mark = 0): Gen
 	expect(status === OK, `freeing gave ${status}`);
 }
 
+/** `object`, which all of them have open now, as whoever uses it must. */
+export function openTo(object: number, ...all: readonly Participant[]): number {
+	for (const who of all) who.use(object);
+	return object;
+}
+
 /** Puts a name where the core reads it; where that is, and its length. */
 export function named(who: Participant, name: string): [number, number] {
 	const bytes = Buffer.from(name);

@@ -7,6 +7,7 @@ import { locks } from "./locks.js";
 import { mailboxes } from "./mailboxes.js";
 import { participants } from "./participants.js";
 import { queues } from "./queues.js";
+import { references } from "./references.js";
 import { releases } from "./releases.js";
 import { shares } from "./shares.js";
 import type { Scenario } from "./stage.js";
@@ -20,6 +21,7 @@ export const scenarios: readonly Scenario[] = [
 	...mailboxes,
 	...handles,
 	...locks,
+	...references,
 	...collections,
 	...shares,
 	...participants,

@@ -32,19 +32,20 @@ function expectFree(who: Participant, mutex: number, abandoned: boolean | undefi
 	unlock(who, mutex);
 }
 
-/** Opening has noted that the victim may have something there; the core does not rely on that. */
-function unopened(name: string, kind: number, act: (who: Participant, lock: number) => void): Scenario {
+/** `victim` does one thing with a lock that nobody else wants. */
+function alone(name: string, kind: number, act: (who: Participant, lock: number) => void): Scenario {
 	return {
 		name,
 		prepare: ({ victim, other }) => {
 			const lock = other.construct("lock", kind);
+			victim.open("lock");
 			return {
 				act: () => act(victim, lock),
 				verify: () => {
 					const { core } = other;
 					expect(core.isAnnounced(victim.me, lock) === 0, "the dead waits");
 					if (kind === KIND_MUTEX) expectFree(other, lock, undefined);
-					expect(core.ringNext(lock) >>> 0 === OK, "the dead was rung");
+					expect(core.ringNext(other.me, lock) >>> 0 === OK, "the dead was rung");
 					expect(other.remove("lock") === OK, "it could not be removed");
 				},
 			};
@@ -53,10 +54,10 @@ function unopened(name: string, kind: number, act: (who: Participant, lock: numb
 }
 
 export const locks: Scenario[] = [
-	unopened("lock a mutex that another has opened", KIND_MUTEX, (who, mutex) => {
+	alone("lock a mutex that another has opened", KIND_MUTEX, (who, mutex) => {
 		expect(tryLock(who, mutex) === OK, "a free mutex was not to be had");
 	}),
-	unopened("wait at a condition that another has opened", KIND_CONDITION, (who, condition) => {
+	alone("wait at a condition that another has opened", KIND_CONDITION, (who, condition) => {
 		expect(who.core.announceLock(who.me, condition) >>> 0 === OK, "announcing failed");
 	}),
 	{
@@ -225,7 +226,7 @@ export const locks: Scenario[] = [
 				},
 				act: () => {
 					for (let turn = 0; turn < 3; turn++) {
-						const doorbell = victim.core.ringNext(condition) >>> 0;
+						const doorbell = victim.core.ringNext(victim.me, condition) >>> 0;
 						if (doorbell === OK) continue;
 						expect(
 							[other, third].some((who) => doorbellOf(who) === doorbell),
@@ -236,7 +237,7 @@ export const locks: Scenario[] = [
 					expect(ringsOf(other) + ringsOf(third) === 2, "of two who wait not both were rung");
 				},
 				intrude: () => {
-					if (other.core.ringNext(condition) >>> 0 !== OK) rung++;
+					if (other.core.ringNext(other.me, condition) >>> 0 !== OK) rung++;
 				},
 				verify: () => {
 					const { core, me } = other;
@@ -247,9 +248,9 @@ export const locks: Scenario[] = [
 						`${waiting.length} wait, ${rung} rung`,
 					);
 					for (let i = 0; i < waiting.length; i++) {
-						expect(core.ringNext(condition) >>> 0 !== OK, "one that waits was not rung");
+						expect(core.ringNext(me, condition) >>> 0 !== OK, "one that waits was not rung");
 					}
-					expect(core.ringNext(condition) >>> 0 === OK, "nobody was rung");
+					expect(core.ringNext(me, condition) >>> 0 === OK, "nobody was rung");
 					core.retractLock(me, condition);
 					other.recover(third.slot);
 					expect(other.remove("condition") === OK, "it could not be removed");
@@ -270,7 +271,7 @@ export const locks: Scenario[] = [
 				},
 				verify: () => {
 					const next = world.participant(victim.slot);
-					const rung = other.core.ringNext(condition) >>> 0;
+					const rung = other.core.ringNext(other.me, condition) >>> 0;
 					expect(rung === doorbellOf(third), "the dead's successor is rung, who does not wait");
 					other.recover(next.slot);
 					other.recover(third.slot);

@@ -21,7 +21,9 @@ import { expect, isFilled, own, SMALL, type Stage } from "./stage.js";
 
 export const CAPACITY = 256;
 
-export function attach({ core, me }: Participant, queue: number, side: "producer" | "consumer"): void {
+export function attach(who: Participant, queue: number, side: "producer" | "consumer"): void {
+	const { core, me } = who;
+	who.use(queue);
 	const status =
 		(side === "producer" ? core.attachProducer(me, queue) : core.attachConsumer(me, queue)) >>> 0;
 	expect(status === OK || status >= STATUS_LIMIT, `the ${side} could not attach: ${status}`);

@@ -237,6 +237,7 @@ export const queues: Scenario[] = [
 		prepare: ({ victim, other, world }) => {
 			const queue = other.construct("queue", KIND_QUEUE, { capacity: CAPACITY });
 			const third = world.participant(3);
+			victim.use(queue);
 			attach(third, queue, "producer");
 			attach(other, queue, "consumer");
 			let left = false;

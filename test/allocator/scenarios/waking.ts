@@ -235,6 +235,7 @@ function waking(change: Change): Scenario {
 			const { victim, other, world } = stage;
 			const queue = change.queue.construct(other);
 			const word = (field: number) => world.words[(queue + field) >> 2] as number;
+			victim.use(queue);
 			attach(other, queue, waits);
 			if (!late) attach(victim, queue, produces ? "consumer" : "producer");
 			change.before?.(stage, queue);

@@ -15,7 +15,7 @@ import {
 } from "../../../assembly/layout.js";
 import type { Participant } from "../../allocator/world.js";
 import type { Pair } from "../explore.js";
-import { allocate, atOnce, expect, pair, type Scene } from "../stage.js";
+import { allocate, atOnce, expect, openTo, pair, type Scene } from "../stage.js";
 import type { Call, Program } from "../stepper.js";
 
 /** Whether a reader looks afterwards whether what it read has changed. */
@@ -144,7 +144,7 @@ function map(
 ): Pair {
 	return pair(name, (stage): Scene => {
 		const { observer } = stage;
-		const at = observer.construct(NAME, KIND_MAP);
+		const at = openTo(observer.construct(NAME, KIND_MAP), stage.a, stage.b);
 		const fill = function* (): Program {
 			yield* locked(stage.a, at, function* () {
 				for (let key = 1; key <= count; key++) yield* set(stage.a, at, key, 100 + key);
@@ -286,7 +286,7 @@ function replacedUnderReader(): Pair {
 		"set a key anew, while another that has found it reads it, and a block comes there",
 		(stage): Scene => {
 			const { a, b, observer, world } = stage;
-			const at = observer.construct(NAME, KIND_MAP);
+			const at = openTo(observer.construct(NAME, KIND_MAP), stage.a, stage.b);
 			const setting = (who: Participant, value: number) =>
 				function* (): Program {
 					expect(yield* locked(who, at, () => set(who, at, 1, value)), "the mutex is free");
@@ -358,7 +358,7 @@ function vector(
 ): Pair {
 	return pair(name, (stage): Scene => {
 		const { observer } = stage;
-		const at = observer.construct(NAME, KIND_VECTOR);
+		const at = openTo(observer.construct(NAME, KIND_VECTOR), stage.a, stage.b);
 		const fill = function* (): Program {
 			yield* locked(stage.a, at, () =>
 				push(stage.a, at, ...Array.from({ length: FULL_LENGTH }, (_, i) => i + 1)),

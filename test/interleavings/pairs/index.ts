@@ -8,6 +8,7 @@ import { objects } from "./objects.js";
 import { queues } from "./queues.js";
 import { records } from "./records.js";
 import { recoveries } from "./recovery.js";
+import { references } from "./references.js";
 import { shares } from "./shares.js";
 
 export const pairs: readonly Pair[] = [
@@ -17,6 +18,7 @@ export const pairs: readonly Pair[] = [
 	...records,
 	...mailboxes,
 	...locks,
+	...references,
 	...collections,
 	...shares,
 	...handles,

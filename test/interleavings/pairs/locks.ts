@@ -10,7 +10,16 @@ import {
 } from "../../../assembly/layout.js";
 import type { Participant } from "../../allocator/world.js";
 import type { Pair } from "../explore.js";
-import { doorbellOf, expect, oversleeps, pair, type Scene, type Sleeper, type Stage } from "../stage.js";
+import {
+	doorbellOf,
+	expect,
+	openTo,
+	oversleeps,
+	pair,
+	type Scene,
+	type Sleeper,
+	type Stage,
+} from "../stage.js";
 import type { Call, Program } from "../stepper.js";
 
 interface Seen {
@@ -92,7 +101,7 @@ function* notify(who: Participant, locks: Locks): Program {
 	if (!(yield* lock(who, locks))) return;
 	yield ["write", locks.guarded, 1];
 	yield* unlock(who, locks);
-	note(locks.seen, yield ["ringNext", locks.condition]);
+	note(locks.seen, yield ["ringNext", who.me, locks.condition]);
 }
 
 function locking(
@@ -104,8 +113,8 @@ function locking(
 ): Pair {
 	return pair(name, (stage): Scene => {
 		const { observer, world } = stage;
-		const mutex = observer.construct("mutex", KIND_MUTEX);
-		const condition = observer.construct("condition", KIND_CONDITION);
+		const mutex = openTo(observer.construct("mutex", KIND_MUTEX), stage.a, stage.b);
+		const condition = openTo(observer.construct("condition", KIND_CONDITION), stage.a, stage.b);
 		const seen: Seen = { got: [], rung: [], sleepers: [{ who: stage.a }, { who: stage.b }] };
 		const locks = { mutex, condition, guarded: mutex + OBJECT_COUNT, seen, stage };
 		prepare(locks);
@@ -144,7 +153,7 @@ function* keep(who: Participant, { mutex, seen }: Locks): Program {
 
 function* ring(who: Participant, { condition, seen }: Locks): Program {
 	void who;
-	note(seen, yield ["ringNext", condition]);
+	note(seen, yield ["ringNext", who.me, condition]);
 }
 
 export const locks: Pair[] = [
@@ -211,6 +220,7 @@ export const locks: Pair[] = [
 		"take an abandoned mutex, both",
 		({ stage, mutex, guarded }) => {
 			const dead = stage.world.participant(3);
+			dead.use(mutex);
 			dead.core.tryLock(dead.me, mutex);
 			stage.observer.recover(3);
 			stage.world.words[guarded >> 2] = 0;
@@ -224,8 +234,10 @@ export const locks: Pair[] = [
 	locking(
 		"ring one of two, both",
 		({ stage, condition }) => {
-			for (const who of [stage.observer, stage.world.participant(40)])
+			for (const who of [stage.observer, stage.world.participant(40)]) {
+				who.use(condition);
 				who.core.announceLock(who.me, condition);
+			}
 		},
 		ring,
 		ring,

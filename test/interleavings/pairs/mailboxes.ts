@@ -20,6 +20,7 @@ import {
 	atOnce,
 	doorbellOf,
 	expect,
+	openTo,
 	oversleeps,
 	pair,
 	type Scene,
@@ -153,7 +154,7 @@ function write(who: Participant, values: number[], blocks: boolean): Ends["envel
 function makeEnds({ observer, a, b }: Stage, sender: Participant, before: Before): Ends {
 	const { kept, messages = [], more = [], blocks = false, vacant } = before;
 	const ends: Ends = {
-		mailbox: constructMailbox(observer, NAME, kept),
+		mailbox: openTo(constructMailbox(observer, NAME, kept), a, b, sender),
 		envelopes: write(sender, [...messages, ...more], blocks),
 		sent: [],
 		received: [],
@@ -363,6 +364,7 @@ const recovering: Pair[] = [
 		const { b, observer } = stage;
 		const more = [3, 4, 5, 6];
 		const seen = makeEnds(stage, b, { kept: 2, messages: [1, 2], more });
+		victim.use(seen.mailbox);
 		victim.core.attachConsumer(victim.me, seen.mailbox);
 		return {
 			dying: () => void victim.core.mailboxTake(victim.me, seen.mailbox),

@@ -24,6 +24,7 @@ import {
 	atOnce,
 	doorbellOf,
 	expect,
+	openTo,
 	oversleeps,
 	pair,
 	type Scene,
@@ -206,7 +207,8 @@ function queue(
 	return pair(name, (stage): Scene => {
 		const { world, observer } = stage;
 		const { position = 0, messages = [], held = 0, bytes = 8, vacant } = before;
-		const at = observer.construct(NAME, KIND_QUEUE, { capacity: CAPACITY });
+		const made = observer.construct(NAME, KIND_QUEUE, { capacity: CAPACITY });
+		const at = openTo(made, stage.a, stage.b);
 		world.words[(at + QUEUE_TAIL) >> 2] = position;
 		world.words[(at + QUEUE_HEAD) >> 2] = position;
 		const seen: Seen = {

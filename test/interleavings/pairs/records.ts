@@ -18,7 +18,7 @@ import {
 } from "../../../assembly/layout.js";
 import type { Participant } from "../../allocator/world.js";
 import type { Pair } from "../explore.js";
-import { atOnce, doorbellOf, expect, oversleeps, pair, type Scene, type Sleeper } from "../stage.js";
+import { atOnce, doorbellOf, expect, openTo, oversleeps, pair, type Scene, type Sleeper } from "../stage.js";
 import type { Call, Program } from "../stepper.js";
 
 /** Numbers that the ring has room for, each of 4 bytes here. */
@@ -117,7 +117,8 @@ function numbers(
 	return pair(name, (stage): Scene => {
 		const { world, observer } = stage;
 		const { position = 0, pushed = [] } = before;
-		const at = observer.construct(NAME, KIND_RECORDS, { capacity: CAPACITY });
+		const made = observer.construct(NAME, KIND_RECORDS, { capacity: CAPACITY });
+		const at = openTo(made, stage.a, stage.b);
 		const word = (field: number) => world.words[(at + field) >> 2] as number;
 		expect(word(OBJECT_CAPACITY) === CAPACITY, "another capacity");
 		world.words[(at + QUEUE_TAIL) >> 2] = position;

@@ -20,7 +20,7 @@ import {
 } from "../../../assembly/layout.js";
 import type { Participant } from "../../allocator/world.js";
 import type { Pair } from "../explore.js";
-import { allocate, doorbellOf, expect, free, give, pair, type Scene, type Stage } from "../stage.js";
+import { allocate, doorbellOf, expect, free, give, openTo, pair, type Scene, type Stage } from "../stage.js";
 import type { Call, Program } from "../stepper.js";
 import { findOrConstruct, isWhole, remove } from "./objects.js";
 
@@ -125,8 +125,8 @@ const allocating: Pair[] = [
 
 // ------------------------------------------------------------------------------------------------ queues
 
-function queueOf({ observer }: Stage): number {
-	return observer.construct("queue", KIND_QUEUE, { capacity: 64 });
+function queueOf({ observer }: Stage, ...all: Participant[]): number {
+	return openTo(observer.construct("queue", KIND_QUEUE, { capacity: 64 }), ...all);
 }
 
 function sendBlock(who: Participant, queue: number, block: number): void {
@@ -149,7 +149,7 @@ function* receive(who: Participant, queue: number, marks: number[]): Program {
 const messages: Pair[] = [
 	...dead("sending a block, while another receives it", [0, 1, 2, 3, 4, 5, 6, 8], (stage, victim) => {
 		const { world, b, observer } = stage;
-		const queue = queueOf(stage);
+		const queue = queueOf(stage, stage.b, victim);
 		victim.core.attachProducer(victim.me, queue);
 		b.core.attachConsumer(b.me, queue);
 		const block = victim.allocate(LARGE);
@@ -169,7 +169,7 @@ const messages: Pair[] = [
 	}),
 	...dead("receiving a block, while another sends one", [0, 1, 2, 3, 4, 5, 6, 7, 8], (stage, victim) => {
 		const { world, b, observer } = stage;
-		const queue = queueOf(stage);
+		const queue = queueOf(stage, stage.b, victim);
 		b.core.attachProducer(b.me, queue);
 		victim.core.attachConsumer(victim.me, queue);
 		const [first, second] = [b.allocate(LARGE), b.allocate(LARGE)];
@@ -204,7 +204,7 @@ const messages: Pair[] = [
 	}),
 	...dead("having an end, while another takes it over", [0, 1], (stage, victim) => {
 		const { observer } = stage;
-		const queue = queueOf(stage);
+		const queue = queueOf(stage, stage.b, victim);
 		const got: number[] = [];
 		return {
 			dying: () => void victim.core.attachProducer(victim.me, queue),
@@ -224,7 +224,7 @@ const messages: Pair[] = [
 	}),
 	...dead("having the other end, while one waits for it", [0], (stage, victim) => {
 		const { b, observer } = stage;
-		const queue = queueOf(stage);
+		const queue = queueOf(stage, stage.b, victim);
 		victim.core.attachProducer(victim.me, queue);
 		b.core.attachConsumer(b.me, queue);
 		let sleepsOn: number | undefined;
@@ -272,7 +272,7 @@ function abandoned(
 ): Pair[] {
 	return dead(name, [0], (stage, victim) => {
 		const { observer, world, b } = stage;
-		const mutex = observer.construct("mutex", KIND_MUTEX);
+		const mutex = openTo(observer.construct("mutex", KIND_MUTEX), b, victim);
 		const waiting: Waiting = { status: 0, doorbell: 0 };
 		return {
 			dying: prepare(stage, victim, mutex),
@@ -295,7 +295,7 @@ const mutexes: Pair[] = [
 	}),
 	...dead("waiting for a mutex, while its holder gives it up", [0], (stage, victim) => {
 		const { observer, b, world } = stage;
-		const mutex = observer.construct("mutex", KIND_MUTEX);
+		const mutex = openTo(observer.construct("mutex", KIND_MUTEX), b, victim);
 		b.core.tryLock(b.me, mutex);
 		observer.core.announceLock(observer.me, mutex);
 		const bell = world.words[doorbellOf(observer) >> 2] as number;
@@ -438,7 +438,7 @@ const saved: Pair[] = [
 	),
 	...dead("changing a map, while another reads it", [0, 1, 2, 3, 4, 5, 6], (stage, victim) => {
 		const { observer } = stage;
-		const map = observer.construct("map", KIND_MAP);
+		const map = openTo(observer.construct("map", KIND_MAP), victim);
 		const key = (who: Participant) => who.lend(new Uint8Array(8).fill(1));
 		const set = (who: Participant, mark: number) => {
 			const needed = who.core.mapNeeds(map) >>> 0;
@@ -560,7 +560,7 @@ const several: Pair[] = [
 		return {};
 	}),
 	bothDied("the ends of a queue", (stage, first, second) => {
-		const queue = queueOf(stage);
+		const queue = queueOf(stage, first, second);
 		first.core.attachProducer(first.me, queue);
 		second.core.attachConsumer(second.me, queue);
 		sendBlock(first, queue, first.allocate(LARGE));
@@ -571,7 +571,7 @@ const several: Pair[] = [
 		return { tidy: () => expect(stage.observer.remove("queue") === OK, "the queue is lost") };
 	}),
 	bothDied("a mutex, and waited for it", ({ observer }, first, second) => {
-		const mutex = observer.construct("mutex", KIND_MUTEX);
+		const mutex = openTo(observer.construct("mutex", KIND_MUTEX), first, second);
 		first.core.tryLock(first.me, mutex);
 		second.core.announceLock(second.me, mutex);
 		return { tidy: () => expect(observer.remove("mutex") === OK, "the mutex is lost") };

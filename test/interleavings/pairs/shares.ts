@@ -2,7 +2,7 @@
 import { KIND_QUEUE, OK, REFERENCE_BYTES, STATUS_LIMIT } from "../../../assembly/layout.js";
 import type { Participant } from "../../allocator/world.js";
 import type { Pair } from "../explore.js";
-import { allocate, call, expect, free, give, pair, type Scene, type Stage } from "../stage.js";
+import { allocate, call, expect, free, give, openTo, pair, type Scene, type Stage } from "../stage.js";
 import type { Call, Program } from "../stepper.js";
 
 /** A class with few blocks to a span. */
@@ -97,7 +97,7 @@ function* shareAnother(who: Participant): Program {
 
 /** A queue from `a` to the observer. */
 function toObserver({ a, observer }: Stage): number {
-	const queue = observer.construct("queue", KIND_QUEUE, { capacity: 64 });
+	const queue = openTo(observer.construct("queue", KIND_QUEUE, { capacity: 64 }), a);
 	a.core.attachProducer(a.me, queue);
 	observer.core.attachConsumer(observer.me, queue);
 	return queue;
@@ -206,7 +206,7 @@ export const shares: Pair[] = [
 	pair("give up what was sent, while another gives up the other reference", (stage): Scene => {
 		const all = shared(stage, LARGE);
 		const { a, b, observer } = stage;
-		const queue = observer.construct("queue", KIND_QUEUE, { capacity: 64 });
+		const queue = openTo(observer.construct("queue", KIND_QUEUE, { capacity: 64 }), a, b);
 		b.core.attachProducer(b.me, queue);
 		a.core.attachConsumer(a.me, queue);
 		b.core.reserve(b.me, queue, REFERENCE_BYTES);
