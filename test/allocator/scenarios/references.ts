@@ -17,11 +17,10 @@ import {
 	NOT_FOUND,
 	NOT_OWNER,
 	OBJECT_BYTES,
-	OBJECT_COUNT,
+	OBJECT_KIND,
 	OK,
 	QUEUE_CONSUMER,
 	QUEUE_PRODUCER,
-	QUEUE_TAIL,
 	REFERENCE_BYTES,
 	STATUS_LIMIT,
 	TAKEN,
@@ -238,12 +237,17 @@ const noObject: Scenario = {
 	prepare: (stage) => {
 		const { victim, world } = stage;
 		const block = victim.allocate(OBJECT_BYTES);
-		// As if every slot had it open, and `victim` held all that there is.
 		const words = world.words.subarray(block >> 2, (block + OBJECT_BYTES) >> 2);
-		words.fill(0xffff_ffff);
-		for (const field of [LOCK_HOLDER, QUEUE_TAIL, OBJECT_COUNT, QUEUE_CONSUMER])
-			words[field >> 2] = victim.me;
-		return { act: () => expectRefused(stage, block) };
+		return {
+			act: () => {
+				for (const kind of [KIND_MUTEX, KIND_QUEUE]) {
+					// As if every slot had it open.
+					words.fill(0xffff_ffff);
+					words[OBJECT_KIND >> 2] = kind;
+					expectRefused(stage, block);
+				}
+			},
+		};
 	},
 };
 

@@ -241,7 +241,10 @@ export const locks: Pair[] = [
 		},
 		ring,
 		ring,
-		({ seen }) => expect(new Set(seen.rung).size === 2, "two rang, and not both were rung"),
+		({ seen, stage }) => {
+			expect(new Set(seen.rung).size === 2, "two rang, and not both were rung");
+			expect(stage.observer.recover(40).status === OK, "it could not leave");
+		},
 	),
 	locking(
 		"ring the only one, both",
