@@ -1,13 +1,14 @@
+import { AsyncResource } from "node:async_hooks";
 import { performance } from "node:perf_hooks";
 import { inspect } from "node:util";
 import { SLOTS, STATUS_LIMIT } from "../assembly/layout.js";
 import { badArgument, DhmemError } from "./errors.js";
 import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
-import { HeldLock } from "./mutex.js";
+import { HeldLock, needsLock } from "./mutex.js";
 import { NamedObject } from "./named.js";
 import { optionNames, type WaitOptions, waitOptions } from "./options.js";
-import { WaitList } from "./wait-list.js";
+import { type WaitList, waitListOf } from "./wait-list.js";
 import { PENDING, type Wait } from "./waiter.js";
 
 export interface ConditionWaitOptions extends WaitOptions {
@@ -40,48 +41,57 @@ export class Condition {
 		checkMade(object instanceof NamedObject, "A Condition", "call region.condition(name)");
 		this.name = object.name;
 		this.#object = object;
-		this.#waiters = new WaitList(object);
+		this.#waiters = waitListOf(object);
 	}
 
 	/**
-	 * Gives the mutex up until `until()` is true, blocking this thread. The mutex is held again afterwards,
-	 * also after an error.
+	 * Gives the mutex up until `until()` is true, blocking this thread. The mutex is held again afterwards, also after an
+	 * error, unless the lock was unlocked meanwhile. Who held it last may have died: look at `held.abandoned`.
 	 *
-	 * @throws DHMEM_TIMEOUT, DHMEM_CLOSED, DHMEM_BAD_ARGUMENT
+	 * @throws DHMEM_TIMEOUT; DHMEM_CLOSED, also when `held` is unlocked meanwhile; DHMEM_BAD_ARGUMENT, also when another
+	 * wait with `held` is pending
 	 */
 	waitSync(held: HeldLock, options: ConditionWaitOptions): void {
-		const checked = this.#check(held, options);
-		if (options.until()) return;
+		const { until, ...checked } = this.#begin(held, options);
 		const { waiter } = this.#object.attachment;
-		const wait = this.#wait(held, options.until);
-		this.#during(held, () => {
-			try {
-				waiter.waitSync(wait, checked);
-			} catch (error) {
-				if (!wait.holds()) waiter.waitSync(held.mutex.wait, {});
-				throw error;
-			}
-		});
+		try {
+			if (look(held, until)) return;
+			this.#during(held, () => {
+				try {
+					waiter.waitSync(this.#wait(held, until), checked);
+				} catch (error) {
+					if (held.suspended) waiter.waitSync(held.resuming, {});
+					throw error;
+				}
+			});
+		} finally {
+			held.giveBack();
+		}
 	}
 
 	/**
-	 * The same without blocking the event loop.
+	 * The same without blocking the event loop. `until` runs in the asynchronous context of this call.
 	 *
 	 * @throws as `waitSync`; the signal's reason
 	 */
 	async wait(held: HeldLock, options: ConditionWaitOptions): Promise<void> {
-		const checked = this.#check(held, options);
-		if (options.until()) return;
+		const { until, ...checked } = this.#begin(held, options);
 		const { waiter } = this.#object.attachment;
-		const wait = this.#wait(held, options.until);
-		await this.#during(held, async () => {
-			try {
-				await waiter.wait(wait, checked);
-			} catch (error) {
-				if (!wait.holds()) await waiter.wait(held.mutex.wait, {});
-				throw error;
-			}
-		});
+		try {
+			if (look(held, until)) return;
+			// A ring comes out of nowhere, or out of the context of another call.
+			const wait = this.#wait(held, AsyncResource.bind(until));
+			await this.#during(held, async () => {
+				try {
+					await waiter.wait(wait, checked);
+				} catch (error) {
+					if (held.suspended) await waiter.wait(held.resuming, {});
+					throw error;
+				}
+			});
+		} finally {
+			held.giveBack();
+		}
 	}
 
 	/** Wakes one of those who wait. */
@@ -103,26 +113,24 @@ export class Condition {
 		return doorbell >= STATUS_LIMIT;
 	}
 
-	#check(held: HeldLock, options: ConditionWaitOptions): WaitOptions {
+	/** Checks what is given, each option read once, and lends the lock to a wait. */
+	#begin(held: HeldLock, options: ConditionWaitOptions): WaitOptions & Pick<ConditionWaitOptions, "until"> {
 		this.#object.check();
-		if (typeof options?.until !== "function") {
-			throw badArgument("until", options?.until, "a function that says whether to go on");
+		const checked = waitOptions(options, {}, conditionNames);
+		const until = options?.until;
+		if (typeof until !== "function") {
+			throw badArgument("until", until, "a function that says whether to go on");
 		}
-		if (!(held instanceof HeldLock) || !held.held) {
-			throw new DhmemError(
-				"DHMEM_BAD_ARGUMENT",
-				`Waiting for condition ${this.name} needs a held mutex; lock it first`,
-			);
-		}
+		checked.signal?.throwIfAborted();
+		if (!(held instanceof HeldLock)) throw needsLock(this.name);
 		if (held.mutex.object.attachment !== this.#object.attachment) {
 			throw new DhmemError(
 				"DHMEM_BAD_ARGUMENT",
 				`Mutex ${held.mutex.name} is of another opening than condition ${this.name}; use one region's`,
 			);
 		}
-		const checked = waitOptions(options, {}, conditionNames);
-		checked.signal?.throwIfAborted();
-		return checked;
+		held.lend(this.name);
+		return { ...checked, until };
 	}
 
 	#during<T>(held: HeldLock, wait: () => T): T {
@@ -133,39 +141,36 @@ export class Condition {
 	 * Two phases in turn: waiting to be notified, without the mutex; and getting the mutex, to look. The
 	 * announcement is made with the mutex still held, so a change under it is notified after it.
 	 */
-	#wait(held: HeldLock, until: () => boolean): Wait<true> & { holds(): boolean } {
+	#wait(held: HeldLock, until: () => boolean): Wait<true> {
 		const { mutex } = held;
+		let begun = false;
 		let locking = false;
-		let holds = true;
 		let since = 0;
 		const sleep = (): typeof PENDING => {
 			this.#waiters.announce();
 			since = performance.now();
+			begun = true;
 			locking = false;
-			holds = false;
-			mutex.give();
+			held.suspend();
 			return PENDING;
 		};
 		return {
 			what: `condition ${this.name}`,
-			holds: () => holds,
 			attempt: () => {
 				this.#object.check();
-				if (holds) return sleep();
+				if (!begun) return sleep();
 				if (!locking && this.#waiters.announced && performance.now() - since < LOOK) return PENDING;
 				locking = true;
 				// Announced before the second try, so that giving it up in between is not missed.
-				let lock = mutex.attempt();
-				if (lock === PENDING) {
+				if (held.resume() === PENDING) {
 					mutex.waiters.announce();
-					lock = mutex.attempt();
+					if (held.resume() === PENDING) return PENDING;
 				}
-				if (lock === PENDING) return PENDING;
-				holds = true;
-				return until() ? true : sleep();
+				return look(held, until) ? true : sleep();
 			},
 			announce: () => {},
 			peer: () => (locking ? mutex.holder : 0),
+			dependsOn: [this.#object, mutex.object, held],
 		};
 	}
 
@@ -173,4 +178,11 @@ export class Condition {
 	[inspect.custom](): string {
 		return inspected("Condition", () => ({ name: this.name }));
 	}
+}
+
+/** What `until` says. It is the user's, and may have unlocked the mutex, removed it, or closed the region. */
+function look(held: HeldLock, until: () => boolean): boolean {
+	const isTrue = until();
+	held.checkHeld();
+	return isTrue;
 }

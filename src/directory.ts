@@ -181,6 +181,8 @@ export function removeObject(attachment: Attachment, name: string): boolean {
 	const ours = opened.get(name) ?? [];
 	opened.delete(name);
 	for (const object of ours) object.end();
+	// What ends may have run code of the user's: an `until()` that closed the region.
+	if (attachment.closed) return isThere;
 	for (const at of new Set([...ours.map((object) => object.at), ...(isThere ? [found] : [])]))
 		attachment.wake(core.unpin(me, at) >>> 0);
 	return isThere;

@@ -6,24 +6,36 @@ import { checkMade } from "./made.js";
 import { NamedObject } from "./named.js";
 import { keepWhileHeld, noLongerHeld } from "./openings.js";
 import { type WaitOptions, waitOptions } from "./options.js";
-import { WaitList } from "./wait-list.js";
-import { PENDING, type Wait } from "./waiter.js";
+import { type WaitList, waitListOf } from "./wait-list.js";
+import { type Endable, PENDING, type Wait } from "./waiter.js";
 
 /** Milliseconds between looks at whether the holder lives: who waits has the mutex within 100 of its death. */
 const LOOK = 20;
 
-/** A mutex that this participant holds. Disposing gives it up. */
+/**
+ * A mutex that this participant holds. Disposing gives it up.
+ *
+ * While a wait at a condition is pending with it the mutex is somebody else's, and perhaps another lock's of this same
+ * participant: `held` is false. The wait takes it again.
+ */
 export class HeldLock {
-	/** Whether its last holder died with it: what it guards may be half changed. */
-	readonly abandoned: boolean;
+	/** What ends when it is given up: the wait that was to have it again. @internal */
+	readonly endings = new Set<(why: DhmemError) => void>();
 	readonly #mutex: Mutex;
+	/** Whether the mutex is this lock's at this moment. Of all locks of a participant, one has it at a time. */
 	#held = true;
+	#abandoned: boolean;
+	/** Whether the user has had the lock since it was found to be abandoned, and so could see that. */
+	#told = true;
+	/** Whether a wait at a condition has it, which gives the mutex up and takes it again. */
+	#lent = false;
+	#over = false;
 
 	/** @internal */
 	constructor(mutex: Mutex, abandoned: boolean) {
 		checkMade(mutex instanceof Mutex, "A HeldLock", "call mutex.lock()");
 		this.#mutex = mutex;
-		this.abandoned = abandoned;
+		this.#abandoned = abandoned;
 	}
 
 	/** The mutex. */
@@ -31,21 +43,103 @@ export class HeldLock {
 		return this.#mutex;
 	}
 
-	/** Whether it is held still. */
+	/**
+	 * Whether the one who had the mutex before died with it, or removed it: what it guards may be half changed. A wait at
+	 * a condition takes the mutex anew, so look again after it.
+	 */
+	get abandoned(): boolean {
+		return this.#abandoned;
+	}
+
+	/** Whether it is held still: not while a wait at a condition has given it up. */
 	get held(): boolean {
 		const { removed, attachment } = this.#mutex.object;
 		return this.#held && !removed && !attachment.closed;
 	}
 
-	/** Gives the mutex up. Twice does nothing. */
+	/**
+	 * Gives the mutex up. Twice does nothing. A wait at a condition that is pending with this lock ends: it is rejected
+	 * with DHMEM_CLOSED, and does not take the mutex again.
+	 */
 	unlock(): void {
-		if (!this.held) return;
+		if (this.#over) return;
+		this.#over = true;
+		if (this.held) this.#give();
 		this.#held = false;
-		this.#mutex.give();
+		if (this.endings.size === 0) return;
+		const why = this.#givenUp();
+		for (const end of [...this.endings]) end(why);
 	}
 
 	[Symbol.dispose](): void {
 		this.unlock();
+	}
+
+	#give(): void {
+		this.#held = false;
+		// Whoever looks in a wait, and goes on waiting, tells nobody; so the next one has to be told.
+		this.#mutex.give(this.#abandoned && !this.#told ? "abandoned" : "free");
+	}
+
+	#givenUp(): DhmemError {
+		return new DhmemError(
+			"DHMEM_CLOSED",
+			`A wait at a condition ended, because its lock of mutex ${this.#mutex.name} was given up meanwhile; unlock it after ` +
+				"the wait, or expect this error",
+		);
+	}
+
+	// -------------------------------------------------------------------------------- waiting at a condition
+
+	/** A wait has the lock from now on. @throws DHMEM_BAD_ARGUMENT @internal */
+	lend(condition: string): void {
+		if (this.#lent) {
+			throw new DhmemError(
+				"DHMEM_BAD_ARGUMENT",
+				`A wait with this lock of mutex ${this.#mutex.name} is pending already, so it can't wait for condition ` +
+					`${condition} as well; lock the mutex once for each`,
+			);
+		}
+		if (!this.held) throw needsLock(condition);
+		this.#lent = true;
+	}
+
+	/** The wait is over, and the user has the lock again. @internal */
+	giveBack(): void {
+		this.#lent = false;
+		this.#told = true;
+	}
+
+	/** Gives the mutex up until `resume`. @internal */
+	suspend(): void {
+		this.#give();
+	}
+
+	/** Whether the mutex has to be taken again before the wait may end. @internal */
+	get suspended(): boolean {
+		return !this.#held && !this.#over;
+	}
+
+	/** Takes the mutex again, if nobody has it. @internal */
+	resume(): true | typeof PENDING {
+		if (this.#over) throw this.#givenUp();
+		const abandoned = this.#mutex.take();
+		if (abandoned === PENDING) return PENDING;
+		this.#held = true;
+		this.#abandoned = abandoned;
+		this.#told = false;
+		return true;
+	}
+
+	/** Waiting for nothing but the mutex. @internal */
+	get resuming(): Wait<true> {
+		return this.#mutex.waitTo(() => this.resume(), [this]);
+	}
+
+	/** Throws unless it is held still, after code of the user's has run. @throws DHMEM_CLOSED @internal */
+	checkHeld(): void {
+		this.#mutex.object.check();
+		if (!this.#held) throw this.#givenUp();
 	}
 
 	/** @internal */
@@ -56,6 +150,13 @@ export class HeldLock {
 			abandoned: this.abandoned,
 		}));
 	}
+}
+
+export function needsLock(condition: string): DhmemError {
+	return new DhmemError(
+		"DHMEM_BAD_ARGUMENT",
+		`Waiting for condition ${condition} needs a held mutex; lock it first`,
+	);
 }
 
 /**
@@ -82,7 +183,7 @@ export class Mutex {
 		checkMade(object instanceof NamedObject, "A Mutex", "call region.mutex(name)");
 		this.name = object.name;
 		this.object = object;
-		this.waiters = new WaitList(object);
+		this.waiters = waitListOf(object);
 	}
 
 	/**
@@ -106,7 +207,8 @@ export class Mutex {
 		const lock = this.attempt();
 		if (lock !== PENDING) return lock;
 		this.#checkNotOurs();
-		return this.waiters.during(() => this.object.attachment.waiter.waitSync(this.wait, checked));
+		const wait = this.waitTo(() => this.attempt(), []);
+		return this.waiters.during(() => this.object.attachment.waiter.waitSync(wait, checked));
 	}
 
 	/**
@@ -117,7 +219,8 @@ export class Mutex {
 	async lock(options?: WaitOptions): Promise<HeldLock> {
 		const checked = waitOptions(options, {});
 		this.#checkNotOurs();
-		return this.waiters.during(() => this.object.attachment.waiter.wait(this.wait, checked));
+		const wait = this.waitTo(() => this.attempt(), []);
+		return this.waiters.during(() => this.object.attachment.waiter.wait(wait, checked));
 	}
 
 	/** The participant that holds it. @internal */
@@ -138,33 +241,41 @@ export class Mutex {
 
 	/** @internal */
 	attempt(): HeldLock | typeof PENDING {
+		const abandoned = this.take();
+		return abandoned === PENDING ? PENDING : new HeldLock(this, abandoned);
+	}
+
+	/** Takes it, if nobody has it: whether it was abandoned. @internal */
+	take(): boolean | typeof PENDING {
 		const { attachment, at } = this.object;
 		this.object.check();
 		const status = attachment.core.tryLock(attachment.me, at) >>> 0;
 		if (status === OK || status === LOCK_ABANDONED) {
 			keepWhileHeld(this.object);
-			return new HeldLock(this, status === LOCK_ABANDONED);
+			return status === LOCK_ABANDONED;
 		}
 		if (status === TAKEN) return PENDING;
 		throw attachment.unexpected(status, `Mutex ${this.name}`);
 	}
 
 	/** @internal */
-	give(): void {
+	give(as: "free" | "abandoned"): void {
 		const { attachment, at } = this.object;
-		const result = attachment.core.unlock(attachment.me, at) >>> 0;
+		const { core, me } = attachment;
+		const result = (as === "free" ? core.unlock(me, at) : core.abandon(me, at)) >>> 0;
 		noLongerHeld(this.object);
 		if (result >= STATUS_LIMIT) attachment.wake(result);
 		else if (result === NOT_OWNER) throw attachment.unexpected(result, `Unlocking mutex ${this.name}`);
 	}
 
-	/** @internal */
-	get wait(): Wait<HeldLock> {
+	/** What waiting for it means, whatever takes it. @internal */
+	waitTo<T>(take: () => T | typeof PENDING, dependsOn: readonly Endable[]): Wait<T> {
 		return {
 			what: `mutex ${this.name}`,
-			attempt: () => this.attempt(),
+			attempt: take,
 			announce: () => this.waiters.announce(),
 			peer: () => this.holder,
+			dependsOn: [this.object, ...dependsOn],
 			slice: LOOK,
 		};
 	}

@@ -13,8 +13,8 @@ export class NamedObject {
 	readonly name: string;
 	/** Whether an opening of it has succeeded; one that fails, and is the first, lets it go again. */
 	inUse = false;
-	/** What has to end when this participant removes it. */
-	readonly endings = new Set<() => void>();
+	/** What has to end when this participant removes it, pending waits too. */
+	readonly endings = new Set<(why: DhmemError) => void>();
 	#removed = false;
 
 	constructor(attachment: Attachment, at: number, name: string) {
@@ -41,8 +41,11 @@ export class NamedObject {
 
 	/** @throws DHMEM_CLOSED */
 	checkNotRemoved(): void {
-		if (!this.#removed) return;
-		throw new DhmemError(
+		if (this.#removed) throw this.#removedError();
+	}
+
+	#removedError(): DhmemError {
+		return new DhmemError(
 			"DHMEM_CLOSED",
 			`This participant has removed ${this.name} from ${this.attachment.path}; open the name anew`,
 		);
@@ -51,7 +54,8 @@ export class NamedObject {
 	/** Ends what this participant has of it, before its memory may become something else. */
 	end(): void {
 		this.#removed = true;
-		for (const end of this.endings) end();
+		const why = this.#removedError();
+		for (const end of this.endings) end(why);
 		this.endings.clear();
 		noLongerHeld(this);
 	}

@@ -65,6 +65,7 @@ abstract class AnyQueue {
 					core.announceConsumer(me, at);
 				},
 				peer: () => 0,
+				dependsOn: [this.object],
 			},
 			checked,
 		);

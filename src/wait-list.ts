@@ -1,6 +1,18 @@
 import { types } from "node:util";
 import type { NamedObject } from "./named.js";
 
+const lists = new WeakMap<NamedObject, WaitList>();
+
+/** The list of an object. There is one, as this participant has one bit there, however many of its waits it is for. */
+export function waitListOf(object: NamedObject): WaitList {
+	let list = lists.get(object);
+	if (list === undefined) {
+		list = new WaitList(object);
+		lists.set(object, list);
+	}
+	return list;
+}
+
 /** This participant's place among those who wait at a mutex or a condition. */
 export class WaitList {
 	readonly #object: NamedObject;
@@ -13,13 +25,19 @@ export class WaitList {
 	/** Asks to be rung. */
 	announce(): void {
 		const { attachment, at } = this.#object;
-		if (!attachment.closed) attachment.core.announceLock(attachment.me, at);
+		if (this.#isThere) attachment.core.announceLock(attachment.me, at);
 	}
 
 	/** Whether nobody has rung since. */
 	get announced(): boolean {
 		const { attachment, at } = this.#object;
 		return attachment.core.isAnnounced(attachment.me, at) !== 0;
+	}
+
+	/** Who removes an object leaves its list with it, and another object may be there now. */
+	get #isThere(): boolean {
+		const { attachment, removed } = this.#object;
+		return !attachment.closed && !removed;
 	}
 
 	/** Runs `wait`, and leaves the list after the last one: a ring for who waits no longer is lost on others. */
@@ -38,6 +56,6 @@ export class WaitList {
 
 	readonly #leave = (): void => {
 		const { attachment, at } = this.#object;
-		if (--this.#waiting === 0 && !attachment.closed) attachment.core.retractLock(attachment.me, at);
+		if (--this.#waiting === 0 && this.#isThere) attachment.core.retractLock(attachment.me, at);
 	};
 }

@@ -15,6 +15,12 @@ import { systemError } from "./system-error.js";
 /** What an attempt gives that has to be made again later. */
 export const PENDING: unique symbol = Symbol("pending");
 
+/** What a wait depends on: an object that may be removed, a lock that may be given up. */
+export interface Endable {
+	/** Called with the reason when it ends. */
+	readonly endings: Set<(why: DhmemError) => void>;
+}
+
 /** Something that can be waited for. */
 export interface Wait<T> {
 	/** For messages: "a message from queue steps". */
@@ -25,6 +31,8 @@ export interface Wait<T> {
 	announce(): void;
 	/** The participant waited for, 0 for none. */
 	peer(): number;
+	/** What ends the wait when it ends itself, at once. Ends of queues see to their own waits. */
+	dependsOn?: readonly Endable[];
 	/** Milliseconds between looks, if not the usual. */
 	slice?: number;
 }
@@ -49,6 +57,8 @@ export class Waiter {
 	/** What each signal ends. It has one listener for all: Node warns of a leak when there are more than ten. */
 	readonly #abortable = new Map<AbortSignal, { waits: Set<Pending>; onAbort: () => void }>();
 	#armed = false;
+	/** Whether an attempt is being made, which may run code of the user's. */
+	#looking = false;
 	/** When the peers were looked at last, on the clock of `performance`. */
 	#checkedAt = 0;
 	#calls = 0;
@@ -65,6 +75,7 @@ export class Waiter {
 			let timer: NodeJS.Timeout | undefined;
 			const settle = () => {
 				this.#pending.delete(pending);
+				for (const each of wait.dependsOn ?? []) each.endings.delete(pending.fail);
 				clearTimeout(timer);
 				if (signal) this.#unlisten(signal, pending);
 				if (this.#pending.size === 0) this.#disarm();
@@ -75,12 +86,15 @@ export class Waiter {
 				peer: () => wait.peer(),
 				look: () => {
 					try {
+						this.#looking = true;
 						const result = wait.attempt();
 						if (result === PENDING) return;
 						settle();
 						resolve(result as T);
 					} catch (error) {
 						pending.fail(error);
+					} finally {
+						this.#looking = false;
 					}
 				},
 				fail: (error) => {
@@ -89,6 +103,7 @@ export class Waiter {
 				},
 			};
 			this.#pending.add(pending);
+			for (const each of wait.dependsOn ?? []) each.endings.add(pending.fail);
 			if (signal) this.#listen(signal, pending);
 			if (timeout !== undefined && timeout <= LONGEST_TIMER) {
 				timer = setTimeout(() => {
@@ -181,6 +196,11 @@ export class Waiter {
 	}
 
 	#lookAt(pending: Pending[]): void {
+		// No attempt is made within another: what that has half done would be seen, and done again.
+		if (this.#looking) {
+			setImmediate(() => this.onRing());
+			return;
+		}
 		const bell = this.#attachment.readDoorbell();
 		for (const each of pending) each.announce();
 		for (const each of pending) if (this.#pending.has(each)) each.look();
