@@ -207,6 +207,7 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		);
 	}
 
+	/** Each change is one step. So what a holder that died left behind is whole, and nobody has to be told. */
 	#locked<T>(body: () => T): T {
 		const held = this.#mutex.lockSync();
 		try {

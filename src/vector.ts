@@ -74,6 +74,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	 * @throws DHMEM_BAD_ARGUMENT where there is none; DHMEM_READ_ONLY
 	 */
 	set(index: number, value: ValueOf<D>): void {
+		this.#checkValues([value]);
 		const write = (length: number) => {
 			checkCount("The index", index, 0, length - 1);
 			this.#write(index, [value]);
@@ -88,6 +89,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE
 	 */
 	push(...values: ValueOf<D>[]): number {
+		this.#checkValues(values);
 		return this.#change((length) => {
 			this.#reserve(length, length + values.length);
 			this.#write(length, values);
@@ -172,12 +174,23 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	#change<T>(body: (length: number) => T): T {
 		const held = this.#mutex.lockSync();
 		try {
-			// A holder that died may have moved the elements without the version having been seen here.
+			// Each change is one step, so what a holder that died left behind is whole, and nobody has to be told. But it
+			// may have moved the elements without the version having been seen here.
 			if (held.abandoned) this.#version = -1;
 			return body(this.length);
 		} finally {
 			held.unlock();
 		}
+	}
+
+	/** Objects are refused: becoming numbers they would run code of the user's, in the midst of a change. */
+	#checkValues(values: ValueOf<D>[]): void {
+		const isObject = (value: unknown) => typeof value === "object" || typeof value === "function";
+		if (values.some(isObject)) throw badArgument(`A value for vector ${this.name}`, values, this.#wanted);
+	}
+
+	get #wanted(): string {
+		return `${this.#zero === (0n as never) ? "bigints" : "numbers"}, for it holds ${this.dtype}`;
 	}
 
 	#write(at: number, values: ValueOf<D>[]): void {
@@ -188,8 +201,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 			});
 		} catch (cause) {
 			if (!isErrorNamed(cause, "TypeError") && !isErrorNamed(cause, "SyntaxError")) throw cause;
-			const wanted = `${this.#zero === (0n as never) ? "bigints" : "numbers"}, for it holds ${this.dtype}`;
-			throw badArgument(`A value for vector ${this.name}`, values, wanted);
+			throw badArgument(`A value for vector ${this.name}`, values, this.#wanted);
 		}
 	}
 

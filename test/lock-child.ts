@@ -40,6 +40,13 @@ const jobs: Record<string, () => Promise<void> | void> = {
 		process.stdout.write("held\n");
 		await region.queue("never").consumer().receive();
 	},
+	/** Changes half of what the mutex guards, and dies with it. */
+	die() {
+		mutex.lockSync();
+		region.struct("state", { value: "u32" }).value = 99;
+		region.condition("condition").notifyAll();
+		process.kill(process.pid, "SIGKILL");
+	},
 	/** Takes turns with the other of two: each round waits for the turn to be its own. */
 	async turns() {
 		const [me, rounds, shared] = [Number(argument), Number(process.env.ROUNDS), counters()];
