@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Place, placeTest, processEnd } from "./workflow/fixture.js";
+import { childrenOf, type Place, placeTest, processEnd } from "./workflow/fixture.js";
 
 /** A task that goes on until it is ended, and knows nothing of dhmem. */
 const endless = { command: ["tail", "-f", "/dev/null"] };
@@ -71,6 +71,24 @@ placeTest(
 		assert.ok(used < 300_000, `${used} kB`);
 	},
 );
+
+for (const [signal, status] of [
+	["SIGTERM", 143],
+	["SIGINT", 130],
+] as const) {
+	placeTest(`a run whose output nobody reads ends by ${signal}, and its tasks with it`, async (place) => {
+		const tasks = { loud: { command: "yes" }, other: endless };
+		const { child, ended } = place.unread(["run", place.write("run.json", { name: "x", tasks })]);
+		assert.ok(child.stdout && child.pid);
+		await once(child.stdout, "readable");
+		await halted(child.pid);
+		const started = childrenOf(child);
+		assert.is(started.length, 2);
+		child.kill(signal);
+		assert.is(await ended, status);
+		await Promise.all(started.map(processEnd));
+	});
+}
 
 placeTest("a line without an end does not fill the memory, and comes in pieces", async (place) => {
 	const tasks = { loud: { command: "head -c 200000 /dev/zero | tr '\\0' x" } };
