@@ -13,7 +13,15 @@ import {
 import { badArgument } from "./errors.js";
 import { bytesOf } from "./options.js";
 import { textOf } from "./payload.js";
-import { checkInitial, type Fields, parseSchema, type Schema, type Struct, toSchema } from "./schema.js";
+import {
+	checkFields,
+	checkValue,
+	type Fields,
+	parseSchema,
+	type Schema,
+	type Struct,
+	toSchema,
+} from "./schema.js";
 import { localStruct } from "./struct.js";
 
 /** The type of a map's keys: text, or a whole number. */
@@ -97,9 +105,9 @@ function structured<F extends Fields>(type: Schema<F>): Codec<Struct<F>> {
 		number: STRUCT,
 		type: String(type),
 		encode(value) {
-			const given = checkInitial(type, value);
+			const given = checkFields("the value", type, value);
 			const missing = type.layout.find(({ name }) => !Object.hasOwn(given, name));
-			if (missing !== undefined) throw badArgument("The value", value, `with a field ${missing.name}`);
+			if (missing !== undefined) checkValue(`${missing.name} in the value`, undefined, missing.dtype);
 			Object.assign(struct, given);
 			return bytes.slice();
 		},

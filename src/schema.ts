@@ -126,17 +126,18 @@ function nameOf(text = ""): string {
 	return text.startsWith('"') ? (JSON.parse(text) as string) : text;
 }
 
-/** The initial values of a struct, checked against its type. */
-export function checkInitial<F extends Fields>(
+/** Values for fields of a struct, checked against its type. `what` they are is for messages. */
+export function checkFields<F extends Fields>(
+	what: string,
 	type: Schema<F>,
-	initial: { readonly [Name in keyof F]?: ValueOf<F[Name]> | undefined },
+	values: { readonly [Name in keyof F]?: ValueOf<F[Name]> | undefined },
 ): Partial<Struct<F>> {
-	if (typeof initial !== "object" || initial === null) throw badArgument("initial", initial, "an object");
-	const given = Object.entries(initial).filter(([, value]) => value !== undefined);
+	if (typeof values !== "object" || values === null) throw badArgument(what, values, "an object");
+	const given = Object.entries(values).filter(([, value]) => value !== undefined);
 	for (const [name, value] of given) {
 		const dtype = Object.hasOwn(type.fields, name) ? type.fields[name] : undefined;
-		if (dtype === undefined) throw badArgument("A name in initial", name, `a field of ${show(String(type))}`);
-		checkValue(`initial.${name}`, value, dtype);
+		if (dtype === undefined) throw badArgument(`A name in ${what}`, name, `a field of ${show(String(type))}`);
+		checkValue(`${name} in ${what}`, value, dtype);
 	}
 	return Object.fromEntries(given) as Partial<Struct<F>>;
 }

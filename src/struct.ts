@@ -6,7 +6,7 @@ import type { NamedObject } from "./named.js";
 import type { Wanted } from "./open-object.js";
 import { checkOptions, optionNames } from "./options.js";
 import {
-	checkInitial,
+	checkFields,
 	type Fields,
 	parseSchema,
 	roundUp,
@@ -231,7 +231,7 @@ export function wantedStruct(
 	if (given === undefined) return { kinds: [KIND_STRUCT], what: "a struct", accepts: () => true };
 	const type = toSchema(given);
 	const text = String(type);
-	const initial = options.initial === undefined ? {} : checkInitial(type, options.initial);
+	const initial = options.initial === undefined ? {} : checkFields("initial", type, options.initial);
 	return {
 		kinds: [KIND_STRUCT],
 		what: `a struct ${text}`,

@@ -159,6 +159,9 @@ regionTest("values may be structs, which go in and come out as plain objects", (
 	assert.is(runs.get(7)?.steps, 12, "copies");
 	assert.is(runs.update(7, (old) => ({ ...(old ?? run), steps: 99 })).steps, 99);
 	assert.equal([...runs], [[7, { residual: 0.25, steps: 99, id: -1n }]]);
+	const refusal = (value: object) => failure(() => runs.set(8, value as never)).message;
+	assert.match(refusal({ ...run, othr: 1 }), /A name in the value is "othr"/);
+	assert.match(refusal({ residual: 1, steps: 1 }), /id in the value is undefined; it must be a bigint/);
 	for (const wrong of [{ residual: 1, steps: 1 }, { ...run, other: 1 }, { ...run, id: 1 }, null, 5]) {
 		assert.is(
 			codeOf(() => runs.set(7, wrong as typeof run)),
