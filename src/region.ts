@@ -26,6 +26,7 @@ import {
 	type RecordQueueOptions,
 } from "./open-queue.js";
 import { checkCount, checkOptions, checkRegionName } from "./options.js";
+import { type Peeked, peekAt } from "./peek.js";
 import process from "./process.js";
 import type { Queue, RecordQueue } from "./queue.js";
 import {
@@ -365,6 +366,16 @@ export class Region {
 	stats(): RegionStats {
 		this.#attachment.check();
 		return readStats(this.#attachment);
+	}
+
+	/**
+	 * What waits in a queue, looked at without taking part.
+	 *
+	 * @internal
+	 */
+	peek(name: string): Peeked {
+		this.#attachment.check();
+		return peekAt(this.#attachment, name);
 	}
 
 	/**

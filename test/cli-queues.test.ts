@@ -181,4 +181,98 @@ placeTest("recv makes nothing that is not there, unless it is asked to", async (
 	region.unlink();
 });
 
+const chatty = ["one", "", "größe", "x".repeat(3000)];
+
+for (const [what, options, expected] of [
+	["a queue", {}, chatty],
+	["a queue that drops the oldest", { policy: "drop-oldest", keep: 3 }, chatty.slice(1)],
+	["a queue of the latest message", { policy: "latest" }, chatty.slice(3)],
+] as const) {
+	regionTest(`--peek shows what waits in ${what}, and disturbs nobody`, async (place, region) => {
+		const queue = region.queue("q", options);
+		// A producer that notices when a consumer leaves, and a consumer that has the end.
+		const producer = queue.producer();
+		using consumer = queue.consumer();
+		for (const text of chatty) producer.trySend(text);
+		const before = region.stats();
+		const all = await place.run(["recv", "--peek", "r", "q"]);
+		assert.is(all.code, 0, all.stderr);
+		assert.is(all.stdout, expected.map((text) => `${text}\n`).join(""));
+		const one = await place.run(["recv", "--peek", "--count=1", "r", "q"]);
+		assert.is(one.stdout, `${expected[0]}\n`);
+		assert.equal(region.stats(), before);
+		assert.equal(
+			consumer.receiveMany(10).map((message) => message.text()),
+			expected,
+		);
+	});
+}
+
+regionTest(
+	"--peek passes over what was released, and shows what travels as a block",
+	async (place, region) => {
+		const queue = region.queue("q", { capacity: 256 });
+		const producer = queue.producer();
+		using consumer = queue.consumer();
+		// Over the ring's end again and again, with streams that end between.
+		for (let i = 0; i < 40; i++) {
+			producer.trySend(String(i));
+			consumer.tryReceive()?.release();
+		}
+		producer.trySend("kept");
+		producer.trySend("large".repeat(100));
+		producer.trySend("released");
+		using block = region.allocate(8);
+		producer.trySend("header", { block });
+		const messages = consumer.receiveMany(4);
+		messages[2]?.release();
+		const { stdout, stderr } = await place.run(["recv", "--peek", "r", "q"]);
+		assert.is(stderr, "");
+		assert.is(stdout, `kept\n${"large".repeat(100)}\nheader\n`);
+	},
+);
+
+regionTest("--peek shows records, as numbers or bytes", async (place, region) => {
+	const queue = region.queue("q", { record: "u16", capacity: 8 });
+	const producer = queue.producer();
+	using consumer = queue.consumer();
+	producer.pushMany(Uint16Array.of(1, 2, 3, 4, 5));
+	consumer.popInto(new Uint16Array(5));
+	// Over the end of the ring.
+	producer.pushMany(Uint16Array.of(6, 7, 8, 9, 10, 11));
+	assert.is((await place.run(["recv", "--peek", "r", "q"])).stdout, "6\n7\n8\n9\n10\n11\n");
+	assert.is((await place.run(["recv", "--peek", "--count=4", "r", "q"])).stdout, "6\n7\n8\n9\n");
+	const { bytes } = await place.run(["recv", "--peek", "--raw", "r", "q"]);
+	assert.equal([...new Uint16Array(new Uint8Array(bytes).buffer)], [6, 7, 8, 9, 10, 11]);
+	const values = new Uint16Array(6);
+	assert.is(consumer.popInto(values), 6);
+});
+
+regionTest("--peek makes nothing, waits for nothing, and knows what is no queue", async (place, region) => {
+	region.queue("empty");
+	region.mutex("mutex");
+	const empty = await place.run(["recv", "--peek", "r", "empty"]);
+	assert.is(empty.code, 0);
+	assert.is(empty.stdout, "");
+	for (const [args, code, words] of [
+		[["r", "nothing"], 1, "DHMEM_NOT_FOUND"],
+		[["nowhere", "q"], 1, "DHMEM_NOT_FOUND"],
+		[["r", "mutex"], 1, /is a mutex.*DHMEM_TYPE_MISMATCH/],
+		[["--create", "r", "q"], 2, "cannot be used with"],
+		[["--timeout=1", "r", "q"], 2, "cannot be used with"],
+		[["a", "b", "c"], 2, "a region and a queue"],
+	] as const) {
+		const ended = await place.run(["recv", "--peek", ...args]);
+		assert.is(ended.code, code, ended.stderr);
+		assert.match(ended.stderr, words);
+	}
+});
+
+regionTest("--peek in a task shows an input", async (place, region) => {
+	region.queue("a.points>f.points").producer().trySend("point");
+	const task = { DHMEM_REGION: "r", DHMEM_TASK: "f", DHMEM_LINKS: "points=a.points>f.points" };
+	assert.is((await place.run(["recv", "--peek", "points"], task)).stdout, "point\n");
+	assert.match((await place.run(["recv", "--peek", "squares"], task)).stderr, "DHMEM_NOT_FOUND");
+});
+
 test.run();

@@ -112,7 +112,7 @@ class Filter {
 			this.#check(message);
 			this.#unanswered.push(message);
 			this.#given++;
-			for (const piece of written(message, { as: this.#as })) await write(stdin, piece);
+			for (const piece of written(message.bytes, { as: this.#as })) await write(stdin, piece);
 		}
 		this.#isAllGiven = true;
 		stdin.end();

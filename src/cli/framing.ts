@@ -4,13 +4,12 @@ import type { Readable } from "node:stream";
 import { type Command, Option } from "commander";
 import { bytesPer, type DType, dtypes, type TypedArrayOf, typedArray } from "../dtypes.js";
 import { DhmemError } from "../errors.js";
-import type { Message } from "../message.js";
 import type { Sendable } from "../producer.js";
 import { UsageError } from "./usage-error.js";
 
 export interface FramingOptions {
 	as?: DType | undefined;
-	raw?: true;
+	raw?: true | undefined;
 }
 
 /** Adds the options to a command. */
@@ -106,33 +105,45 @@ const SMALL = 65_536;
 const NUMBERS = 4096;
 
 /** A message as it goes to a stream, piece by piece. */
-export function* written(message: Message, { as, raw }: FramingOptions): Generator<string | Uint8Array> {
+export function* written(message: Uint8Array, { as, raw }: FramingOptions): Generator<string | Uint8Array> {
 	const { length } = message;
 	if (as !== undefined) {
 		yield* lineOf(numbersOf(message, as));
 	} else if (raw || length > SMALL) {
-		yield message.bytes;
+		yield message;
 		if (!raw) yield "\n";
 	} else {
 		const line = new Uint8Array(length + 1);
-		line.set(message.bytes);
+		line.set(message);
 		line[length] = 10;
 		yield line;
 	}
 }
 
-function numbersOf(message: Message, dtype: DType): TypedArrayOf<DType> {
-	if (message.length % bytesPer(dtype) === 0) return message.as(dtype);
+function numbersOf({ buffer, byteOffset, length }: Uint8Array, dtype: DType): TypedArrayOf<DType> {
+	const size = bytesPer(dtype);
+	if (length % size === 0) return typedArray(dtype, buffer as SharedArrayBuffer, byteOffset, length / size);
 	throw new DhmemError(
 		"DHMEM_TYPE_MISMATCH",
-		`A message of ${message.length} bytes is no whole number of ${dtype}; choose another --as, or --raw`,
+		`A message of ${length} bytes is no whole number of ${dtype}; choose another --as, or --raw`,
 	);
 }
 
 /** A line of numbers. */
-export function* lineOf(numbers: TypedArrayOf<DType>): Generator<string> {
+function* lineOf(numbers: TypedArrayOf<DType>): Generator<string> {
 	for (let at = 0; at < numbers.length; at += NUMBERS) {
 		yield (at === 0 ? "" : " ") + numbers.subarray(at, at + NUMBERS).join(" ");
 	}
 	yield "\n";
+}
+
+/** Records as they go to a stream: a line each, or their bytes. */
+export function writtenRecords(records: TypedArrayOf<DType>, raw?: true): string | Uint8Array {
+	if (!raw) return `${records.join("\n")}\n`;
+	return new Uint8Array(records.buffer, records.byteOffset, records.byteLength);
+}
+
+/** @throws UsageError if `as` is given and another dtype than that of the queue's records */
+export function checkRecords(dtype: DType, as: DType = dtype): void {
+	if (as !== dtype) throw new UsageError(`the queue has records of ${dtype}, which can't be taken for ${as}`);
 }

@@ -50,6 +50,10 @@ export async function withOutput(
 	});
 }
 
+export function wrongNames(): UsageError {
+	return new UsageError("give a region and a queue, or, inside a task, an input or output of its own");
+}
+
 interface Opening<T> {
 	ofTask(task: Task, name: string): T;
 	ofQueue(queue: Queue | RecordQueue, signal: AbortSignal): T;
@@ -62,9 +66,7 @@ async function withEnd<T>(
 	opening: Opening<T>,
 ): Promise<void> {
 	const [first, second, ...rest] = names;
-	if (first === undefined || rest.length > 0) {
-		throw new UsageError("give a region and a queue, or, inside a task, an input or output of its own");
-	}
+	if (first === undefined || rest.length > 0) throw wrongNames();
 	if (second === undefined) {
 		using task = Task.fromEnvironment();
 		await body(opening.ofTask(task, first), task.signal);

@@ -1,17 +1,18 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { type DType, type TypedArrayOf, typedArray } from "../dtypes.js";
 import type { RecordConsumer } from "../records.js";
 import { Input } from "../workflow/input.js";
-import { type FramingOptions, framingOptions, written } from "./framing.js";
+import { checkRecords, type FramingOptions, framingOptions, written, writtenRecords } from "./framing.js";
 import { type Records, withInput } from "./link-end.js";
-import { UsageError } from "./usage-error.js";
+import { writePeeked } from "./peek.js";
 import { writeOut } from "./write-out.js";
 
-interface RecvOptions extends FramingOptions {
+export interface RecvOptions extends FramingOptions {
 	create?: true;
 	count?: number;
 	/** Milliseconds. */
 	timeout?: number;
+	peek?: true;
 }
 
 /** Records that are written at once. */
@@ -25,10 +26,15 @@ export function recv(program: Command): void {
 		.option("--create", "make region and queue if they are not there yet, and wait for who sends")
 		.option("--count <messages>", "end after so many messages or records", parseCount)
 		.option("--timeout <milliseconds>", "fail when nothing comes for so long", parseTimeout)
+		.addOption(
+			new Option("--peek", "write what waits there now, and leave it there").conflicts(["create", "timeout"]),
+		)
 		.action((names: string[], options: RecvOptions) =>
-			withInput(names, options.create ?? false, (input) =>
-				input instanceof Input ? writeMessages(input, options) : writeRecords(input, options),
-			),
+			options.peek
+				? writePeeked(names, options)
+				: withInput(names, options.create ?? false, (input) =>
+						input instanceof Input ? writeMessages(input, options) : writeRecords(input, options),
+					),
 		);
 	framingOptions(command);
 }
@@ -52,7 +58,7 @@ async function writeMessages(
 	for (let number = 0; number < count; number++) {
 		const message = await input.receive({ timeout });
 		if (message === undefined) return;
-		for (const piece of written(message, framing)) await writeOut(piece);
+		for (const piece of written(message.bytes, framing)) await writeOut(piece);
 		// Only now: what can't be written, or what its reader has not taken, comes again.
 		message.release();
 	}
@@ -60,15 +66,15 @@ async function writeMessages(
 
 async function writeRecords(
 	{ end: consumer, dtype }: Records<RecordConsumer>,
-	{ count = Number.POSITIVE_INFINITY, timeout, as = dtype, raw }: RecvOptions,
+	{ count = Number.POSITIVE_INFINITY, timeout, as, raw }: RecvOptions,
 ): Promise<void> {
-	if (as !== dtype) throw new UsageError(`the queue has records of ${dtype}, and can't be read as ${as}`);
+	checkRecords(dtype, as);
 	const size = Math.min(RECORDS, count);
 	let left = count;
 	while (left > 0 && (await consumer.wait({ timeout }))) {
 		const records = ofLength(dtype, Math.min(size, left));
 		const there = consumer.peekInto(records);
-		await writeOut(raw ? bytesOf(records, there) : `${records.subarray(0, there).join("\n")}\n`);
+		await writeOut(writtenRecords(records.subarray(0, there), raw));
 		consumer.discard(there);
 		left -= there;
 	}
@@ -76,8 +82,4 @@ async function writeRecords(
 
 function ofLength(dtype: DType, length: number): TypedArrayOf<DType> {
 	return typedArray(dtype, new SharedArrayBuffer(8 * length), 0, length);
-}
-
-function bytesOf({ buffer, BYTES_PER_ELEMENT }: TypedArrayOf<DType>, count: number): Uint8Array {
-	return new Uint8Array(buffer, 0, count * BYTES_PER_ELEMENT);
 }

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { DType, TypedArrayOf } from "../dtypes.js";
 import type { RecordProducer } from "../records.js";
 import { Output } from "../workflow/output.js";
-import { type FramingOptions, framingOptions, messagesIn } from "./framing.js";
+import { checkRecords, type FramingOptions, framingOptions, messagesIn } from "./framing.js";
 import { type Records, withOutput } from "./link-end.js";
 import { UsageError } from "./usage-error.js";
 
@@ -34,7 +34,7 @@ async function sendRecords(
 ): Promise<void> {
 	if (raw)
 		throw new UsageError("the queue has records, which can't be sent with --raw; send lines of numbers");
-	if (as !== dtype) throw new UsageError(`the queue has records of ${dtype}, and can't be sent ${as}`);
+	checkRecords(dtype, as);
 	for await (const message of messagesIn(process.stdin, { as }, signal)) {
 		for (let rest = message as TypedArrayOf<DType>; rest.length > 0; ) {
 			await producer.wait();

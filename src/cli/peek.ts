@@ -1,0 +1,53 @@
+/** `dhmem recv --peek`: what waits in a queue. It takes part in nothing, so it disturbs nobody. */
+import { bytesPer, type DType, type TypedArrayOf, typedArray } from "../dtypes.js";
+import type { Peeked } from "../peek.js";
+import { Region } from "../region.js";
+import { readEnvironment } from "../workflow/environment.js";
+import { linkName, noSuchPort } from "../workflow/links.js";
+import { checkRecords, written, writtenRecords } from "./framing.js";
+import { wrongNames } from "./link-end.js";
+import type { RecvOptions } from "./recv.js";
+import { writeOut } from "./write-out.js";
+
+export async function writePeeked(
+	names: readonly string[],
+	{ count = Number.POSITIVE_INFINITY, as, raw }: RecvOptions,
+): Promise<void> {
+	let left = count;
+	for (const { dtype, pieces } of peekedAt(names)) {
+		for (const piece of pieces) {
+			if (left <= 0) return;
+			if (dtype === undefined) {
+				for (const part of written(piece, { as, raw })) await writeOut(part);
+				left--;
+			} else {
+				checkRecords(dtype, as);
+				const records = recordsIn(piece, dtype).subarray(0, left);
+				await writeOut(writtenRecords(records, raw));
+				left -= records.length;
+			}
+		}
+	}
+}
+
+/** A queue of a region, or each of the links of an input of this task. */
+function* peekedAt(names: readonly string[]): Generator<Peeked> {
+	const [first, second, ...rest] = names;
+	if (first === undefined || rest.length > 0) throw wrongNames();
+	const { region, directory, queues } =
+		second === undefined ? linksOf(first) : { region: first, directory: undefined, queues: [second] };
+	using opened = Region.open(region, { directory, mode: "read-only" });
+	for (const queue of queues) yield opened.peek(queue);
+}
+
+function linksOf(input: string) {
+	const { region, directory, task, links } = readEnvironment(process.env);
+	const ours = links.filter(({ link }) => link.to.task === task);
+	const queues = ours.filter(({ local }) => local === input).map(({ link }) => linkName(link));
+	if (queues.length > 0) return { region, directory, queues };
+	throw noSuchPort("input", input, task, [...new Set(ours.map(({ local }) => local))]);
+}
+
+function recordsIn({ buffer, length }: Uint8Array, dtype: DType): TypedArrayOf<DType> {
+	return typedArray(dtype, buffer as SharedArrayBuffer, 0, length / bytesPer(dtype));
+}
