@@ -1,9 +1,10 @@
-import { inspect } from "node:util";
+import { inspect, types } from "node:util";
 import { KIND_ARRAY } from "../assembly/layout.js";
 import { Attachment } from "./attachment.js";
 import {
 	bytesPer,
 	checkDType,
+	converted,
 	type DType,
 	dtypeNumber,
 	type TypedArrayOf,
@@ -15,7 +16,7 @@ import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
 import type { NamedObject } from "./named.js";
 import type { Wanted } from "./open-object.js";
-import { checkCount, checkOptions, optionNames } from "./options.js";
+import { checkCount, checkOptions, lengthIn, optionNames } from "./options.js";
 import { checkValue } from "./schema.js";
 import { corrupt, describeTyped, payloadOf, typeIn } from "./typed.js";
 
@@ -120,7 +121,11 @@ export class SharedArray<D extends DType = DType> {
 		const { access } = this.object.attachment;
 		if (access === "read-only") throw this.object.attachment.readOnlyError();
 		const rank = place.length - 1;
-		(this.data as unknown as Values<D>)[this.#place(place, rank)] = place[rank] as ValueOf<D>;
+		let value = place[rank] as ValueOf<D>;
+		// Becoming a number it may run code of the user's, which removes the array: so before its place is chosen.
+		if (typeof value === "object" || typeof value === "function")
+			[value] = converted(this.dtype, [value]) as unknown as [ValueOf<D>];
+		(this.data as unknown as Values<D>)[this.#place(place, rank)] = value;
 	}
 
 	/** Where in `data` the element is that the first `count` of `indices` say. */
@@ -171,11 +176,12 @@ function parseType(text: string): { dtype: DType; shape: number[] } | undefined 
 	}
 }
 
+/** A copy, each size of which was read once. */
 function checkShape(shape: readonly number[]): number[] {
 	if (!Array.isArray(shape)) throw badArgument("shape", shape, "an array of whole numbers such as [1000, 3]");
-	checkCount("The number of dimensions", shape.length, 1, MOST_DIMENSIONS);
-	return Array.from(shape as readonly number[], (size, axis) =>
-		checkCount(`shape[${axis}]`, size, 0, 2 ** 32 - 1),
+	const rank = checkCount("The number of dimensions", shape.length, 1, MOST_DIMENSIONS);
+	return Array.from({ length: rank }, (_, axis) =>
+		checkCount(`shape[${axis}]`, shape[axis] as number, 0, 2 ** 32 - 1),
 	);
 }
 
@@ -183,13 +189,27 @@ function lengthOf(shape: readonly number[]): number {
 	return shape.reduce((product, size) => product * size, 1);
 }
 
-function checkInitial<D extends DType>(initial: ArrayLike<ValueOf<D>>, dtype: D, length: number): void {
-	if (typeof initial !== "object" || initial === null || initial.length !== length) {
-		throw badArgument("initial", describeValues(initial), `an array or typed array of ${length} elements`);
+/** The initial elements, checked; a copy, each of which was read once, unless they are a typed array already. */
+function initialElements(initial: ArrayLike<unknown>, dtype: DType, length: number): ArrayLike<never> {
+	if (typeof initial !== "object" || initial === null) throw wrongInitial(initial, length);
+	if (types.isTypedArray(initial)) {
+		const count = lengthIn(initial);
+		if (count !== length) throw wrongInitial(initial, length);
+		// The elements of a typed array are all alike.
+		if (length > 0) checkValue("initial[0]", initial[0], dtype);
+		return initial as unknown as ArrayLike<never>;
 	}
-	// The elements of a typed array are all alike.
-	const checked = ArrayBuffer.isView(initial) ? Math.min(length, 1) : length;
-	for (let index = 0; index < checked; index++) checkValue(`initial[${index}]`, initial[index], dtype);
+	if (initial.length !== length) throw wrongInitial(initial, length);
+	const values = Array.from({ length }, (_, index) => {
+		const value = initial[index];
+		checkValue(`initial[${index}]`, value, dtype);
+		return value;
+	});
+	return converted(dtype, values) as unknown as ArrayLike<never>;
+}
+
+function wrongInitial(initial: ArrayLike<unknown>, length: number): DhmemError {
+	return badArgument("initial", describeValues(initial), `an array or typed array of ${length} elements`);
 }
 
 function describeValues(values: ArrayLike<unknown>): string {
@@ -199,9 +219,9 @@ function describeValues(values: ArrayLike<unknown>): string {
 /** What opening a named array asks for; dtype and shape are left out to take what there is. */
 export function wantedArray(attachment: Attachment, options: Partial<ArrayOptions<DType>>): Wanted {
 	checkOptions(options, arrayNames, "An array");
-	const { initial } = options;
-	const dtype = options.dtype === undefined ? undefined : checkDType(options.dtype);
-	const shape = options.shape === undefined ? undefined : checkShape(options.shape);
+	const { initial, dtype: givenDType, shape: givenShape } = options;
+	const dtype = givenDType === undefined ? undefined : checkDType(givenDType);
+	const shape = givenShape === undefined ? undefined : checkShape(givenShape);
 	if (dtype === undefined || shape === undefined) {
 		if (initial !== undefined) throw badArgument("initial", "given", "left out, without a dtype and a shape");
 		const parts = [dtype && ` of ${dtype}`, shape && ` of shape [${shape}]`];
@@ -218,7 +238,7 @@ export function wantedArray(attachment: Attachment, options: Partial<ArrayOption
 	}
 	const text = typeText(dtype, shape);
 	const length = lengthOf(shape);
-	if (initial !== undefined) checkInitial(initial, dtype, length);
+	const elements = initial === undefined ? undefined : initialElements(initial, dtype, length);
 	return {
 		kinds: [KIND_ARRAY],
 		what: `an array ${text}`,
@@ -227,8 +247,8 @@ export function wantedArray(attachment: Attachment, options: Partial<ArrayOption
 			attachment,
 			{ kind: KIND_ARRAY, element: dtypeNumber(dtype), type: text, bytes: length * bytesPer(dtype) },
 			(payload) => {
-				if (initial === undefined || length === 0) return;
-				typedArray(dtype, attachment.buffer, payload, length).set(initial as ArrayLike<never>);
+				if (elements === undefined || length === 0) return;
+				typedArray(dtype, attachment.buffer, payload, length).set(elements);
 			},
 		),
 	};

@@ -37,6 +37,7 @@ import { DhmemError, errnoOf, isErrorNamed } from "./errors.js";
 import type { Host } from "./local-shim.js";
 import type { NamedObject } from "./named.js";
 import { keepWithBuffer, noteClosed, sameMemory } from "./openings.js";
+import { lengthIn } from "./options.js";
 import { findLimit } from "./place.js";
 import type { File } from "./shim.js";
 import { noSpace, systemError } from "./system-error.js";
@@ -459,7 +460,7 @@ export class Attachment {
 
 	/** Puts bytes into the region. */
 	write(bytes: Uint8Array, offset: number): void {
-		const { length } = bytes;
+		const length = lengthIn(bytes);
 		if (length >= FILLED) this.#whole.fill(bytes, offset, offset + length);
 		// Called so because V8 before 12 looks a typed array's method up slowly, each time.
 		else setBytes.call(this.bytes, bytes, offset);

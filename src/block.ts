@@ -22,7 +22,7 @@ type Keeper = "participant" | "message" | "region" | "spent";
 /** Memory of the region that this participant owns: from `region.allocate`, `message.take()` or `region.load`. */
 export class Block implements Payload {
 	readonly kind = "block";
-	readonly length: number;
+	readonly #length: number;
 	readonly #attachment: Attachment;
 	/** Of the block, or of a reference to it. */
 	#offset: number;
@@ -42,15 +42,29 @@ export class Block implements Payload {
 		checkMade(attachment instanceof Attachment, "A Block", "call region.allocate(bytes)");
 		this.#attachment = attachment;
 		this.#offset = offset;
-		this.length = length;
+		this.#length = length;
 		this.#keeper = keeper;
 		this.#free = free;
+	}
+
+	/** Whether it is one, and not only looks like it. @internal */
+	static isBlock(value: unknown): value is Block {
+		return typeof value === "object" && value !== null && #keeper in value;
+	}
+
+	/** Its length, whatever a property of the user's making says. @internal */
+	static lengthOf(block: Block): number {
+		return block.#length;
+	}
+
+	get length(): number {
+		return this.#length;
 	}
 
 	get bytes(): Uint8Array {
 		const offset = this.#place();
 		this.#attachment.check();
-		this.#view ??= viewOf(this.#attachment, offset, this.length);
+		this.#view ??= viewOf(this.#attachment, offset, this.#length);
 		return this.#view;
 	}
 

@@ -70,7 +70,8 @@ const text: Codec<string> = {
 const binary: Codec<Uint8Array> = {
 	number: BYTES,
 	encode(value) {
-		if (types.isUint8Array(value)) return bytesOf(value);
+		// A copy: others may change what it shows, or how much, while the map is waited for.
+		if (types.isUint8Array(value)) return new Uint8Array(bytesOf(value));
 		throw badArgument("The value", value, "a Uint8Array");
 	},
 	decode: (bytes) => bytes,

@@ -59,6 +59,20 @@ export function bytesPer(dtype: DType): number {
 	return constructors[dtype].BYTES_PER_ELEMENT;
 }
 
+/**
+ * A copy of `values` in memory of this process alone, each converted as the engine does. That may run code of the user's, so
+ * it comes before anything is decided.
+ */
+export function converted<D extends DType>(
+	dtype: D,
+	values: ArrayLike<unknown>,
+	length = values.length,
+): TypedArrayOf<D> {
+	const copy = new constructors[dtype](length);
+	for (let index = 0; index < length; index++) copy[index] = values[index] as never;
+	return copy as unknown as TypedArrayOf<D>;
+}
+
 /** A typed array of `length` elements over `buffer` at `offset`. */
 export function typedArray<D extends DType>(
 	dtype: D,

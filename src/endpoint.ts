@@ -48,14 +48,15 @@ export abstract class Endpoint {
 	/** @throws DHMEM_ENDPOINT_TAKEN */
 	protected constructor(queue: NamedObject, side: Side, options: EndpointOptions | undefined) {
 		checkMade(queue instanceof NamedObject, `A ${side}`, `call queue.${side}()`);
-		const { attachment, at } = queue;
-		queue.check();
-		this.queue = queue;
-		this.attachment = attachment;
-		this.at = at;
+		// The options first: a getter could remove the queue.
 		this.defaults = waitOptions(options, {}, endpointNames, `The ${side} of a queue`);
 		const patient = options?.patient ?? false;
 		if (typeof patient !== "boolean") throw badArgument("patient", patient, "true or false");
+		queue.check();
+		const { attachment, at } = queue;
+		this.queue = queue;
+		this.attachment = attachment;
+		this.at = at;
 		this.#patient = patient;
 		this.#side = side;
 		this.#peer = side === "producer" ? "consumer" : "producer";

@@ -7,11 +7,11 @@ import {
 	SLOT_RESULT_4,
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
-import type { Block } from "./block.js";
+import { Block } from "./block.js";
 import { Consumer } from "./consumer.js";
 import { type DhmemError, isFull } from "./errors.js";
 import { dropsFor } from "./making-room.js";
-import { bytesOf } from "./options.js";
+import { bytesOf, lengthIn } from "./options.js";
 import { Producer, type Sendable } from "./producer.js";
 import { Slot } from "./slot.js";
 
@@ -26,9 +26,10 @@ export class MailboxProducer extends Producer {
 		const { attachment } = this;
 		const offset = block?.owned(attachment) ?? 0;
 		const beside = block === undefined ? 0 : REFERENCE_BYTES;
-		const envelope = this.#allocate(beside + bytes.length);
+		const length = beside + lengthIn(bytes);
+		const envelope = this.#allocate(length);
 		attachment.write(bytes, envelope + RECORD_HEADER + beside);
-		this.#commit(envelope, beside + bytes.length, offset, block?.length);
+		this.#commit(envelope, length, offset, block && Block.lengthOf(block));
 		block?.spend();
 		return true;
 	}

@@ -38,7 +38,7 @@ export interface Holder {
 
 /** A received message, read in place. It holds its room in the queue until it is released. */
 export class Message implements Payload {
-	readonly length: number;
+	readonly #length: number;
 	/**
 	 * What the core knows the message by.
 	 *
@@ -67,7 +67,7 @@ export class Message implements Payload {
 		const kind = attachment.result(SLOT_RESULT_3);
 		if (kind === RECORD_DATA) {
 			this.#offset = offset;
-			this.length = length;
+			this.#length = length;
 			return;
 		}
 		const large = kind !== RECORD_BLOCK;
@@ -75,13 +75,17 @@ export class Message implements Payload {
 		const blockLength = attachment.result(SLOT_RESULT_5);
 		this.#attached = { large, offset: block, length: blockLength };
 		this.#offset = large ? attachment.core.bytesOf(block) >>> 0 : offset + REFERENCE_BYTES;
-		this.length = large ? blockLength : length - REFERENCE_BYTES;
+		this.#length = large ? blockLength : length - REFERENCE_BYTES;
+	}
+
+	get length(): number {
+		return this.#length;
 	}
 
 	get bytes(): Uint8Array {
 		const offset = this.#place();
 		this.#attachment.check();
-		this.#view ??= viewOf(this.#attachment, offset, this.length);
+		this.#view ??= viewOf(this.#attachment, offset, this.#length);
 		return this.#view;
 	}
 

@@ -164,7 +164,7 @@ function isSignal(signal: AbortSignal): boolean {
 
 /** What all typed arrays inherit. */
 const typedArrays = Object.getPrototypeOf(Uint8Array.prototype) as Iterable<unknown>;
-const lengthOf = Object.getOwnPropertyDescriptor(typedArrays, "length")?.get as () => number;
+const lengthOf = Object.getOwnPropertyDescriptor(typedArrays, "length")?.get as (this: unknown) => number;
 const tagOf = Object.getOwnPropertyDescriptor(typedArrays, Symbol.toStringTag)?.get as () =>
 	| string
 	| undefined;
@@ -175,11 +175,11 @@ export function kindOf(elements: unknown): string | undefined {
 }
 
 /**
- * Whether a typed array has the `length` that it says: a subclass, or a property of its own, could say another, and
- * more or less would be written than there is room for.
+ * How many elements a typed array has, as the engine knows it. Its property `length` may be a getter of the user's, which
+ * says another number, or another one each time, or changes something meanwhile.
  */
-export function isHonest(elements: ArrayBufferView & { readonly length: number }): boolean {
-	return lengthOf.call(elements) === elements.length;
+export function lengthIn(elements: ArrayBufferView): number {
+	return lengthOf.call(elements);
 }
 
 /** Throws if the elements' buffer was given away, or no longer reaches as far: then they look like none. */
@@ -195,18 +195,18 @@ function noMemory(what: string, view: unknown): DhmemError {
 	return badArgument(what, view, "a view whose buffer was not transferred or cut");
 }
 
-/** The bytes of what is to be sent. */
+/** The bytes of what is to be sent. How many there are, only `lengthIn` can be asked. */
 export function bytesOf(data: string | ArrayBufferView): Uint8Array {
 	if (typeof data === "string") return Buffer.from(data);
 	const bytes = isBytes(data) ? data : bytesUnder(data);
-	if (bytes.length === 0) checkAttached("The data", bytes);
+	if (lengthIn(bytes) === 0) checkAttached("The data", bytes);
 	return bytes;
 }
 
 /** Not by util.types, which is slower: what only looks like a Uint8Array is written element by element. */
 function isBytes(data: ArrayBufferView): data is Uint8Array {
 	try {
-		return data instanceof Uint8Array && isHonest(data);
+		return data instanceof Uint8Array && lengthIn(data) >= 0;
 	} catch {
 		// A proxy.
 		return false;

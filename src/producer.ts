@@ -29,6 +29,11 @@ export interface SendOptions extends WaitOptions {
 export const sendNames = optionNames<SendOptions>({ timeout: true, signal: true, block: true });
 const trySendNames = optionNames<Pick<SendOptions, "block">>({ block: true });
 
+/** What is to be sent: read once, however often it is tried. */
+function readOnce(data: Sendable, options: SendOptions | undefined) {
+	return { bytes: bytesOf(data), block: options?.block };
+}
+
 /** The one end that sends. From `queue.producer()`. Where the oldest message is dropped it never waits. */
 export abstract class Producer extends Endpoint {
 	#ended = false;
@@ -47,7 +52,9 @@ export abstract class Producer extends Endpoint {
 	 */
 	trySend(data: Sendable, options?: { block?: Block | undefined }): boolean {
 		checkOptions(options, trySendNames, "trySend");
-		return this.#attempt(bytesOf(data), options?.block);
+		// Before the data: a getter could change that.
+		const block = options?.block;
+		return this.#attempt(bytesOf(data), block);
 	}
 
 	/**
@@ -56,8 +63,9 @@ export abstract class Producer extends Endpoint {
 	 * @throws as `trySend`; DHMEM_TIMEOUT, DHMEM_PEER_GONE
 	 */
 	sendSync(data: Sendable, options?: SendOptions): void {
-		const bytes = bytesOf(data);
-		this.waitForSync("room in", () => this.#attempt(bytes, options?.block) || PENDING, options, sendNames);
+		const { bytes, block } = readOnce(data, options);
+		const attempt = () => this.#attempt(bytesOf(bytes), block) || PENDING;
+		this.waitForSync("room in", attempt, options, sendNames);
 	}
 
 	/**
@@ -72,9 +80,9 @@ export abstract class Producer extends Endpoint {
 	 * ```
 	 */
 	async send(data: Sendable, options?: SendOptions): Promise<void> {
-		const bytes = bytesOf(data);
+		const { bytes, block } = readOnce(data, options);
 		// Again each time, for its buffer may have been transferred meanwhile.
-		const attempt = () => this.#attempt(bytesOf(bytes), options?.block) || PENDING;
+		const attempt = () => this.#attempt(bytesOf(bytes), block) || PENDING;
 		await this.waitFor("room in", attempt, options, sendNames);
 	}
 
@@ -111,7 +119,7 @@ export abstract class Producer extends Endpoint {
 
 	#attempt(bytes: Uint8Array, block: Block | undefined): boolean {
 		this.checkSending();
-		if (block !== undefined && !(block instanceof Block))
+		if (block !== undefined && !Block.isBlock(block))
 			throw badArgument("block", block, "a Block of this region");
 		return this.put(bytes, block);
 	}

@@ -16,8 +16,9 @@ import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } fro
 import { Endpoint, type Side } from "./endpoint.js";
 import { badArgument, DhmemError, show } from "./errors.js";
 import { inspected } from "./inspect.js";
-import type { NamedObject } from "./named.js";
-import { checkAttached, type EndpointOptions, isHonest, kindOf, type WaitOptions } from "./options.js";
+import { checkMade } from "./made.js";
+import { NamedObject } from "./named.js";
+import { checkAttached, type EndpointOptions, kindOf, lengthIn, type WaitOptions } from "./options.js";
 import { PENDING } from "./waiter.js";
 
 /** The ring as a plain sequence: TypeScript cannot index a generic typed array. */
@@ -28,9 +29,25 @@ interface Values<D extends DType> {
 /** What runs in the next microtask is put behind this. */
 const soon = Promise.resolve();
 
+/** Not as a method: that of an array that the user gives may be the user's. */
+const setElements = Uint8Array.prototype.set as (this: unknown, from: unknown, at: number) => void;
+
 /** Records of a piece of a ring that is copied at once, and of how many pieces a ring has at the most. */
 const LEAST_PIECE = 256;
 const MOST_PIECES = 64;
+
+/** The memory of a queue of records, if it can be what its figures say. */
+function ringOf<D extends DType>(queue: NamedObject, side: Side, dtype: D): TypedArrayOf<D> {
+	checkMade(queue instanceof NamedObject, `A ${side}`, `call queue.${side}()`);
+	queue.check();
+	const { attachment } = queue;
+	const capacity = queue.word(OBJECT_CAPACITY);
+	const data = queue.word(OBJECT_DATA);
+	const isWhole = data % BLOCK_ALIGNMENT === 0 && data + capacity * bytesPer(dtype) <= attachment.size;
+	if (!isWhole || capacity === 0 || (capacity & (capacity - 1)) !== 0)
+		throw attachment.unexpected(CORRUPT, `Queue ${queue.name}`);
+	return typedArray(dtype, attachment.buffer, data, capacity);
+}
 
 /** What both ends of a queue of records have: the ring as a typed array. */
 abstract class RecordEndpoint<D extends DType> extends Endpoint {
@@ -38,24 +55,25 @@ abstract class RecordEndpoint<D extends DType> extends Endpoint {
 	protected readonly mask: number;
 
 	protected constructor(queue: NamedObject, side: Side, dtype: D, options?: EndpointOptions) {
+		// Before the end is taken: it would stay taken.
+		const ring = ringOf(queue, side, dtype);
 		super(queue, side, options);
-		const { attachment, at } = this;
-		const slots = attachment.words[(at + OBJECT_CAPACITY) >>> 2] as number;
-		const data = attachment.words[(at + OBJECT_DATA) >>> 2] as number;
-		const isWhole = data % BLOCK_ALIGNMENT === 0 && data + slots * bytesPer(dtype) <= attachment.size;
-		if (!isWhole || slots === 0 || (slots & (slots - 1)) !== 0) throw this.unexpected(CORRUPT);
-		this.ring = typedArray(dtype, attachment.buffer, data, slots);
-		this.mask = slots - 1;
+		this.ring = ring;
+		this.mask = ring.length - 1;
 	}
 
-	protected checkArray(values: TypedArrayOf<D>): void {
+	/** How many elements there are. */
+	protected checkArray(values: TypedArrayOf<D>): number {
 		if (!ArrayBuffer.isView(values)) throw this.#wrongArray(values);
 		// Arrays of another realm have another constructor.
 		if (values.constructor !== this.ring.constructor && kindOf(values) !== kindOf(this.ring)) {
 			throw this.#wrongArray(values.constructor?.name);
 		}
-		if (!isHonest(values)) throw this.#wrongArray(`one of length ${show(values.length)}`);
-		if (values.length === 0) checkAttached("The array", values);
+		// The engine's length behind the property, which may be a getter that changes it.
+		const { length } = values;
+		if (length !== lengthIn(values)) throw this.#wrongArray(`one of length ${show(length)}`);
+		if (length === 0) checkAttached("The array", values);
+		return length;
 	}
 
 	#wrongArray(given: unknown): DhmemError {
@@ -99,13 +117,13 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 
 	/** Adds as many of `values` as there is room for, at once; how many. Allocates nothing. */
 	pushMany(values: TypedArrayOf<D>): number {
-		this.checkArray(values);
-		if (this.#room < values.length && !this.#hasRoom()) return 0;
-		const count = Math.min(values.length, this.#room);
+		const length = this.checkArray(values);
+		if (this.#room < length && !this.#hasRoom()) return 0;
+		const count = Math.min(length, this.#room);
 		const { ring, mask } = this;
 		const start = this.#position & mask;
 		// `set` takes a batch that goes in whole, in one piece; another would need a view, and that is garbage.
-		if (count === values.length && start + count <= ring.length) ring.set(values as never, start);
+		if (count === length && start + count <= ring.length) ring.set(values as never, start);
 		else {
 			const to = ring as unknown as Values<D>;
 			const from = values as unknown as Values<D>;
@@ -233,9 +251,9 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	 * @internal
 	 */
 	peekInto(values: TypedArrayOf<D>): number {
-		this.checkArray(values);
-		if (this.#available < values.length && !this.#hasRecords()) return 0;
-		const count = Math.min(values.length, this.#available);
+		const length = this.checkArray(values);
+		if (this.#available < length && !this.#hasRecords()) return 0;
+		const count = Math.min(length, this.#available);
 		this.#copy(values, count);
 		this.attachment.check();
 		return count;
@@ -259,7 +277,7 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 		for (let i = 0; i < count; ) {
 			const start = (this.#position + i) & mask;
 			if (start % size === 0 && count - i >= size) {
-				values.set(this.#pieceAt(start) as never, i);
+				setElements.call(values, this.#pieceAt(start), i);
 				i += size;
 				continue;
 			}

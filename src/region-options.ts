@@ -98,15 +98,15 @@ export function trustOf({ trust }: Pick<RegionOptions, "trust">): Trust {
 
 /** @throws DHMEM_BAD_ARGUMENT */
 export function fileOptions(options: RegionOptions): FileOptions {
-	const { permissions = 0o600, label } = options;
+	const { mode: givenMode, size, permissions = 0o600, lifetime, label } = options;
 	if (label !== undefined && typeof label !== "string") throw badArgument("label", label, "a string");
-	const mode = oneOf("mode", options.mode, modes, "open-or-create");
+	const mode = oneOf("mode", givenMode, modes, "open-or-create");
 	if (mode === "read-only" || mode === "copy-on-write") checkReading(mode);
 	return {
 		mode,
-		spans: options.size === undefined ? undefined : parseRegionSize(options.size),
+		spans: size === undefined ? undefined : parseRegionSize(size),
 		permissions: checkCount("permissions", permissions, 0, 0o777),
-		lifetime: oneOf("lifetime", options.lifetime, lifetimes, "persistent"),
+		lifetime: oneOf("lifetime", lifetime, lifetimes, "persistent"),
 		label: label ?? process.env.DHMEM_TASK ?? `${hostname()}:${process.pid}`,
 		trust: trustOf(options),
 	};

@@ -9,18 +9,20 @@ import {
 	STATUS_LIMIT,
 	TOO_LARGE,
 } from "../assembly/layout.js";
-import type { Block } from "./block.js";
+import { Block } from "./block.js";
 import { Consumer } from "./consumer.js";
 import { DhmemError, isFull } from "./errors.js";
 import type { Message } from "./message.js";
 import type { NamedObject } from "./named.js";
-import { bytesOf, type EndpointOptions } from "./options.js";
+import { bytesOf, type EndpointOptions, lengthIn } from "./options.js";
 import { Producer, type Sendable } from "./producer.js";
 import { Slot } from "./slot.js";
 
 export class RingProducer extends Producer {
 	/** The largest payload that fits the ring; what is larger travels as a block. */
 	override readonly inline: number;
+	/** Whether there are messages that are written and not published yet. */
+	#hasStaged = false;
 
 	constructor(queue: NamedObject, options?: EndpointOptions) {
 		super(queue, options);
@@ -30,12 +32,13 @@ export class RingProducer extends Producer {
 
 	protected override put(bytes: Uint8Array, block: Block | undefined): boolean {
 		if (block !== undefined) return this.#sendBlock(bytes, block);
-		if (bytes.length > this.inline) return this.#sendLarge(bytes);
+		const length = lengthIn(bytes);
+		if (length > this.inline) return this.#sendLarge(bytes, length);
 		const { attachment, at } = this;
-		const payload = this.#reserve(bytes.length);
-		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
+		const payload = this.#reserve(length);
+		if (payload < STATUS_LIMIT) return this.#notReserved(payload, length);
 		attachment.write(bytes, payload);
-		this.wake(attachment.core.commit(attachment.me, at, bytes.length) >>> 0);
+		this.wake(attachment.core.commit(attachment.me, at, length) >>> 0);
 		return true;
 	}
 
@@ -55,10 +58,11 @@ export class RingProducer extends Producer {
 	#sendBlock(bytes: Uint8Array, block: Block): boolean {
 		const { attachment } = this;
 		const offset = block.owned(attachment);
-		const payload = this.#reserve(REFERENCE_BYTES + bytes.length);
-		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
+		const length = lengthIn(bytes);
+		const payload = this.#reserve(REFERENCE_BYTES + length);
+		if (payload < STATUS_LIMIT) return this.#notReserved(payload, length);
 		attachment.write(bytes, payload + REFERENCE_BYTES);
-		this.#commitBlock(REFERENCE_BYTES + bytes.length, 0, offset, block.length);
+		this.#commitBlock(REFERENCE_BYTES + length, 0, offset, Block.lengthOf(block));
 		block.spend();
 		return true;
 	}
@@ -67,20 +71,20 @@ export class RingProducer extends Producer {
 		const offset = block.owned(this.attachment);
 		const payload = this.#reserve(REFERENCE_BYTES);
 		if (payload < STATUS_LIMIT) return this.#notReserved(payload, 0);
-		this.#commitBlock(REFERENCE_BYTES, 1, offset, block.length);
+		this.#commitBlock(REFERENCE_BYTES, 1, offset, Block.lengthOf(block));
 		block.spend();
 		return true;
 	}
 
-	#sendLarge(bytes: Uint8Array): boolean {
+	#sendLarge(bytes: Uint8Array, length: number): boolean {
 		const { attachment } = this;
-		this.checkSize(bytes.length);
+		this.checkSize(length);
 		const payload = this.#reserve(REFERENCE_BYTES);
-		if (payload < STATUS_LIMIT) return this.#notReserved(payload, bytes.length);
-		const block = this.#allocate(bytes.length);
+		if (payload < STATUS_LIMIT) return this.#notReserved(payload, length);
+		const block = this.#allocate(length);
 		if (block === 0) return false;
 		attachment.write(bytes, block);
-		this.#commitBlock(REFERENCE_BYTES, 1, block, bytes.length);
+		this.#commitBlock(REFERENCE_BYTES, 1, block, length);
 		return true;
 	}
 
@@ -155,36 +159,51 @@ export class RingProducer extends Producer {
 	}
 
 	protected override putMany(items: Iterable<Sendable>): number {
-		const { attachment, at } = this;
-		const { core, me } = attachment;
-		let staged = 0;
 		let sent = 0;
 		try {
 			for (const item of items) {
 				const bytes = bytesOf(item);
 				// The iterable may have used this producer.
 				this.checkSending();
-				if (bytes.length > this.inline) {
-					// A block is handed over by a publication of its own.
-					if (!this.#sendLarge(bytes)) break;
-					staged = 0;
-				} else {
-					const payload = this.#reserve(bytes.length);
-					if (payload < STATUS_LIMIT) {
-						this.#notReserved(payload, bytes.length);
-						break;
-					}
-					attachment.write(bytes, payload);
-					const status = core.stage(me, at, bytes.length) >>> 0;
-					if (status !== OK) throw this.unexpected(status);
-					staged++;
-				}
+				if (!this.#stage(bytes)) break;
 				sent++;
 			}
 		} finally {
-			if (staged > 0 && !this.closed) this.wake(core.publish(me, at) >>> 0);
+			this.#publish();
 		}
 		return sent;
+	}
+
+	/** Adds a message to those that are published together; false if there is no room. */
+	#stage(bytes: Uint8Array): boolean {
+		const { attachment, at } = this;
+		const { core, me } = attachment;
+		const length = lengthIn(bytes);
+		if (length > this.inline) {
+			// A block is handed over by a publication of its own, and what was added before goes with it.
+			if (!this.#sendLarge(bytes, length)) return false;
+			this.#hasStaged = false;
+			return true;
+		}
+		const payload = this.#reserve(length);
+		if (payload < STATUS_LIMIT) return this.#notReserved(payload, length);
+		attachment.write(bytes, payload);
+		const status = core.stage(me, at, length) >>> 0;
+		if (status !== OK) throw this.unexpected(status);
+		this.#hasStaged = true;
+		return true;
+	}
+
+	#publish(): void {
+		if (!this.#hasStaged || this.closed) return;
+		this.#hasStaged = false;
+		this.wake(this.attachment.core.publish(this.attachment.me, this.at) >>> 0);
+	}
+
+	/** The iterable of `sendMany` may close this producer: what it gave before is sent. */
+	protected override beforeClose(): void {
+		super.beforeClose();
+		this.#publish();
 	}
 
 	protected override finish(): void {

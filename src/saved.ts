@@ -40,7 +40,7 @@ export type Saveable = Block | SharedArray | Vector | Struct;
 export function save<T extends Saveable>(attachment: Attachment, value: T): Handle<T> {
 	const object = objectOf(value);
 	if (object !== undefined) return saveObject(attachment, object);
-	if (value instanceof Block) return saveBlock(attachment, value);
+	if (Block.isBlock(value)) return saveBlock(attachment, value);
 	throw badArgument("What is saved", value, "a Block, or an array, vector or struct that has a name");
 }
 
@@ -70,7 +70,7 @@ function saveBlock<T>(attachment: Attachment, block: Block): Handle<T> {
 	const offset = block.owned(attachment);
 	const at = attachment.allocateBy(64, () => core.allocateHandle(me));
 	const [low, high] = getRandomValues(new Uint32Array(2)) as unknown as [number, number];
-	const status = core.save(me, at, low, high, offset, block.length) >>> 0;
+	const status = core.save(me, at, low, high, offset, Block.lengthOf(block)) >>> 0;
 	if (status !== OK) throw attachment.unexpected(status, "Saving a block");
 	block.spend();
 	return encodeHandle({ of: "block", region: identity(attachment), at, nonce: [low, high] });
@@ -82,8 +82,8 @@ export function load(
 	handle: Handle | string,
 	type?: DType | Schema,
 ): Loaded | Struct {
-	attachment.check();
 	const place = decodeHandle(handle);
+	attachment.check();
 	const [low, high] = identity(attachment);
 	if (place.region[0] !== low || place.region[1] !== high) {
 		throw badHandle(`is of another region than ${attachment.path}`);

@@ -10,7 +10,7 @@ import type { Fields, Schema, Struct } from "./schema.js";
 
 /** A reservation: room to write one message in place. From `producer.tryReserve`. */
 export class Slot implements Payload {
-	readonly length: number;
+	readonly #length: number;
 	readonly #attachment: Attachment;
 	readonly #offset: number;
 	readonly #operations: { commit(bytes: number): void; abort(): void };
@@ -27,14 +27,18 @@ export class Slot implements Payload {
 		checkMade(attachment instanceof Attachment, "A Slot", "call producer.tryReserve(length)");
 		this.#attachment = attachment;
 		this.#offset = offset;
-		this.length = length;
+		this.#length = length;
 		this.#operations = operations;
+	}
+
+	get length(): number {
+		return this.#length;
 	}
 
 	get bytes(): Uint8Array {
 		const offset = this.#place();
 		this.#attachment.check();
-		this.#view ??= viewOf(this.#attachment, offset, this.length);
+		this.#view ??= viewOf(this.#attachment, offset, this.#length);
 		return this.#view;
 	}
 
@@ -62,9 +66,9 @@ export class Slot implements Payload {
 	 *
 	 * @throws DHMEM_CLOSED if it was committed or aborted; DHMEM_BAD_ARGUMENT
 	 */
-	commit(length = this.length): void {
+	commit(length = this.#length): void {
 		this.#place();
-		this.#operations.commit(checkCount("The length", length, 0, this.length));
+		this.#operations.commit(checkCount("The length", length, 0, this.#length));
 		this.#open = false;
 	}
 

@@ -77,7 +77,11 @@ class StructView {
 		return { ...this };
 	}
 
-	/** A field. Each dtype has code of its own, which always meets the same kind of array: that is what makes it fast. */
+	/**
+	 * A field. Each dtype has code of its own, which always meets the same kind of array: that is what makes it fast.
+	 *
+	 * A value becomes a number before its place is chosen: doing so may run code of the user's, which removes the struct.
+	 */
 	static accessor(dtype: DType, offset: number): PropertyDescriptor & ThisType<StructView> {
 		switch (dtype) {
 			case "i8":
@@ -86,7 +90,8 @@ class StructView {
 						return this.#views.i8[this.#at + offset];
 					},
 					set(value: number) {
-						this.#views.i8[this.#at + offset] = value;
+						const number = +value;
+						this.#views.i8[this.#at + offset] = number;
 					},
 				};
 			case "u8":
@@ -95,7 +100,8 @@ class StructView {
 						return this.#views.u8[this.#at + offset];
 					},
 					set(value: number) {
-						this.#views.u8[this.#at + offset] = value;
+						const number = +value;
+						this.#views.u8[this.#at + offset] = number;
 					},
 				};
 			case "i16":
@@ -104,7 +110,8 @@ class StructView {
 						return this.#views.i16[(this.#at + offset) >>> 1];
 					},
 					set(value: number) {
-						this.#views.i16[(this.#at + offset) >>> 1] = value;
+						const number = +value;
+						this.#views.i16[(this.#at + offset) >>> 1] = number;
 					},
 				};
 			case "u16":
@@ -113,7 +120,8 @@ class StructView {
 						return this.#views.u16[(this.#at + offset) >>> 1];
 					},
 					set(value: number) {
-						this.#views.u16[(this.#at + offset) >>> 1] = value;
+						const number = +value;
+						this.#views.u16[(this.#at + offset) >>> 1] = number;
 					},
 				};
 			case "i32":
@@ -122,7 +130,8 @@ class StructView {
 						return this.#views.i32[(this.#at + offset) >>> 2];
 					},
 					set(value: number) {
-						this.#views.i32[(this.#at + offset) >>> 2] = value;
+						const number = +value;
+						this.#views.i32[(this.#at + offset) >>> 2] = number;
 					},
 				};
 			case "u32":
@@ -131,7 +140,8 @@ class StructView {
 						return this.#views.u32[(this.#at + offset) >>> 2];
 					},
 					set(value: number) {
-						this.#views.u32[(this.#at + offset) >>> 2] = value;
+						const number = +value;
+						this.#views.u32[(this.#at + offset) >>> 2] = number;
 					},
 				};
 			case "i64":
@@ -140,7 +150,8 @@ class StructView {
 						return this.#views.i64[(this.#at + offset) >>> 3];
 					},
 					set(value: bigint) {
-						this.#views.i64[(this.#at + offset) >>> 3] = value;
+						const number = BigInt.asIntN(64, value);
+						this.#views.i64[(this.#at + offset) >>> 3] = number;
 					},
 				};
 			case "u64":
@@ -149,7 +160,8 @@ class StructView {
 						return this.#views.u64[(this.#at + offset) >>> 3];
 					},
 					set(value: bigint) {
-						this.#views.u64[(this.#at + offset) >>> 3] = value;
+						const number = BigInt.asUintN(64, value);
+						this.#views.u64[(this.#at + offset) >>> 3] = number;
 					},
 				};
 			case "f32":
@@ -158,7 +170,8 @@ class StructView {
 						return this.#views.f32[(this.#at + offset) >>> 2];
 					},
 					set(value: number) {
-						this.#views.f32[(this.#at + offset) >>> 2] = value;
+						const number = +value;
+						this.#views.f32[(this.#at + offset) >>> 2] = number;
 					},
 				};
 			case "f64":
@@ -167,7 +180,8 @@ class StructView {
 						return this.#views.f64[(this.#at + offset) >>> 3];
 					},
 					set(value: number) {
-						this.#views.f64[(this.#at + offset) >>> 3] = value;
+						const number = +value;
+						this.#views.f64[(this.#at + offset) >>> 3] = number;
 					},
 				};
 		}

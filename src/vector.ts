@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { BLOCK_ALIGNMENT, OBJECT_COUNT, OBJECT_DATA, OBJECT_VERSION, OK } from "../assembly/layout.js";
 import { RESTLESS, readConsistently } from "./consistent.js";
-import { bytesPer, type DType, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
+import { bytesPer, converted, type DType, type TypedArrayOf, typedArray, type ValueOf } from "./dtypes.js";
 import { badArgument, DhmemError, isErrorNamed } from "./errors.js";
 import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
@@ -60,9 +60,9 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	 * @throws DHMEM_CLOSED, DHMEM_CORRUPT
 	 */
 	at(index: number): ValueOf<D> | undefined {
+		// As in plain arrays, a fraction is cut off, and what is no number is 0.
+		const whole = Math.trunc(index) || 0;
 		return this.#read((elements, length) => {
-			// As in plain arrays, a fraction is cut off, and what is no number is 0.
-			const whole = Math.trunc(index) || 0;
 			const place = whole < 0 ? length + whole : whole;
 			return place < length ? (elements as unknown as Values<D>)[place] : undefined;
 		});
@@ -74,13 +74,14 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	 * @throws DHMEM_BAD_ARGUMENT where there is none; DHMEM_READ_ONLY
 	 */
 	set(index: number, value: ValueOf<D>): void {
-		this.#checkValues([value]);
-		const write = (length: number) => {
+		checkCount("The index", index, 0, 2 ** 32 - 1);
+		const [element] = this.#converted([value]) as unknown as Iterable<ValueOf<D>>;
+		const write = (elements: TypedArrayOf<D>, length: number) => {
 			checkCount("The index", index, 0, length - 1);
-			this.#write(index, [value]);
+			(elements as unknown as Values<D>)[index] = element as ValueOf<D>;
 		};
-		if (this.object.attachment.access === "copy-on-write") this.#read((_, length) => write(length));
-		else this.#change(write);
+		if (this.object.attachment.access === "copy-on-write") this.#read(write);
+		else this.#change((length) => write(this.#look(), length));
 	}
 
 	/**
@@ -89,11 +90,11 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE
 	 */
 	push(...values: ValueOf<D>[]): number {
-		this.#checkValues(values);
+		const elements = this.#converted(values);
 		return this.#change((length) => {
-			this.#reserve(length, length + values.length);
-			this.#write(length, values);
-			return this.#setLength(length + values.length);
+			this.#reserve(length, length + elements.length);
+			this.#look().set(elements as never, length);
+			return this.#setLength(length + elements.length);
 		});
 	}
 
@@ -183,26 +184,21 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		}
 	}
 
-	/** Objects are refused: becoming numbers they would run code of the user's, in the midst of a change. */
-	#checkValues(values: ValueOf<D>[]): void {
+	/** The values as elements. Objects are refused: becoming numbers they would run code of the user's. */
+	#converted(values: ValueOf<D>[]): TypedArrayOf<D> {
 		const isObject = (value: unknown) => typeof value === "object" || typeof value === "function";
-		if (values.some(isObject)) throw badArgument(`A value for vector ${this.name}`, values, this.#wanted);
-	}
-
-	get #wanted(): string {
-		return `${this.#zero === (0n as never) ? "bigints" : "numbers"}, for it holds ${this.dtype}`;
-	}
-
-	#write(at: number, values: ValueOf<D>[]): void {
-		const elements = this.#look() as unknown as Values<D>;
+		if (values.some(isObject)) throw this.#wrong(values);
 		try {
-			values.forEach((value, index) => {
-				elements[at + index] = value;
-			});
+			return converted(this.dtype, values);
 		} catch (cause) {
 			if (!isErrorNamed(cause, "TypeError") && !isErrorNamed(cause, "SyntaxError")) throw cause;
-			throw badArgument(`A value for vector ${this.name}`, values, this.#wanted);
+			throw this.#wrong(values);
 		}
+	}
+
+	#wrong(values: unknown): DhmemError {
+		const wanted = `${this.#zero === (0n as never) ? "bigints" : "numbers"}, for it holds ${this.dtype}`;
+		return badArgument(`A value for vector ${this.name}`, values, wanted);
 	}
 
 	#setLength(length: number): number {

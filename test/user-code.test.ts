@@ -22,12 +22,8 @@ function occupy(region: Region): Block[] {
 }
 
 const fields = { a: "f64", b: "f64", c: "f64", d: "f64", e: "f64", f: "f64", g: "f64", h: "f64" } as const;
-const numbers = [1, 2, 3, 4, 5, 6, 7, 8];
 
 for (const [title, write] of [
-	["vector.push", (region, value) => region.vector("x", "f64").push(value)],
-	["vector.push of many", (region, value) => region.vector("x", "f64").push(1, value, value)],
-	["vector.set", (region, value) => region.vector("x", "f64").set(7, value)],
 	["array.set", (region, value) => region.array("x", { dtype: "f64", shape: [8] }).set(7, value)],
 	[
 		"a field of a struct",
@@ -39,8 +35,7 @@ for (const [title, write] of [
 	regionTest(
 		`${title} writes nothing to memory that was given up while the value became a number`,
 		(region) => {
-			if (title.startsWith("vector")) region.vector("x", "f64").push(...numbers);
-			let blocks: Block[] = [];
+				let blocks: Block[] = [];
 			const value = acting(() => {
 				region.remove("x");
 				blocks = occupy(region);
@@ -56,15 +51,31 @@ for (const [title, write] of [
 	);
 }
 
+regionTest("values that would run code are refused by vectors and queues of records", (region) => {
+	const vector = region.vector("v", "f64");
+	vector.push(1, 2);
+	const value = acting(() => region.remove("v"));
+	const producer = region.queue("r", { record: "f64" }).producer();
+	for (const write of [
+		() => vector.push(value),
+		() => vector.push(3, value),
+		() => vector.set(0, value),
+		() => producer.push(value),
+	]) {
+		assert.is(codeOf(write), "DHMEM_BAD_ARGUMENT");
+	}
+	assert.equal([...vector], [1, 2]);
+});
+
 regionTest("values become numbers as they do in a typed array, once each", (region) => {
 	const vector = region.vector("v", "i8");
 	let times = 0;
 	const value = acting(() => {
 		times++;
 	});
-	vector.push(value, "5" as never, 300, 1.9);
-	assert.equal([...vector], [-102, 5, 44, 1]);
-	vector.set(0, value);
+	vector.push("5" as never, 300, 1.9);
+	vector.set(0, 666);
+	assert.equal([...vector], [-102, 44, 1]);
 	const array = region.array("a", { dtype: "u8", shape: [2] });
 	array.set(1, value);
 	assert.equal([...array.data], [0, 154]);
@@ -72,18 +83,10 @@ regionTest("values become numbers as they do in a typed array, once each", (regi
 	struct.a = value;
 	struct.b = -1n;
 	assert.equal({ ...struct }, { a: 666, b: 2n ** 64n - 1n });
-	assert.is(times, 4);
+	assert.is(times, 2);
 	assert.throws(() => {
 		struct.b = 1 as never;
 	}, TypeError);
-});
-
-regionTest("a vector whose value closes the region does no more than that", (region) => {
-	const vector = region.vector("v", "f64");
-	assert.is(
-		codeOf(() => vector.push(acting(() => region.close()))),
-		"DHMEM_CLOSED",
-	);
 });
 
 regionTest("the block of a send is read once, however often it is tried", async (region) => {
