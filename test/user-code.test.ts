@@ -35,7 +35,7 @@ for (const [title, write] of [
 	regionTest(
 		`${title} writes nothing to memory that was given up while the value became a number`,
 		(region) => {
-				let blocks: Block[] = [];
+			let blocks: Block[] = [];
 			const value = acting(() => {
 				region.remove("x");
 				blocks = occupy(region);
