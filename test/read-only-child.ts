@@ -1,11 +1,11 @@
 /** The other processes of `test/read-only.test.ts`. */
 import { Region } from "../src/index.js";
+import { becomeUser } from "./as-user.js";
 import { type Scenario, serve, type Talk } from "./region-child.js";
 
 /** As another user, opens the region in a mode, and says what it reads of it. */
 function readAs(talk: Talk, name: string, mode: string, user: string): void {
-	process.setgid?.(Number(user));
-	process.setuid?.(Number(user));
+	becomeUser(Number(user));
 	try {
 		const region = Region.open(name, { mode: mode as "read-only" });
 		talk.say([region.struct("params", { a: "f64", step: "u32" }).a, region.entries().length]);

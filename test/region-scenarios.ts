@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from
 import { join } from "node:path";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { Block, type Consumer, DhmemError, Region, type RegionOptions } from "../src/index.js";
+import { becomeUser } from "./as-user.js";
 import { type Scenario, serve, type Talk } from "./region-child.js";
 
 /** Like a DhmemError, as it goes through a channel. */
@@ -118,11 +119,7 @@ async function openAndClose(_: Talk, directory: string, count: string): Promise<
 
 /** Becomes an ordinary user, and tries. */
 function ordinary(_: Talk, directory: string, name: string, mode: string): Failure & { list: string[] } {
-	// So that all is loaded that only root may read.
-	Region.open("loaded", { directory }).close();
-	process.setgroups?.([]);
-	process.setgid?.(65534);
-	process.setuid?.(65534);
+	becomeUser(65534);
 	const failure = attempt(() =>
 		Region.open(name, { directory, mode: mode as "open" | "create" | "open-or-create" }),
 	);
@@ -136,9 +133,7 @@ function ordinary(_: Talk, directory: string, name: string, mode: string): Failu
 /** An ordinary user is the last one in a region that is to go, in a folder where only its owner may remove it. */
 function lastButNotOwner(_: Talk, directory: string): Failure {
 	const region = open(directory, { mode: "open" });
-	process.setgroups?.([]);
-	process.setgid?.(65534);
-	process.setuid?.(65534);
+	becomeUser(65534);
 	return attempt(() => region.close());
 }
 

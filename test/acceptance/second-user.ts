@@ -2,6 +2,7 @@
 import { chmodSync } from "node:fs";
 import { Region } from "dhmem";
 import * as assert from "uvu/assert";
+import { becomeUser } from "../as-user.js";
 import { errorOf } from "../region-child.js";
 import { hear, inFolder, type Row, type Scenario, serve, start } from "./row.js";
 
@@ -17,11 +18,7 @@ interface Opened {
 
 /** Becomes somebody else, and opens all. */
 const second: Scenario = (_, directory, group) => {
-	// So that all is loaded that only root may read.
-	Region.open("loaded", { directory }).close();
-	process.setgroups?.([]);
-	process.setgid?.(Number(group));
-	process.setuid?.(SECOND);
+	becomeUser(SECOND, Number(group));
 	return PERMISSIONS.map((permissions): Opened => {
 		const open = () => {
 			using region = Region.open(`mode-${permissions}`, { directory, mode: "open" });
