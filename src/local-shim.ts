@@ -15,6 +15,7 @@ export type Host = Pick<
 	| "disarm"
 	| "isBroken"
 	| "isLocked"
+	| "isNamed"
 	| "mapFile"
 	| "punch"
 	| "statFile"
@@ -76,6 +77,7 @@ export const localShim: Host = {
 	tryLock: () => true,
 	unlock() {},
 	isLocked: () => false,
+	isNamed: () => true,
 	wait(file, offset, expected, timeout) {
 		const words = new Int32Array(of(file).memory.buffer);
 		return Atomics.wait(words, offset >> 2, expected | 0, timeout) !== "timed-out";

@@ -9,6 +9,7 @@ import { performance } from "node:perf_hooks";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import type { Attachment } from "./attachment.js";
 import { DhmemError } from "./errors.js";
+import { LostName } from "./lost-name.js";
 import type { WaitOptions } from "./options.js";
 import { systemError } from "./system-error.js";
 
@@ -53,6 +54,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class Waiter {
 	readonly #attachment: Attachment;
+	readonly #name: LostName;
 	readonly #pending = new Set<Pending>();
 	/** What each signal ends. It has one listener for all: Node warns of a leak when there are more than ten. */
 	readonly #abortable = new Map<AbortSignal, { waits: Set<Pending>; onAbort: () => void }>();
@@ -66,6 +68,7 @@ export class Waiter {
 
 	constructor(attachment: Attachment) {
 		this.#attachment = attachment;
+		this.#name = new LostName(attachment);
 	}
 
 	/** The result of `wait`, when it can be had. */
@@ -109,7 +112,7 @@ export class Waiter {
 				timer = setTimeout(() => {
 					// What came in time counts, however late the event loop finds the time.
 					pending.look();
-					if (this.#pending.has(pending)) pending.fail(tooLate(wait.what, timeout));
+					if (this.#pending.has(pending)) pending.fail(this.#tooLate(wait, timeout));
 				}, timeout);
 			}
 			this.#failing([pending], () => this.#lookAt([pending]));
@@ -144,7 +147,7 @@ export class Waiter {
 		for (let spin = 0; spin < SPINS; spin++) {
 			const result = wait.attempt();
 			if (result !== PENDING) return result;
-			if (timeout === 0) throw tooLate(wait.what, timeout);
+			if (timeout === 0) throw this.#tooLate(wait, timeout);
 		}
 		const deadline = performance.now() + timeout;
 		for (;;) {
@@ -153,9 +156,15 @@ export class Waiter {
 			const result = wait.attempt();
 			if (result !== PENDING) return result;
 			const left = deadline - performance.now();
-			if (left <= 0) throw tooLate(wait.what, timeout);
-			if (!this.#attachment.sleep(bell, Math.min(left, wait.slice ?? SLICE))) this.#checkPeers([wait]);
+			if (left <= 0) throw this.#tooLate(wait, timeout);
+			if (this.#attachment.sleep(bell, Math.min(left, wait.slice ?? SLICE))) continue;
+			this.#checkPeers([wait]);
+			if (wait.peer() === 0) this.#name.warn(true);
 		}
+	}
+
+	#tooLate({ what }: Pick<Wait<unknown>, "what">, timeout: number): DhmemError {
+		return tooLate(what, timeout, this.#name.inWords());
 	}
 
 	/** The doorbell was rung, or a slice is over. Never throws: nobody calls this who could catch it. */
@@ -168,6 +177,7 @@ export class Waiter {
 			if (now >= this.#checkedAt + this.#shortestSlice()) {
 				this.#checkedAt = now;
 				this.#checkPeers(pending);
+				if (pending.some((each) => each.peer() === 0)) this.#name.warn(false);
 			}
 			this.#lookAt(pending);
 		});
@@ -246,9 +256,8 @@ export class Waiter {
 	}
 }
 
-export function tooLate(what: string, timeout: number): DhmemError {
-	return new DhmemError(
-		"DHMEM_TIMEOUT",
-		`Waited ${timeout} ms for ${what}; give it longer, or see to its peer`,
-	);
+/** @param reason why it was in vain, if that is known */
+export function tooLate(what: string, timeout: number, reason = ""): DhmemError {
+	const advice = reason === "" ? "give it longer, or see to its peer" : reason;
+	return new DhmemError("DHMEM_TIMEOUT", `Waited ${timeout} ms for ${what}; ${advice}`);
 }

@@ -4,7 +4,7 @@ import { becomeUser } from "./as-user.js";
 import { errorOf, type Scenario, serve, type Talk } from "./region-child.js";
 
 const NAME = "region";
-const SIZE = "1MiB";
+const SIZE = "4MiB";
 
 /** What is done to the region of this name. */
 type Action = (directory: string) => void;
@@ -97,5 +97,13 @@ async function makeTemporary(talk: Talk, directory: string): Promise<void> {
 	await talk.hear();
 }
 
-const scenarios: Record<string, Scenario> = { act, actAs, make, list, makeTemporary };
+/** Blocks for a message that nobody sends. */
+function receive(talk: Talk, directory: string): void {
+	open({ mode: "open" })(directory);
+	const consumer = region.queue("queue").consumer();
+	talk.say("receiving");
+	outcomeOf(() => consumer.receiveSync({ timeout: 2500 }));
+}
+
+const scenarios: Record<string, Scenario> = { act, actAs, make, list, makeTemporary, receive };
 serve(import.meta.url, scenarios);
