@@ -3,7 +3,7 @@ import { renameSync, unlinkSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DhmemError, Region } from "../src/index.js";
-import { Child, makeFolder, regionPath, removeFolder } from "./region-child.js";
+import { Child, makeFolder, regionPath, removeFolder, within } from "./region-child.js";
 
 const module = new URL("./names-child.js", import.meta.url).href;
 let directory = "";
@@ -23,6 +23,10 @@ test.after.each(async () => {
 });
 
 const open = (name = "region") => Region.open(name, { directory, size: "8MiB" });
+
+async function warned(): Promise<void> {
+	while (warnings.length === 0) await new Promise((resolve) => process.once("warning", resolve));
+}
 
 async function messageOf(wait: Promise<unknown>): Promise<string> {
 	const error: unknown = await wait.catch((reason) => reason);
@@ -51,7 +55,7 @@ test("whoever waits alone for a peer, without a timeout, is warned once", async 
 		wait.catch(() => {}),
 	);
 	unlinkSync(region.path);
-	while (warnings.length === 0) await new Promise((resolve) => process.once("warning", resolve));
+	await within(20_000, "the warning", warned());
 	assert.is(warnings[0]?.code, "DHMEM_NAME_REMOVED");
 	assert.match(warnings[0]?.message ?? "", /region\.dhmem was removed/);
 	await messageOf(region.queue("q2").consumer().receive({ timeout: 1500 }));

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Message, Region, type RegionOptions } from "dhmem";
 import * as assert from "uvu/assert";
+import { nameOperations, namePreparations } from "./name-operations.js";
 import {
 	litterAmong,
 	noticed,
@@ -570,7 +571,7 @@ const wakes: Operation[] = [
 ];
 
 /** All that are swept. */
-export const swept: readonly Operation[] = [...files, ...memory, ...wakes];
+export const swept: readonly Operation[] = [...files, ...nameOperations, ...memory, ...wakes];
 
 /** These and what prepares for them. */
-export const operations: readonly Operation[] = [...swept, dead];
+export const operations: readonly Operation[] = [...swept, dead, ...namePreparations];
