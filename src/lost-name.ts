@@ -4,6 +4,7 @@
  */
 import { performance } from "node:perf_hooks";
 import type { Attachment } from "./attachment.js";
+import process from "./process.js";
 
 /** Milliseconds between looks at the name, from when the region was opened. */
 const INTERVAL = 1000;
