@@ -44,7 +44,7 @@ placeTest("a task that needs long to return, after it was killed while it waited
 		source: { command },
 		slow: { command, restart: "on-failure", environment: { SECONDS: 8, MARK: join(place.folder, "mark") } },
 	};
-	const { code, stdout, stderr } = await run(place, tasks, [["source.out", "slow.in"]]);
+	const { code, stdout, stderr } = await run(place, tasks, [{ from: "source.out", to: "slow.in" }]);
 	assert.is(code, 0, stderr);
 	assert.match(stderr, "slow was ended by SIGKILL; restarting it (1 of 10)");
 	assert.match(stdout, "slow   | out 3");
@@ -65,8 +65,8 @@ for (const [FAIL, policy] of [
 				sink: { command, restart: "on-failure", environment: { FAIL, MARK: join(place.folder, "mark") } },
 			};
 			const { code, stdout, stderr } = await run(place, tasks, [
-				["source.first", "sink.first", policy],
-				["source.second", "sink.second"],
+				{ from: "source.first", to: "sink.first", policy },
+				{ from: "source.second", to: "sink.second" },
 			]);
 			assert.is(code, 0, stderr);
 			assert.match(stderr, "restarting it (1 of 10)");
@@ -75,10 +75,32 @@ for (const [FAIL, policy] of [
 	);
 }
 
+for (const FAIL of ["SIGKILL", "throw"]) {
+	placeTest(`a task that has ended an output and fails (${FAIL}) does not begin it again`, async (place) => {
+		const environment = { OUTPUTS: "first second", COUNT: 20, FAIL, MARK: join(place.folder, "mark") };
+		const tasks = {
+			source: { command, restart: "on-failure", environment },
+			again: { command },
+			slow: { command, environment: { MARK: place.folder } },
+		};
+		const links = [
+			{ from: "source.first", to: "again.in", capacity: 64 },
+			{ from: "source.second", to: "slow.in", capacity: 64 },
+		];
+		const { code, stdout, stderr } = await run(place, tasks, links);
+		assert.is(code, 0, stderr);
+		const lines = (task: string, port: string) =>
+			Array.from({ length: 20 }, (_, i) => `${task} | ${port} ${i + 1}`);
+		const sorted = [...lines("again ", "first"), "again  | ended", ...lines("slow  ", "second")].sort();
+		assert.equal(stdout.trimEnd().split("\n").sort(), sorted);
+		assert.match(stderr, "source.first>again.in had ended before this task was restarted");
+	});
+}
+
 placeTest("tasks that finish well and are always started again go from stream to stream", async (place) => {
 	const always = { command, restart: "always", restarts: 2 };
 	const { code, stdout, stderr } = await run(place, { source: always, again: always }, [
-		["source.out", "again.in"],
+		{ from: "source.out", to: "again.in" },
 	]);
 	assert.is(code, 0, stderr);
 	const stream = "again  | out 1\nagain  | out 2\nagain  | out 3\nagain  | ended\n";
@@ -127,18 +149,8 @@ test.run();
 
 // ------------------------------------------------------------------------------------------------- helpers
 
-function run(
-	place: Place,
-	tasks: object,
-	links: readonly (readonly [from: string, to: string, policy?: string])[],
-) {
-	const workflow = {
-		name: "x",
-		region: { size: "16MiB" },
-		tasks,
-		links: links.map(([from, to, policy]) => ({ from, to, policy: policy ?? "block" })),
-	};
-	return place.run(["run", place.write("x.json", workflow)]);
+function run(place: Place, tasks: object, links: readonly object[]) {
+	return place.run(["run", place.write("x.json", { name: "x", region: { size: "16MiB" }, tasks, links })]);
 }
 
 function variables(place: Place, task: string) {

@@ -1,4 +1,4 @@
-import type { Link, LocalLink } from "../workflow/links.js";
+import type { LocalLink } from "../workflow/links.js";
 import type { Workflow } from "./workflow-file.js";
 
 /** The links of a task, by the names it calls them: those of its own ports. */
@@ -7,9 +7,4 @@ export function linksOf({ links }: Pick<Workflow, "links">, task: string): Local
 		...(link.from.task === task ? [{ local: link.from.port, link }] : []),
 		...(link.to.task === task ? [{ local: link.to.port, link }] : []),
 	]);
-}
-
-/** The links by which a task receives. */
-export function inputsOf({ links }: Pick<Workflow, "links">, task: string): Link[] {
-	return links.filter(({ to }) => to.task === task);
 }

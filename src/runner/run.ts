@@ -3,10 +3,10 @@ import { randomBytes } from "node:crypto";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Region } from "../region.js";
-import { completeStreams } from "../workflow/completion.js";
+import { completeRun } from "../workflow/completion.js";
 import { writeEnvironment } from "../workflow/environment.js";
 import { type LinkSnapshot, readLinks, StuckLinks } from "../workflow/stuck.js";
-import { inputsOf, linksOf } from "./links-of.js";
+import { linksOf } from "./links-of.js";
 import type { Reporter } from "./reporter.js";
 import { describeEnding, type Ending, type RunningTask, type Runtime, statusOf } from "./runtime.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";
@@ -140,7 +140,7 @@ export class Run {
 				} else this.#fail(failureOf(task, ending, attempt), statusOf(ending));
 				return;
 			}
-			if (statusOf(ending) === 0) completeStreams(region, inputsOf(this.#workflow, task.name));
+			if (statusOf(ending) === 0) completeRun(region, task.name, this.#workflow.links);
 			this.#reporter.note(
 				`${task.name} ${describeEnding(ending)}; restarting it (${attempt + 1} of ${task.restarts})`,
 			);

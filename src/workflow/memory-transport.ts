@@ -3,22 +3,29 @@ import { Buffer } from "node:buffer";
 import type { Message } from "../message.js";
 import type { Queue } from "../queue.js";
 import type { Region } from "../region.js";
-import { completeStreams, forgetRead, hasReadEnd, noteRead } from "./completion.js";
+import { completeOwnRun, hasEnded, hasReadEnd, noteEnd } from "./completion.js";
 import { linkState } from "./link-state.js";
 import { type Link, linkName } from "./links.js";
 import type { LinkReceiver, LinkSender, LinkTransport } from "./transport.js";
 
 export class MemoryTransport implements LinkTransport {
 	readonly #region: Region;
+	readonly #task: string;
 	readonly #isRun: boolean;
+	readonly #log: (text: string) => void;
 
 	/** @param isRun whether somebody runs the workflow */
-	constructor(region: Region, isRun: boolean) {
+	constructor(region: Region, task: string, isRun: boolean, log: (text: string) => void) {
 		this.#region = region;
+		this.#task = task;
 		this.#isRun = isRun;
+		this.#log = log;
 	}
 
 	sender(link: Link): LinkSender {
+		completeOwnRun(this.#region, this.#task, link);
+		// By hand, a task that was ended by a signal after its work is not told from one that failed.
+		if (this.#isRun && hasEnded(this.#region, link)) return this.#droppingSender(link);
 		const producer = this.#queue(link).producer({ patient: true });
 		const state = linkState(this.#region, link);
 		// A predecessor that was killed may have left it otherwise.
@@ -38,8 +45,26 @@ export class MemoryTransport implements LinkTransport {
 				counting(sizeOf(data) + (options.block?.length ?? 0), () => producer.send(data, options)),
 			allocate: (bytes, options) => producer.allocate(bytes, options),
 			sendBlock: (block, options) => counting(block.length, () => producer.sendBlock(block, options)),
-			end: () => producer.end(),
+			end: () => {
+				producer.end();
+				noteEnd(this.#region, this.#task, link, this.#isRun);
+			},
 			close: () => producer.close(),
+		};
+	}
+
+	/** For a link that this task had ended before it failed: its consumer has, or will have, the whole stream. */
+	#droppingSender(link: Link): LinkSender {
+		this.#log(
+			`${linkName(link)} had ended before this task was restarted; what it sends there now is dropped`,
+		);
+		return {
+			inline: Number.POSITIVE_INFINITY,
+			send: async (_, { block }) => block?.free(),
+			allocate: async (bytes) => this.#region.allocate(bytes),
+			sendBlock: async (block) => block.free(),
+			end: () => {},
+			close: () => {},
 		};
 	}
 
@@ -47,11 +72,11 @@ export class MemoryTransport implements LinkTransport {
 		const consumer = this.#queue(link).consumer({ patient: true });
 		const state = linkState(this.#region, link);
 		state.receiving = 0;
-		if (forgetRead(this.#region, link)) completeStreams(this.#region, [link]);
+		completeOwnRun(this.#region, this.#task, link);
 		if (hasReadEnd(this.#region, link)) consumer.seeEndAgain();
 		let noted = false;
 		const note = (message: Message | undefined) => {
-			if (consumer.ended && !noted) noteRead(this.#region, link, this.#isRun);
+			if (consumer.ended && !noted) noteEnd(this.#region, this.#task, link, this.#isRun);
 			noted = consumer.ended;
 			return message;
 		};

@@ -55,7 +55,7 @@ export class Task {
 		});
 		this.#interruption = new Interruption(`Task ${task}`);
 		this.signal = this.#interruption.signal;
-		this.#transport = new MemoryTransport(this.region, runner !== undefined);
+		this.#transport = new MemoryTransport(this.region, task, runner !== undefined, this.log);
 		this.#watch = new Watch(this.region, {
 			runner,
 			onRunnerGone: (reason) => this.#interruption.abort(reason),

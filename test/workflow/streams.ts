@@ -1,5 +1,6 @@
 /**
- * Tasks of streams. `source` sends three messages to each of its outputs, and ends them. `sink` reads `first` to its end,
+ * Tasks of streams. `source` sends `COUNT` messages to each of its outputs, and ends it; with a `MARK` it fails the first
+ * time when it has ended one. `sink` reads `first` to its end,
  * fails the first time, in the way of `FAIL`, and reads `second`. `again` prints what it reads, and ends with `STATUS`.
  * `slow` is killed while it waits, and needs `SECONDS` to return. `stuck` waits for room in `out`, and for a message of
  * `in`.
@@ -8,7 +9,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Task } from "dhmem/workflow";
 
-const { FAIL = "", STATUS = "0", SECONDS = "0", MARK = "", OUTPUTS = "out" } = process.env;
+const { FAIL = "", STATUS = "0", SECONDS = "0", MARK = "", OUTPUTS = "out", COUNT = "3" } = process.env;
 
 using task = Task.fromEnvironment();
 
@@ -16,16 +17,14 @@ const roles: Record<string, () => Promise<void>> = {
 	source: async () => {
 		for (const name of OUTPUTS.split(" ")) {
 			const output = task.output(name);
-			for (let i = 1; i <= 3; i++) await output.send(`${name} ${i}`);
+			for (let i = 1; i <= Number(COUNT); i++) await output.send(`${name} ${i}`);
 			output.end();
+			if (MARK !== "") failOnce();
 		}
 	},
 	sink: async () => {
 		for await (const _ of task.input("first"));
-		if (!existsSync(MARK)) {
-			writeFileSync(MARK, "");
-			fail();
-		}
+		failOnce();
 		for await (const message of task.input("second")) console.log(message.text());
 		console.log("all read");
 	},
@@ -55,7 +54,9 @@ const roles: Record<string, () => Promise<void>> = {
 };
 await roles[task.name]?.();
 
-function fail(): void {
+function failOnce(): void {
+	if (existsSync(MARK)) return;
+	writeFileSync(MARK, "");
 	if (FAIL === "throw") throw new Error("as it was told to");
 	if (FAIL === "exit") process.exit(3);
 	process.kill(process.pid, "SIGKILL");
