@@ -181,6 +181,31 @@ placeTest("recv makes nothing that is not there, unless it is asked to", async (
 	region.unlink();
 });
 
+regionTest(
+	"SIGTERM ends a recv whose output nobody reads, and what was not read comes again",
+	async (place, region) => {
+		const queue = region.queue("q");
+		const producer = queue.producer();
+		const messages = Array.from({ length: 50 }, (_, index) => String(index).padEnd(5000, "."));
+		for (const message of messages) producer.trySend(message);
+		const { child, ended } = place.unread(["recv", "r", "q"]);
+		// More than a pipe takes.
+		const received = () => region.stats().queues[0]?.depth ?? 0;
+		let before = -1;
+		while (before !== received() || before === 50) {
+			before = received();
+			await new Promise((resolve) => setTimeout(resolve, 200));
+		}
+		child.kill("SIGTERM");
+		assert.is(await ended, 143);
+		using consumer = queue.consumer();
+		assert.equal(
+			consumer.receiveMany(100).map((message) => message.text()),
+			messages.slice(50 - before),
+		);
+	},
+);
+
 const chatty = ["one", "", "größe", "x".repeat(3000)];
 
 for (const [what, options, expected] of [

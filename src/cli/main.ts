@@ -31,6 +31,8 @@ try {
 	await program.parseAsync();
 } catch (error) {
 	process.exitCode = fail(error);
+	// What nobody has read of the output would keep it alive.
+	if (error instanceof Interrupted) process.exit();
 }
 
 /** Says what went wrong, as far as it was not said; the exit status: 2 for a wrong call, 1 for all else. */

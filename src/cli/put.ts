@@ -1,4 +1,3 @@
-import { buffer } from "node:stream/consumers";
 import type { Command } from "commander";
 import { openRegion, type RegionChoice, regionOption } from "./region-option.js";
 import { UsageError } from "./usage-error.js";
@@ -9,11 +8,18 @@ export function put(program: Command): void {
 		.command("put")
 		.description("put standard input into a block, and print its token")
 		.action(async (options: RegionChoice) => {
-			const bytes = await buffer(process.stdin);
-			if (bytes.length === 0) throw new UsageError("standard input is empty; a block has at least one byte");
+			// Piece by piece: there may be more than fits one of Node's buffers.
+			const pieces: Buffer[] = [];
+			for await (const piece of process.stdin as AsyncIterable<Buffer>) pieces.push(piece);
+			const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+			if (length === 0) throw new UsageError("standard input is empty; a block has at least one byte");
 			using region = openRegion(options, "open-or-create");
-			const block = region.allocate(bytes.length);
-			block.bytes.set(bytes);
+			const block = region.allocate(length);
+			let at = 0;
+			for (const piece of pieces) {
+				block.bytes.set(piece, at);
+				at += piece.length;
+			}
 			const handle = region.save(block);
 			try {
 				await writeOut(`${handle}\n`);

@@ -32,8 +32,10 @@ export function recv(program: Command): void {
 		.action((names: string[], options: RecvOptions) =>
 			options.peek
 				? writePeeked(names, options)
-				: withInput(names, options.create ?? false, (input) =>
-						input instanceof Input ? writeMessages(input, options) : writeRecords(input, options),
+				: withInput(names, options.create ?? false, (input, signal) =>
+						input instanceof Input
+							? writeMessages(input, options, signal)
+							: writeRecords(input, options, signal),
 					),
 		);
 	framingOptions(command);
@@ -54,11 +56,12 @@ function parseTimeout(text: string): number {
 async function writeMessages(
 	input: Input,
 	{ count = Number.POSITIVE_INFINITY, timeout, ...framing }: RecvOptions,
+	signal: AbortSignal,
 ): Promise<void> {
 	for (let number = 0; number < count; number++) {
 		const message = await input.receive({ timeout });
 		if (message === undefined) return;
-		for (const piece of written(message.bytes, framing)) await writeOut(piece);
+		for (const piece of written(message.bytes, framing)) await writeOut(piece, signal);
 		// Only now: what can't be written, or what its reader has not taken, comes again.
 		message.release();
 	}
@@ -67,6 +70,7 @@ async function writeMessages(
 async function writeRecords(
 	{ end: consumer, dtype }: Records<RecordConsumer>,
 	{ count = Number.POSITIVE_INFINITY, timeout, as, raw }: RecvOptions,
+	signal: AbortSignal,
 ): Promise<void> {
 	checkRecords(dtype, as);
 	const size = Math.min(RECORDS, count);
@@ -74,7 +78,7 @@ async function writeRecords(
 	while (left > 0 && (await consumer.wait({ timeout }))) {
 		const records = ofLength(dtype, Math.min(size, left));
 		const there = consumer.peekInto(records);
-		await writeOut(writtenRecords(records.subarray(0, there), raw));
+		await writeOut(writtenRecords(records.subarray(0, there), raw), signal);
 		consumer.discard(there);
 		left -= there;
 	}

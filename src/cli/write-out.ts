@@ -5,18 +5,25 @@ import { isatty } from "node:tty";
 /** Bytes of a piece: a copy is made of each, and `write` takes less than 2 GiB at once. */
 const PIECE = 2 ** 24;
 
-/** Writes to standard output; resolves when it was taken. */
-export async function writeOut(data: string | Uint8Array): Promise<void> {
-	if (typeof data === "string") return write(data);
+/** Writes to standard output; resolves when it was taken. The reason of a signal that aborts meanwhile is thrown. */
+export async function writeOut(data: string | Uint8Array, signal?: AbortSignal): Promise<void> {
+	signal?.throwIfAborted();
+	if (typeof data === "string") return write(data, signal);
 	for (let at = 0; at < data.length; at += PIECE) {
 		// Node's streams don't take views over shared memory.
-		await write(data.slice(at, at + PIECE));
+		await write(data.slice(at, at + PIECE), signal);
 	}
 }
 
-function write(data: string | Uint8Array): Promise<void> {
+function write(data: string | Uint8Array, signal: AbortSignal | undefined): Promise<void> {
 	return new Promise((resolve, reject) => {
-		process.stdout.write(data, (error) => (error ? reject(error) : resolve()));
+		const onAbort = () => reject(signal?.reason);
+		signal?.addEventListener("abort", onAbort, { once: true });
+		process.stdout.write(data, (error) => {
+			signal?.removeEventListener("abort", onAbort);
+			if (error) reject(error);
+			else resolve();
+		});
 	});
 }
 
