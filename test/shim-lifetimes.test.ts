@@ -140,7 +140,7 @@ test("a core dump leaves the mappings out", async () => {
 
 /**
  * Looks at files laid over memory, before the C library: each is to be covered with zeros, which is how the shim closes
- * it, before the engine unmaps its memory. Says at the end what came first, how often.
+ * it, before the engine unmaps its memory. Says of each what came first.
  */
 const observer = `
 	#include <dlfcn.h>
@@ -151,14 +151,13 @@ const observer = `
 	#include <sys/mman.h>
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	static struct { uintptr_t start, end; } files[256];
-	static int closed, unmapped;
-	static void note(void *start, size_t length, int *count) {
+	static void end(void *start, size_t length, const char *how) {
 		const uintptr_t from = (uintptr_t)start, to = from + length;
 		pthread_mutex_lock(&lock);
 		for (int i = 0; i < 256; i++) {
 			if (files[i].start < to && from < files[i].end) {
 				files[i].start = files[i].end = 0;
-				(*count)++;
+				dprintf(1, "%s\\n", how);
 			}
 		}
 		pthread_mutex_unlock(&lock);
@@ -177,23 +176,20 @@ const observer = `
 		void *result = real(start, length, protection, flags, fd, offset);
 		if ((flags & MAP_FIXED) != 0 && result == start) {
 			if (fd >= 0) add(start, length);
-			else note(start, length, &closed);
+			else end(start, length, "closed");
 		}
 		return result;
 	}
 	int munmap(void *start, size_t length) {
 		static int (*real)(void *, size_t);
 		if (real == NULL) real = dlsym(RTLD_NEXT, "munmap");
-		note(start, length, &unmapped);
+		end(start, length, "unmapped");
 		return real(start, length);
-	}
-	__attribute__((destructor)) static void report(void) {
-		printf("%d closed, %d unmapped\\n", closed, unmapped);
 	}`;
 
-/** Collects files that nobody refers to, each together with the views of its memory; what the observer says. */
+/** Collects files that nobody refers to, each together with the views of its memory; what came first, how often. */
 async function collected(open: string): Promise<string> {
-	const { code, output, errors } = await run(
+	const { output } = await run(
 		`
 		(async () => {
 			${open}
@@ -203,9 +199,11 @@ async function collected(open: string): Promise<string> {
 				await new Promise(setImmediate);
 			}
 		})();`,
-		{ flags: ["--expose-gc"], env: { LD_PRELOAD: compile("observer.so", observer) } },
+		// On one thread, so that memory is unmapped in the collection itself, before any finalizer.
+		{ flags: ["--expose-gc", "--single-threaded-gc"], env: { LD_PRELOAD: compile("observer.so", observer) } },
 	);
-	return code === 0 ? output : errors;
+	const count = (how: string) => output.split("\n").filter((line) => line === how).length;
+	return `${count("closed")} closed, ${count("unmapped")} unmapped`;
 }
 
 /** Opens a file that refers to a view of its memory, as an attachment's does. */
@@ -219,14 +217,14 @@ const openBy = (addon: string) => `
 	};`;
 
 test("what is collected is closed before the engine unmaps its memory", async () => {
-	assert.is(await collected(openBy(shimPath)), "20 closed, 0 unmapped\n");
+	assert.is(await collected(openBy(shimPath)), "20 closed, 0 unmapped");
 	const region = `
 		const { Region } = await import(${JSON.stringify(new URL("../src/index.js", import.meta.url).href)});
 		const open = () => {
 			const region = Region.open("forgotten", { size: "1MiB", directory: ${JSON.stringify(directory)} });
 			region.array("array", { dtype: "f64", shape: [4] }).data.fill(1);
 		};`;
-	assert.is(await collected(region), "20 closed, 0 unmapped\n");
+	assert.is(await collected(region), "20 closed, 0 unmapped");
 });
 
 test("found out: the shim does not keep the memory", async () => {
