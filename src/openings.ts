@@ -50,7 +50,7 @@ export function noLongerHeld(lock: Lock): void {
 }
 
 const forgotten = new FinalizationRegistry((what: string) => {
-	debug("%s: it was collected without having been closed", what);
+	debug("%s: never closed, and collected now that nothing refers to it", what);
 });
 
 /** NODE_DEBUG says so when `attachment` is collected before it was closed. */

@@ -1,7 +1,6 @@
 /** How a region is opened: what users say, checked, and what that means for its file. */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-
 import { checkReading } from "./engines.js";
 import { badArgument, DhmemError } from "./errors.js";
 import type { FileOptions } from "./files.js";

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-
 import { inspect } from "node:util";
 import { KIND_CONDITION, KIND_MUTEX } from "../assembly/layout.js";
 import { type ArrayOptions, openArray, type SharedArray, wantedArray } from "./array.js";
