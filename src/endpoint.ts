@@ -76,7 +76,8 @@ export abstract class Endpoint {
 			throw new DhmemError(
 				"DHMEM_ENDPOINT_TAKEN",
 				`Queue ${this.queue.name} has a ${this.#side} already (participant ${who}` +
-					`${who === me ? ", this one" : ""}); it may have one at a time: dispose that one first`,
+					`${who === me ? ", this one" : ""}); it may have one at a time: dispose that one first, or wait for it to ` +
+					`leave with queue.acquire${this.#side === "producer" ? "Producer" : "Consumer"}()`,
 			);
 		}
 		if (result !== OK && result < STATUS_LIMIT) throw this.attachment.unexpected(result, this.what);

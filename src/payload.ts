@@ -1,13 +1,41 @@
-import { Buffer } from "node:buffer";
+import { Buffer, constants } from "node:buffer";
+import { StringDecoder } from "node:string_decoder";
 import type { Attachment } from "./attachment.js";
 import { bytesPer, checkDType, type DType, type TypedArrayOf, typedArray } from "./dtypes.js";
 import { DhmemError } from "./errors.js";
 import { type Fields, type Schema, type Struct, toSchema } from "./schema.js";
 import { structsAt } from "./struct.js";
 
-/** UTF-8 as a string. A TextDecoder would drop a byte order mark, and elsewhere than in Node refuses shared memory. */
+const LONGEST = constants.MAX_STRING_LENGTH;
+/** Bytes that are decoded at once of a text that may be too long. */
+const PIECE = 2 ** 24;
+
+/**
+ * UTF-8 as a string. A TextDecoder would drop a byte order mark, and elsewhere than in Node refuses shared memory.
+ *
+ * @throws DHMEM_UNSUPPORTED if it is longer than a string can be here
+ */
 export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
-	return Buffer.from(buffer, byteOffset, length).toString();
+	// With no more bytes than a string may have characters it fits, whatever it is.
+	if (length <= LONGEST) return Buffer.from(buffer, byteOffset, length).toString();
+	// A character has three bytes at the most; those of four are two to JavaScript.
+	if (length > 3 * LONGEST) throw tooLong(length);
+	const decoder = new StringDecoder("utf8");
+	let text = "";
+	for (let at = 0; at < length; at += PIECE) {
+		const piece = decoder.write(Buffer.from(buffer, byteOffset + at, Math.min(PIECE, length - at)));
+		if (text.length + piece.length > LONGEST) throw tooLong(length);
+		text += piece;
+	}
+	return text + decoder.end();
+}
+
+function tooLong(bytes: number): DhmemError {
+	return new DhmemError(
+		"DHMEM_UNSUPPORTED",
+		`${bytes} bytes of text are longer than a string can be here, ${LONGEST} characters; decode them in pieces, ` +
+			"from subarrays of bytes",
+	);
 }
 
 function outside(): DhmemError {
@@ -54,10 +82,18 @@ export interface Payload {
 	as<D extends DType>(dtype: D): TypedArrayOf<D>;
 	as<F extends Fields>(schema: F | Schema<F>): readonly Struct<F>[];
 
-	/** The bytes as UTF-8 text, a copy. */
+	/**
+	 * The bytes as UTF-8 text, a copy.
+	 *
+	 * @throws DHMEM_UNSUPPORTED if it is longer than a string can be: 512 MiB or so; DHMEM_CLOSED as `bytes`
+	 */
 	text(): string;
 
-	/** The bytes as JSON. */
+	/**
+	 * The bytes as JSON.
+	 *
+	 * @throws as `text`; a SyntaxError of `JSON.parse` if they are something else
+	 */
 	json(): unknown;
 }
 

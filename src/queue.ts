@@ -3,6 +3,7 @@ import { OBJECT_CAPACITY, OBJECT_REQUESTED } from "../assembly/layout.js";
 import type { Consumer } from "./consumer.js";
 import type { DType } from "./dtypes.js";
 import { holderOf, type Side } from "./endpoint.js";
+import { DhmemError } from "./errors.js";
 import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
 import { MailboxConsumer, MailboxProducer } from "./mailbox.js";
@@ -39,8 +40,9 @@ abstract class AnyQueue {
 	async waitForPeer(options?: WaitOptions): Promise<void> {
 		const { attachment, at } = this.object;
 		const { core, me } = attachment;
-		this.object.check();
+		// The options first: a getter could remove the queue.
 		const checked = waitOptions(options, {});
+		this.object.check();
 		const others = () => {
 			const sides: Side[] = ["producer", "consumer"];
 			const ours = sides.filter((side) => holderOf(this.object, side) === me);
@@ -72,6 +74,45 @@ abstract class AnyQueue {
 	}
 }
 
+/** Takes an end of a queue as soon as nobody has it: its holder has left, or died. */
+async function acquire<T>(
+	object: NamedObject,
+	side: Side,
+	take: () => T,
+	options: WaitOptions | undefined,
+): Promise<T> {
+	const checked = waitOptions(options, {});
+	object.check();
+	const { attachment } = object;
+	const holder = () => holderOf(object, side);
+	return attachment.waiter.wait(
+		{
+			what: `the ${side} of queue ${object.name} to leave`,
+			attempt: () => {
+				object.check();
+				const other = holder();
+				if (other !== 0 && attachment.isAlive(other)) return PENDING;
+				try {
+					return take();
+				} catch (error) {
+					// Another one that waits was first.
+					if (error instanceof DhmemError && error.code === "DHMEM_ENDPOINT_TAKEN") return PENDING;
+					throw error;
+				}
+			},
+			// Nobody rings for this: who leaves wakes the other end. So it is looked at in slices.
+			announce() {},
+			peer: holder,
+			dependsOn: [object],
+			slice: LOOK,
+		},
+		checked,
+	);
+}
+
+/** Milliseconds between looks at whether an end is free. */
+const LOOK = 20;
+
 /** A single-producer single-consumer queue of messages of any size. From `region.queue(name)`. */
 export class Queue extends AnyQueue {
 	/**
@@ -92,6 +133,27 @@ export class Queue extends AnyQueue {
 	 */
 	consumer(defaults?: EndpointOptions): Consumer {
 		return new RingConsumer(this.object, defaults);
+	}
+
+	/**
+	 * The sending end, as soon as its holder has left or died: for a task that is restarted while its predecessor may
+	 * still be there.
+	 *
+	 * @param options of this wait
+	 * @param defaults for every wait of the end
+	 * @throws DHMEM_TIMEOUT, DHMEM_CLOSED, the signal's reason
+	 * @example
+	 * ```ts
+	 * using producer = await queue.acquireProducer({ timeout: 10_000 });
+	 * ```
+	 */
+	acquireProducer(options?: WaitOptions, defaults?: EndpointOptions): Promise<Producer> {
+		return acquire(this.object, "producer", () => this.producer(defaults), options);
+	}
+
+	/** The same of the receiving end. @throws as `acquireProducer` */
+	acquireConsumer(options?: WaitOptions, defaults?: EndpointOptions): Promise<Consumer> {
+		return acquire(this.object, "consumer", () => this.consumer(defaults), options);
 	}
 
 	/** @internal */
@@ -136,6 +198,16 @@ export class RecordQueue<D extends DType = DType> extends AnyQueue {
 	/** The one popping end. @throws DHMEM_ENDPOINT_TAKEN */
 	consumer(defaults?: EndpointOptions): RecordConsumer<D> {
 		return new RecordConsumer(this.object, this.dtype, defaults);
+	}
+
+	/** The pushing end, as soon as its holder has left or died. @throws DHMEM_TIMEOUT, DHMEM_CLOSED, the signal's reason */
+	acquireProducer(options?: WaitOptions, defaults?: EndpointOptions): Promise<RecordProducer<D>> {
+		return acquire(this.object, "producer", () => this.producer(defaults), options);
+	}
+
+	/** The same of the popping end. @throws as `acquireProducer` */
+	acquireConsumer(options?: WaitOptions, defaults?: EndpointOptions): Promise<RecordConsumer<D>> {
+		return acquire(this.object, "consumer", () => this.consumer(defaults), options);
 	}
 
 	/** @internal */
