@@ -25,21 +25,22 @@ regionTest("removal ends what is pending with the object at once", async (region
 	const records = region.queue("records", { record: "f64" });
 	const mailbox = region.queue("mailbox", { policy: "latest" });
 	const consumer = mailbox.consumer();
+	const lonely = region.queue("lonely");
 	const pending = {
-		mutex: watched(region.mutex("mutex").lock()),
-		// Another instance of the same mutex.
-		"mutex ": watched(region.mutex("mutex").lock()),
-		queue: watched(queue.waitForPeer()),
-		"queue ": watched(queue.consumer().receive()),
-		records: watched(records.consumer().wait()),
-		mailbox: watched(consumer.receive()),
-		"mailbox ": watched(consumer[Symbol.asyncIterator]().next()),
+		// Two instances of one mutex.
+		mutex: [watched(region.mutex("mutex").lock()), watched(region.mutex("mutex").lock())],
+		lonely: [watched(lonely.waitForPeer())],
+		queue: [watched(queue.waitForPeer()), watched(queue.consumer().receive())],
+		records: [watched(records.consumer().wait())],
+		mailbox: [watched(consumer.receive()), watched(consumer[Symbol.asyncIterator]().next())],
 	};
 	await turn();
-	for (const each of Object.values(pending)) assert.is(each.code, undefined);
-	for (const name of ["mutex", "queue", "records", "mailbox"]) region.remove(name);
-	await turn();
-	for (const [name, each] of Object.entries(pending)) assert.is(each.code, "DHMEM_CLOSED", name);
+	for (const [name, all] of Object.entries(pending)) {
+		for (const each of all) assert.is(each.code, undefined, name);
+		region.remove(name);
+		await turn();
+		for (const each of all) assert.is(each.code, "DHMEM_CLOSED", name);
+	}
 	theirs.unlock();
 });
 
