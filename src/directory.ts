@@ -180,11 +180,15 @@ export function removeObject(attachment: Attachment, name: string): boolean {
 	if (!isThere && found !== NOT_FOUND) throw attachment.unexpected(found, `Removing ${name}`);
 	const ours = opened.get(name) ?? [];
 	opened.delete(name);
-	for (const object of ours) object.end();
-	// What ends may have run code of the user's: an `until()` that closed the region.
-	if (attachment.closed) return isThere;
-	for (const at of new Set([...ours.map((object) => object.at), ...(isThere ? [found] : [])]))
-		attachment.wake(core.unpin(me, at) >>> 0);
+	try {
+		for (const object of ours) object.end();
+	} finally {
+		const all = new Set([...ours.map((object) => object.at), ...(isThere ? [found] : [])]);
+		for (const at of all) {
+			// What ended may have run code of the user's: an `until()` that closed the region.
+			if (!attachment.closed) attachment.wake(core.unpin(me, at) >>> 0);
+		}
+	}
 	return isThere;
 }
 
