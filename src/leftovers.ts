@@ -1,5 +1,5 @@
 /** What dead processes left in a folder: regions that were to go with their last participant, and files half made. */
-import { readdirSync, unlinkSync } from "node:fs";
+import { opendirSync, readdirSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { SLOTS } from "../assembly/layout.js";
 import { debug, READER_LOCK } from "./attachment.js";
@@ -16,7 +16,8 @@ export const SUFFIX = ".dhmem";
 const TEMPORARY = /^\.dhmem-[0-9a-f]{16}\.tmp$/;
 /** How regions of `Region.temporary()` are called. */
 export const TEMPORARY_REGION = "temporary-";
-/** How many files of each kind an opening looks at, so that it takes a bounded time in any folder. */
+/** How many names an opening reads, and how many files of each kind it looks at: a bounded time in any folder. */
+const MOST_NAMES = 1000;
 const MOST_LOOKS = 16;
 
 /** Names of the regions in `directory`, also of those that are left over. */
@@ -38,7 +39,7 @@ export function pathOf(directory: string, name: string): string {
 /** Names of the regions in `directory`. What dead ones left there is removed. Nobody is waited for. */
 export function listRegions(directory: string, trust: Trust): string[] {
 	const files = readdirSync(directory);
-	removeLitter(directory, files);
+	removeLitter(directory, litterAmong(files));
 	return regionsAmong(files)
 		.sort()
 		.filter((name) => !removeAbandoned(pathOf(directory, name), trust, "try"));
@@ -51,8 +52,8 @@ export function listRegions(directory: string, trust: Trust): string[] {
 export function tidy(directory: string, trust: Trust, opening: string): void {
 	if (onlyLooking) return;
 	try {
-		const files = readdirSync(directory);
-		removeLitter(directory, files);
+		const files = someOf(directory);
+		removeLitter(directory, some(litterAmong(files)));
 		const names = regionsAmong(files).filter((name) => pathOf(directory, name) !== opening);
 		const temporary = names.filter((name) => name.startsWith(TEMPORARY_REGION));
 		const others = names.filter((name) => !name.startsWith(TEMPORARY_REGION));
@@ -76,15 +77,35 @@ export function whileOnlyLooking<T>(body: () => T): T {
 	}
 }
 
+/** Some names in a folder: all, or the first that the file system gives, which on a tmpfs are the latest. */
+function someOf(directory: string): string[] {
+	const names: string[] = [];
+	const folder = opendirSync(directory, { bufferSize: MOST_NAMES });
+	try {
+		while (names.length < MOST_NAMES) {
+			const entry = folder.readSync();
+			if (entry === null) break;
+			names.push(entry.name);
+		}
+	} finally {
+		folder.closeSync();
+	}
+	return names;
+}
+
 /** So many of them, from anywhere: each has its turn. */
 function some(names: readonly string[]): string[] {
 	const start = Math.floor(Math.random() * names.length);
 	return [...names.slice(start), ...names.slice(0, start)].slice(0, MOST_LOOKS);
 }
 
+function litterAmong(files: readonly string[]): string[] {
+	return files.filter((file) => TEMPORARY.test(file));
+}
+
 /** Removes files that have a temporary name, and whose makers died. */
-function removeLitter(directory: string, files: readonly string[]): void {
-	for (const name of some(files.filter((file) => TEMPORARY.test(file)))) {
+function removeLitter(directory: string, names: readonly string[]): void {
+	for (const name of names) {
 		const path = join(directory, name);
 		let file: File | undefined;
 		try {

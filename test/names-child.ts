@@ -4,7 +4,7 @@ import { becomeUser } from "./as-user.js";
 import { errorOf, type Scenario, serve, type Talk } from "./region-child.js";
 
 const NAME = "region";
-const SIZE = "4MiB";
+const SIZE = "1MiB";
 
 /** What is done to the region of this name. */
 type Action = (directory: string) => void;

@@ -1,11 +1,13 @@
 /** What other users of the machine can do, and can't, in a folder where everybody can make names. */
 
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Region, type RegionOptions } from "../src/index.js";
+import { ContainerRuntime } from "../src/runner/container-runtime.js";
 import { type File, shim } from "../src/shim.js";
 import { Task } from "../src/workflow/index.js";
 import { codeOf, failure } from "./fixture.js";
@@ -151,6 +153,29 @@ test("commands leave a stranger's region alone, and say why", async () => {
 	assert.match(peer.stdout, /^problem {2}peer: .*\n.*dhmem-doctor\.dhmem belongs to user 1001/m);
 	assert.is(run("rm", "region").status, 0);
 	assert.equal(readdirSync(directory), ["dhmem-doctor.dhmem"]);
+});
+
+test("a run in containers looks into no stranger's folder", async () => {
+	const folder = join(directory, "dhmem-run-old");
+	mkdirSync(folder);
+	const left = new Child(module, "make", [folder, 0, "region", '{"lifetime":"last-close"}']);
+	assert.is(await left.hear(), "ready");
+	await left.kill();
+	process.env.DHMEM_DIR = directory;
+	try {
+		const region = { size: undefined, permissions: undefined, group: undefined };
+		const workflow = { name: "w", folder: directory, region, tasks: [], links: [] };
+		for (const [user, isEmptied] of [
+			[ALICE, false],
+			[0, true],
+		] as const) {
+			chownSync(folder, user, user);
+			new ContainerRuntime(workflow, "podman").place(`run-${user}`).remove();
+			assert.is(readdirSync(folder).length === 0, isEmptied);
+		}
+	} finally {
+		delete process.env.DHMEM_DIR;
+	}
 });
 
 test("what is no kind of trust is refused, whoever says it", () => {

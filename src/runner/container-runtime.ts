@@ -1,9 +1,19 @@
 /** Tasks as containers, by Podman or Docker, which understand the same arguments. */
 import { execFile } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import {
+	chmodSync,
+	chownSync,
+	lstatSync,
+	mkdirSync,
+	readdirSync,
+	rmdirSync,
+	rmSync,
+	statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { DhmemError } from "../errors.js";
+import process from "../process.js";
 import { Region } from "../region.js";
 import { directoryOf } from "../region-options.js";
 import { systemError } from "../system-error.js";
@@ -112,9 +122,12 @@ function removeLeftOvers(directory: string): void {
 		if (!name.startsWith(PREFIX)) continue;
 		const folder = join(directory, name);
 		try {
+			// A stranger's folder may become a link to another one at any moment.
+			const { uid, mtimeMs } = lstatSync(folder);
+			if (uid !== process.geteuid?.()) continue;
 			// Listing removes regions that were to go with their last participant.
 			Region.list({ directory: folder });
-			if (Date.now() - statSync(folder).mtimeMs > LEFT_OVER) rmdirSync(folder);
+			if (Date.now() - mtimeMs > LEFT_OVER) rmdirSync(folder);
 		} catch {
 			// In use, another user's, or gone meanwhile.
 		}

@@ -97,7 +97,11 @@ test("a private IPC namespace", async () => {
 	const refused = await open({ mode: "open" }, options);
 	assert.is(refused.code, "DHMEM_NOT_FOUND");
 	const flag = flagIn(refused, "--ipc=container:").replace("THAT", other.name);
-	works(await open({ mode: "open" }, { ...options, flags: [flag] }));
+	// There everybody can make names, and it is another user's.
+	const stranger = await open({ mode: "open" }, { ...options, flags: [flag] });
+	assert.is(stranger.code, "DHMEM_PERMISSION");
+	const [, trust = ""] = flagIn(stranger, "DHMEM_TRUST=").split("=");
+	works(await open({ mode: "open" }, { ...options, flags: [flag], environment: { DHMEM_TRUST: trust } }));
 });
 
 test("a wrong user", async () => {
