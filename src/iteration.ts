@@ -7,21 +7,33 @@ interface Receiver {
 	receiveMany(max: number): Message[];
 	/** Releases all that one call of `receiveMany` gave. */
 	releaseRun(messages: readonly Message[]): void;
+	/** Messages that nobody got to are received again. */
+	giveBack(messages: readonly Message[]): void;
 }
 
 /** One message after the other up to the end; each is released when the next one is asked for. */
-export function eachOf(receiver: Pick<Receiver, "receive">): AsyncIterator<Message, undefined> {
+export function eachOf(receiver: Pick<Receiver, "receive" | "giveBack">): AsyncIterator<Message, undefined> {
 	// More than one, if several were asked for at once.
 	const given: Message[] = [];
+	let isLeft = false;
 	return {
 		next: async () => {
+			if (isLeft) return { done: true, value: undefined };
 			for (const message of given.splice(0)) message.release();
 			const message = await receiver.receive();
 			if (message === undefined) return { done: true, value: undefined };
+			if (isLeft) {
+				// It came when nobody went on any more, as when a stream over this was destroyed.
+				receiver.giveBack([message]);
+				return { done: true, value: undefined };
+			}
 			given.push(message);
 			return { done: false, value: message };
 		},
-		return: async () => ({ done: true, value: undefined }),
+		return: async () => {
+			isLeft = true;
+			return { done: true, value: undefined };
+		},
 	};
 }
 

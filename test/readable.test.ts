@@ -8,6 +8,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { type Consumer, type Queue, Region, type Sendable } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { Input } from "../src/workflow/input.js";
 import { failure, regionTest } from "./fixture.js";
 import { codeOfLater } from "./region-child.js";
 
@@ -356,6 +357,40 @@ regionTest(
 		assert.is(await failureOf(pipeline(Readable.from(["a"]), producer.writable())), reason);
 	},
 );
+
+for (const what of ["a consumer", "an input of one link", "an input of two links"] as const) {
+	regionTest(
+		`what comes for a loop over ${what} that was left while it waited is received again`,
+		async (region) => {
+			const queue = region.queue("q");
+			const producer = queue.producer();
+			const consumer = queue.consumer();
+			const links = what.endsWith("two links") ? [region.queue("other").consumer(), consumer] : [consumer];
+			const receiver =
+				what === "a consumer" ? consumer : new Input("in", links, new AbortController().signal);
+
+			const iterator = receiver[Symbol.asyncIterator]();
+			const waiting = iterator.next();
+			await turn();
+			await iterator.return?.();
+			const next = receiver.receive();
+			await producer.send("a");
+			assert.is((await waiting).done, true);
+			const message = await next;
+			assert.is(message?.text(), "a");
+			message?.release();
+			assert.is((await iterator.next()).done, true);
+
+			const stream = Readable.from(receiver);
+			stream.resume();
+			await turn();
+			stream.destroy();
+			await once(stream, "close");
+			await producer.send("b");
+			assert.is((await receiver.receive())?.text(), "b");
+		},
+	);
+}
 
 regionTest("options of a readable are checked", (region) => {
 	const consumer = region.queue("jobs").consumer();

@@ -139,6 +139,15 @@ export class Input implements AsyncIterable<Message> {
 		return messages;
 	}
 
+	/**
+	 * By any of the links: what it receives again need not be its own.
+	 *
+	 * @internal
+	 */
+	giveBack(messages: readonly Message[]): void {
+		this.#sources[0]?.receiver.giveBack(messages);
+	}
+
 	/** @internal */
 	releaseRun(messages: readonly Message[]): void {
 		for (const message of messages) message.release();

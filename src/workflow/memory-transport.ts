@@ -93,6 +93,7 @@ export class MemoryTransport implements LinkTransport {
 			get ended() {
 				return consumer.ended;
 			},
+			giveBack: (messages) => consumer.giveBack(messages),
 			close: () => consumer.close(),
 		};
 	}

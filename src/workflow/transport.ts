@@ -27,6 +27,8 @@ export interface LinkReceiver {
 	/** The next message; undefined when the stream has ended. */
 	receive(options: WaitOptions): Promise<Message | undefined>;
 	readonly ended: boolean;
+	/** Messages that nobody got to are received again. */
+	giveBack(messages: readonly Message[]): void;
 	/** Leaves. What was not released is delivered again. */
 	close(): void;
 }
