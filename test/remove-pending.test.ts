@@ -26,10 +26,13 @@ regionTest("removal ends what is pending with the object at once", async (region
 	const mailbox = region.queue("mailbox", { policy: "latest" });
 	const consumer = mailbox.consumer();
 	const lonely = region.queue("lonely");
+	const taken = region.queue("taken");
+	using _theirEnd = other.queue("taken").producer();
 	const pending = {
 		// Two instances of one mutex.
 		mutex: [watched(region.mutex("mutex").lock()), watched(region.mutex("mutex").lock())],
 		lonely: [watched(lonely.waitForPeer())],
+		taken: [watched(taken.acquireProducer())],
 		queue: [watched(queue.waitForPeer()), watched(queue.consumer().receive())],
 		records: [watched(records.consumer().wait())],
 		mailbox: [watched(consumer.receive()), watched(consumer[Symbol.asyncIterator]().next())],
