@@ -12,10 +12,11 @@ import {
 } from "../assembly/layout.js";
 import type { Attachment } from "./attachment.js";
 import { badArgument, DhmemError } from "./errors.js";
+import { Line } from "./line.js";
 import { checkMade } from "./made.js";
 import { NamedObject } from "./named.js";
 import { type EndpointOptions, endpointNames, type WaitOptions, waitOptions } from "./options.js";
-import { PENDING, type Wait } from "./waiter.js";
+import { PENDING, type Pending, type Wait } from "./waiter.js";
 
 export type Side = "producer" | "consumer";
 
@@ -40,7 +41,7 @@ export abstract class Endpoint {
 	readonly #peersBefore: number;
 	readonly #patient: boolean;
 	/** The waits of this end, in turn: a message that would fit must not overtake one that doesn't yet. */
-	readonly #line: object[] = [];
+	readonly #line = new Line<Pending>();
 	/** How many waits have not settled: until they have, a later one must not resolve before them. */
 	#waiting = 0;
 	#closed = false;
@@ -211,31 +212,12 @@ export abstract class Endpoint {
 			const result = attempt();
 			if (result !== PENDING) return result;
 		}
-		const place = {};
-		this.#line.push(place);
 		this.#waiting++;
-		const wait = this.#wait(what, attempt);
-		const attemptInTurn = () => {
-			this.checkOpen();
-			if (this.#line[0] !== place) return PENDING;
-			let settled = true;
-			try {
-				const result = wait.attempt();
-				settled = result !== PENDING;
-				return result;
-			} finally {
-				if (settled) this.#line.shift();
-			}
-		};
 		try {
-			if (breath !== undefined) await breath;
-			return await waiter.wait({ ...wait, attempt: attemptInTurn }, checked);
+			const wait = this.#wait(what, attempt);
+			return await waiter.wait({ ...wait, line: this.#line, after: breath }, checked);
 		} finally {
 			this.#waiting--;
-			const index = this.#line.indexOf(place);
-			if (index >= 0) this.#line.splice(index, 1);
-			// Otherwise the same round of looks goes on to the next in line.
-			if ((index === 0 || breath !== undefined) && this.#line.length > 0) waiter.onRing();
 		}
 	}
 

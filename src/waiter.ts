@@ -9,6 +9,7 @@ import { performance } from "node:perf_hooks";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import type { Attachment } from "./attachment.js";
 import { DhmemError } from "./errors.js";
+import type { Line } from "./line.js";
 import { LostName } from "./lost-name.js";
 import type { WaitOptions } from "./options.js";
 import { systemError } from "./system-error.js";
@@ -36,10 +37,16 @@ export interface Wait<T> {
 	dependsOn?: readonly Endable[];
 	/** Milliseconds between looks, if not the usual. */
 	slice?: number;
+	/** Waits in turn: an attempt is made for the first one only. */
+	line?: Line<Pending>;
+	/** When to begin with attempts, if not at once. The turn is taken at once all the same. */
+	after?: Promise<void> | undefined;
 }
 
-interface Pending extends Pick<Wait<unknown>, "announce" | "peer" | "slice"> {
-	/** Settles the promise if it can be. */
+export interface Pending extends Pick<Wait<unknown>, "announce" | "peer" | "slice"> {
+	/** Whether the promise is resolved or rejected. */
+	settled: boolean;
+	/** Settles the promise if it can be, and if it is its turn. */
 	look(): void;
 	fail(error: unknown): void;
 }
@@ -50,12 +57,18 @@ const SLICE = 50;
 const SPINS = 200;
 /** Milliseconds that a loop which never has to wait may keep the event loop. */
 const TURN = 5;
+/** What runs in the next microtask is put behind this. */
+const soon = Promise.resolve();
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class Waiter {
 	readonly #attachment: Attachment;
 	readonly #name: LostName;
 	readonly #pending = new Set<Pending>();
+	/** Those of them whose turn it is: a round of looks takes as long as there are of these. */
+	readonly #inTurn = new Set<Pending>();
+	/** The round of looks that is under way: those whose turn it becomes are a part of it. */
+	#round: Pending[] | undefined;
 	/** What each signal ends. It has one listener for all: Node warns of a leak when there are more than ten. */
 	readonly #abortable = new Map<AbortSignal, { waits: Set<Pending>; onAbort: () => void }>();
 	#armed = false;
@@ -76,18 +89,24 @@ export class Waiter {
 		return new Promise<T>((resolve, reject) => {
 			if (signal?.aborted) throw signal.reason;
 			let timer: NodeJS.Timeout | undefined;
+			let begun = false;
 			const settle = () => {
+				pending.settled = true;
 				this.#pending.delete(pending);
+				this.#inTurn.delete(pending);
+				this.#advance(wait.line);
 				for (const each of wait.dependsOn ?? []) each.endings.delete(pending.fail);
 				clearTimeout(timer);
 				if (signal) this.#unlisten(signal, pending);
 				if (this.#pending.size === 0) this.#disarm();
 			};
 			const pending: Pending = {
+				settled: false,
 				slice: wait.slice ?? SLICE,
 				announce: () => wait.announce(),
 				peer: () => wait.peer(),
 				look: () => {
+					if (!begun || (wait.line !== undefined && wait.line.first !== pending)) return;
 					try {
 						this.#looking = true;
 						const result = wait.attempt();
@@ -106,17 +125,35 @@ export class Waiter {
 				},
 			};
 			this.#pending.add(pending);
+			wait.line?.enter(pending);
 			for (const each of wait.dependsOn ?? []) each.endings.add(pending.fail);
 			if (signal) this.#listen(signal, pending);
-			if (timeout !== undefined && timeout <= LONGEST_TIMER) {
-				timer = setTimeout(() => {
-					// What came in time counts, however late the event loop finds the time.
-					pending.look();
-					if (this.#pending.has(pending)) pending.fail(this.#tooLate(wait, timeout));
-				}, timeout);
-			}
-			this.#failing([pending], () => this.#lookAt([pending]));
+			const begin = () => {
+				if (pending.settled) return;
+				begun = true;
+				if (timeout !== undefined && timeout <= LONGEST_TIMER) {
+					timer = setTimeout(() => {
+						// What came in time counts, however late the event loop finds the time.
+						pending.look();
+						if (this.#pending.has(pending)) pending.fail(this.#tooLate(wait, timeout));
+					}, timeout);
+				}
+				if (wait.line !== undefined && wait.line.first !== pending) return;
+				this.#inTurn.add(pending);
+				this.#failing([pending], () => this.#lookAt([pending]));
+			};
+			if (wait.after === undefined) begin();
+			else wait.after.then(begin);
 		});
+	}
+
+	/** Looks at the first of the line, if it has become that just now. */
+	#advance(line: Line<Pending> | undefined): void {
+		const first = line?.first;
+		if (first === undefined || this.#inTurn.has(first)) return;
+		this.#inTurn.add(first);
+		if (this.#round === undefined) soon.then(() => this.onRing());
+		else this.#round.push(first);
 	}
 
 	#listen(signal: AbortSignal, pending: Pending): void {
@@ -170,7 +207,7 @@ export class Waiter {
 	/** The doorbell was rung, or a slice is over. Never throws: nobody calls this who could catch it. */
 	onRing(): void {
 		this.#armed = false;
-		const pending = [...this.#pending];
+		const pending = [...this.#inTurn];
 		this.#failing(pending, () => {
 			// Rings of others may come faster than slices end.
 			const now = performance.now();
@@ -201,7 +238,10 @@ export class Waiter {
 
 	/** Rejects all that is pending. */
 	close(error: DhmemError): void {
+		// No turn comes any more.
+		this.#round = [];
 		for (const pending of [...this.#pending]) pending.fail(error);
+		this.#round = undefined;
 		this.#disarm();
 	}
 
@@ -212,8 +252,16 @@ export class Waiter {
 			return;
 		}
 		const bell = this.#attachment.readDoorbell();
-		for (const each of pending) each.announce();
-		for (const each of pending) if (this.#pending.has(each)) each.look();
+		this.#round = [...pending];
+		try {
+			for (const each of this.#round) {
+				if (each.settled) continue;
+				each.announce();
+				each.look();
+			}
+		} finally {
+			this.#round = undefined;
+		}
 		if (this.#pending.size === 0 || this.#armed || this.#attachment.closed) return;
 		this.#armed = true;
 		this.#attachment.shim.arm(this.#attachment.file, bell, this.#shortestSlice());
@@ -232,7 +280,7 @@ export class Waiter {
 	/** Of all that wait, as one sleep is for all. */
 	#shortestSlice(): number {
 		let slice = SLICE;
-		for (const each of this.#pending) slice = Math.min(slice, each.slice ?? SLICE);
+		for (const each of this.#inTurn) slice = Math.min(slice, each.slice ?? SLICE);
 		return slice;
 	}
 
