@@ -78,11 +78,15 @@ export function formatLinks(links: readonly LocalLink[]): string {
  * @throws DHMEM_BAD_ARGUMENT, naming the link
  */
 export function parseLinks(text: string): LocalLink[] {
-	return text
+	const links = text
 		.split(",")
 		.map((each) => each.trim())
 		.filter((each) => each !== "")
 		.map(parseLink);
+	const names = links.map(({ link }) => linkName(link));
+	const twice = names.find((name, i) => names.indexOf(name) !== i);
+	if (twice !== undefined) throw badArgument("A link", twice, "there once");
+	return links;
 }
 
 function parseLink(text: string): LocalLink {
@@ -93,10 +97,21 @@ function parseLink(text: string): LocalLink {
 		throw badArgument("A link", text, `such as values=evaluate.values>steer.values, names of ${NAME_RULE}`);
 	}
 	const given = new Map(options.map((option) => split(option, "=")));
+	if (given.size < options.length) throw badArgument("A link", text, "with each of its options once");
 	// `slots` is an older name of `keep`.
 	const { policy = "block", capacity, slots, keep = slots, ...unknown } = Object.fromEntries(given);
 	if (Object.keys(unknown).length > 0) {
 		throw badArgument("A link's option", Object.keys(unknown)[0], "policy, capacity or keep");
+	}
+	if (policy === "block" ? keep !== undefined : capacity !== undefined) {
+		throw badArgument(
+			"A link",
+			text,
+			"with capacity where it blocks, and with keep where the oldest is dropped",
+		);
+	}
+	if (policy === "latest" && keep !== undefined) {
+		throw badArgument("A link", text, "without keep: with policy latest it holds one message");
 	}
 	return {
 		local,

@@ -1,0 +1,35 @@
+/** What a task is told by its environment: what contradicts itself there is refused, and the error names it. */
+import { Task } from "dhmem/workflow";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { failure } from "./fixture.js";
+
+for (const [what, links, message] of [
+	["a link twice", "x=a.x>b.x,y=a.x>b.x", 'A link is "a.x>b.x"; it must be there once'],
+	["an option twice", "x=a.x>b.x;policy=latest;policy=block", "each of its options once"],
+	[
+		"a capacity where the oldest is dropped",
+		"x=a.x>b.x;policy=drop-oldest;capacity=64",
+		"capacity where it blocks",
+	],
+	["a capacity for one message", "x=a.x>b.x;policy=latest;capacity=64", "capacity where it blocks"],
+	["messages to keep where it blocks", "x=a.x>b.x;keep=4", "keep where the oldest is dropped"],
+	["messages to keep with latest", "x=a.x>b.x;policy=latest;keep=4", "it holds one message"],
+	["an option without a value", "x=a.x>b.x;policy", "A link's policy is"],
+	["a misspelt option", "x=a.x>b.x;polcy=latest", 'A link\'s option is "polcy"'],
+	["no arrow", "x=a.x-b.x", 'A link is "x=a.x-b.x"'],
+	["no local name", "=a.x>b.x", 'A link is "=a.x>b.x"'],
+	["a port too many", "x=a.x>b.x>c.x", "A link is"],
+	["YAML", "{ from: a.x, to: b.x }", "A link is"],
+] as const) {
+	test(`DHMEM_LINKS with ${what} is refused`, () => {
+		const variables = { DHMEM_REGION: "none", DHMEM_TASK: "a", DHMEM_LINKS: links };
+		const error = failure(() => Task.fromEnvironment(variables));
+		assert.is(error.code, "DHMEM_BAD_ARGUMENT");
+		assert.match(error.message, /^DHMEM_LINKS: /);
+		assert.match(error.message, message);
+		assert.match(error.message, "dhmem run --print-env TASK FILE");
+	});
+}
+
+test.run();
