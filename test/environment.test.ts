@@ -3,6 +3,7 @@ import { Task } from "dhmem/workflow";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { failure } from "./fixture.js";
+import { placeTest } from "./workflow/fixture.js";
 
 for (const [what, links, message] of [
 	["a link twice", "x=a.x>b.x,y=a.x>b.x", 'A link is "a.x>b.x"; it must be there once'],
@@ -31,5 +32,15 @@ for (const [what, links, message] of [
 		assert.match(error.message, "dhmem run --print-env TASK FILE");
 	});
 }
+
+placeTest("--print-env passes on whom the caller trusts, and refuses what nobody can be", async (place) => {
+	const file = place.write("x.json", { name: "x", tasks: { a: { command: "true" } } });
+	const printed = await place.run(["run", "--print-env=a", file], { DHMEM_TRUST: "1001,12000" });
+	assert.match(printed.stdout, "export DHMEM_TRUST='1001,12000'\n");
+	const wrong = await place.run(["run", "--print-env=a", file], { DHMEM_TRUST: "alice" });
+	assert.is(wrong.code, 2);
+	assert.match(wrong.stderr, 'DHMEM_TRUST is "alice"');
+	assert.not.match((await place.run(["run", "--print-env=a", file], { DHMEM_TRUST: "" })).stdout, "TRUST");
+});
 
 test.run();

@@ -4,7 +4,7 @@ import { Region } from "dhmem";
 import { Task } from "dhmem/workflow";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type LinkSnapshot, readLinks } from "../src/workflow/stuck.js";
+import { type LinkSnapshot, readLinks, StuckLinks } from "../src/workflow/stuck.js";
 import { type Place, placeTest, processEnd, program } from "./workflow/fixture.js";
 
 const command = program("streams");
@@ -37,6 +37,16 @@ placeTest("a task that has not yet looked at what has come does not count as wai
 	assert.is(readLinks(region)[0]?.receiving, 0);
 	assert.is((await message)?.text(), "now");
 	region.unlink();
+});
+
+test("of tasks that wait for one that has finished all are named, as soon as one has waited for long", () => {
+	const stuck = new StuckLinks();
+	const link = { from: "a", capacity: 64, sent: 0, received: 0, dropped: 0, depth: 0, bytes: 0, sending: 0 };
+	const b = { ...link, name: "a.x>b.x", to: "b", receiving: 1 };
+	const c = { ...link, name: "a.x>c.x", to: "c" };
+	const finished = new Set(["a"]);
+	assert.equal(stuck.update([b, { ...c, receiving: 0 }], 0, finished), []);
+	assert.is(stuck.update([b, { ...c, receiving: 1 }], 5000, finished).length, 2);
 });
 
 placeTest("a task that needs long to return, after it was killed while it waited, goes on", async (place) => {

@@ -10,7 +10,7 @@ import { Reporter } from "../runner/reporter.js";
 import { Run } from "../runner/run.js";
 import type { Runtime } from "../runner/runtime.js";
 import { readWorkflow, type Workflow } from "../runner/workflow-file.js";
-import { writeEnvironment } from "../workflow/environment.js";
+import { trustOf, writeEnvironment } from "../workflow/environment.js";
 import type { RunOptions, RuntimeName } from "./run.js";
 import { fromUser, UsageError } from "./usage-error.js";
 
@@ -76,6 +76,8 @@ function printEnvironment(workflow: Workflow, task: string): number {
 		links: linksOf(workflow, task),
 		runner: undefined,
 		permissions: workflow.region.permissions,
+		// As the folder, it is what the caller has set for all of them.
+		trust: fromUser(() => trustOf(process.env)),
 	});
 	for (const [name, value] of Object.entries(environment)) console.log(`export ${name}=${quoted(value)}`);
 	return 0;

@@ -54,7 +54,7 @@ export function readEnvironment(variables: Variables): TaskEnvironment {
 		links,
 		runner: variables.DHMEM_RUNNER || undefined,
 		permissions: readPermissions(variables.DHMEM_PERMISSIONS),
-		trust: variables.DHMEM_TRUST ? checkTrust("DHMEM_TRUST", variables.DHMEM_TRUST) : undefined,
+		trust: trustOf(variables),
 	};
 }
 
@@ -71,6 +71,11 @@ export function writeEnvironment(environment: TaskEnvironment): Record<string, s
 		...(permissions === undefined ? {} : { DHMEM_PERMISSIONS: `0${permissions.toString(8)}` }),
 		...(trust === undefined ? {} : { DHMEM_TRUST: String(trust) }),
 	};
+}
+
+/** @throws DHMEM_BAD_ARGUMENT */
+export function trustOf({ DHMEM_TRUST: trust }: Variables): Trust | undefined {
+	return trust === undefined || trust === "" ? undefined : checkTrust("DHMEM_TRUST", trust);
 }
 
 function checkOwn({ from, to }: Link, task: string): void {

@@ -78,10 +78,12 @@ export class StuckLinks {
 		const sending = links.filter((link) => this.#stillFor(link, "sending", now) >= STILL);
 		const receiving = links.filter((link) => this.#stillFor(link, "receiving", now) >= STILL);
 		const cycle = findCycle(sending);
+		const inVain = links.filter((link) => link.receiving > 0 && waitsInVain(link, links, finished));
 		const found = [
 			...(cycle.length === 0 ? [] : [describeCycle(cycle)]),
 			...sending.filter(({ to }) => finished.has(to)).map(describeUnread),
-			...receiving.filter((link) => waitsInVain(link, links, finished)).map(describeEndless),
+			// Once one has waited for long, all are named.
+			...(inVain.some((link) => receiving.includes(link)) ? inVain : []).map(describeEndless),
 		];
 		const news = found.filter((text) => !this.#told.has(text));
 		for (const text of news) this.#told.add(text);
