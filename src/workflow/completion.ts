@@ -9,7 +9,6 @@
  */
 import { dirname } from "node:path";
 import process from "../process.js";
-import process from "../process.js";
 import { Region } from "../region.js";
 import type { QueueActivity } from "../stats.js";
 import { linkState } from "./link-state.js";
