@@ -1,5 +1,6 @@
 /** The two built files beside the JavaScript, the core and the shim: where they lie, and what to do if one can't be used. */
 import { accessSync, constants, existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath, URL } from "node:url";
 import { DhmemError, errnoOf } from "./errors.js";
 
@@ -17,7 +18,22 @@ export function pathOfPart(part: Part): string {
 		accessSync(path, constants.R_OK);
 		return path;
 	} catch (cause) {
-		throw errnoOf(cause) === "EACCES" ? unreadable(part, path, cause) : missing(part, path, cause);
+		throw unusable(part, path, cause);
+	}
+}
+
+function unusable(part: Part, path: string, cause: unknown): unknown {
+	switch (errnoOf(cause)) {
+		case "ENOENT":
+		case "ENOTDIR":
+			return missing(part, path, cause);
+		case "EACCES":
+		case "EPERM":
+			return notReadable(part, path, "let this user read it, and enter every folder above it", cause);
+		case "ERR_ACCESS_DENIED":
+			return notReadable(part, path, `run Node with --allow-fs-read for ${dirname(path)}`, cause);
+		default:
+			return cause;
 	}
 }
 
@@ -29,12 +45,8 @@ function missing(part: Part, path: string, cause?: unknown): DhmemError {
 	);
 }
 
-function unreadable(part: Part, path: string, cause: unknown): DhmemError {
-	return new DhmemError(
-		"DHMEM_PERMISSION",
-		`${parts[part]} can't be read by this user (${path}); let the user read it, and enter every folder above it`,
-		{ cause },
-	);
+function notReadable(part: Part, path: string, advice: string, cause: unknown): DhmemError {
+	return new DhmemError("DHMEM_PERMISSION", `${parts[part]} may not be read (${path}); ${advice}`, { cause });
 }
 
 /** What makes the parts, where this module is: only a clone has what they are built with. */

@@ -1,6 +1,6 @@
 /** The two built files, the core and the shim, where one is missing or can't be used; and engines that are locked down. */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,10 +35,11 @@ function withCopy(
 	}
 }
 
-/** The code and message of the error for opening a region with the build in `dist`. */
-function failure(dist: string): string {
+/** The code and message of the error for opening a region with the build in `dist`, after `before`. */
+function failure(dist: string, before = ""): string {
 	const program = `
 		const { Region } = await import(${JSON.stringify(join(dist, "src", "index.js"))});
+		${before};
 		try { Region.temporary({ size: "1MiB" }).close(); console.log("opened") }
 		catch (error) { console.log(error.code, error.message) }
 	`;
@@ -71,6 +72,33 @@ for (const [part, name] of [
 		});
 	});
 }
+
+test("a shim that this user may not read is told from a missing one", () => {
+	const hide = (dist: string) => chmodSync(join(dist, "shim.node"), 0);
+	withCopy("installed", hide, (dist) => {
+		// Root may read all, until it is another user.
+		const message = failure(dist, "if (process.getuid() === 0) process.setuid(65534)");
+		assert.match(message, /^DHMEM_PERMISSION The native shim may not be read .*let this user read it/);
+	});
+});
+
+test("a shim that Node may not read is told from a missing one", () => {
+	withCopy(
+		"installed",
+		() => {},
+		(dist) => {
+			const denied = 'Object.assign(new Error("no"), { code: "ERR_ACCESS_DENIED" })';
+			const deny = `fs.accessSync = () => { throw ${denied} }; syncBuiltinESMExports()`;
+			const message = failure(
+				dist,
+				`const fs = await import("node:fs").then((module) => module.default);
+			const { syncBuiltinESMExports } = await import("node:module");
+			${deny}`,
+			);
+			assert.match(message, /^DHMEM_PERMISSION The native shim may not be read .*--allow-fs-read/);
+		},
+	);
+});
 
 test("a shim that can't be loaded is told from a missing one", () => {
 	const spoil = (dist: string) => writeFileSync(join(dist, "shim.node"), "no library");
