@@ -44,4 +44,6 @@ for flags in "" --allow-env "--allow-env --allow-sys" "--allow-env --allow-sys -
 	try "deno, with ${flags:-nothing} allowed" "$bin/deno" run --no-prompt $flags denied.js
 done
 
+# What tests left open is gone with the processes, once somebody looks.
+"$bin/dhmem" clean >/dev/null
 [ -z "$(ls "$DHMEM_DIR")" ] || { echo "left: $(ls "$DHMEM_DIR")" >&2; exit 1; }

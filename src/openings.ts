@@ -55,7 +55,9 @@ const forgotten = new FinalizationRegistry((what: string) => {
 
 /** NODE_DEBUG says so when `attachment` is collected before it was closed. */
 export function noteOpened(attachment: object, what: string): void {
-	forgotten.register(attachment, what, attachment);
+	// Only where it is wanted: a thread that ends while the engine is about to call back aborts the process, as in vitest's
+	// vmThreads.
+	if (debug.enabled) forgotten.register(attachment, what, attachment);
 }
 
 /** Nothing of `attachment` has to be kept any more. */

@@ -1,4 +1,5 @@
 /** Other engines than Node, as far as they can be played here; scripts/test-frameworks.sh runs them. */
+import { execFileSync } from "node:child_process";
 import process from "node:process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -30,6 +31,23 @@ test("Bun is refused to open a region for reading only, and may write", () => {
 	} finally {
 		Reflect.deleteProperty(process.versions, "bun");
 	}
+});
+
+test("the collector calls back only where NODE_DEBUG asks for it, for that can abort a thread that ends", () => {
+	const program = `
+		let registered = 0;
+		FinalizationRegistry.prototype.register = () => void registered++;
+		const { Region } = await import(${JSON.stringify(new URL("../src/index.js", import.meta.url).href)});
+		Region.temporary({ size: "1MiB" }).close();
+		console.log(registered > 0);
+	`;
+	const run = (NODE_DEBUG: string) =>
+		execFileSync(process.execPath, ["--input-type=module", "-e", program], {
+			encoding: "utf8",
+			env: { ...process.env, NODE_DEBUG },
+			stdio: ["ignore", "pipe", "ignore"],
+		}).trim();
+	assert.equal([run(""), run("dhmem")], ["false", "true"]);
 });
 
 test("what Deno does not allow is an error that names the flags", () => {
