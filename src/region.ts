@@ -78,7 +78,9 @@ export class Region {
 	}
 
 	/**
-	 * Opens the region of this name, or makes it. Each opening is a participant of its own.
+	 * Opens the region of this name, or makes it. Each opening is a participant of its own, and lasts until it is closed;
+	 * or until nothing of it can be reached in this thread any more, not even a view, and the engine collects it. While
+	 * it holds a lock it lasts in any case.
 	 *
 	 * @param name 1 to 200 of `A-Z a-z 0-9 . _ -`, not starting with a dot
 	 * @throws DHMEM_EXISTS, DHMEM_NOT_FOUND (also for `"read-only"` and `"copy-on-write"`), DHMEM_PERMISSION,
@@ -144,7 +146,10 @@ export class Region {
 		return this.#attachment.size;
 	}
 
-	/** Leaves. Pending waits are rejected with DHMEM_CLOSED; views that are left read zeros. */
+	/**
+	 * Leaves: locks are given up, and what was not handed over is freed. Pending waits are rejected with DHMEM_CLOSED;
+	 * views that are left read zeros, also those that were posted to other threads.
+	 */
 	close(): void {
 		detach(this.#attachment);
 	}
