@@ -184,10 +184,8 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		}
 	}
 
-	/** The values as elements. Objects are refused: becoming numbers they would run code of the user's. */
+	/** The values as elements, before anything is decided: becoming numbers they may run code of the user's. */
 	#converted(values: ValueOf<D>[]): TypedArrayOf<D> {
-		const isObject = (value: unknown) => typeof value === "object" || typeof value === "function";
-		if (values.some(isObject)) throw this.#wrong(values);
 		try {
 			return converted(this.dtype, values);
 		} catch (cause) {
