@@ -1125,15 +1125,18 @@ const quiet: Record<string, string[]> = {
 	HeldLock: ["mutex", "held", "unlock", "dispose", "abandoned"],
 	SharedArray: ["name", "dtype", "shape", "strides", "data", "length", "get", "set", "kind"],
 };
-/** Members that aren't for users: internal ones, and protected ones, which JavaScript has like all others. */
+/**
+ * Members that aren't for users: internal ones, and protected ones, which JavaScript has like all others. `custom` is
+ * what `console.log` calls, and always gives a text: `inspect.test.ts` covers it.
+ */
 const internal =
-	/^(constructor|owned|spend|offset|share|attempt|releaseRun|give|waiters|holder|check\w*|beforeClose|waitFor\w*|unexpected|unread|put|putBlock|putMany|reserve|tryAllocate|finish|wake|next)$/;
+	/^(constructor|custom|owned|spend|offset|share|attempt|releaseRun|give|take|giveBack|lend|suspend|resume|resuming|suspended|endings|waitTo|waiters|holder|check\w*|beforeClose|waitFor|waitForSync|seeEndAgain|peekInto|discard|unexpected|unread|put|putBlock|putMany|reserve|tryAllocate|finish|wake|next)$/;
 const internalData =
 	/^(inline|hold|settle|what|hasContents|object|queue|attachment|at|defaults|ring|mask|kind|element)$/;
 
 function isNotForUsers(type: string, member: string): boolean {
 	if (`${type}.${member}` === "Region.queue" || `${type}.${member}` === "Vector.at") return false;
-	if (`${type}.${member}` === "Mutex.wait") return true;
+	if (`${type}.${member}` === "Message.take") return false;
 	return internal.test(member) || internalData.test(member);
 }
 
