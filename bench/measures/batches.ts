@@ -27,7 +27,8 @@ export const batches: Measure = {
 	leavesOut: "What makes the messages up: both have them in one array before they send.",
 };
 
-const queue = { name: "batches", capacity: "1MiB" } as const;
+const NAME = "batches";
+const options = { capacity: "1MiB" } as const;
 
 export const works: Works = {
 	batches: {
@@ -35,7 +36,7 @@ export const works: Works = {
 			const region = openRegion(place);
 			const inPlace = new InPlace();
 			return async ({ count }) => {
-				using consumer = region.queue(queue.name, queue).consumer();
+				using consumer = region.queue(NAME, options).consumer();
 				const meter = new Meter();
 				let sequence = 0;
 				for await (const batch of consumer.batches(BATCH)) {
@@ -57,7 +58,7 @@ export const works: Works = {
 				(_, index) => new Uint8Array(words.buffer, index * MESSAGE_BYTES, MESSAGE_BYTES),
 			);
 			return async (job) => {
-				using producer = region.queue(queue.name, queue).producer();
+				using producer = region.queue(NAME, options).producer();
 				for (let sequence = 0; sequence < job.count; sequence += BATCH) {
 					const batch = Math.min(BATCH, job.count - sequence);
 					for (let i = 0; i < batch; i++) fillMessage(words, i * MESSAGE_WORDS, sequence + i, job);

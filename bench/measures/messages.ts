@@ -60,7 +60,8 @@ export const messageQueue: Measure = {
 		"message_queue has many producers and consumers and priorities, which a queue of dhmem's has not.",
 };
 
-const queue = { name: "messages", capacity: "1MiB" } as const;
+const NAME = "messages";
+const options = { capacity: "1MiB" } as const;
 
 export const works: Works = {
 	messages: {
@@ -68,7 +69,7 @@ export const works: Works = {
 			const region = openRegion(place);
 			const inPlace = new InPlace();
 			return ({ count }) => {
-				using consumer = region.queue(queue.name, queue).consumer();
+				using consumer = region.queue(NAME, options).consumer();
 				const meter = new Meter();
 				for (let sequence = 0; sequence < count; sequence++) {
 					const message = present(consumer.tryReceive() ?? consumer.receiveSync());
@@ -82,7 +83,7 @@ export const works: Works = {
 		serve: (place) => {
 			const region = openRegion(place);
 			return (job) => {
-				using producer = region.queue(queue.name, queue).producer();
+				using producer = region.queue(NAME, options).producer();
 				const source = new MessageSource();
 				for (let sequence = 0; sequence < job.count; sequence++) {
 					const bytes = source.next(sequence, job);

@@ -71,7 +71,8 @@ export const records: Measure = {
 	leavesOut: made,
 };
 
-const queue = { name: "records", record: "f64", capacity: 4 * RECORDS } as const;
+const NAME = "records";
+const options = { record: "f64", capacity: 4 * RECORDS } as const;
 
 export const works: Works = {
 	"record-batches": {
@@ -79,7 +80,7 @@ export const works: Works = {
 			const region = openRegion(place);
 			const values = new Float64Array(RECORDS);
 			return ({ count }) => {
-				using consumer = region.queue(queue.name, queue).consumer();
+				using consumer = region.queue(NAME, options).consumer();
 				const meter = new Meter();
 				for (let sequence = 0; sequence < count; ) {
 					const popped = consumer.popInto(values);
@@ -98,7 +99,7 @@ export const works: Works = {
 			const region = openRegion(place);
 			const values = new Float64Array(RECORDS);
 			return (job) => {
-				using producer = region.queue(queue.name, queue).producer();
+				using producer = region.queue(NAME, options).producer();
 				for (let sequence = 0; sequence < job.count; sequence += RECORDS) {
 					const batch = values.subarray(0, Math.min(RECORDS, job.count - sequence));
 					fillRecords(batch, sequence, job);
@@ -115,7 +116,7 @@ export const works: Works = {
 		measure: (place) => {
 			const region = openRegion(place);
 			return ({ count }) => {
-				using consumer = region.queue(queue.name, queue).consumer();
+				using consumer = region.queue(NAME, options).consumer();
 				const meter = new Meter();
 				for (let sequence = 0; sequence < count; sequence++) {
 					let value = consumer.pop();
@@ -132,7 +133,7 @@ export const works: Works = {
 		serve: (place) => {
 			const region = openRegion(place);
 			return (job) => {
-				using producer = region.queue(queue.name, queue).producer();
+				using producer = region.queue(NAME, options).producer();
 				for (let sequence = 0; sequence < job.count; sequence++) {
 					const value = recordOf(sequence, job);
 					while (!producer.push(value)) producer.waitSync();
