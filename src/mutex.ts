@@ -19,8 +19,8 @@ const LOOK = 20;
  * participant: `held` is false. The wait takes it again.
  */
 export class HeldLock {
-	/** What ends when it is given up: the wait that was to have it again. @internal */
-	readonly endings = new Set<(why: DhmemError) => void>();
+	/** Made when it is first asked for, since most locks are never waited with. */
+	#endings: Set<(why: DhmemError) => void> | undefined;
 	readonly #mutex: Mutex;
 	/** Whether the mutex is this lock's at this moment. Of all locks of a participant, one has it at a time. */
 	#held = true;
@@ -36,6 +36,12 @@ export class HeldLock {
 		checkMade(mutex instanceof Mutex, "A HeldLock", "call mutex.lock()");
 		this.#mutex = mutex;
 		this.#abandoned = abandoned;
+	}
+
+	/** What ends when it is given up: the wait that was to have it again. @internal */
+	get endings(): Set<(why: DhmemError) => void> {
+		this.#endings ??= new Set();
+		return this.#endings;
 	}
 
 	/** The mutex. */
@@ -66,9 +72,9 @@ export class HeldLock {
 		this.#over = true;
 		if (this.held) this.#give();
 		this.#held = false;
-		if (this.endings.size === 0) return;
+		if (this.#endings === undefined || this.#endings.size === 0) return;
 		const why = this.#givenUp();
-		for (const end of [...this.endings]) end(why);
+		for (const end of [...this.#endings]) end(why);
 	}
 
 	[Symbol.dispose](): void {

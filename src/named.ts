@@ -15,6 +15,8 @@ export class NamedObject {
 	inUse = false;
 	/** What has to end when this participant removes it, pending waits too. */
 	readonly endings = new Set<(why: DhmemError) => void>();
+	/** For `openings.ts`: where it is among the mutexes that are held, -1 if it is not. */
+	heldAt = -1;
 	#removed = false;
 
 	constructor(attachment: Attachment, at: number, name: string) {

@@ -36,17 +36,29 @@ export function sameMemory(buffer: SharedArrayBuffer): SharedArrayBuffer {
 /** A mutex, as an opening has it. */
 interface Lock {
 	readonly attachment: object;
+	/** Where it is in `held`; -1 while the opening does not hold it. */
+	heldAt: number;
 }
 
-/** The mutexes that this thread's openings hold: with one of them collected, somebody else would get its lock. */
-const held = new Set<Lock>();
+/**
+ * The mutexes that this thread's openings hold: with one of them collected, somebody else would get its lock. Not a Set,
+ * which makes its table anew every few times that one thing is put in and taken out; each lock knows its place instead.
+ */
+const held: Lock[] = [];
 
 export function keepWhileHeld(lock: Lock): void {
-	held.add(lock);
+	if (lock.heldAt === -1) lock.heldAt = held.push(lock) - 1;
 }
 
 export function noLongerHeld(lock: Lock): void {
-	held.delete(lock);
+	if (lock.heldAt === -1) return;
+	const last = held.pop() as Lock;
+	// The last one takes its place.
+	if (last !== lock) {
+		held[lock.heldAt] = last;
+		last.heldAt = lock.heldAt;
+	}
+	lock.heldAt = -1;
 }
 
 const forgotten = new FinalizationRegistry((what: string) => {
@@ -63,5 +75,5 @@ export function noteOpened(attachment: object, what: string): void {
 /** Nothing of `attachment` has to be kept any more. */
 export function noteClosed(attachment: object): void {
 	forgotten.unregister(attachment);
-	for (const lock of held) if (lock.attachment === attachment) held.delete(lock);
+	for (const lock of held.filter((each) => each.attachment === attachment)) noLongerHeld(lock);
 }
