@@ -9,7 +9,6 @@
  * Nobody who only looks writes anything. A look that others disturb begins again.
  */
 
-import { ownerOf } from "./blocks";
 import { fnv1a } from "./hash";
 import {
 	BUCKET_BYTES,
@@ -22,11 +21,13 @@ import {
 	LINK_REMOVED,
 	NAME_BYTES,
 	NOT_FOUND,
+	OBJECT_BYTES,
 	OBJECT_HASH,
 	OBJECT_NAME,
 	OBJECT_NAME_LENGTH,
 	OBJECT_NEXT,
 	OK,
+	SPAN_BYTES,
 	SPAN_SHIFT,
 	STATUS_LIMIT,
 	TAKEN,
@@ -64,7 +65,10 @@ function relinked(link: u64, object: u32): u64 {
 /** Whether the memory at `offset` is an object's, or waits to be one. */
 export function isObject(offset: u32): bool {
 	const span = offset >> SPAN_SHIFT;
-	return isHeapSpan(span) && stateOf(span) == slabState(CLASS_OBJECT) && ownerOf(offset) >= STATUS_LIMIT;
+	const within = offset & (SPAN_BYTES - 1);
+	// Not by `ownerOf`: dividing by a constant is a multiplication, and locking a mutex comes through here.
+	const isBlock = within % OBJECT_BYTES == 0 && within + OBJECT_BYTES <= SPAN_BYTES;
+	return isBlock && isHeapSpan(span) && stateOf(span) == slabState(CLASS_OBJECT);
 }
 
 export function isRemoved(object: u32): bool {
