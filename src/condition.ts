@@ -60,8 +60,9 @@ export class Condition {
 				try {
 					waiter.waitSync(this.#wait(held, until), checked);
 				} catch (error) {
-					if (held.suspended) waiter.waitSync(held.resuming, {});
-					throw error;
+					if (!held.suspended) throw error;
+					waiter.waitSync(held.resuming, {});
+					if (!isTooLate(error) || !look(held, until)) throw error;
 				}
 			});
 		} finally {
@@ -85,8 +86,9 @@ export class Condition {
 				try {
 					await waiter.wait(wait, checked);
 				} catch (error) {
-					if (held.suspended) await waiter.wait(held.resuming, {});
-					throw error;
+					if (!held.suspended) throw error;
+					await waiter.wait(held.resuming, {});
+					if (!isTooLate(error) || !look(held, until)) throw error;
 				}
 			});
 		} finally {
@@ -146,8 +148,9 @@ export class Condition {
 		let begun = false;
 		let locking = false;
 		let since = 0;
+		let rings = 0;
 		const sleep = (): typeof PENDING => {
-			this.#waiters.announce();
+			rings = this.#waiters.announce();
 			since = performance.now();
 			begun = true;
 			locking = false;
@@ -159,7 +162,7 @@ export class Condition {
 			attempt: () => {
 				this.#object.check();
 				if (!begun) return sleep();
-				if (!locking && this.#waiters.announced && performance.now() - since < LOOK) return PENDING;
+				if (!locking && this.#waiters.rings === rings && performance.now() - since < LOOK) return PENDING;
 				locking = true;
 				// Announced before the second try, so that giving it up in between is not missed.
 				if (held.resume() === PENDING) {
@@ -178,6 +181,11 @@ export class Condition {
 	[inspect.custom](): string {
 		return inspected("Condition", () => ({ name: this.name }));
 	}
+}
+
+/** When the time is up the last word is `until`'s: a change that came in time counts. */
+function isTooLate(error: unknown): boolean {
+	return error instanceof DhmemError && error.code === "DHMEM_TIMEOUT";
 }
 
 /** What `until` says. It is the user's, and may have unlocked the mutex, removed it, or closed the region. */

@@ -30,6 +30,14 @@ export function holderOf(queue: NamedObject, side: Side): number {
 	return queue.word(words[side].holder);
 }
 
+/** An end's options, checked; each is read once. */
+export function endpointOptions(given: EndpointOptions | undefined, side: Side): EndpointOptions {
+	const waits = waitOptions(given, {}, endpointNames, `The ${side} of a queue`);
+	const patient = given?.patient ?? false;
+	if (typeof patient !== "boolean") throw badArgument("patient", patient, "true or false");
+	return { ...waits, patient };
+}
+
 /** One end of a queue, held by this participant: what the four kinds of ends have in common. */
 export abstract class Endpoint {
 	protected readonly queue: NamedObject;
@@ -50,9 +58,8 @@ export abstract class Endpoint {
 	protected constructor(queue: NamedObject, side: Side, options: EndpointOptions | undefined) {
 		checkMade(queue instanceof NamedObject, `A ${side}`, `call queue.${side}()`);
 		// The options first: a getter could remove the queue.
-		this.defaults = waitOptions(options, {}, endpointNames, `The ${side} of a queue`);
-		const patient = options?.patient ?? false;
-		if (typeof patient !== "boolean") throw badArgument("patient", patient, "true or false");
+		const { patient = false, ...defaults } = endpointOptions(options, side);
+		this.defaults = defaults;
 		queue.check();
 		const { attachment, at } = queue;
 		this.queue = queue;

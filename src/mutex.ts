@@ -238,6 +238,7 @@ export class Mutex {
 	#checkNotOurs(): void {
 		const { attachment } = this.object;
 		this.object.check();
+		attachment.checkWritable();
 		if (this.holder !== attachment.me) return;
 		throw new DhmemError(
 			"DHMEM_BAD_ARGUMENT",

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { OBJECT_CAPACITY, OBJECT_REQUESTED } from "../assembly/layout.js";
 import type { Consumer } from "./consumer.js";
 import type { DType } from "./dtypes.js";
-import { holderOf, type Side } from "./endpoint.js";
+import { endpointOptions, holderOf, type Side } from "./endpoint.js";
 import { DhmemError } from "./errors.js";
 import { inspected } from "./inspect.js";
 import { checkMade } from "./made.js";
@@ -78,12 +78,16 @@ abstract class AnyQueue {
 async function acquire<T>(
 	object: NamedObject,
 	side: Side,
-	take: () => T,
+	take: (defaults: EndpointOptions) => T,
 	options: WaitOptions | undefined,
+	given: EndpointOptions | undefined,
 ): Promise<T> {
 	const checked = waitOptions(options, {});
+	// Once, and not when the end is free at last.
+	const defaults = endpointOptions(given, side);
 	object.check();
 	const { attachment } = object;
+	attachment.checkWritable();
 	const holder = () => holderOf(object, side);
 	return attachment.waiter.wait(
 		{
@@ -93,7 +97,7 @@ async function acquire<T>(
 				const other = holder();
 				if (other !== 0 && attachment.isAlive(other)) return PENDING;
 				try {
-					return take();
+					return take(defaults);
 				} catch (error) {
 					// Another one that waits was first.
 					if (error instanceof DhmemError && error.code === "DHMEM_ENDPOINT_TAKEN") return PENDING;
@@ -148,12 +152,12 @@ export class Queue extends AnyQueue {
 	 * ```
 	 */
 	acquireProducer(options?: WaitOptions, defaults?: EndpointOptions): Promise<Producer> {
-		return acquire(this.object, "producer", () => this.producer(defaults), options);
+		return acquire(this.object, "producer", (checked) => this.producer(checked), options, defaults);
 	}
 
 	/** The same of the receiving end. @throws as `acquireProducer` */
 	acquireConsumer(options?: WaitOptions, defaults?: EndpointOptions): Promise<Consumer> {
-		return acquire(this.object, "consumer", () => this.consumer(defaults), options);
+		return acquire(this.object, "consumer", (checked) => this.consumer(checked), options, defaults);
 	}
 
 	/** @internal */
@@ -202,12 +206,12 @@ export class RecordQueue<D extends DType = DType> extends AnyQueue {
 
 	/** The pushing end, as soon as its holder has left or died. @throws DHMEM_TIMEOUT, DHMEM_CLOSED, the signal's reason */
 	acquireProducer(options?: WaitOptions, defaults?: EndpointOptions): Promise<RecordProducer<D>> {
-		return acquire(this.object, "producer", () => this.producer(defaults), options);
+		return acquire(this.object, "producer", (checked) => this.producer(checked), options, defaults);
 	}
 
 	/** The same of the popping end. @throws as `acquireProducer` */
 	acquireConsumer(options?: WaitOptions, defaults?: EndpointOptions): Promise<RecordConsumer<D>> {
-		return acquire(this.object, "consumer", () => this.consumer(defaults), options);
+		return acquire(this.object, "consumer", (checked) => this.consumer(checked), options, defaults);
 	}
 
 	/** @internal */

@@ -17,27 +17,42 @@ export function waitListOf(object: NamedObject): WaitList {
 export class WaitList {
 	readonly #object: NamedObject;
 	#waiting = 0;
+	/** Whether it has asked to be rung, and no ring since was noticed. */
+	#asked = false;
+	#rings = 0;
 
 	constructor(object: NamedObject) {
 		this.#object = object;
 	}
 
-	/** Asks to be rung. */
-	announce(): void {
+	/** Asks to be rung; `rings` up to now. It doesn't ask again before a ring, or one of two waits would miss it. */
+	announce(): number {
 		const { attachment, at } = this.#object;
-		if (this.#isThere) attachment.core.announceLock(attachment.me, at);
+		this.#notice();
+		if (!this.#asked && this.#isThere) {
+			attachment.core.announceLock(attachment.me, at);
+			this.#asked = true;
+		}
+		return this.#rings;
 	}
 
-	/** Whether nobody has rung since. */
-	get announced(): boolean {
-		const { attachment, at } = this.#object;
-		return attachment.core.isAnnounced(attachment.me, at) !== 0;
+	/** How often somebody has rung: each is for all waits of this participant. */
+	get rings(): number {
+		this.#notice();
+		return this.#rings;
 	}
 
-	/** Who removes an object leaves its list with it, and another object may be there now. */
+	#notice(): void {
+		const { attachment, at } = this.#object;
+		if (!this.#asked || attachment.core.isAnnounced(attachment.me, at) !== 0) return;
+		this.#asked = false;
+		this.#rings++;
+	}
+
+	/** Who removes an object leaves its list with it, and another object may be there now. Who only reads has no place. */
 	get #isThere(): boolean {
 		const { attachment, removed } = this.#object;
-		return !attachment.closed && !removed;
+		return !attachment.closed && !removed && attachment.access === "read-write";
 	}
 
 	/** Runs `wait`, and leaves the list after the last one: a ring for who waits no longer is lost on others. */
@@ -56,6 +71,8 @@ export class WaitList {
 
 	readonly #leave = (): void => {
 		const { attachment, at } = this.#object;
-		if (--this.#waiting === 0 && this.#isThere) attachment.core.retractLock(attachment.me, at);
+		if (--this.#waiting > 0) return;
+		this.#asked = false;
+		if (this.#isThere) attachment.core.retractLock(attachment.me, at);
 	};
 }

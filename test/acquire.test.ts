@@ -124,4 +124,22 @@ regionTest("an acquired end has the defaults that it was given", async (region) 
 	assert.is(await codeOfLater(queue.acquireProducer({ misspelt: 1 } as never)), "DHMEM_BAD_ARGUMENT");
 });
 
+regionTest("the defaults of an end are looked at once, and before it is waited for", async (region) => {
+	const queue = region.queue("q");
+	const holder = queue.consumer();
+	for (const wrong of [{ timeout: -1 }, { misspelt: 1 }, { patient: "yes" }])
+		assert.is(await codeOfLater(queue.acquireConsumer({}, wrong as never)), "DHMEM_BAD_ARGUMENT");
+	let reads = 0;
+	const defaults = {
+		get timeout() {
+			return reads++ === 0 ? 0 : 1000;
+		},
+	};
+	const waiting = queue.acquireConsumer(patience, defaults);
+	assert.is(reads, 1);
+	holder.close();
+	assert.is(await codeOfLater((await waiting).receive()), "DHMEM_TIMEOUT");
+	assert.is(reads, 1);
+});
+
 test.run();

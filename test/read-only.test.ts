@@ -121,6 +121,18 @@ for (const mode of modes) {
 				() => assert.unreachable(),
 				(error) => assert.is(error.code, "DHMEM_READ_ONLY"),
 			);
+		for (const isTaken of [false, true]) {
+			using held = isTaken ? region.mutex("mutex").lockSync() : undefined;
+			using end = isTaken ? region.queue("queue").producer() : undefined;
+			for (const wait of [
+				() => reader.mutex("mutex").lock(),
+				() => reader.queue("queue").acquireProducer(),
+				() => reader.queue("queue").acquireConsumer(),
+			]) {
+				const code = await wait().then(String, (error) => error.code);
+				assert.is(code, "DHMEM_READ_ONLY", `${wait} where it is ${held && end ? "taken" : "free"}`);
+			}
+		}
 		assert.is(
 			codeOf(() => reader.struct("absent")),
 			"DHMEM_NOT_FOUND",
