@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The packed package in test frameworks, which evaluate it in realms of their own, and in other engines than Node.
+# The packed package in test frameworks, which evaluate it in realms of their own, and in other engines than Node; and
+# its types in a compiler that looks at all of them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,6 +36,11 @@ for jest in jest29 jest30; do
 done
 for pool in threads forks vmThreads vmForks; do
 	try "vitest --pool=$pool" "$bin/vitest" run --globals --pool=$pool
+done
+strict="--ignoreConfig --noEmit --strict --skipLibCheck false --target es2022 --types node"
+for how in "--module nodenext --lib es2022" "--module nodenext" "--module esnext --moduleResolution bundler"; do
+	# shellcheck disable=SC2086
+	try "tsc $how" ../../node_modules/.bin/tsc types.ts $strict $how
 done
 try bun "$bin/bun" run.js
 try "bun, reading only" "$bin/bun" bun-reader.js

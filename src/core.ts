@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { isErrorNamed } from "./errors.js";
 import { instantiateSync } from "./loader.js";
-import { pathOfPart } from "./parts.js";
+import { damaged, pathOfPart } from "./parts.js";
 
 /** What the core exports, as `assembly/index.ts` documents it. Results are unsigned after `>>> 0`. */
 export interface Core {
@@ -115,12 +115,15 @@ interface Handlers {
 	refuse?: ((operation: string) => Error) | undefined;
 }
 
+/** A `WebAssembly.Memory`, by a name that users' compilers know without the DOM's types. */
+interface Memory {
+	readonly buffer: SharedArrayBuffer;
+}
+
 /** An instance over `memory`. */
-export function instantiate(memory: WebAssembly.Memory, { onThrow, refuse }: Handlers): Core {
+export function instantiate(memory: Memory, { onThrow, refuse }: Handlers): Core {
 	// The loader's own `exports` take any number of arguments, which costs; the instance's are the plain ones.
-	const { module, instance } = instantiateSync(compiled ?? readFileSync(pathOfPart("core.wasm")), {
-		env: { memory },
-	});
+	const { module, instance } = load({ env: { memory } });
 	compiled = module;
 	const state = { threw: false };
 	const guarded = Object.entries(instance.exports)
@@ -133,6 +136,14 @@ export function instantiate(memory: WebAssembly.Memory, { onThrow, refuse }: Han
 			return [name, refused];
 		});
 	return Object.fromEntries(guarded) as Core;
+}
+
+function load(imports: Parameters<typeof instantiateSync>[1]): ReturnType<typeof instantiateSync> {
+	try {
+		return instantiateSync(compiled ?? readFileSync(pathOfPart("core.wasm")), imports);
+	} catch (error) {
+		throw isErrorNamed(error, "CompileError") ? damaged("core.wasm", error) : error;
+	}
 }
 
 type Operation = (...values: number[]) => number;

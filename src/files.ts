@@ -23,7 +23,7 @@ import { LARGEST_REGION } from "./options.js";
 import { ownOpenings } from "./own-openings.js";
 import { type File, shim } from "./shim.js";
 import { isRefusal, notFound, systemError } from "./system-error.js";
-import { checkTrusted, type Trust } from "./trust.js";
+import { checkTrusted, isTrusted, type Trust } from "./trust.js";
 
 export interface FileOptions {
 	mode: "open-or-create" | "create" | "open" | "force-create" | "read-only" | "copy-on-write";
@@ -176,7 +176,8 @@ function publish(file: File, path: string, { mode, trust }: FileOptions): boolea
 	const replace = () => {
 		shim().publishFile(file, path, true);
 	};
-	if (mode === "force-create" && whileNamed(path, trust, replace)) return true;
+	const isWaitedFor = (found: File) => isTrusted(found, path, trust);
+	if (mode === "force-create" && whileNamed(path, isWaitedFor, replace)) return true;
 	return shim().publishFile(file, path, false);
 }
 
@@ -203,19 +204,24 @@ export function detach(attachment: Attachment): void {
 	if (attachment.closed) return;
 	const { file, path, access } = attachment;
 	const isLast = attachment.shim !== localShim && attachment.header(HEADER_LIFETIME) === LIFETIME_LAST_CLOSE;
+	let isReadLast = false;
 	try {
 		if (isLast && access === "read-write") {
 			whileJoining(file, path, () => {
 				attachment.leave();
 				if (shim().isNamed(file, path)) removeIfMay(file, path);
 			});
-		} else attachment.leave();
+		} else {
+			attachment.leave();
+			// What has replaced it may be a stranger's, who holds its locks.
+			isReadLast = isLast && hasName(attachment);
+		}
 	} catch (error) {
 		throw systemError(error, path, "Leaving");
 	} finally {
 		attachment.close();
 	}
-	if (isLast && access !== "read-write") leaveToOthers(path);
+	if (isReadLast) removeIfLeft(path);
 }
 
 /** In a folder where only the file's own user may remove it, that is left to whoever may. */
@@ -228,8 +234,18 @@ function removeIfMay(file: File, path: string): void {
 	}
 }
 
+/** Whether it still has its name; false where that can't be seen any more, as by a process that gave up root. */
+function hasName({ file, path }: Attachment): boolean {
+	try {
+		return shim().isNamed(file, path);
+	} catch (error) {
+		debug("%s: it can't be looked at: %s", path, error);
+		return false;
+	}
+}
+
 /** A reader that may write the file too removes what nobody else is in. */
-function leaveToOthers(path: string): void {
+function removeIfLeft(path: string): void {
 	try {
 		removeAbandoned(path, "any", "wait");
 	} catch (error) {
@@ -240,7 +256,8 @@ function leaveToOthers(path: string): void {
 /** Removes the name, whatever has it. @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION, DHMEM_TIMEOUT */
 export function unlink(path: string, trust: Trust): void {
 	try {
-		if (!whileNamed(path, trust, () => unlinkSync(path))) throw notFound(path);
+		const isWaitedFor = (file: File) => isTrusted(file, path, trust);
+		if (!whileNamed(path, isWaitedFor, () => unlinkSync(path))) throw notFound(path);
 	} catch (error) {
 		throw systemError(error, path, "Removing");
 	}
@@ -253,7 +270,8 @@ export function unlinkOwn(attachment: Attachment, identity: Identity): void {
 	try {
 		const isOwn = (file: File | undefined) =>
 			attachment.closed ? hasIdentity(file, path, identity) : shim().isNamed(attachment.file, path);
-		const isThere = whileNamed(path, "any", (file) => {
+		// What has replaced it may be a stranger's, who holds its locks.
+		const isThere = whileNamed(path, isOwn, (file) => {
 			if (!isOwn(file)) {
 				throw new DhmemError(
 					"DHMEM_NOT_FOUND",
@@ -278,6 +296,11 @@ export function identityOf(attachment: Attachment): Identity {
 
 function hasIdentity(file: File | undefined, path: string, [low, high]: Identity): boolean {
 	if (file === undefined) return false;
-	const header = readHeader(file, path);
-	return header[HEADER_IDENTITY >> 2] === low && header[(HEADER_IDENTITY + 4) >> 2] === high;
+	try {
+		const header = readHeader(file, path);
+		return header[HEADER_IDENTITY >> 2] === low && header[(HEADER_IDENTITY + 4) >> 2] === high;
+	} catch (error) {
+		if (error instanceof DhmemError) return false;
+		throw error;
+	}
 }

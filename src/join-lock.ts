@@ -14,7 +14,6 @@ import { debug } from "./attachment.js";
 import { DhmemError, errnoOf } from "./errors.js";
 import { type File, shim } from "./shim.js";
 import { isRefusal, systemError } from "./system-error.js";
-import { isTrusted, type Trust } from "./trust.js";
 
 /** Index of the lock byte behind the slots'. Whoever joins, leaves last, replaces or removes holds it. */
 export const JOIN_LOCK = 1024;
@@ -86,10 +85,14 @@ export function whileJoining<T>(file: File, path: string, body: () => T): T {
  * Runs `body` while nobody else can change what has the name, and gives it the file; false if nothing has the name.
  *
  * A file that may only be read is locked for reading, which is enough to keep the others out. What can't be opened or
- * locked at all is changed without: another user's file in our folder, a link, a socket. So are strangers' files, for
- * whose locks nobody waits.
+ * locked at all is changed without: another user's file in our folder, a link, a socket. So are files whose locks are
+ * not waited for, such as strangers', where somebody has them.
  */
-export function whileNamed(path: string, trust: Trust, body: (file: File | undefined) => void): boolean {
+export function whileNamed(
+	path: string,
+	isWaitedFor: (file: File) => boolean,
+	body: (file: File | undefined) => void,
+): boolean {
 	for (let turn = 0; turn < MOST_OPENINGS; turn++) {
 		const file = openToLock(path);
 		if (file === undefined) return false;
@@ -98,7 +101,7 @@ export function whileNamed(path: string, trust: Trust, body: (file: File | undef
 			return true;
 		}
 		try {
-			if (isTrusted(file, path, trust)) waitForLock(file, JOIN_LOCK, path);
+			if (isWaitedFor(file)) waitForLock(file, JOIN_LOCK, path);
 			else shim().tryLock(file, JOIN_LOCK);
 			if (!shim().isNamed(file, path)) continue;
 			body(file);

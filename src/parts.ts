@@ -49,6 +49,15 @@ function notReadable(part: Part, path: string, advice: string, cause: unknown): 
 	return new DhmemError("DHMEM_PERMISSION", `${parts[part]} may not be read (${path}); ${advice}`, { cause });
 }
 
+/** The error for a part that was not copied whole. */
+export function damaged(part: Part, cause: unknown): DhmemError {
+	return new DhmemError(
+		"DHMEM_UNSUPPORTED",
+		`${parts[part]} is damaged (${pathOfPart(part)}: ${(cause as Error).message}); ${howToGetParts()}`,
+		{ cause },
+	);
+}
+
 /** What makes the parts, where this module is: only a clone has what they are built with. */
 export function howToGetParts(): string {
 	const here: string | undefined = import.meta.url;

@@ -5,8 +5,9 @@ import { DhmemError, errnoOf } from "./errors.js";
 import { howToGetParts, pathOfPart } from "./parts.js";
 import process from "./process.js";
 
-export type Shim = typeof import("../native-shim/index.d.ts");
-export type { File } from "../native-shim/index.d.ts";
+// Through package.json, since it lies elsewhere seen from here than from the built file.
+export type Shim = typeof import("#native-shim");
+export type { File } from "#native-shim";
 
 let loaded: Shim | undefined;
 

@@ -210,6 +210,36 @@ test("strangers' regions are not waited for, nor removed, and are listed", async
 	assert.equal(Region.list({ directory }), ["b", "region"]);
 });
 
+test("a stranger's region that has replaced one's own is not waited for", async () => {
+	const region = open();
+	const reader = open({ mode: "read-only" });
+	Region.unlink("region", { directory });
+	const lastClose = open({ lifetime: "last-close" });
+	const lastReader = open({ mode: "read-only" });
+	lastClose.unlink();
+	await make(ALICE, { lifetime: "last-close" });
+	const file = shim().openFile(path(), true);
+	files.push(file);
+	assert.ok(shim().tryLock(file, JOIN_LOCK));
+	const started = performance.now();
+	assert.is(
+		codeOf(() => region.unlink()),
+		"DHMEM_NOT_FOUND",
+	);
+	for (const each of [region, reader, lastClose, lastReader]) each.close();
+	assert.is(
+		codeOf(() => region.unlink()),
+		"DHMEM_NOT_FOUND",
+	);
+	assert.ok(performance.now() - started < 8000, "it was waited for");
+	writeFileSync(path(), "no region");
+	assert.is(
+		codeOf(() => region.unlink()),
+		"DHMEM_NOT_FOUND",
+	);
+	assert.ok(existsSync(path()));
+});
+
 test("in one's own folder another user's file is unlinked and replaced, whether it can be opened or not", async () => {
 	chmodSync(directory, 0o777);
 	for (const permissions of [0o600, 0o644, 0o666]) {

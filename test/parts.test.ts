@@ -1,6 +1,15 @@
 /** The two built files, the core and the shim, where one is missing or can't be used; and engines that are locked down. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+	chmodSync,
+	cpSync,
+	mkdirSync,
+	mkdtempSync,
+	rmSync,
+	symlinkSync,
+	truncateSync,
+	writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -106,6 +115,16 @@ test("a shim that can't be loaded is told from a missing one", () => {
 		assert.match(
 			failure(dist),
 			/^DHMEM_UNSUPPORTED The native shim can't be loaded here .*install dhmem again/,
+		);
+	});
+});
+
+test("a core that is damaged is no error of the engine's", () => {
+	const cut = (dist: string) => truncateSync(join(dist, "core.wasm"), 3000);
+	withCopy("installed", cut, (dist) => {
+		assert.match(
+			failure(dist),
+			/^DHMEM_UNSUPPORTED The core is damaged \(.*core\.wasm: .*install dhmem again/,
 		);
 	});
 });
