@@ -1,12 +1,12 @@
 /** `dhmem filter`: a program that knows nothing of dhmem, as a task. */
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { type Consumer, type Producer, Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Ended, type Place, placeTest, type Started } from "./workflow/fixture.js";
+import { type Ended, hasEnded, type Place, placeTest, type Started } from "./workflow/fixture.js";
 
 /** The task between two others, which are the test. */
 class Between {
@@ -218,6 +218,38 @@ filterTest("SIGTERM ends the program too, with what it has not answered left", a
 	assert.ok(existsSync(join(place.folder, "told")));
 	assert.is(between.left, 1);
 	assert.not(between.answers().ended);
+});
+
+for (const [what, script, signal, status] of [
+	["has failed", "read x; echo $x; exit 3", undefined, 3],
+	["has printed too much", "echo one; echo two; echo three; wait", undefined, 1],
+	["was asked to end", "read x; echo $x; echo ready >&2; wait", "SIGTERM", 143],
+] as const) {
+	filterTest(`what a program that ${what} has left running is not waited for`, async (between, place) => {
+		await between.points.send("1");
+		// It holds the program's input and output, and not the filter's standard error.
+		const rest = `sleep 60 <&0 2> /dev/null & echo $! > ${join(place.folder, "rest")};`;
+		const { child, ended } = between.start(`${rest} ${script}`);
+		if (signal !== undefined) {
+			await once(child.stderr as Readable, "data");
+			child.kill(signal);
+		}
+		const { code } = await ended;
+		assert.is(code, status);
+		assert.is(between.answers().texts.length, 1);
+		assert.is(between.left, 0);
+		const pid = Number(readFileSync(join(place.folder, "rest"), "utf8"));
+		assert.not(hasEnded(pid));
+		process.kill(pid, "SIGKILL");
+	});
+}
+
+filterTest("a program that has closed its output is given the end, and no more", async (between) => {
+	await between.points.send("1");
+	const { code, stderr } = await between.run("exec >&-; cat > /dev/null");
+	assert.is(code, 1);
+	assert.match(stderr, "ended before the end of its input, with 0 of");
+	assert.is(between.left, 1);
 });
 
 filterTest("when the filter itself is killed nothing is lost", async (between) => {

@@ -6,8 +6,10 @@
 import { isUtf8 } from "node:buffer";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { DType } from "../dtypes.js";
 import { escapeControls } from "../escape.js";
 import type { Message } from "../message.js";
@@ -27,6 +29,8 @@ export interface Between {
 
 /** Milliseconds for a program to end when it is asked to. */
 const GRACE = 5000;
+/** Milliseconds for which nothing has to come before the output of a program that has failed is let go of. */
+const OUTPUT_GRACE = 1000;
 
 /** The program has done, or was given, what can't be made sense of. */
 class Mistake extends Error {}
@@ -83,21 +87,30 @@ class Filter {
 			return await this.#runWith(child);
 		} finally {
 			end(child);
+			// Whoever still holds the other ends would keep this process.
+			child.stdin.destroy();
+			child.stdout.destroy();
 			signal.removeEventListener("abort", onAbort);
 			process.off("exit", kill);
 		}
 	}
 
 	async #runWith(child: Child): Promise<number> {
+		// The program is gone, or has closed its output: it answers no more.
 		const gone = new AbortController();
 		const ended = endOf(child).finally(() => gone.abort());
 		// What the program does not read any more is told by how it ends.
 		child.stdin.on("error", () => {});
 		const giving = this.#give(child.stdin, gone.signal);
-		const answering = this.#receiveAnswers(child.stdout);
+		const answering = this.#receiveAnswers(child.stdout).finally(() => gone.abort());
 		// The first that fails ends the program, and with it the others.
 		const outcome = Promise.all([giving, answering, ended]);
-		outcome.catch(() => end(child));
+		let failed = false;
+		outcome.catch(() => {
+			failed = true;
+			end(child);
+		});
+		void ended.then(({ code }) => (failed || code !== 0 ? letGoOf(child.stdout) : undefined));
 		await Promise.allSettled([giving, answering, ended]);
 		const [, rest, ending] = await outcome;
 		return this.#conclude(ending, rest);
@@ -107,7 +120,10 @@ class Filter {
 	async #give(stdin: Writable, gone: AbortSignal): Promise<void> {
 		for (;;) {
 			const message = await this.#next(gone);
-			if (gone.aborted || stdin.destroyed) return;
+			if (gone.aborted || stdin.destroyed) {
+				stdin.end();
+				return;
+			}
 			if (message === undefined) break;
 			this.#check(message);
 			this.#unanswered.push(message);
@@ -136,11 +152,16 @@ class Filter {
 	}
 
 	/** Sends each line as an answer; at last what no line feed ends. */
-	async #receiveAnswers(stdout: AsyncIterable<Buffer>): Promise<Buffer> {
+	async #receiveAnswers(stdout: Readable): Promise<Buffer> {
 		const lines = linesIn(stdout);
-		let next = await lines.next();
-		for (; !next.done; next = await lines.next()) await this.#answer(next.value);
-		return next.value;
+		try {
+			let next = await lines.next();
+			for (; !next.done; next = await lines.next()) await this.#answer(next.value);
+			return next.value;
+		} catch (error) {
+			if (isCodeOf(error, "ERR_STREAM_PREMATURE_CLOSE")) return Buffer.alloc(0);
+			throw error;
+		}
 	}
 
 	async #answer(line: Buffer): Promise<void> {
@@ -205,8 +226,22 @@ async function endOf(child: Child): Promise<Ending> {
 	} catch (error) {
 		// As a shell says it.
 		say(`the program can't be started: ${(error as Error).message}`);
-		return { code: (error as NodeJS.ErrnoException).code === "ENOENT" ? 127 : 126, signal: null };
+		return { code: isCodeOf(error, "ENOENT") ? 127 : 126, signal: null };
 	}
+}
+
+/** Closes the output of a program that has failed when all was read: what it has started may hold it open for ever. */
+async function letGoOf(stdout: Readable): Promise<void> {
+	const socket = stdout as Socket;
+	for (let before = -1; before !== socket.bytesRead || socket.readableLength > 0; ) {
+		before = socket.bytesRead;
+		await sleep(OUTPUT_GRACE, undefined, { ref: false });
+	}
+	socket.destroy();
+}
+
+function isCodeOf(error: unknown, code: string): boolean {
+	return error instanceof Error && "code" in error && error.code === code;
 }
 
 function end(child: Child): void {

@@ -29,10 +29,14 @@ function write(data: string | Uint8Array, signal: AbortSignal | undefined): Prom
 
 /**
  * Lets a standard stream that is a file write all that it is given. Node calls `write` once, and takes a part for the
- * whole: on a file system that fills up the rest would be missing, and nobody told.
+ * whole: on a file system that fills up the rest would be missing, and nobody told. A terminal is not waited for, as a
+ * pipe is not: while it is stopped, or nobody reads it, no signal could end this process.
  */
 export function writeWhole(stream: NodeJS.WriteStream & { fd: number }): void {
-	if (isatty(stream.fd)) return;
+	if (isatty(stream.fd)) {
+		(stream as { _handle?: { setBlocking?(isBlocking: boolean): void } })._handle?.setBlocking?.(false);
+		return;
+	}
 	const status = fstatSync(stream.fd);
 	// These have a stream of their own, which writes again what was not taken.
 	if (status.isFIFO() || status.isSocket()) return;

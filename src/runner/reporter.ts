@@ -70,7 +70,8 @@ export class Reporter {
 
 	/** How the links are now. */
 	update(links: readonly LinkSnapshot[]): void {
-		if (this.#draw === undefined) return;
+		// Where nobody reads, pictures would only pile up.
+		if (this.#draw === undefined || process.stderr.writableNeedDrain) return;
 		const tasks = Array.from(this.#states, ([name, state]) => `${name} ${state}`).join(", ");
 		this.#picture = `\n${tasks}\n${linkTable(this.#inOrder(links))}`;
 		this.#draw(this.#picture);

@@ -135,7 +135,7 @@ export async function processEnd(pid: number): Promise<void> {
 	while (!hasEnded(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-function hasEnded(pid: number): boolean {
+export function hasEnded(pid: number): boolean {
 	try {
 		const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
 		return /^. Z/.test(stat.slice(stat.lastIndexOf(")")));
