@@ -38,11 +38,35 @@ export function eachOf(receiver: Pick<Receiver, "receive" | "giveBack">): AsyncI
 }
 
 /** The same in batches of what is there, at least 1 and at most `max` messages, released together. */
-export async function* batchesOf(receiver: Receiver, max: number): AsyncGenerator<Message[], undefined> {
+export function batchesOf(receiver: Receiver, max: number): AsyncGenerator<Message[], undefined> {
+	let isLeft = false;
+	const batches = batchesUntil(receiver, max, () => isLeft);
+	// By itself a generator that waits learns of these only afterwards, and what came meanwhile would have no reader.
+	const { return: end, throw: fail } = batches;
+	batches.return = (value) => {
+		isLeft = true;
+		return end.call(batches, value);
+	};
+	batches.throw = (error) => {
+		isLeft = true;
+		return fail.call(batches, error);
+	};
+	return batches;
+}
+
+async function* batchesUntil(
+	receiver: Receiver,
+	max: number,
+	isLeft: () => boolean,
+): AsyncGenerator<Message[], undefined> {
 	checkCount("The number of messages", max, 1, 2 ** 32);
 	for (;;) {
 		const first = await receiver.receive();
 		if (first === undefined) return undefined;
+		if (isLeft()) {
+			receiver.giveBack([first]);
+			return undefined;
+		}
 		const others = max > 1 ? receiver.receiveMany(max - 1) : [];
 		yield [first, ...others];
 		first.release();

@@ -387,7 +387,18 @@ for (const what of ["a consumer", "an input of one link", "an input of two links
 			stream.destroy();
 			await once(stream, "close");
 			await producer.send("b");
-			assert.is((await receiver.receive())?.text(), "b");
+			using again = await receiver.receive();
+			assert.is(again?.text(), "b");
+
+			const batches = receiver.batches(2);
+			const batch = batches.next();
+			await turn();
+			const left = batches.return(undefined);
+			const last = receiver.receive({ timeout: 20_000 });
+			await producer.send("c");
+			assert.is((await batch).done, true);
+			await left;
+			assert.is((await last)?.text(), "c");
 		},
 	);
 }
