@@ -225,7 +225,7 @@ export class Mutex {
 	async lock(options?: WaitOptions): Promise<HeldLock> {
 		const checked = waitOptions(options, {});
 		this.#checkNotOurs();
-		const wait = this.waitTo(() => this.attempt(), []);
+		const wait = { ...this.waitTo(() => this.attempt(), []), line: this.waiters.line };
 		return this.waiters.during(() => this.object.attachment.waiter.wait(wait, checked));
 	}
 

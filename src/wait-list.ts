@@ -1,5 +1,7 @@
 import { types } from "node:util";
+import { Line } from "./line.js";
 import type { NamedObject } from "./named.js";
+import type { Pending } from "./waiter.js";
 
 const lists = new WeakMap<NamedObject, WaitList>();
 
@@ -15,6 +17,8 @@ export function waitListOf(object: NamedObject): WaitList {
 
 /** This participant's place among those who wait at a mutex or a condition. */
 export class WaitList {
+	/** This participant's waits for the mutex: one of them can have it. */
+	readonly line = new Line<Pending>();
 	readonly #object: NamedObject;
 	#waiting = 0;
 	/** Whether it has asked to be rung, and no ring since was noticed. */

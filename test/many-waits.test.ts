@@ -1,7 +1,7 @@
 /** Very many waits at once. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DhmemError } from "../src/index.js";
+import { DhmemError, Region } from "../src/index.js";
 import { codeOf, regionTest } from "./fixture.js";
 import { codeOfLater } from "./region-child.js";
 
@@ -37,6 +37,31 @@ regionTest(
 		const few = await serve(MANY / 20);
 		const many = await serve(MANY);
 		// Quadratic time would be 400 times as long.
+		assert.ok(many < 120 * few + 500, `${few} ms for a twentieth, ${many} ms for all`);
+	},
+);
+
+regionTest(
+	"as many as may wait for a mutex have it in turn, in time that grows with their number alone",
+	async (region) => {
+		using other = Region.open(region.name);
+		const mutex = region.mutex("m");
+		const serve = async (count: number) => {
+			const held = other.mutex("m").lockSync();
+			const order: number[] = [];
+			const waits = Array.from({ length: count }, async (_, index) => {
+				using _lock = await mutex.lock();
+				order.push(index);
+			});
+			const started = performance.now();
+			held.unlock();
+			await Promise.all(waits);
+			assert.ok(order.every((index, place) => index === place));
+			return performance.now() - started;
+		};
+		await serve(500);
+		const few = await serve(1000);
+		const many = await serve(20_000);
 		assert.ok(many < 120 * few + 500, `${few} ms for a twentieth, ${many} ms for all`);
 	},
 );
