@@ -131,6 +131,11 @@ export class Attachment {
 		this.waiter = new Waiter(this);
 	}
 
+	/** For JSON of what refers to it, as loggers make it: its arrays are the whole region. */
+	toJSON(): string {
+		return this.path;
+	}
+
 	get size(): number {
 		return this.bytes.length;
 	}

@@ -126,6 +126,11 @@ export abstract class Endpoint {
 		this.close();
 	}
 
+	/** As loggers make it. Its fields lead to the whole ring. @internal */
+	toJSON(): object {
+		return { queue: this.queue.name, side: this.#side, closed: this.closed };
+	}
+
 	/** What has to be handed over before leaving. */
 	protected beforeClose(): void {}
 

@@ -25,6 +25,10 @@ export class NamedObject {
 		this.name = name;
 	}
 
+	toJSON(): string {
+		return this.name;
+	}
+
 	/** A word of it, as it is now. */
 	word(field: number): number {
 		return Atomics.load(this.attachment.words, (this.at + field) >>> 2);

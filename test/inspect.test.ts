@@ -54,7 +54,7 @@ function classesOf(module: object): string[] {
 		.map(([name]) => name);
 }
 
-test("every object is shown in one line, also when it is closed", () => {
+test("every object is shown in one line, and in short JSON, also when it is closed", () => {
 	const region = dhmem.Region.temporary({ size: "16MiB" });
 	const task = workflow.Task.fromEnvironment({
 		DHMEM_REGION: region.name,
@@ -62,7 +62,12 @@ test("every object is shown in one line, also when it is closed", () => {
 		DHMEM_LINKS: "out=a.out>b.in,in=b.out>a.in",
 	});
 	const objects = objectsOf(region, task);
-	for (const [object, line] of objects) assert.match(inspect(object, { colors: true }), line);
+	for (const [object, line] of objects) {
+		assert.match(inspect(object, { colors: true }), line);
+		// As loggers write it.
+		const json = JSON.stringify(object);
+		assert.ok(json.length < 500, `${line} is ${json.length} characters of JSON`);
+	}
 	task.close();
 	region.close();
 	for (const [object, line] of objects) assert.match(inspect(object), line);
