@@ -98,6 +98,9 @@ export function whyNoRegion(mount: Mount | undefined): string {
 	);
 }
 
+/** What to do about something that is no folder. */
+export const howToChooseFolder = "choose a folder in shared memory, by DHMEM_DIR or the option directory";
+
 /** What to do about a folder that is not there. */
 export function howToGetFolder(folder: string): string {
 	return (

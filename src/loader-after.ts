@@ -1,4 +1,5 @@
 /** Evaluated after the loader: see loader-before.ts. */
-import { realObject } from "./loader-before.js";
+import { hasTextDecoder, realObject } from "./loader-before.js";
 
 if (globalThis.Object !== realObject) globalThis.Object = realObject;
+if (!hasTextDecoder) Reflect.deleteProperty(globalThis, "TextDecoder");

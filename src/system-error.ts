@@ -1,6 +1,7 @@
 /** Errors of the operating system about a region's file, as ours: with the cause, and what mends it. */
 import { dirname } from "node:path";
 import {
+	howToChooseFolder,
 	howToGetFolder,
 	howToGetQuota,
 	howToMakeRoom,
@@ -69,14 +70,18 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 					"close some, or raise its limits (ulimit -a)",
 				cause,
 			);
-		case "EISDIR":
 		case "ELOOP":
+			if (findItem(folder) === undefined) {
+				return new DhmemError(
+					"DHMEM_NOT_FOUND",
+					`${folder} is a link that leads to itself; ${howToChooseFolder}`,
+					cause,
+				);
+			}
+			return notRegular(path, cause);
+		case "EISDIR":
 		case "ENOTREG":
-			return new DhmemError(
-				"DHMEM_FORMAT",
-				`${path} is not a regular file, so not a region; remove it, or choose another name`,
-				cause,
-			);
+			return notRegular(path, cause);
 		case "ENAMETOOLONG":
 			return new DhmemError(
 				"DHMEM_BAD_ARGUMENT",
@@ -94,6 +99,14 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 	}
 }
 
+function notRegular(path: string, cause: ErrorOptions): DhmemError {
+	return new DhmemError(
+		"DHMEM_FORMAT",
+		`${path} is not a regular file, so not a region; remove it, or choose another name`,
+		cause,
+	);
+}
+
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 	return typeof error === "object" && error !== null && "syscall" in error;
 }
@@ -105,13 +118,14 @@ export function isRefusal(error: unknown): boolean {
 
 /** There is no region at `path`, or not even its folder. */
 export function notFound(path: string, folder = dirname(path), options?: ErrorOptions): DhmemError {
-	return findItem(folder)?.isFolder
-		? new DhmemError(
-				"DHMEM_NOT_FOUND",
-				`There is no region at ${path}; ${whyNoRegion(findMount(folder))}`,
-				options,
-			)
-		: new DhmemError("DHMEM_NOT_FOUND", `There is no folder ${folder}; ${howToGetFolder(folder)}`, options);
+	return new DhmemError("DHMEM_NOT_FOUND", whyNotFound(path, folder), options);
+}
+
+function whyNotFound(path: string, folder: string): string {
+	const item = findItem(folder);
+	if (item?.isFolder) return `There is no region at ${path}; ${whyNoRegion(findMount(folder))}`;
+	if (item !== undefined) return `${folder} is no folder; ${howToChooseFolder}`;
+	return `There is no folder ${folder}; ${howToGetFolder(folder)}`;
 }
 
 /** The file system of `path` has no `bytes` more. */

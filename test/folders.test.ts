@@ -1,5 +1,5 @@
 /** Where a region's file is stays the same when the process changes its own folder; and what is left there goes. */
-import { mkdirSync, readdirSync, renameSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -115,6 +115,31 @@ for (const mode of ["open-or-create", "create", "open", "force-create", "read-on
 		assert.equal(rest, mode === "create" ? ["region.dhmem", "kept.dhmem"] : ["region.dhmem"]);
 	});
 }
+
+test("of what is no folder it is not said to make one", () => {
+	const file = join(directory, "file");
+	const loop = join(directory, "loop");
+	writeFileSync(file, "");
+	symlinkSync("loop", loop);
+	for (const [folder, why] of [
+		[file, "is no folder"],
+		[loop, "is a link that leads to itself"],
+	] as const) {
+		for (const use of [
+			() => Region.open("region", { directory: folder }),
+			() => Region.open("region", { directory: folder, mode: "open" }),
+			() => Region.list({ directory: folder }),
+			() => Region.unlink("region", { directory: folder }),
+		]) {
+			const { code, message } = failure(use);
+			assert.is(code, "DHMEM_NOT_FOUND");
+			assert.is(
+				message,
+				`${folder} ${why}; choose a folder in shared memory, by DHMEM_DIR or the option directory`,
+			);
+		}
+	}
+});
 
 test("an opening looks at a bounded number of files, and several look at all", async () => {
 	const open = () => Region.open("region", { directory: regions, size: "1MiB" }).close();

@@ -59,7 +59,6 @@ async function codeOf(call: () => unknown): Promise<unknown> {
 	}
 }
 
-if (loaderIsInside) Object.assign(context, { TextDecoder });
 const { Region, DhmemError } = await evaluate<typeof Dhmem>("../src/index.js");
 const { Task } = await evaluate<typeof Workflow>("../src/workflow/index.js");
 const seen: Record<string, unknown> = {};
