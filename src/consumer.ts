@@ -149,7 +149,8 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	 * taken last, and may not have done with.
 	 *
 	 * What a stream is piped into takes chunks into its own buffer: give it a `highWaterMark` of 1 where each has to be
-	 * done with before its message is released.
+	 * done with before its message is released. With the event `readable`, call `read()` until it gives null; and
+	 * `read(n)` for more bytes than the queue holds waits for ever, since nothing is released before it was taken.
 	 *
 	 * @throws DHMEM_BAD_ARGUMENT
 	 * @example
