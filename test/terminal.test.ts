@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
+import * as assert from "uvu/assert";
 import { childrenOf, DHMEM, placeTest, processEnd } from "./workflow/fixture.js";
 
 /** Bytes that a process has written so far. */
@@ -16,7 +17,7 @@ placeTest("a signal ends a run whose terminal nobody reads", async (place) => {
 	const terminal = spawn("script", ["-qfc", `exec ${process.execPath} ${DHMEM} run ${file}`, "/dev/null"], {
 		env: { ...process.env, DHMEM_DIR: place.regions, SHELL: "/bin/sh" },
 		stdio: ["pipe", "pipe", "ignore"],
-		timeout: 120_000,
+		timeout: 60_000,
 		killSignal: "SIGKILL",
 	});
 	await place.participants(1);
@@ -27,6 +28,8 @@ placeTest("a signal ends a run whose terminal nobody reads", async (place) => {
 	}
 	process.kill(pid, "SIGTERM");
 	await processEnd(pid);
+	// A terminal that was ended by its time limit would have ended the run with it.
+	assert.is(terminal.signalCode, null);
 	terminal.kill("SIGKILL");
 });
 
