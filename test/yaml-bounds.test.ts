@@ -42,6 +42,8 @@ for (const [what, text, message] of [
 	["has many keys that are unknown", SOUND + repeated(40_000, (i) => `k${i}: 1\n`), "unknown key k0"],
 	["has the same key often", "k: 1\n".repeat(60_000), "f.yaml:2: Map keys must be unique"],
 	["lies deep in itself", `${SOUND}y: ${"[".repeat(100_000)}\n`, "too deep in one another"],
+	["is a little too deep", `${SOUND}y: ${"[".repeat(201)}${"]".repeat(201)}\n`, "too deep in one another"],
+	["has lists of lists on one line", `${SOUND}y:\n  ${"- ".repeat(201)}x\n`, "too deep in one another"],
 	["is too long", `${SOUND}#${" ".repeat(600_000)}\n`, "may have 524288 bytes"],
 ] as const) {
 	test(`a workflow file that ${what} is refused, with its line`, () => {

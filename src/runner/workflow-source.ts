@@ -22,6 +22,10 @@ const LARGEST = 2 ** 19;
 const MOST_ALIASES = 1000;
 /** How many mistakes are listed. */
 const MOST_MISTAKES = 20;
+/** How deep lists and maps may lie in one another: the parser takes seconds to find the end of its stack. */
+const DEEPEST = 200;
+/** So many lists begin on one line: `- - - …`. */
+const BEGINS_TOO_MANY = new RegExp(`^[ \\t]*(?:[-?:][ \\t]+){${DEEPEST}}`, "m");
 const TOO_DEEP = "lists and maps lie too deep in one another";
 
 /**
@@ -70,6 +74,16 @@ function isStackFull(message: string): boolean {
 	return message.includes("call stack");
 }
 
+/** By the text alone, before it is parsed. Brackets in a quoted text count too, where most are closed again. */
+function isTooDeep(text: string): boolean {
+	let depth = 0;
+	for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+		depth = bracket === "[" || bracket === "{" ? depth + 1 : Math.max(depth - 1, 0);
+		if (depth > DEEPEST) return true;
+	}
+	return BEGINS_TOO_MANY.test(text);
+}
+
 function tooLong(what: string): string {
 	return `${what} may have ${LARGEST} bytes; make it shorter, for example by moving scripts to files of their own`;
 }
@@ -93,6 +107,10 @@ export class Source {
 	#parsed(text: string): Document.Parsed | undefined {
 		if (text.length > LARGEST) {
 			this.#mistake(0, tooLong("a workflow file"));
+			return undefined;
+		}
+		if (isTooDeep(text)) {
+			this.#mistake(0, TOO_DEEP);
 			return undefined;
 		}
 		// Its own check for unique keys compares each key with all others.
