@@ -300,4 +300,13 @@ regionTest("--peek in a task shows an input", async (place, region) => {
 	assert.match((await place.run(["recv", "--peek", "squares"], task)).stderr, "DHMEM_NOT_FOUND");
 });
 
+for (const command of ["send r q", "put --region r"]) {
+	regionTest(`${command} says so when its input is a folder`, async (place, region) => {
+		const { code, stderr } = await place.shell(`dhmem ${command} < /`);
+		assert.is(code, 2);
+		assert.match(stderr, "is a folder");
+		assert.is(region.stats().queues[0]?.sent ?? 0, 0);
+	});
+}
+
 test.run();

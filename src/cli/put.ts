@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { openRegion, type RegionChoice, regionOption } from "./region-option.js";
+import { standardInput } from "./standard-input.js";
 import { UsageError } from "./usage-error.js";
 import { writeOut } from "./write-out.js";
 
@@ -10,7 +11,7 @@ export function put(program: Command): void {
 		.action(async (options: RegionChoice) => {
 			// Piece by piece: there may be more than fits one of Node's buffers.
 			const pieces: Buffer[] = [];
-			for await (const piece of process.stdin as AsyncIterable<Buffer>) pieces.push(piece);
+			for await (const piece of standardInput() as AsyncIterable<Buffer>) pieces.push(piece);
 			const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
 			if (length === 0) throw new UsageError("standard input is empty; a block has at least one byte");
 			using region = openRegion(options, "open-or-create");

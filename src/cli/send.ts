@@ -4,6 +4,7 @@ import type { RecordProducer } from "../records.js";
 import { Output } from "../workflow/output.js";
 import { checkRecords, type FramingOptions, framingOptions, messagesIn } from "./framing.js";
 import { type Records, withOutput } from "./link-end.js";
+import { standardInput } from "./standard-input.js";
 import { UsageError } from "./usage-error.js";
 
 export function send(program: Command): void {
@@ -22,7 +23,7 @@ export function send(program: Command): void {
 }
 
 async function sendMessages(output: Output, options: FramingOptions, signal: AbortSignal): Promise<void> {
-	for await (const message of messagesIn(process.stdin, options, signal)) await output.send(message);
+	for await (const message of messagesIn(standardInput(), options, signal)) await output.send(message);
 	output.end();
 }
 
@@ -35,7 +36,7 @@ async function sendRecords(
 	if (raw)
 		throw new UsageError("the queue has records, which can't be sent with --raw; send lines of numbers");
 	checkRecords(dtype, as);
-	for await (const message of messagesIn(process.stdin, { as }, signal)) {
+	for await (const message of messagesIn(standardInput(), { as }, signal)) {
 		for (let rest = message as TypedArrayOf<DType>; rest.length > 0; ) {
 			await producer.wait();
 			rest = rest.subarray(producer.pushMany(rest));
