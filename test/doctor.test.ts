@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Facts, findFacts } from "../src/doctor/facts.js";
+import { type Facts, findFacts, findRegion } from "../src/doctor/facts.js";
 import { type Finding, findingsOf } from "../src/doctor/findings.js";
 import { nobody } from "../src/doctor/peer.js";
 import { Region } from "../src/index.js";
@@ -99,6 +99,12 @@ test("each region is named, with who has it open, or why it can't be", () => {
 	const bad = found("region bad", {});
 	assert.is(bad?.status, "problem");
 	assert.match(bad?.todo ?? "", /not a dhmem region/);
+});
+
+test("a region that has gone since the folder was listed is no problem", () => {
+	assert.is(findRegion(directory, "gone"), undefined);
+	writeFileSync(join(directory, "garbage.dhmem"), "no region");
+	assert.match(findRegion(directory, "garbage")?.error ?? "", "not a dhmem region");
 });
 
 test("who met nobody is told which folder the other side has to mount", () => {

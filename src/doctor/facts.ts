@@ -1,6 +1,7 @@
 /** What a doctor looks at. It changes nothing: the region that it makes is gone at once. */
 import { lstatSync, readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
+import { DhmemError } from "../errors.js";
 import { pathOf } from "../leftovers.js";
 import {
 	findItem,
@@ -105,16 +106,20 @@ function findRegions(directory: string): RegionFacts[] {
 	} catch {
 		// The folder is what is wrong, and has an entry of its own.
 	}
-	return names.map((name) => {
-		try {
-			using region = Region.open(name, { directory, mode: "open" });
-			const { participants, committed } = region.stats();
-			// One of them is the doctor.
-			return { name, participants: participants.length - 1, committed };
-		} catch (error) {
-			return { name, error: messageOf(error), isStrangers: isStrangers(pathOf(directory, name)) };
-		}
-	});
+	return names.flatMap((name) => findRegion(directory, name) ?? []);
+}
+
+/** Undefined if it is gone by now, as another doctor's trial is. */
+export function findRegion(directory: string, name: string): RegionFacts | undefined {
+	try {
+		using region = Region.open(name, { directory, mode: "open" });
+		const { participants, committed } = region.stats();
+		// One of them is the doctor.
+		return { name, participants: participants.length - 1, committed };
+	} catch (error) {
+		if (error instanceof DhmemError && error.code === "DHMEM_NOT_FOUND") return undefined;
+		return { name, error: messageOf(error), isStrangers: isStrangers(pathOf(directory, name)) };
+	}
 }
 
 function isStrangers(path: string): boolean {
