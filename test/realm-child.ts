@@ -120,8 +120,10 @@ await task.output("out").send(Buffer.from("x"), { signal: new AbortController().
 seen.noInput = await codeOf(() => task.input("nothing"));
 task.close();
 
-// What a peer may have written makes the core trap; the trap is an error of the loader's realm.
+// What a peer may have written makes the core trap; the trap is an error of the loader's realm. Nobody removes a
+// region whose header can't be true, so its name goes first.
 const hostile = Region.temporary({ size: "1MiB" });
+hostile.unlink();
 new Uint32Array(hostile.allocate(64).bytes.buffer)[HEADER_BUSY >> 2] = 0xffff_fff1;
 seen.trap = await codeOf(() => hostile.allocate(100_000));
 
