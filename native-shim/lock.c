@@ -6,7 +6,7 @@
 
 #include <fcntl.h>
 
-/* SYNC: src/own-openings.ts */
+/* SYNC: src/attachment/own-openings.ts */
 #define FIRST_LOCK_BYTE ((off_t)1 << 40)
 /* Bytes from here on are locked for reading, by those who opened the file read-only. */
 #define FIRST_READ_LOCK 4096

@@ -1,4 +1,4 @@
-import { escapeControls } from "./escape.js";
+import { escapeControls } from "./terminal/escape.js";
 
 /** What can go wrong, for programs to tell apart. */
 export type DhmemErrorCode =

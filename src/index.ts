@@ -3,29 +3,30 @@
  *
  * @module
  */
-export { type ArrayOptions, SharedArray } from "./array.js";
-export { Block } from "./block.js";
-export type { CodedOf, KeyType, ValueType } from "./codec.js";
-export { Condition, type ConditionWaitOptions } from "./condition.js";
-export { Consumer } from "./consumer.js";
-export type { DType, TypedArrayOf, ValueOf } from "./dtypes.js";
+
+export type { RegionOptions } from "./attachment/region-options.js";
+export { type ArrayOptions, SharedArray } from "./collections/array.js";
+export { SharedMap } from "./collections/map.js";
+export type { CodedOf, KeyType, ValueType } from "./collections/map-codec.js";
+export type { MapTypes } from "./collections/open-collections.js";
+export type { StructOptions } from "./collections/struct.js";
+export { Vector } from "./collections/vector.js";
 export { DhmemError, type DhmemErrorCode } from "./errors.js";
-export { Handle } from "./handle.js";
-export { SharedMap } from "./map.js";
-export { Message } from "./message.js";
-export { HeldLock, Mutex } from "./mutex.js";
-export type { MapTypes } from "./open-collections.js";
-export type { DroppingQueueOptions, QueueOptions, RecordQueueOptions } from "./open-queue.js";
-export type { EndpointOptions, Size, WaitOptions } from "./options.js";
-export { Producer, type Sendable, type SendOptions } from "./producer.js";
-export { Queue, RecordQueue } from "./queue.js";
-export { RecordConsumer, RecordProducer } from "./records.js";
+export { Handle } from "./handles/handle.js";
+export type { Loaded, LoadedStruct, Saveable } from "./handles/save-and-load.js";
+export type { Entry, RegionStats } from "./inspect/stats.js";
+export { Block } from "./memory/block.js";
+export { Consumer } from "./queue/consumer.js";
+export { Message } from "./queue/message.js";
+export type { DroppingQueueOptions, QueueOptions, RecordQueueOptions } from "./queue/open-queue.js";
+export { Producer, type Sendable, type SendOptions } from "./queue/producer.js";
+export { Queue, RecordQueue } from "./queue/queue.js";
+export { RecordConsumer, RecordProducer } from "./queue/records.js";
+export { Slot } from "./queue/reservation.js";
+export type { ReadableOptions } from "./queue/streams.js";
 export { Region } from "./region.js";
-export type { RegionOptions } from "./region-options.js";
-export type { Loaded, LoadedStruct, Saveable } from "./saved.js";
-export { type Fields, Schema, type Struct, schema } from "./schema.js";
-export { Slot } from "./slot.js";
-export type { Entry, RegionStats } from "./stats.js";
-export type { ReadableOptions } from "./streams.js";
-export type { StructOptions } from "./struct.js";
-export { Vector } from "./vector.js";
+export { Condition, type ConditionWaitOptions } from "./sync/condition.js";
+export { HeldLock, Mutex } from "./sync/mutex.js";
+export type { EndpointOptions, Size, WaitOptions } from "./values/arguments.js";
+export type { DType, TypedArrayOf, ValueOf } from "./values/dtypes.js";
+export { type Fields, Schema, type Struct, schema } from "./values/schema.js";

@@ -1,33 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import { KIND_CONDITION, KIND_MUTEX } from "../assembly/layout.js";
-import { type ArrayOptions, openArray, type SharedArray, wantedArray } from "./array.js";
-import { Attachment } from "./attachment.js";
-import { Block } from "./block.js";
-import type { KeyType, ValueType } from "./codec.js";
-import { Condition } from "./condition.js";
-import { removeObject } from "./directory.js";
-import { checkDType, type DType } from "./dtypes.js";
-import { withRights } from "./engines.js";
-import { attach, attachLocal, detach, type Identity, identityOf, unlink, unlinkOwn } from "./files.js";
-import type { Handle } from "./handle.js";
-import { inspected } from "./inspect.js";
-import { listRegions, pathOf, TEMPORARY_REGION } from "./leftovers.js";
-import { checkMade } from "./made.js";
-import type { SharedMap } from "./map.js";
-import { Mutex } from "./mutex.js";
-import { type MapTypes, openMap, openVector } from "./open-collections.js";
-import { openObject, wantedExactly } from "./open-object.js";
+import { Attachment } from "./attachment/attachment.js";
 import {
-	type DroppingQueueOptions,
-	openQueue,
-	type QueueOptions,
-	type RecordQueueOptions,
-} from "./open-queue.js";
-import { checkCount, checkOptions, checkRegionName } from "./options.js";
-import { type Peeked, peekAt } from "./peek.js";
-import process from "./process.js";
-import type { Queue, RecordQueue } from "./queue.js";
+	attach,
+	attachLocal,
+	detach,
+	type Identity,
+	identityOf,
+	unlink,
+	unlinkOwn,
+} from "./attachment/files.js";
+import { listRegions, pathOf, TEMPORARY_REGION } from "./attachment/leftovers.js";
 import {
 	directoryOf,
 	type FolderOptions,
@@ -38,10 +22,20 @@ import {
 	type TemporaryOptions,
 	temporaryOptionNames,
 	trustOf,
-} from "./region-options.js";
-import { type Loaded, load, type Saveable, save } from "./saved.js";
-import { type Fields, type Schema, type Struct, toSchema } from "./schema.js";
-import { isSupported } from "./shim.js";
+} from "./attachment/region-options.js";
+import { type ArrayOptions, openArray, type SharedArray, wantedArray } from "./collections/array.js";
+import type { SharedMap } from "./collections/map.js";
+import type { KeyType, ValueType } from "./collections/map-codec.js";
+import { type MapTypes, openMap, openVector } from "./collections/open-collections.js";
+import { openStruct, type StructOptions, wantedStruct } from "./collections/struct.js";
+import type { Vector } from "./collections/vector.js";
+import type { Handle } from "./handles/handle.js";
+import { type Loaded, load, type Saveable, save } from "./handles/save-and-load.js";
+import { withRights } from "./host/engines.js";
+import process from "./host/process.js";
+import { isSupported } from "./host/shim.js";
+import { systemError } from "./host/system-error.js";
+import { type Peeked, peekAt } from "./inspect/peek.js";
 import {
 	type Activity,
 	type Entry,
@@ -49,10 +43,24 @@ import {
 	readActivity,
 	readEntries,
 	readStats,
-} from "./stats.js";
-import { openStruct, type StructOptions, wantedStruct } from "./struct.js";
-import { systemError } from "./system-error.js";
-import type { Vector } from "./vector.js";
+} from "./inspect/stats.js";
+import { Block } from "./memory/block.js";
+import { removeObject } from "./objects/directory.js";
+import { openObject, wantedExactly } from "./objects/open-object.js";
+import {
+	type DroppingQueueOptions,
+	openQueue,
+	type QueueOptions,
+	type RecordQueueOptions,
+} from "./queue/open-queue.js";
+import type { Queue, RecordQueue } from "./queue/queue.js";
+import { Condition } from "./sync/condition.js";
+import { Mutex } from "./sync/mutex.js";
+import { checkCount, checkOptions, checkRegionName } from "./values/arguments.js";
+import { inspected } from "./values/console.js";
+import { checkDType, type DType } from "./values/dtypes.js";
+import { checkMade } from "./values/made.js";
+import { type Fields, type Schema, type Struct, toSchema } from "./values/schema.js";
 
 /**
  * Memory shared by everybody who opens it by name, in whatever process, thread or container.

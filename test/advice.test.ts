@@ -10,8 +10,8 @@ import {
 	whyReadOnly,
 	whyRefused,
 	whyTooLarge,
-} from "../src/advice.js";
-import { type Item, type Mount, mountOf, parseMounts, type Room } from "../src/place.js";
+} from "../src/host/advice.js";
+import { type Item, type Mount, mountOf, parseMounts, type Room } from "../src/host/file-system.js";
 
 const MIB = 2 ** 20;
 const me = { user: 1000, groups: [1000, 2000] };

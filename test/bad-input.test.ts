@@ -1287,12 +1287,12 @@ for (const [flags, expected, word] of [
 }
 
 test("a bundle that took dhmem in is told to leave it outside", async () => {
-	const source = new URL("../src/parts.js", import.meta.url);
-	const text = readFileSync(source, "utf8").replace("./errors.js", new URL("errors.js", source).href);
+	const source = new URL("../src/host/parts.js", import.meta.url);
+	const text = readFileSync(source, "utf8").replace("../errors.js", new URL("../errors.js", source).href);
 	for (const url of ["undefined", '"file:///bundle/out.js"']) {
 		const bundle = join(directory, `bundle-${url.length}.mjs`);
 		writeFileSync(bundle, text.replaceAll("import.meta.url", url));
-		const { pathOfPart } = (await import(bundle)) as typeof import("../src/parts.js");
+		const { pathOfPart } = (await import(bundle)) as typeof import("../src/host/parts.js");
 		const { code, message } = errorOf(() => pathOfPart("shim.node"));
 		assert.is(code, "DHMEM_UNSUPPORTED");
 		assert.ok(message.includes("bundle, leave it outside"), message);

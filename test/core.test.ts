@@ -27,7 +27,7 @@ import {
 	SPAN_BYTES,
 	STATUS_LIMIT,
 } from "../assembly/layout.js";
-import { type Core, reading } from "../src/core.js";
+import { type Core, reading } from "../src/core/core.js";
 import { coverageOf, reachedByFormatting, unreachable } from "./allocator/coverage.js";
 import { sweep } from "./allocator/crash-points.js";
 import { firstFailure, mutate, mutations } from "./allocator/mutations.js";

@@ -3,9 +3,9 @@ import { mkdirSync, readdirSync, renameSync, rmdirSync, symlinkSync, writeFileSy
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { directoryOf } from "../src/attachment/region-options.js";
 import { findFacts } from "../src/doctor/facts.js";
 import { Region } from "../src/index.js";
-import { directoryOf } from "../src/region-options.js";
 import { ContainerRuntime } from "../src/runner/container-runtime.js";
 import { Task } from "../src/workflow/index.js";
 import { failure } from "./fixture.js";

@@ -2,7 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Block, type Queue, Region } from "../src/index.js";
-import { sizeOfBlock } from "../src/making-room.js";
+import { sizeOfBlock } from "../src/queue/making-room.js";
 import { codeOf, failure, regionTest } from "./fixture.js";
 
 const MIB = 2 ** 20;

@@ -10,8 +10,8 @@ import {
 } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { type File, shim } from "../src/host/shim.js";
 import { Region, type RegionOptions } from "../src/index.js";
-import { type File, shim } from "../src/shim.js";
 import { codeOf, failure } from "./fixture.js";
 import { Child, makeFolder, regionPath, removeFolder } from "./region-child.js";
 

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
+import { isLeftOver, listRegions, namesIn, pathOf, whileOnlyLooking } from "../attachment/leftovers.js";
+import { directoryOf, trustOf } from "../attachment/region-options.js";
 import { DhmemError } from "../errors.js";
-import { toJson } from "../escape.js";
-import { isLeftOver, listRegions, namesIn, pathOf, whileOnlyLooking } from "../leftovers.js";
+import { systemError } from "../host/system-error.js";
 import { Region } from "../region.js";
-import { directoryOf, trustOf } from "../region-options.js";
-import { systemError } from "../system-error.js";
+import { toJson } from "../terminal/escape.js";
 import { lookAt } from "./look.js";
 
 /** What was found, and done unless it was only looked for. */

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { directoryOf } from "../attachment/region-options.js";
 import { findFacts } from "../doctor/facts.js";
 import { type Finding, findingsOf } from "../doctor/findings.js";
 import { meet } from "../doctor/peer.js";
-import { escapeControls, toJson } from "../escape.js";
-import { directoryOf } from "../region-options.js";
+import { escapeControls, toJson } from "../terminal/escape.js";
 import { Interruption } from "../workflow/interruption.js";
 
 interface DoctorOptions {

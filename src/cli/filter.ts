@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { DType } from "../dtypes.js";
+import type { DType } from "../values/dtypes.js";
 import { asOption } from "./framing.js";
 
 interface FilterOptions {

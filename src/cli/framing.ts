@@ -2,9 +2,9 @@
 import { constants, isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import { type Command, Option } from "commander";
-import { bytesPer, type DType, dtypes, type TypedArrayOf, typedArray } from "../dtypes.js";
 import { DhmemError } from "../errors.js";
-import type { Sendable } from "../producer.js";
+import type { Sendable } from "../queue/producer.js";
+import { bytesPer, type DType, dtypes, type TypedArrayOf, typedArray } from "../values/dtypes.js";
 import { UsageError } from "./usage-error.js";
 
 export interface FramingOptions {

@@ -1,9 +1,10 @@
 /** What `send` and `recv` work on: a link of the task that they are part of, or a queue of a region, of any kind. */
-import type { DType } from "../dtypes.js";
+
 import { DhmemError } from "../errors.js";
-import { type Queue, RecordQueue } from "../queue.js";
-import type { RecordConsumer, RecordProducer } from "../records.js";
+import { type Queue, RecordQueue } from "../queue/queue.js";
+import type { RecordConsumer, RecordProducer } from "../queue/records.js";
 import { Region } from "../region.js";
+import type { DType } from "../values/dtypes.js";
 import { Input } from "../workflow/input.js";
 import { Interruption } from "../workflow/interruption.js";
 import { Output } from "../workflow/output.js";

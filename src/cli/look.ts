@@ -1,6 +1,6 @@
 import { DhmemError } from "../errors.js";
+import type { Entry, RegionStats } from "../inspect/stats.js";
 import { Region } from "../region.js";
-import type { Entry, RegionStats } from "../stats.js";
 
 /** What is in a region, looked at without taking part. */
 export interface Look extends Omit<RegionStats, "objects"> {

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { toJson } from "../escape.js";
-import { formatSize } from "../format-size.js";
 import { Region } from "../region.js";
-import { table } from "../table.js";
+import { toJson } from "../terminal/escape.js";
+import { formatSize } from "../terminal/format-size.js";
+import { table } from "../terminal/table.js";
 import { type Look, lookAt } from "./look.js";
 
 export function ls(program: Command): void {

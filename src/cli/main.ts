@@ -3,7 +3,7 @@
 import { constants } from "node:os";
 import { Command, CommanderError } from "commander";
 import { DhmemError } from "../errors.js";
-import { escapeControls } from "../escape.js";
+import { escapeControls } from "../terminal/escape.js";
 import { Interrupted } from "../workflow/interruption.js";
 import { commands } from "./commands.js";
 import { UsageError } from "./usage-error.js";

@@ -1,7 +1,8 @@
 /** `dhmem recv --peek`: what waits in a queue. It takes part in nothing, so it disturbs nobody. */
-import { bytesPer, type DType, type TypedArrayOf, typedArray } from "../dtypes.js";
-import type { Peeked } from "../peek.js";
+
+import type { Peeked } from "../inspect/peek.js";
 import { Region } from "../region.js";
+import { bytesPer, type DType, type TypedArrayOf, typedArray } from "../values/dtypes.js";
 import { readEnvironment } from "../workflow/environment.js";
 import { linkName, noSuchPort } from "../workflow/links.js";
 import { checkRecords, written, writtenRecords } from "./framing.js";

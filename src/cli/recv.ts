@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type DType, type TypedArrayOf, typedArray } from "../dtypes.js";
-import type { RecordConsumer } from "../records.js";
+import type { RecordConsumer } from "../queue/records.js";
+import { type DType, type TypedArrayOf, typedArray } from "../values/dtypes.js";
 import { Input } from "../workflow/input.js";
 import { checkRecords, type FramingOptions, framingOptions, written, writtenRecords } from "./framing.js";
 import { type Records, withInput } from "./link-end.js";

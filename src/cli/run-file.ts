@@ -1,7 +1,7 @@
 /** What `dhmem run` does with a file. */
 import { constants } from "node:os";
 import { resolve } from "node:path";
-import { directoryOf } from "../region-options.js";
+import { directoryOf } from "../attachment/region-options.js";
 import { ContainerRuntime } from "../runner/container-runtime.js";
 import { explain } from "../runner/explain.js";
 import { linksOf } from "../runner/links-of.js";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import type { DType, TypedArrayOf } from "../dtypes.js";
-import type { RecordProducer } from "../records.js";
+import type { RecordProducer } from "../queue/records.js";
+import type { DType, TypedArrayOf } from "../values/dtypes.js";
 import { Output } from "../workflow/output.js";
 import { checkRecords, type FramingOptions, framingOptions, messagesIn } from "./framing.js";
 import { type Records, withOutput } from "./link-end.js";

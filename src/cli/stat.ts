@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { escapeControls, toJson } from "../escape.js";
-import { formatSize } from "../format-size.js";
+import type { Entry, RegionStats } from "../inspect/stats.js";
 import { Region } from "../region.js";
-import type { Entry, RegionStats } from "../stats.js";
-import { type Cell, table } from "../table.js";
+import { escapeControls, toJson } from "../terminal/escape.js";
+import { formatSize } from "../terminal/format-size.js";
+import { type Cell, table } from "../terminal/table.js";
 
 export function stat(program: Command): void {
 	program

@@ -1,8 +1,9 @@
 /** What a doctor looks at. It changes nothing: the region that it makes is gone at once. */
 import { lstatSync, readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
+import { pathOf } from "../attachment/leftovers.js";
+import { trustOf } from "../attachment/region-options.js";
 import { DhmemError } from "../errors.js";
-import { pathOf } from "../leftovers.js";
 import {
 	findItem,
 	findMount,
@@ -12,11 +13,10 @@ import {
 	type Mount,
 	type Room,
 	type User,
-} from "../place.js";
+} from "../host/file-system.js";
+import { isSupported, shim } from "../host/shim.js";
+import { isTrustedOwner } from "../host/trust.js";
 import { Region } from "../region.js";
-import { trustOf } from "../region-options.js";
-import { isSupported, shim } from "../shim.js";
-import { isTrustedOwner } from "../trust.js";
 
 export interface Facts {
 	readonly platform: string;

@@ -7,8 +7,8 @@ import {
 	isOwnSharedMemory,
 	mebibytes,
 	SHARE,
-} from "../advice.js";
-import type { Room } from "../place.js";
+} from "../host/advice.js";
+import type { Room } from "../host/file-system.js";
 import type { Facts, Folder, RegionFacts } from "./facts.js";
 
 export interface Finding {

@@ -1,11 +1,12 @@
 /** Two doctors, one on each side: whether they see one folder, shown by a message each way through it. */
-import { isOwnSharedMemory, SHARE } from "../advice.js";
-import type { Consumer } from "../consumer.js";
+
 import { DhmemError } from "../errors.js";
-import type { Message } from "../message.js";
-import type { WaitOptions } from "../options.js";
-import type { Producer } from "../producer.js";
+import { isOwnSharedMemory, SHARE } from "../host/advice.js";
+import type { Consumer } from "../queue/consumer.js";
+import type { Message } from "../queue/message.js";
+import type { Producer } from "../queue/producer.js";
 import { Region } from "../region.js";
+import type { WaitOptions } from "../values/arguments.js";
 import type { Facts } from "./facts.js";
 import type { Finding } from "./findings.js";
 

@@ -2,10 +2,10 @@
 import { isAbsolute } from "node:path";
 import { SPAN_BYTES } from "../../assembly/layout.js";
 import { DhmemError } from "../errors.js";
-import { parseRegionSize } from "../options.js";
 import { linksOf } from "../runner/links-of.js";
 import { INSIDE } from "../runner/runtime.js";
 import type { TaskSpec, Workflow } from "../runner/workflow-file.js";
+import { parseRegionSize } from "../values/arguments.js";
 import { writeEnvironment } from "../workflow/environment.js";
 
 /** Any number will do that is nobody else's: the folder belongs to it, and every container is a member. */

@@ -12,11 +12,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { directoryOf } from "../attachment/region-options.js";
 import { DhmemError } from "../errors.js";
-import process from "../process.js";
+import process from "../host/process.js";
+import { systemError } from "../host/system-error.js";
 import { Region } from "../region.js";
-import { directoryOf } from "../region-options.js";
-import { systemError } from "../system-error.js";
 import { runChild } from "./process-runtime.js";
 import { INSIDE, type Placement, type RunningTask, type Runtime } from "./runtime.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";

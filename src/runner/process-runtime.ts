@@ -4,9 +4,9 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { directoryOf } from "../attachment/region-options.js";
 import { DhmemError } from "../errors.js";
 import { Region } from "../region.js";
-import { directoryOf } from "../region-options.js";
 import type { Ending, Placement, RunningTask, Runtime } from "./runtime.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";
 

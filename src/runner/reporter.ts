@@ -1,8 +1,8 @@
 /** What the user sees of a run: what tasks print, what happens to them, and how their links fare. */
 import type { Readable, Writable } from "node:stream";
 import { createLogUpdate } from "log-update";
-import { formatSize } from "../format-size.js";
-import { table } from "../table.js";
+import { formatSize } from "../terminal/format-size.js";
+import { table } from "../terminal/table.js";
 import { linkName } from "../workflow/links.js";
 import type { LinkSnapshot } from "../workflow/stuck.js";
 import { eachLine } from "./lines.js";

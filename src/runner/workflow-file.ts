@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import type { ErrorObject } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { DhmemError, show } from "../errors.js";
-import { parseRegionSize, parseSize, type Size } from "../options.js";
+import { parseRegionSize, parseSize, type Size } from "../values/arguments.js";
 import { type Link, linkName, type Policy, parsePort } from "../workflow/links.js";
 import { argumentsOf } from "./command.js";
 import { type Path, readSource, Source } from "./workflow-source.js";

@@ -8,9 +8,9 @@
  * the task's process itself.
  */
 import { dirname } from "node:path";
-import process from "../process.js";
+import process from "../host/process.js";
+import type { QueueActivity } from "../inspect/stats.js";
 import { Region } from "../region.js";
-import type { QueueActivity } from "../stats.js";
 import { linkState } from "./link-state.js";
 import { type Link, linkName } from "./links.js";
 

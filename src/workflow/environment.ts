@@ -1,7 +1,7 @@
 /** How a task learns what it is: the variables that `dhmem run` sets, or whoever starts the task by hand. */
 import { badArgument, DhmemError } from "../errors.js";
-import { checkRegionName } from "../options.js";
-import { checkTrust, type Trust } from "../trust.js";
+import { checkTrust, type Trust } from "../host/trust.js";
+import { checkRegionName } from "../values/arguments.js";
 import { formatLinks, type Link, type LocalLink, NAME, NAME_RULE, parseLinks } from "./links.js";
 
 /** Variables, as in `process.env`. */

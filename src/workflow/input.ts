@@ -1,11 +1,11 @@
 import { performance } from "node:perf_hooks";
 import { inspect } from "node:util";
 import { DhmemError } from "../errors.js";
-import { inspected } from "../inspect.js";
-import { batchesOf, eachOf } from "../iteration.js";
-import type { Message } from "../message.js";
-import { type WaitOptions, waitOptions } from "../options.js";
-import { tooLate } from "../waiter.js";
+import { batchesOf, eachOf } from "../queue/iteration.js";
+import type { Message } from "../queue/message.js";
+import { type WaitOptions, waitOptions } from "../values/arguments.js";
+import { inspected } from "../values/console.js";
+import { tooLate } from "../waiting/waiter.js";
 import { anySignal } from "./any-signal.js";
 import type { LinkReceiver } from "./transport.js";
 

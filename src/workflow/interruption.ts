@@ -1,6 +1,6 @@
 /** Being asked to end, by a signal: process 1 of a container gets only those that it has a handler for. */
 import { constants } from "node:os";
-import process from "../process.js";
+import process from "../host/process.js";
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 

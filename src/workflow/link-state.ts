@@ -1,6 +1,6 @@
 /** What a link's two ends say about themselves, for who watches the workflow; the queue works without it. */
 import type { Region } from "../region.js";
-import type { Struct } from "../schema.js";
+import type { Struct } from "../values/schema.js";
 import { type Link, linkName } from "./links.js";
 
 const fields = { bytes: "f64", sending: "u32", receiving: "u32", read: "u32", written: "u32" } as const;

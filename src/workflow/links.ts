@@ -1,7 +1,7 @@
 /** What connects tasks: links from a port of one to a port of another, and their text in `DHMEM_LINKS`. */
 import { MAILBOX_LARGEST } from "../../assembly/layout.js";
 import { badArgument, DhmemError } from "../errors.js";
-import { checkCount, parseSize } from "../options.js";
+import { checkCount, parseSize } from "../values/arguments.js";
 
 export const policies = ["block", "drop-oldest", "latest"] as const;
 

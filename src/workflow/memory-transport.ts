@@ -1,7 +1,7 @@
 /** Links through shared memory: each is a queue of the region, by the link's name. */
 import { Buffer } from "node:buffer";
-import type { Message } from "../message.js";
-import type { Queue } from "../queue.js";
+import type { Message } from "../queue/message.js";
+import type { Queue } from "../queue/queue.js";
 import type { Region } from "../region.js";
 import { completeOwnRun, hasEnded, hasReadEnd, noteEnd } from "./completion.js";
 import { linkState } from "./link-state.js";

@@ -1,9 +1,9 @@
 import { inspect } from "node:util";
-import { Block } from "../block.js";
 import { badArgument, isFull } from "../errors.js";
-import { inspected } from "../inspect.js";
-import { bytesOf, checkCount, type WaitOptions, waitOptions } from "../options.js";
-import { type Sendable, type SendOptions, sendNames } from "../producer.js";
+import { Block } from "../memory/block.js";
+import { type Sendable, type SendOptions, sendNames } from "../queue/producer.js";
+import { bytesOf, checkCount, type WaitOptions, waitOptions } from "../values/arguments.js";
+import { inspected } from "../values/console.js";
 import { anySignal } from "./any-signal.js";
 import type { LinkSender } from "./transport.js";
 

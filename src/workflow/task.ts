@@ -1,9 +1,9 @@
 import { format, inspect } from "node:util";
-import { withRights } from "../engines.js";
-import { inspected } from "../inspect.js";
-import { checkMade } from "../made.js";
-import process from "../process.js";
+import { withRights } from "../host/engines.js";
+import process from "../host/process.js";
 import { Region } from "../region.js";
+import { inspected } from "../values/console.js";
+import { checkMade } from "../values/made.js";
 import { readEnvironment, type TaskEnvironment, type Variables } from "./environment.js";
 import { Input } from "./input.js";
 import { Interruption } from "./interruption.js";

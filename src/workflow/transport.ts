@@ -1,8 +1,8 @@
 /** The seam between tasks and what carries their links: a task uses the two ends, and does not know what is between. */
-import type { Block } from "../block.js";
-import type { Message } from "../message.js";
-import type { WaitOptions } from "../options.js";
-import type { Sendable } from "../producer.js";
+import type { Block } from "../memory/block.js";
+import type { Message } from "../queue/message.js";
+import type { Sendable } from "../queue/producer.js";
+import type { WaitOptions } from "../values/arguments.js";
 import type { Link } from "./links.js";
 
 /** The end of a link that sends. Its waits outlast a peer that dies and is restarted. */

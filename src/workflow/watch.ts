@@ -2,8 +2,8 @@
 import { performance } from "node:perf_hooks";
 import { clearInterval, setInterval } from "node:timers";
 import { DhmemError } from "../errors.js";
+import type { RegionStats } from "../inspect/stats.js";
 import type { Region } from "../region.js";
-import type { RegionStats } from "../stats.js";
 import { readLinks, StuckLinks } from "./stuck.js";
 
 /** Milliseconds between looks. */

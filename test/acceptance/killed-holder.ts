@@ -2,7 +2,7 @@
 import { Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { LOCK_WAITERS } from "../../assembly/layout.js";
-import { shim } from "../../src/shim.js";
+import { shim } from "../../src/host/shim.js";
 import { wordOf } from "../endurance/positions.js";
 import {
 	type Child,

@@ -1,7 +1,7 @@
 /** A process killed with 64 MiB that it has written to: a survivor's next operation is soon done, which needs them back. */
 import { type HeldLock, Region } from "dhmem";
 import * as assert from "uvu/assert";
-import { shim } from "../../src/shim.js";
+import { shim } from "../../src/host/shim.js";
 import {
 	type Conditions,
 	clock,

@@ -1,5 +1,5 @@
 /** What of the core the scenarios reach: which exports they call, and which of its writes come about in them. */
-import type { Core } from "../../src/core.js";
+import type { Core } from "../../src/core/core.js";
 import { type Intrusion, pointsUpTo, Rehearsal, stopAt } from "./crash-points.js";
 import type { Scenario } from "./scenarios/stage.js";
 import { shipped, World } from "./world.js";

@@ -34,7 +34,7 @@ import {
 	SPAN_SLAB,
 	STATUS_LIMIT,
 } from "../../assembly/layout.js";
-import type { Core } from "../../src/core.js";
+import type { Core } from "../../src/core/core.js";
 import { instrument, type Site } from "./wasm.js";
 
 export const coreBytes = readFileSync(new URL("../../core.wasm", import.meta.url));

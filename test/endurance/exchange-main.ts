@@ -4,7 +4,7 @@
  * node dist/test/endurance/exchange-main.js [--bytes 100GB] [--region 1GiB] [--message 16MiB]
  */
 import { parseArgs } from "node:util";
-import { parseSize } from "../../src/options.js";
+import { parseSize } from "../../src/values/arguments.js";
 import { exchange } from "./exchange.js";
 
 const { values } = parseArgs({

@@ -26,9 +26,13 @@ export const controls: readonly Control[] = [
 	{
 		name: "a region has its name before it is initialised",
 		changes: [
-			change("dist/src/files.js", "        format(attachment, options);\n        if", "        if"),
 			change(
-				"dist/src/files.js",
+				"dist/src/attachment/files.js",
+				"        format(attachment, options);\n        if",
+				"        if",
+			),
+			change(
+				"dist/src/attachment/files.js",
 				"if (publish(file, path, options))\n            return attachment;",
 				"if (publish(file, path, options)) {\n format(attachment, options); return attachment; }",
 			),
@@ -54,7 +58,7 @@ export const controls: readonly Control[] = [
 		name: "litter is never removed",
 		changes: [
 			change(
-				"dist/src/leftovers.js",
+				"dist/src/attachment/leftovers.js",
 				'unlinkSync(path);\n            debug("%s: removed, its maker',
 				'debug("%s: removed, its maker',
 			),
@@ -79,7 +83,7 @@ export const controls: readonly Control[] = [
 	{
 		name: "who sleeps never looks by itself",
 		changes: [
-			change("dist/src/waiter.js", "const SLICE = 50;", "const SLICE = 1e9;"),
+			change("dist/src/waiting/waiter.js", "const SLICE = 50;", "const SLICE = 1e9;"),
 			change("native-shim/waiter.c", "#define SLICE_MAX 50000000LL", "#define SLICE_MAX 50000000000000LL"),
 		],
 		operation: "send to a consumer that sleeps",

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Region } from "dhmem";
-import { shim } from "../../src/shim.js";
+import { shim } from "../../src/host/shim.js";
 import { litterAmong, type Operation, PATIENCE, type Survival, SurvivorStage } from "./operation.js";
 import { buildSteps, type Mode } from "./steps.js";
 import type { Line, Outcome, Try } from "./victim.js";

@@ -7,7 +7,7 @@
  */
 import { readdirSync, readSync, writeSync } from "node:fs";
 import { DhmemError, Region } from "dhmem";
-import { shim } from "../../src/shim.js";
+import { shim } from "../../src/host/shim.js";
 import { operations } from "./operations.js";
 import { loadSteps, type Mode } from "./steps.js";
 import { VictimStage } from "./victim-stage.js";

@@ -3,7 +3,7 @@
  * or meanwhile, participants that know nothing of it go on with everything. Each operation must return or trap, which
  * the binding turns into DHMEM_CORRUPT, after a bounded number of turns of its loops.
  */
-import type { Core } from "../../src/core.js";
+import type { Core } from "../../src/core/core.js";
 import { randomFrom } from "../allocator/player.js";
 import { instrument } from "../allocator/wasm.js";
 import { coreBytes } from "../allocator/world.js";

@@ -11,7 +11,7 @@ import {
 	SLOTS_START,
 	STATUS_LIMIT,
 } from "../../assembly/layout.js";
-import type { Core } from "../../src/core.js";
+import type { Core } from "../../src/core/core.js";
 import { headOf } from "../allocator/world.js";
 import { type Contents, fillEntry, KEYS, NONCE } from "./contents.js";
 

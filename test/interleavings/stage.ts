@@ -11,7 +11,7 @@ import {
 	SLOTS_START,
 	STATUS_LIMIT,
 } from "../../assembly/layout.js";
-import type { Core } from "../../src/core.js";
+import type { Core } from "../../src/core/core.js";
 import type { Participant, World } from "../allocator/world.js";
 import type { Pair } from "./explore.js";
 import type { Call, Program } from "./stepper.js";

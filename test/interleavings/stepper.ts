@@ -3,7 +3,7 @@
  * access, and Binaryen's Asyncify lets that call leave the core in its middle and come back to it later.
  */
 import binaryen from "binaryen";
-import type { Core } from "../../src/core.js";
+import type { Core } from "../../src/core/core.js";
 import { instrument } from "../allocator/wasm.js";
 import { coreBytes, type World } from "../allocator/world.js";
 

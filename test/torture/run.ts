@@ -21,8 +21,8 @@ import {
 	SPAN_BYTES,
 	SPAN_SLAB,
 } from "../../assembly/layout.js";
-import { encodeHandle } from "../../src/handle.js";
-import { shim } from "../../src/shim.js";
+import { encodeHandle } from "../../src/handles/handle.js";
+import { shim } from "../../src/host/shim.js";
 import { clock, inFolder, PATIENCE, until } from "../acceptance/row.js";
 import { randomFrom } from "../allocator/player.js";
 import { loadBlock } from "../load-block.js";

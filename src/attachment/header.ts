@@ -1,0 +1,106 @@
+/** The header of a region's file, read and checked before anything else in the file is used. */
+import {
+	BUCKET_BYTES,
+	HEADER_AVAILABLE,
+	HEADER_BUCKET_MASK,
+	HEADER_BUCKETS,
+	HEADER_BUSY,
+	HEADER_BYTES,
+	HEADER_COMMITTED,
+	HEADER_DESCRIPTORS,
+	HEADER_FEATURES_ALL,
+	HEADER_FEATURES_WRITE,
+	HEADER_HEAP,
+	HEADER_LIFETIME,
+	HEADER_MAGIC,
+	HEADER_OWNED,
+	HEADER_OWNERS,
+	HEADER_SPANS,
+	HEADER_TOUCHED,
+	HEADER_TOUCHED_BYTES,
+	HEADER_VERSION,
+	LAYOUT_VERSION,
+	LIFETIME_LAST_CLOSE,
+	MAGIC_HIGH,
+	MAGIC_LOW,
+	SLOT_BYTES,
+	SLOTS,
+	SLOTS_START,
+	SPAN_BYTES,
+} from "../../assembly/layout.js";
+import { DhmemError } from "../errors.js";
+import { type File, shim } from "../host/shim.js";
+import { LARGEST_REGION } from "../values/arguments.js";
+
+/** What the file's header says, once it is known to be a region's. */
+export function readHeader(file: File, path: string): Uint32Array {
+	const header = new Uint8Array(HEADER_BYTES);
+	const length = shim().readFile(file, header, 0);
+	const words = new Uint32Array(header.buffer);
+	const word = (field: number) => words[field >> 2] as number;
+	const { size } = shim().statFile(file);
+	if (length < HEADER_BYTES || word(HEADER_MAGIC) !== MAGIC_LOW || word(HEADER_MAGIC + 4) !== MAGIC_HIGH) {
+		throw new DhmemError("DHMEM_FORMAT", `${path} is not a dhmem region; remove it, or choose another name`);
+	}
+	if (
+		word(HEADER_VERSION) !== LAYOUT_VERSION ||
+		(word(HEADER_FEATURES_ALL) | word(HEADER_FEATURES_WRITE)) !== 0
+	) {
+		throw new DhmemError(
+			"DHMEM_VERSION",
+			`${path} has layout ${word(HEADER_VERSION)} (features ${word(HEADER_FEATURES_ALL)}, ` +
+				`${word(HEADER_FEATURES_WRITE)}); this dhmem knows layout ${LAYOUT_VERSION}: use one version on all sides`,
+		);
+	}
+	const spans = word(HEADER_SPANS);
+	if (size > LARGEST_REGION) {
+		throw new DhmemError(
+			"DHMEM_FORMAT",
+			`${path} is ${size} bytes long, and a region has at most ${LARGEST_REGION}; remove it`,
+		);
+	}
+	if (size !== spans * SPAN_BYTES || spans === 0) {
+		throw new DhmemError(
+			"DHMEM_FORMAT",
+			`${path} is ${size} bytes long, and its header says ${spans * SPAN_BYTES}: it was cut or extended; remove it`,
+		);
+	}
+	checkTables(word, path);
+	return words;
+}
+
+/** The header's words that say where the tables are, in the order in which they lie in the file. */
+const tables = [
+	HEADER_BUSY,
+	HEADER_COMMITTED,
+	HEADER_OWNED,
+	HEADER_BUCKETS,
+	HEADER_TOUCHED,
+	HEADER_DESCRIPTORS,
+	HEADER_AVAILABLE,
+	HEADER_OWNERS,
+];
+
+/** Throws unless the tables lie one behind the other, in front of the heap, and have room for what they hold. */
+function checkTables(word: (field: number) => number, path: string): void {
+	let end = SLOTS_START + SLOTS * SLOT_BYTES;
+	let sound = true;
+	for (const start of [
+		...tables.map(word),
+		word(HEADER_HEAP) * SPAN_BYTES,
+		word(HEADER_SPANS) * SPAN_BYTES,
+	]) {
+		sound &&= start >= end;
+		end = start;
+	}
+	sound &&= (word(HEADER_BUCKET_MASK) + 1) * BUCKET_BYTES <= word(HEADER_TOUCHED) - word(HEADER_BUCKETS);
+	sound &&= word(HEADER_TOUCHED_BYTES) * SLOTS <= word(HEADER_DESCRIPTORS) - word(HEADER_TOUCHED);
+	if (!sound) {
+		throw new DhmemError("DHMEM_CORRUPT", `${path} has a header that can't be true; remove it`);
+	}
+}
+
+/** Whether the region goes with its last participant. */
+export function isLastClose(header: Uint32Array): boolean {
+	return header[HEADER_LIFETIME >> 2] === LIFETIME_LAST_CLOSE;
+}

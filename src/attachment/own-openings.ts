@@ -1,0 +1,67 @@
+/** The participants of a region that this process has open, for the error when a region has no slot left. */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { SLOTS } from "../../assembly/layout.js";
+import { readParticipants } from "../inspect/stats.js";
+import type { Attachment } from "./attachment.js";
+
+/** Where the slots' lock bytes begin. SYNC: native-shim/lock.c */
+const FIRST_LOCK_BYTE = 2 ** 40;
+
+/** A line of `/proc/self/fdinfo` about a write lock: device and inode, first and last byte. */
+const LOCK = /OFDLCK +ADVISORY +WRITE +\S+ +(\S+) +(\d+) +(\d+)/g;
+
+const FOLDER = "/proc/self/fdinfo";
+
+/** A sentence on the openings of this process, in whatever thread, that were not closed. Empty where it can't be known. */
+export function ownOpenings(attachment: Attachment): string {
+	try {
+		const slots = ownSlots(attachment.path);
+		const labels = readParticipants(attachment)
+			.filter(({ slot }) => slots.has(slot))
+			.map(({ label }) => JSON.stringify(label));
+		if (labels.length === 0) return "";
+		return `. This process opened ${labels.length} of them and has not closed them: ${counted(labels)}`;
+	} catch {
+		return "";
+	}
+}
+
+/** The slots of the file at `path` that this process holds the locks of: the kernel lists a file's locks for each descriptor. */
+function ownSlots(path: string): Set<number> {
+	const file = fileKey(path);
+	const slots = new Set<number>();
+	for (const descriptor of readdirSync(FOLDER)) {
+		for (const [, of, first, last] of locksOf(descriptor).matchAll(LOCK)) {
+			if (of !== file) continue;
+			for (let slot = 0; slot < SLOTS; slot++) {
+				const byte = FIRST_LOCK_BYTE + slot;
+				if (Number(first) <= byte && byte <= Number(last)) slots.add(slot);
+			}
+		}
+	}
+	return slots;
+}
+
+/** As the kernel writes it: device and inode. */
+function fileKey(path: string): string {
+	const { dev, ino } = statSync(path, { bigint: true });
+	const major = (dev >> 8n) & 0xfffn;
+	const minor = (dev & 0xffn) | ((dev >> 12n) & 0xfff00n);
+	return `${[major, minor].map((part) => part.toString(16).padStart(2, "0")).join(":")}:${ino}`;
+}
+
+/** Empty for a descriptor that was closed meanwhile. */
+function locksOf(descriptor: string): string {
+	try {
+		return readFileSync(`${FOLDER}/${descriptor}`, "utf8");
+	} catch {
+		return "";
+	}
+}
+
+/** Each text once, with how often it is there. */
+function counted(texts: readonly string[]): string {
+	const counts = new Map<string, number>();
+	for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+	return Array.from(counts, ([text, count]) => (count === 1 ? text : `${text} ${count} times`)).join(", ");
+}

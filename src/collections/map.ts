@@ -1,0 +1,278 @@
+import { inspect } from "node:util";
+import {
+	ENTRY_KEY,
+	ENTRY_KEY_LENGTH,
+	ENTRY_VALUE_LENGTH,
+	NOT_FOUND,
+	OBJECT_COUNT,
+	OBJECT_DATA,
+	OK,
+	STATUS_LIMIT,
+} from "../../assembly/layout.js";
+import { badArgument, DhmemError } from "../errors.js";
+import { NamedObject } from "../objects/named-object.js";
+import { Mutex } from "../sync/mutex.js";
+import { inspected } from "../values/console.js";
+import { checkMade } from "../values/made.js";
+import type { Codec, CodedOf, KeyType, ValueType } from "./map-codec.js";
+import { RESTLESS, readConsistently } from "./optimistic-read.js";
+
+/** Bytes of the longest key. */
+const LONGEST_KEY = 1024;
+/** Readings that somebody's change may spoil before the mutex is taken, or before a reader gives up. */
+const TURNS = { locking: 16, reading: 1000 };
+
+type Entry<K extends KeyType, V extends ValueType> = [CodedOf<K>, CodedOf<V>];
+
+/** An entry that was found, and how many bytes of the region it takes. */
+interface Found<K extends KeyType, V extends ValueType> {
+	entry: Entry<K, V>;
+	bytes: number;
+}
+
+function align8(bytes: number): number {
+	return (bytes + 7) & ~7;
+}
+
+/**
+ * A hash map. Changes are made under a mutex of its own, so they wait for one another, and for a participant that
+ * was stopped in the middle of one; each is done wholly or not at all, also when its participant dies. Reading takes
+ * no mutex, unless others change the map so often that there is no reading in between. From
+ * `region.map(name, { key, value })`.
+ *
+ * @example
+ * ```ts
+ * const best = region.map("best", { key: "string", value: "f64" });
+ * best.update("run 7", (old) => Math.min(old ?? Infinity, 0.25));
+ * for (const [run, residual] of best) console.log(run, residual);
+ * ```
+ */
+export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueType>
+	implements Iterable<Entry<K, V>>
+{
+	readonly kind = "map";
+	readonly name: string;
+	readonly #object: NamedObject;
+	readonly #mutex: Mutex;
+	readonly #key: Codec<CodedOf<K>>;
+	readonly #value: Codec<CodedOf<V>>;
+
+	/** @internal */
+	constructor(object: NamedObject, key: Codec<CodedOf<K>>, value: Codec<CodedOf<V>>) {
+		checkMade(object instanceof NamedObject, "A SharedMap", "call region.map(name, { key, value })");
+		this.name = object.name;
+		this.#object = object;
+		this.#mutex = new Mutex(object);
+		this.#key = key;
+		this.#value = value;
+	}
+
+	/** Entries. */
+	get size(): number {
+		this.#object.check();
+		return this.#object.word(OBJECT_COUNT);
+	}
+
+	/**
+	 * The value for `key`, a copy; undefined if there is none.
+	 *
+	 * @throws DHMEM_BAD_ARGUMENT, DHMEM_CLOSED; DHMEM_TIMEOUT if a region that was opened read-only changes all the time
+	 */
+	get(key: CodedOf<K>): CodedOf<V> | undefined {
+		const bytes = this.#encodeKey(key);
+		return this.#read(() => this.#get(bytes));
+	}
+
+	/** Whether there is a value for `key`. */
+	has(key: CodedOf<K>): boolean {
+		const bytes = this.#encodeKey(key);
+		return this.#read(() => this.#find(bytes) !== 0);
+	}
+
+	/**
+	 * Makes `value` the value for `key`.
+	 *
+	 * @throws DHMEM_BAD_ARGUMENT, DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_CLOSED, DHMEM_READ_ONLY
+	 */
+	set(key: CodedOf<K>, value: CodedOf<V>): this {
+		const bytes = this.#encodeKey(key);
+		const encoded = this.#value.encode(value);
+		this.#locked(() => this.#set(bytes, encoded));
+		return this;
+	}
+
+	/** Takes `key` out; whether it was there. @throws as `set` */
+	delete(key: CodedOf<K>): boolean {
+		const bytes = this.#encodeKey(key);
+		const { attachment, at } = this.#object;
+		return this.#locked(() => {
+			const status = attachment.core.mapDelete(attachment.me, at, attachment.lend(bytes), bytes.length) >>> 0;
+			if (status === OK) return true;
+			if (status === NOT_FOUND) return false;
+			throw this.#unexpected(status);
+		});
+	}
+
+	/**
+	 * Changes the value for `key` to what `change` makes of it, with nobody in between; the new value, as it is stored. `change` must
+	 * not change this map. If it throws, nothing has changed.
+	 *
+	 * @throws as `set`
+	 */
+	update(key: CodedOf<K>, change: (old: CodedOf<V> | undefined) => CodedOf<V>): CodedOf<V> {
+		if (typeof change !== "function") throw badArgument("change", change, "a function");
+		const bytes = this.#encodeKey(key);
+		return this.#locked(() => {
+			const value = this.#value.encode(change(this.#get(bytes)));
+			// It may have closed the region, or removed the map.
+			this.#object.check();
+			this.#set(bytes, value);
+			return this.#value.decode(value);
+		});
+	}
+
+	/** The entries that there are when it begins, copies, in no order. */
+	[Symbol.iterator](): Iterator<Entry<K, V>> {
+		return this.entries()[Symbol.iterator]();
+	}
+
+	/** The same as an array. In a region that was opened read-only, what changes meanwhile may be in it or not. */
+	entries(): Entry<K, V>[] {
+		const all = () => this.#entriesBy((place) => this.#entryAt(place));
+		return this.#read(all, () => this.#entriesOneByOne());
+	}
+
+	/** The entries of all places of the table. */
+	#entriesBy(entryAt: (place: number) => Found<K, V> | undefined): Entry<K, V>[] {
+		const { attachment, at } = this.#object;
+		const places = attachment.core.mapPlaces(at) >>> 0;
+		const entries: Entry<K, V>[] = [];
+		let left = attachment.size;
+		for (let place = 0; place < places; place++) {
+			const found = entryAt(place);
+			if (found === undefined) continue;
+			// Entries lie one beside the other: what is more than the region was made up, to use up memory.
+			left -= found.bytes;
+			if (left < 0) throw this.#outside();
+			entries.push(found.entry);
+		}
+		return entries;
+	}
+
+	#entryAt(place: number): Found<K, V> | undefined {
+		const { attachment, at } = this.#object;
+		const entry = attachment.core.mapEntry(at, place) >>> 0;
+		if (entry < STATUS_LIMIT) return undefined;
+		const keyLength = this.#word(entry, ENTRY_KEY_LENGTH);
+		const key = this.#key.decode(this.#copy(entry + ENTRY_KEY, keyLength));
+		return { entry: [key, this.#valueOf(entry)], bytes: keyLength + this.#word(entry, ENTRY_VALUE_LENGTH) };
+	}
+
+	/** For who can't lock a map that changes all the time: each entry is whole, and the table the same for all. */
+	#entriesOneByOne(): Entry<K, V>[] {
+		for (let turn = 0; turn < TURNS.reading; turn++) {
+			const table = this.#object.word(OBJECT_DATA);
+			let moved = false;
+			const entries = this.#entriesBy((place) => {
+				moved ||= this.#object.word(OBJECT_DATA) !== table;
+				return moved ? undefined : this.#read(() => this.#entryAt(place));
+			});
+			// What was taken out and put in again was perhaps met twice.
+			if (!moved && this.#object.word(OBJECT_DATA) === table) return [...new Map(entries)];
+		}
+		throw this.#restless();
+	}
+
+	#encodeKey(key: CodedOf<K>): Uint8Array {
+		const bytes = this.#key.encode(key);
+		if (bytes.length <= LONGEST_KEY) return bytes;
+		throw badArgument("The key", key, `of at most ${LONGEST_KEY} bytes as UTF-8`);
+	}
+
+	/** What `look` reads while nobody changes the map; `otherwise` where somebody always does, and it can't be locked. */
+	#read<T>(look: () => T, otherwise?: () => T): T {
+		const canLock = this.#object.attachment.access === "read-write";
+		const turns = canLock || otherwise ? TURNS.locking : TURNS.reading;
+		const result = readConsistently(this.#object, turns, look);
+		if (result !== RESTLESS) return result;
+		if (canLock) return this.#locked(look);
+		if (otherwise) return otherwise();
+		throw this.#restless();
+	}
+
+	#restless(): DhmemError {
+		return new DhmemError(
+			"DHMEM_TIMEOUT",
+			`Map ${this.name} is changed all the time, so it can't be read; try again, or open the region to write`,
+		);
+	}
+
+	/** Each change is one step. So what a holder that died left behind is whole, and nobody has to be told. */
+	#locked<T>(body: () => T): T {
+		const held = this.#mutex.lockSync();
+		try {
+			return body();
+		} finally {
+			held.unlock();
+		}
+	}
+
+	#word(entry: number, field: number): number {
+		return this.#object.attachment.words[(entry + field) >>> 2] as number;
+	}
+
+	/** A copy of bytes of the region, from figures that a peer may have written. */
+	#copy(from: number, length: number): Uint8Array {
+		const { attachment } = this.#object;
+		if (from + length <= attachment.size) return attachment.bytes.slice(from, from + length);
+		throw this.#outside();
+	}
+
+	#outside(): DhmemError {
+		return new DhmemError("DHMEM_CORRUPT", `Map ${this.name} has an entry outside the region; remove it`);
+	}
+
+	#valueOf(entry: number): CodedOf<V> {
+		const from = entry + ENTRY_KEY + align8(this.#word(entry, ENTRY_KEY_LENGTH));
+		return this.#value.decode(this.#copy(from, this.#word(entry, ENTRY_VALUE_LENGTH)));
+	}
+
+	/** The entry with this key, 0 if there is none. */
+	#find(key: Uint8Array): number {
+		const { attachment, at } = this.#object;
+		const entry = attachment.core.mapFind(at, attachment.lend(key), key.length) >>> 0;
+		return entry === NOT_FOUND ? 0 : entry;
+	}
+
+	#get(key: Uint8Array): CodedOf<V> | undefined {
+		const entry = this.#find(key);
+		return entry === 0 ? undefined : this.#valueOf(entry);
+	}
+
+	#set(key: Uint8Array, value: Uint8Array): void {
+		const { attachment, at } = this.#object;
+		const { core, me } = attachment;
+		const needed = core.mapNeeds(at) >>> 0;
+		if (needed > 0) this.#settle(core.mapGrow(me, at, attachment.allocate(needed)) >>> 0);
+		const start = ENTRY_KEY + align8(key.length);
+		const entry = attachment.allocate(start + value.length);
+		attachment.words[(entry + ENTRY_KEY_LENGTH) >>> 2] = key.length;
+		attachment.words[(entry + ENTRY_VALUE_LENGTH) >>> 2] = value.length;
+		attachment.bytes.set(key, entry + ENTRY_KEY);
+		attachment.bytes.set(value, entry + start);
+		this.#settle(core.mapSet(me, at, entry) >>> 0);
+	}
+
+	#settle(status: number): void {
+		if (status !== OK) throw this.#unexpected(status);
+	}
+
+	#unexpected(status: number): DhmemError {
+		return this.#object.attachment.unexpected(status, `Map ${this.name}`);
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("SharedMap", () => ({ name: this.name }));
+	}
+}

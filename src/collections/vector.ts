@@ -1,0 +1,233 @@
+import { inspect } from "node:util";
+import { BLOCK_ALIGNMENT, OBJECT_COUNT, OBJECT_DATA, OBJECT_VERSION, OK } from "../../assembly/layout.js";
+import { badArgument, DhmemError, isErrorNamed } from "../errors.js";
+import { NamedObject } from "../objects/named-object.js";
+import { corrupt } from "../objects/object-type.js";
+import { Mutex } from "../sync/mutex.js";
+import { checkCount } from "../values/arguments.js";
+import { inspected } from "../values/console.js";
+import {
+	bytesPer,
+	converted,
+	type DType,
+	type TypedArrayOf,
+	typedArray,
+	type ValueOf,
+} from "../values/dtypes.js";
+import { checkMade } from "../values/made.js";
+import { RESTLESS, readConsistently } from "./optimistic-read.js";
+
+/** The elements as a plain sequence: TypeScript cannot index a generic typed array. */
+interface Values<D extends DType> {
+	[index: number]: ValueOf<D>;
+}
+
+/**
+ * A growable sequence of numbers. Changes are made under a mutex of its own, so they wait for one another, and
+ * for a participant that was stopped in the middle of one; reading waits for nobody. From
+ * `region.vector(name, dtype)`.
+ *
+ * @example
+ * ```ts
+ * const residuals = region.vector("residuals", "f64");
+ * residuals.push(0.5, 0.25);
+ * console.log(residuals.at(-1), Math.max(...residuals));
+ * ```
+ */
+export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
+	readonly kind = "vector";
+	readonly name: string;
+	readonly dtype: D;
+	/** @internal */
+	readonly object: NamedObject;
+	readonly #mutex: Mutex;
+	/** The elements where they were last seen, and the version that says so. */
+	#elements: TypedArrayOf<D>;
+	#version = -1;
+
+	/** @internal */
+	constructor(object: NamedObject, dtype: D) {
+		checkMade(object instanceof NamedObject, "A Vector", "call region.vector(name, dtype)");
+		this.name = object.name;
+		this.dtype = dtype;
+		this.object = object;
+		this.#mutex = new Mutex(object);
+		this.#elements = typedArray(dtype, object.attachment.buffer, 0, 0);
+	}
+
+	/** Elements. */
+	get length(): number {
+		this.object.check();
+		return this.object.word(OBJECT_COUNT);
+	}
+
+	/**
+	 * The element at `index`, counted from the end if it is negative; undefined where there is none.
+	 *
+	 * @throws DHMEM_CLOSED, DHMEM_CORRUPT
+	 */
+	at(index: number): ValueOf<D> | undefined {
+		// As in plain arrays, a fraction is cut off, and what is no number is 0.
+		const whole = Math.trunc(index) || 0;
+		return this.#read((elements, length) => {
+			const place = whole < 0 ? length + whole : whole;
+			return place < length ? (elements as unknown as Values<D>)[place] : undefined;
+		});
+	}
+
+	/**
+	 * Changes the element at `index`; in a region opened copy-on-write, for oneself.
+	 *
+	 * @throws DHMEM_BAD_ARGUMENT where there is none; DHMEM_READ_ONLY
+	 */
+	set(index: number, value: ValueOf<D>): void {
+		checkCount("The index", index, 0, 2 ** 32 - 1);
+		const [element] = this.#converted([value]) as unknown as Iterable<ValueOf<D>>;
+		const write = (elements: TypedArrayOf<D>, length: number) => {
+			checkCount("The index", index, 0, length - 1);
+			(elements as unknown as Values<D>)[index] = element as ValueOf<D>;
+		};
+		if (this.object.attachment.access === "copy-on-write") this.#read(write);
+		else this.#change((length) => write(this.#look(), length));
+	}
+
+	/**
+	 * Adds elements at the end; how many there are then. All come at once.
+	 *
+	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE
+	 */
+	push(...values: ValueOf<D>[]): number {
+		const elements = this.#converted(values);
+		return this.#change((length) => {
+			this.#reserve(length, length + elements.length);
+			this.#look().set(elements as never, length);
+			return this.#setLength(length + elements.length);
+		});
+	}
+
+	/** Takes the last element off; undefined if there is none. */
+	pop(): ValueOf<D> | undefined {
+		return this.#change((length) => {
+			if (length === 0) return undefined;
+			const last = (this.#look() as unknown as Values<D>)[length - 1];
+			this.#setLength(length - 1);
+			return last;
+		});
+	}
+
+	/**
+	 * Makes it `length` elements long; new ones are 0.
+	 *
+	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_BAD_ARGUMENT
+	 */
+	resize(length: number): void {
+		checkCount("The length", length, 0, 2 ** 32 - 1);
+		this.#change((before) => {
+			this.#reserve(before, length);
+			if (length > before) (this.#look() as Float64Array).fill(this.#zero, before, length);
+			this.#setLength(length);
+		});
+	}
+
+	/** The elements as a typed array over the region, valid until the vector next grows. */
+	get view(): TypedArrayOf<D> {
+		return this.#read((elements, length) => elements.subarray(0, length) as TypedArrayOf<D>);
+	}
+
+	/** Goes through the elements that there are when it begins, a copy. */
+	[Symbol.iterator](): Iterator<ValueOf<D>> {
+		const copy = this.#read((elements, length) => elements.slice(0, length));
+		return (copy as unknown as Iterable<ValueOf<D>>)[Symbol.iterator]();
+	}
+
+	get #zero(): never {
+		return (this.dtype === "i64" || this.dtype === "u64" ? 0n : 0) as never;
+	}
+
+	/** The elements' place as it is now. */
+	#look(): TypedArrayOf<D> {
+		const { attachment } = this.object;
+		const version = this.object.word(OBJECT_VERSION);
+		if (version === this.#version) return this.#elements;
+		const data = this.object.word(OBJECT_DATA);
+		const capacity = data === 0 ? 0 : attachment.core.capacityOf(data) >>> 0;
+		if (data % BLOCK_ALIGNMENT !== 0 || data + capacity > attachment.size) throw corrupt(this.name);
+		this.#elements = typedArray(
+			this.dtype,
+			attachment.buffer,
+			capacity === 0 ? 0 : data,
+			Math.floor(capacity / bytesPer(this.dtype)),
+		);
+		this.#version = version;
+		return this.#elements;
+	}
+
+	/** What `body` reads, from elements that did not move meanwhile. */
+	#read<T>(body: (elements: TypedArrayOf<D>, length: number) => T): T {
+		const result = readConsistently(this.object, 1000, () => {
+			const length = this.object.word(OBJECT_COUNT);
+			const elements = this.#look();
+			if (length <= elements.length) return body(elements, length);
+			this.#version = -1;
+			throw corrupt(this.name);
+		});
+		if (result !== RESTLESS) return result;
+		throw new DhmemError(
+			"DHMEM_TIMEOUT",
+			`Vector ${this.name} moves all the time, so it can't be read; push many elements at once`,
+		);
+	}
+
+	/** Runs `body` under the vector's mutex. */
+	#change<T>(body: (length: number) => T): T {
+		const held = this.#mutex.lockSync();
+		try {
+			// Each change is one step, so what a holder that died left behind is whole, and nobody has to be told. But it
+			// may have moved the elements without the version having been seen here.
+			if (held.abandoned) this.#version = -1;
+			return body(this.length);
+		} finally {
+			held.unlock();
+		}
+	}
+
+	/** The values as elements, before anything is decided: becoming numbers they may run code of the user's. */
+	#converted(values: ValueOf<D>[]): TypedArrayOf<D> {
+		try {
+			return converted(this.dtype, values);
+		} catch (cause) {
+			if (!isErrorNamed(cause, "TypeError") && !isErrorNamed(cause, "SyntaxError")) throw cause;
+			throw this.#wrong(values);
+		}
+	}
+
+	#wrong(values: unknown): DhmemError {
+		const wanted = `${this.#zero === (0n as never) ? "bigints" : "numbers"}, for it holds ${this.dtype}`;
+		return badArgument(`A value for vector ${this.name}`, values, wanted);
+	}
+
+	#setLength(length: number): number {
+		const { attachment, at } = this.object;
+		this.#settle(attachment.core.setVectorLength(attachment.me, at, length) >>> 0);
+		return length;
+	}
+
+	#settle(status: number): void {
+		if (status !== OK) throw this.object.attachment.unexpected(status, `Vector ${this.name}`);
+	}
+
+	/** Room for `wanted` elements; twice as much as before, so that pushing costs the same on average. */
+	#reserve(length: number, wanted: number): void {
+		const elements = this.#look();
+		if (wanted <= elements.length) return;
+		const { attachment, at } = this.object;
+		const size = bytesPer(this.dtype);
+		const fresh = attachment.allocate(Math.max(wanted, elements.length * 2, 8) * size);
+		this.#settle(attachment.core.moveVector(attachment.me, at, fresh, length * size) >>> 0);
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Vector", () => ({ name: this.name, dtype: this.dtype }));
+	}
+}

@@ -1,0 +1,162 @@
+/** Handles: what is saved under one, and finding it again. */
+import { getRandomValues } from "node:crypto";
+import {
+	BAD_HANDLE,
+	HANDLE_REFERENCE,
+	HEADER_IDENTITY,
+	KIND_ARRAY,
+	KIND_STRUCT,
+	KIND_VECTOR,
+	OBJECT_ELEMENT,
+	OBJECT_KIND,
+	OBJECT_NONCE,
+	OK,
+	REFERENCE_LENGTH,
+} from "../../assembly/layout.js";
+import type { Attachment } from "../attachment/attachment.js";
+import { openArray, SharedArray } from "../collections/array.js";
+import { objectOfStruct, openStruct } from "../collections/struct.js";
+import { Vector } from "../collections/vector.js";
+import { badArgument, DhmemError } from "../errors.js";
+import { Block } from "../memory/block.js";
+import { describeObject } from "../objects/describe.js";
+import { objectAt, objectWord } from "../objects/directory.js";
+import type { NamedObject } from "../objects/named-object.js";
+import { corrupt, typeIn } from "../objects/object-type.js";
+import { keepIf } from "../objects/open-object.js";
+import { bytesPer, type DType, dtypeOf } from "../values/dtypes.js";
+import type { Schema, Struct } from "../values/schema.js";
+import { badHandle, decodeHandle, encodeHandle, type Handle, type Place } from "./handle.js";
+
+/** A struct that was loaded without saying its type. `kind` is not its own property, so `{ ...struct }` has fields only. */
+export type LoadedStruct = Struct & { readonly kind: "struct" };
+
+/** What a handle gives back, to be told apart by `kind`. */
+export type Loaded = Block | SharedArray | Vector | LoadedStruct;
+
+/** What can be saved. */
+export type Saveable = Block | SharedArray | Vector | Struct;
+
+export function save<T extends Saveable>(attachment: Attachment, value: T): Handle<T> {
+	const object = objectOf(value);
+	if (object !== undefined) return saveObject(attachment, object);
+	if (Block.isBlock(value)) return saveBlock(attachment, value);
+	throw badArgument("What is saved", value, "a Block, or an array, vector or struct that has a name");
+}
+
+function objectOf(value: unknown): NamedObject | undefined {
+	if (value instanceof Vector) return value.object;
+	if (value instanceof SharedArray) return "at" in value.object ? (value.object as NamedObject) : undefined;
+	return typeof value === "object" && value !== null ? objectOfStruct(value) : undefined;
+}
+
+function identity(attachment: Attachment): [number, number] {
+	return [attachment.header(HEADER_IDENTITY), attachment.header(HEADER_IDENTITY + 4)];
+}
+
+/** Named objects are the region's already: their handle is what is in their record. */
+function saveObject<T>(attachment: Attachment, object: NamedObject): Handle<T> {
+	object.check();
+	if (object.attachment !== attachment) {
+		throw badArgument("What is saved", object.name, `of the same opening of ${attachment.path}`);
+	}
+	const nonce: [number, number] = [object.word(OBJECT_NONCE), object.word(OBJECT_NONCE + 4)];
+	return encodeHandle({ of: "object", region: identity(attachment), at: object.at, nonce });
+}
+
+function saveBlock<T>(attachment: Attachment, block: Block): Handle<T> {
+	attachment.checkWritable();
+	const { core, me } = attachment;
+	const offset = block.owned(attachment);
+	const at = attachment.allocateBy(64, () => core.allocateHandle(me));
+	const [low, high] = getRandomValues(new Uint32Array(2)) as unknown as [number, number];
+	const status = core.save(me, at, low, high, offset, Block.lengthOf(block)) >>> 0;
+	if (status !== OK) throw attachment.unexpected(status, "Saving a block");
+	block.spend();
+	return encodeHandle({ of: "block", region: identity(attachment), at, nonce: [low, high] });
+}
+
+/** What the handle names; of type `type`, if that is given. */
+export function load(
+	attachment: Attachment,
+	handle: Handle | string,
+	type?: DType | Schema,
+): Loaded | Struct {
+	const place = decodeHandle(handle);
+	attachment.check();
+	const [low, high] = identity(attachment);
+	if (place.region[0] !== low || place.region[1] !== high) {
+		throw badHandle(`is of another region than ${attachment.path}`);
+	}
+	return place.of === "block" ? loadBlock(attachment, place, type) : loadObject(attachment, place, type);
+}
+
+const gone = "is of something that was freed or removed, or was made up";
+
+function loadBlock(attachment: Attachment, { at, nonce }: Place, type?: DType | Schema): Loaded | Struct {
+	const { core, me } = attachment;
+	const offset = core.lookUp(at, ...nonce) >>> 0;
+	const length = objectWord(attachment, at, HANDLE_REFERENCE + REFERENCE_LENGTH);
+	// The handle may have been freed between the two looks at it.
+	if (offset === BAD_HANDLE || core.lookUp(at, ...nonce) >>> 0 !== offset) throw badHandle(gone);
+	const free = () => {
+		const status = core.freeSaved(me, at, ...nonce) >>> 0;
+		if (status === BAD_HANDLE) throw badHandle(gone);
+		if (status !== OK) throw attachment.unexpected(status, "Freeing a saved block");
+	};
+	const block = new Block(attachment, offset, length, "region", free);
+	return type === undefined ? block : typed(attachment, block, type);
+}
+
+/** A block has no type of its own, so it is seen as what is asked for, if it can be that. */
+function typed(attachment: Attachment, block: Block, type: DType | Schema): SharedArray | Struct {
+	if (typeof type === "object") {
+		if (block.length >= type.size) return block.as(type)[0] as Struct;
+		throw otherType(`a block of ${block.length} bytes`, `a struct ${type}, which has ${type.size}`);
+	}
+	const size = bytesPer(type);
+	if (block.length % size !== 0)
+		throw otherType(`a block of ${block.length} bytes`, `${type}, each of ${size}`);
+	const source = { attachment, name: "of a saved block", checkNotRemoved() {} };
+	return new SharedArray(source, type, [block.length / size], block.as(type));
+}
+
+function loadObject(attachment: Attachment, { at, nonce }: Place, type?: DType | Schema): Loaded | Struct {
+	const { core, me } = attachment;
+	const isReader = attachment.access !== "read-write";
+	const found = isReader ? core.isNoted(at, ...nonce) !== 0 : core.openAt(me, at, ...nonce) >>> 0 === OK;
+	if (!found) throw badHandle(gone);
+	const object = objectAt(attachment, at);
+	return keepIf(object, () => loaded(object, type));
+}
+
+function loaded(object: NamedObject, type?: DType | Schema): Loaded | Struct {
+	const kind = object.word(OBJECT_KIND);
+	const asked = typeof type === "object" ? String(type) : type;
+	const mismatch = () =>
+		otherType(
+			`${object.name}, ${describeObject(object.attachment, object.at)}`,
+			typeof type === "object" ? `a struct ${type}` : `${type}`,
+		);
+	if (kind === KIND_VECTOR) {
+		const dtype = dtypeOf(object.word(OBJECT_ELEMENT));
+		if (dtype === undefined) throw corrupt(object.name);
+		if (asked !== undefined && asked !== dtype) throw mismatch();
+		return new Vector(object, dtype);
+	}
+	if (kind !== KIND_ARRAY && kind !== KIND_STRUCT) throw corrupt(object.name);
+	if (kind === KIND_STRUCT) {
+		if (asked !== undefined && asked !== typeIn(object)) throw mismatch();
+		return openStruct(object);
+	}
+	const array = openArray(object);
+	if (asked !== undefined && asked !== array.dtype) throw mismatch();
+	return array;
+}
+
+function otherType(is: string, wanted: string): DhmemError {
+	return new DhmemError(
+		"DHMEM_TYPE_MISMATCH",
+		`The handle is of ${is}, and was loaded as ${wanted}; load it as it is`,
+	);
+}

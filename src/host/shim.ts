@@ -1,0 +1,77 @@
+/** The native shim, loaded when it is first needed, so that importing works on every platform. */
+import { createRequire } from "node:module";
+import { endianness } from "node:os";
+import { DhmemError, errnoOf } from "../errors.js";
+import { howToGetParts, pathOfPart } from "./parts.js";
+import process from "./process.js";
+
+// Through package.json, since it lies elsewhere seen from here than from the built file.
+export type Shim = typeof import("#native-shim");
+export type { File } from "#native-shim";
+
+let loaded: Shim | undefined;
+
+export function shim(): Shim {
+	loaded ??= load();
+	return loaded;
+}
+
+/** Whether there can be a shim here: 64-bit little-endian Linux. */
+export function isSupported(): boolean {
+	return process.platform === "linux" && ["x64", "arm64"].includes(process.arch) && endianness() === "LE";
+}
+
+function load(): Shim {
+	if (!isSupported()) {
+		const here = `${process.platform}-${process.arch}`;
+		throw new DhmemError("DHMEM_UNSUPPORTED", `dhmem needs 64-bit little-endian Linux; this is ${here}`);
+	}
+	const path = pathOfPart("shim.node");
+	try {
+		const shim = createRequire(path)(path) as Shim;
+		keepGuard(shim, path);
+		return shim;
+	} catch (error) {
+		throw refused(path, error);
+	}
+}
+
+/**
+ * Keeps faults in regions caught when the process listens for SIGBUS: with the first listener, and after the last one,
+ * Node replaces the shim's handler. Once for each shim, however often this module is loaded.
+ */
+function keepGuard(shim: Shim, path: string): void {
+	const guarded = Symbol.for(`dhmem guard: ${path}`);
+	if (guarded in process) return;
+	Object.defineProperty(process, guarded, { value: true });
+	const renew = (event: string | symbol) => {
+		if (event !== "SIGBUS" || process.listenerCount(event) > 0) return;
+		// Node's own listeners for these two events came first, so its handler is in place by now. Bun's comes later.
+		if (process.versions.bun === undefined) shim.renewGuard();
+		else queueMicrotask(() => shim.renewGuard());
+	};
+	process.on("newListener", renew);
+	process.on("removeListener", renew);
+}
+
+/** The error for a shim that is there, and that Node or the system's loader will not have. */
+function refused(path: string, cause: unknown): unknown {
+	const code = errnoOf(cause);
+	if (code === "ERR_DLOPEN_DISABLED") {
+		return new DhmemError(
+			"DHMEM_UNSUPPORTED",
+			`Node may not load the native shim ${path}; run it without --no-addons, or with --allow-addons where ` +
+				"it has --permission",
+			{ cause },
+		);
+	}
+	if (code !== "ERR_DLOPEN_FAILED") return cause;
+	const { message } = cause as Error;
+	const why = message.includes("failed to map segment")
+		? "its file system does not allow programs (it is mounted noexec), or there is no address space left (ulimit -v): " +
+			"install dhmem elsewhere, or mount it with exec"
+		: `it was built for another kind of machine: ${howToGetParts()}`;
+	return new DhmemError("DHMEM_UNSUPPORTED", `The native shim can't be loaded here (${message}); ${why}`, {
+		cause,
+	});
+}

@@ -1,0 +1,175 @@
+/** What waits in a queue, looked at without taking part: nobody has to leave an end for it, and nothing is received. */
+import {
+	KIND_MAILBOX,
+	KIND_QUEUE,
+	KIND_RECORDS,
+	MAILBOX_PLACES,
+	OBJECT_CAPACITY,
+	OBJECT_DATA,
+	OBJECT_ELEMENT,
+	OBJECT_KIND,
+	PLACE_KEPT,
+	PLACE_SHIFT,
+	PLACE_STATE,
+	QUEUE_HEAD,
+	QUEUE_LARGEST,
+	QUEUE_TAIL,
+	RECORD_BLOCK,
+	RECORD_DATA,
+	RECORD_HEADER,
+	RECORD_LARGE,
+	REFERENCE_BYTES,
+	REFERENCE_LENGTH,
+	REFERENCE_OFFSET,
+} from "../../assembly/layout.js";
+import type { Attachment } from "../attachment/attachment.js";
+import { DhmemError } from "../errors.js";
+import { describeObject } from "../objects/describe.js";
+import { findObject } from "../objects/directory.js";
+import type { NamedObject } from "../objects/named-object.js";
+import { bytesPer, type DType, dtypeOf } from "../values/dtypes.js";
+
+export interface Peeked {
+	/** Of a queue of records. */
+	readonly dtype: DType | undefined;
+	/** Copies: the messages, one after the other, or pieces of the records. */
+	readonly pieces: Iterable<Uint8Array>;
+}
+
+/** Bytes of a piece of records. */
+const PIECE = 65_536;
+
+/** @throws DHMEM_NOT_FOUND, DHMEM_TYPE_MISMATCH, DHMEM_CORRUPT */
+export function peekAt(attachment: Attachment, name: string): Peeked {
+	const queue = findObject(attachment, name);
+	if (queue === undefined)
+		throw new DhmemError("DHMEM_NOT_FOUND", `There is no queue ${name} in ${attachment.path}`);
+	switch (queue.word(OBJECT_KIND)) {
+		case KIND_QUEUE:
+			return { dtype: undefined, pieces: inRing(queue) };
+		case KIND_MAILBOX:
+			return { dtype: undefined, pieces: inMailbox(queue) };
+		case KIND_RECORDS: {
+			const dtype = dtypeOf(queue.word(OBJECT_ELEMENT));
+			if (dtype === undefined) throw spoilt(queue);
+			return { dtype, pieces: inRecords(queue, bytesPer(dtype)) };
+		}
+		default:
+			throw new DhmemError(
+				"DHMEM_TYPE_MISMATCH",
+				`${name} in ${attachment.path} is ${describeObject(attachment, queue.at)}, and no queue`,
+			);
+	}
+}
+
+/** Messages of a ring, oldest first. One is copied, and counts if the consumer had not done with it by then. */
+function* inRing(queue: NamedObject): Generator<Uint8Array> {
+	const capacity = capacityOf(queue, 1);
+	let position = queue.word(QUEUE_HEAD);
+	const end = queue.word(QUEUE_TAIL);
+	// More turns than there can be records: what changes for so long is no queue.
+	for (let turn = 0; ahead(end, position) > 0; turn++) {
+		if (turn > capacity) throw spoilt(queue);
+		const head = queue.word(QUEUE_HEAD);
+		if (ahead(position, head) < 0) {
+			position = head;
+			continue;
+		}
+		const record = queue.word(OBJECT_DATA) + (position & (capacity - 1));
+		const [length, kind] = [wordAt(queue, record), wordAt(queue, record + 4)];
+		const message = copyOf(queue, record, length, kind);
+		queue.attachment.fence();
+		// Released meanwhile, or that which it was copied from was something else by then.
+		if (ahead(position, queue.word(QUEUE_HEAD)) < 0 || wordAt(queue, record + 4) !== kind) continue;
+		if (length > capacity || position % 8 !== 0) throw spoilt(queue);
+		position = (position + RECORD_HEADER + ((length + 7) & ~7)) >>> 0;
+		if (message !== undefined) yield message;
+	}
+}
+
+/** Messages that a mailbox keeps, oldest first. */
+function* inMailbox(queue: NamedObject): Generator<Uint8Array> {
+	const places = capacityOf(queue, 2 ** PLACE_SHIFT);
+	if (places > MAILBOX_PLACES) throw spoilt(queue);
+	const end = queue.word(QUEUE_TAIL);
+	for (let position = (end - places) >>> 0; position !== end; position = (position + 1) >>> 0) {
+		const place = queue.word(OBJECT_DATA) + ((position & (places - 1)) << PLACE_SHIFT);
+		const isKept = () =>
+			wordAt(queue, place + 4) === position && (wordAt(queue, place) & PLACE_STATE) === PLACE_KEPT;
+		if (!isKept()) continue;
+		const envelope = (wordAt(queue, place) & ~PLACE_STATE) >>> 0;
+		const message = copyOf(queue, envelope, wordAt(queue, envelope), wordAt(queue, envelope + 4));
+		queue.attachment.fence();
+		if (message !== undefined && isKept()) yield message;
+	}
+}
+
+function* inRecords(queue: NamedObject, size: number): Generator<Uint8Array> {
+	const capacity = capacityOf(queue, size);
+	let position = queue.word(QUEUE_HEAD);
+	const end = queue.word(QUEUE_TAIL);
+	while (ahead(end, position) > 0) {
+		const start = position & (capacity - 1);
+		const count = Math.min(ahead(end, position), capacity - start, PIECE / size);
+		const at = queue.word(OBJECT_DATA) + start * size;
+		const piece = sliceOf(queue, at, count * size) ?? new Uint8Array();
+		queue.attachment.fence();
+		// Popped meanwhile, and perhaps written over.
+		const popped = Math.min(Math.max(0, ahead(queue.word(QUEUE_HEAD), position)), count);
+		position = (position + count) >>> 0;
+		if (popped < count) yield piece.slice(popped * size);
+	}
+}
+
+/** By how much one position is ahead of another; they count modulo 2^32. */
+function ahead(position: number, of: number): number {
+	return (position - of) | 0;
+}
+
+/** A power of two, as the other side checks it too. */
+function capacityOf(queue: NamedObject, size: number): number {
+	const capacity = queue.word(OBJECT_CAPACITY);
+	const isPossible = capacity > 0 && (capacity & (capacity - 1)) === 0 && capacity * size <= QUEUE_LARGEST;
+	if (isPossible && queue.word(OBJECT_DATA) + capacity * size <= queue.attachment.size) return capacity;
+	throw spoilt(queue);
+}
+
+/** The message in a record; undefined if it has none, or if it is gone. */
+function copyOf(queue: NamedObject, record: number, length: number, kind: number): Uint8Array | undefined {
+	const payload = record + RECORD_HEADER;
+	switch (kind) {
+		case RECORD_DATA:
+			return sliceOf(queue, payload, length);
+		case RECORD_BLOCK:
+			return length < REFERENCE_BYTES
+				? undefined
+				: sliceOf(queue, payload + REFERENCE_BYTES, length - REFERENCE_BYTES);
+		case RECORD_LARGE: {
+			const block = wordAt(queue, payload + REFERENCE_OFFSET);
+			if (block + 64 > queue.attachment.size) return undefined;
+			const at = queue.attachment.core.bytesOf(block) >>> 0;
+			return sliceOf(queue, at, wordAt(queue, payload + REFERENCE_LENGTH));
+		}
+		default:
+			return undefined;
+	}
+}
+
+/** Undefined if it would be outside the region: then it is not what it was taken for. */
+function sliceOf({ attachment }: NamedObject, at: number, length: number): Uint8Array | undefined {
+	if (at + length > attachment.size) return undefined;
+	const copy = new Uint8Array(length);
+	copy.set(new Uint8Array(attachment.buffer, at, length));
+	return copy;
+}
+
+function wordAt({ attachment }: NamedObject, at: number): number {
+	return at + 4 <= attachment.size ? Atomics.load(attachment.words, at >>> 2) : 0;
+}
+
+function spoilt({ name, attachment }: NamedObject): DhmemError {
+	return new DhmemError(
+		"DHMEM_CORRUPT",
+		`Queue ${name} in ${attachment.path} holds what can't be; a peer has spoilt it`,
+	);
+}

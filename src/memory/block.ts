@@ -1,0 +1,197 @@
+import { inspect } from "node:util";
+import {
+	DOUBLE_FREE,
+	FULL,
+	NOT_A_BLOCK,
+	OK,
+	SHARE_BYTES,
+	SHARE_OWNERS,
+	STATUS_LIMIT,
+} from "../../assembly/layout.js";
+import { Attachment } from "../attachment/attachment.js";
+import { DhmemError } from "../errors.js";
+import { inspected } from "../values/console.js";
+import type { DType, TypedArrayOf } from "../values/dtypes.js";
+import { checkMade } from "../values/made.js";
+import type { Fields, Schema, Struct } from "../values/schema.js";
+import { contentsOf, elementsOf, type Payload, viewOf } from "./payload.js";
+
+/** Whose a block is: this participant's, a message's, the region's; or it is freed or handed over. */
+type Keeper = "participant" | "message" | "region" | "spent";
+
+/** Memory of the region that this participant owns: from `region.allocate`, `message.take()` or `region.load`. */
+export class Block implements Payload {
+	readonly kind = "block";
+	readonly #length: number;
+	readonly #attachment: Attachment;
+	/** Of the block, or of a reference to it. */
+	#offset: number;
+	#data: number | undefined;
+	#view: Uint8Array | undefined;
+	readonly #free: (() => void) | undefined;
+	#keeper: Keeper;
+
+	/** @internal */
+	constructor(
+		attachment: Attachment,
+		offset: number,
+		length: number,
+		keeper: Keeper = "participant",
+		free?: () => void,
+	) {
+		checkMade(attachment instanceof Attachment, "A Block", "call region.allocate(bytes)");
+		this.#attachment = attachment;
+		this.#offset = offset;
+		this.#length = length;
+		this.#keeper = keeper;
+		this.#free = free;
+	}
+
+	/** Whether it is one, and not only looks like it. @internal */
+	static isBlock(value: unknown): value is Block {
+		return typeof value === "object" && value !== null && #keeper in value;
+	}
+
+	/** Its length, whatever a property of the user's making says. @internal */
+	static lengthOf(block: Block): number {
+		return block.#length;
+	}
+
+	get length(): number {
+		return this.#length;
+	}
+
+	get bytes(): Uint8Array {
+		const offset = this.#place();
+		this.#attachment.check();
+		this.#view ??= viewOf(this.#attachment, offset, this.#length);
+		return this.#view;
+	}
+
+	as<D extends DType>(dtype: D): TypedArrayOf<D>;
+	as<F extends Fields>(schema: F | Schema<F>): readonly Struct<F>[];
+	as(type: DType | Fields | Schema): TypedArrayOf<DType> | readonly Struct[] {
+		return elementsOf(this.#attachment, this.bytes, type);
+	}
+
+	text(): string {
+		return contentsOf(this.#attachment, this.bytes);
+	}
+
+	json(): unknown {
+		return JSON.parse(this.text());
+	}
+
+	/**
+	 * Gives the memory back.
+	 *
+	 * @throws DHMEM_DOUBLE_FREE if it was freed already; DHMEM_BAD_ARGUMENT while a message owns it
+	 */
+	free(): void {
+		this.#attachment.check();
+		if (this.#keeper === "spent") {
+			throw new DhmemError("DHMEM_DOUBLE_FREE", "This block was freed or handed over already; free it once");
+		}
+		if (this.#keeper === "message") throw this.#notOurs();
+		if (this.#free === undefined) {
+			const status = this.#attachment.core.free(this.#attachment.me, this.#offset) >>> 0;
+			if (status === DOUBLE_FREE) {
+				throw new DhmemError("DHMEM_DOUBLE_FREE", "This block is free already; free it once");
+			}
+			if (status !== OK) throw this.#attachment.unexpected(status, "Freeing a block");
+		} else this.#free();
+		this.#keeper = "spent";
+	}
+
+	/**
+	 * A further reference to the same memory. Each is sent, saved or freed on its own, and the last one frees.
+	 *
+	 * @throws DHMEM_REGION_FULL (a block can have 960 references), DHMEM_NO_SPACE, DHMEM_CLOSED,
+	 * DHMEM_BAD_ARGUMENT while a message or the region owns it
+	 * @example
+	 * ```ts
+	 * await left.send("field", { block: block.clone() });
+	 * await right.send("field", { block });
+	 * ```
+	 */
+	clone(): Block {
+		const attachment = this.#attachment;
+		const { core, me } = attachment;
+		const block = this.owned(attachment);
+		// The bytes' place is the same with and without references to it.
+		this.#data = core.bytesOf(block) >>> 0;
+		let reference = core.addReference(me, block) >>> 0;
+		if (reference === NOT_A_BLOCK) {
+			const share = attachment.allocateBy(SHARE_BYTES, () => core.allocateShare(me));
+			const shared = core.share(me, block, share) >>> 0;
+			if (shared < STATUS_LIMIT) throw attachment.unexpected(shared, "Cloning a block");
+			this.#offset = shared;
+			reference = core.addReference(me, this.#offset) >>> 0;
+		}
+		if (reference >= STATUS_LIMIT) return new Block(attachment, reference, this.length);
+		if (reference !== FULL) throw attachment.unexpected(reference, "Cloning a block");
+		const most = SHARE_BYTES - SHARE_OWNERS;
+		throw new DhmemError(
+			"DHMEM_REGION_FULL",
+			`This block has ${most} references, which is the most; free some`,
+		);
+	}
+
+	/** Frees the block, unless it was freed or handed over, or the region is closed. */
+	[Symbol.dispose](): void {
+		if (this.#attachment.closed || this.#keeper === "message" || this.#keeper === "spent") return;
+		this.free();
+	}
+
+	/**
+	 * Where the block is, for an operation that hands it over.
+	 *
+	 * @internal
+	 */
+	owned(attachment: Attachment): number {
+		attachment.check();
+		if (attachment !== this.#attachment) {
+			throw new DhmemError(
+				"DHMEM_BAD_ARGUMENT",
+				`The block is of another opening (${this.#attachment.path}) than ${attachment.path}; allocate it there`,
+			);
+		}
+		if (this.#keeper === "spent") throw this.#gone();
+		if (this.#keeper !== "participant") throw this.#notOurs();
+		return this.#offset;
+	}
+
+	/**
+	 * It was handed over.
+	 *
+	 * @internal
+	 */
+	spend(): void {
+		this.#keeper = "spent";
+	}
+
+	/** Where the bytes are; throws if they are not this participant's any more. */
+	#place(): number {
+		if (this.#keeper === "spent") throw this.#gone();
+		this.#data ??= this.#attachment.core.bytesOf(this.#offset) >>> 0;
+		return this.#data;
+	}
+
+	#gone(): DhmemError {
+		return new DhmemError("DHMEM_CLOSED", "This block was freed or handed over; it is no longer this side's");
+	}
+
+	#notOurs(): DhmemError {
+		return new DhmemError(
+			"DHMEM_BAD_ARGUMENT",
+			this.#keeper === "message"
+				? "This block is its message's; release the message, or take() the block"
+				: "This block is the region's, not this participant's; free it, or copy it",
+		);
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Block", () => ({ length: this.length, owner: this.#keeper }));
+	}
+}

@@ -1,0 +1,223 @@
+/** Named objects: found in the region's directory, constructed there once, removed from it. */
+import { Buffer } from "node:buffer";
+import { getRandomValues } from "node:crypto";
+import {
+	HEADER_BUCKET_MASK,
+	NAME_BYTES,
+	NOT_FOUND,
+	OBJECT_BYTES,
+	OBJECT_CAPACITY,
+	OBJECT_DATA,
+	OBJECT_ELEMENT,
+	OBJECT_HEAD_BYTES,
+	OBJECT_KIND,
+	OBJECT_NAME,
+	OBJECT_NAME_LENGTH,
+	OBJECT_NONCE,
+	OBJECT_REQUESTED,
+	OBJECT_TYPE,
+	OBJECT_TYPE_BYTES,
+	OK,
+	STATUS_LIMIT,
+	TAKEN,
+} from "../../assembly/layout.js";
+import type { Attachment } from "../attachment/attachment.js";
+import { DhmemError } from "../errors.js";
+import { encodeName } from "../values/arguments.js";
+import { NamedObject } from "./named-object.js";
+
+/** What an object is to be, if it is not there yet. */
+export interface Description {
+	kind: number;
+	/** The numbers of its dtypes, 0 for none. */
+	element?: number;
+	/** Its type as text, for kinds that carry one. */
+	type?: string;
+	/** The capacity that was asked for, as it stands in messages; or the default. */
+	requested?: number;
+	/** The capacity it is made with. */
+	capacity?: number;
+	/** Bytes of memory it needs beside its own record. */
+	bytes?: number;
+	/** Fills in that memory, at `offset`, before anybody else can see it; there is something left in it. */
+	prepare?(offset: number): void;
+}
+
+/** Turns of a search that others disturb by constructing and removing. */
+const TURNS = 1000;
+
+/** The object of this name, which is constructed if there is none. */
+export function findOrConstruct(attachment: Attachment, name: string, description: Description): NamedObject {
+	for (let turn = 0; turn < TURNS; turn++) {
+		const found = findObject(attachment, name);
+		if (found !== undefined) return found;
+		if (attachment.access !== "read-write") {
+			throw new DhmemError(
+				"DHMEM_READ_ONLY",
+				`There is no ${name} in ${attachment.path}, which was opened ${attachment.access}, so it can't be made ` +
+					"here; open the region in another mode, or wait until somebody makes it",
+			);
+		}
+		const made = construct(attachment, encodeName(name), name, description);
+		if (made !== undefined) return made;
+	}
+	throw new DhmemError(
+		"DHMEM_TIMEOUT",
+		`${name} in ${attachment.path} is made and removed without end by others`,
+	);
+}
+
+/** The object of this name, if there is one. */
+export function findObject(attachment: Attachment, name: string): NamedObject | undefined {
+	const bytes = encodeName(name);
+	attachment.check();
+	const { core, me } = attachment;
+	const at = attachment.lend(bytes);
+	const isReader = attachment.access !== "read-write";
+	const found = (isReader ? core.find(at, bytes.length) : core.open(me, at, bytes.length)) >>> 0;
+	if (found >= STATUS_LIMIT) return objectAt(attachment, found, name);
+	if (found !== NOT_FOUND) throw attachment.unexpected(found, `Looking up ${name}`);
+	return undefined;
+}
+
+/** The object at an offset, which this participant has opened. */
+export function objectAt(attachment: Attachment, at: number, name = nameOf(attachment, at)): NamedObject {
+	const { opened, access } = attachment;
+	const namesakes = opened.get(name) ?? [];
+	const known = namesakes.find((each) => each.at === at);
+	if (known !== undefined) return known;
+	const object = new NamedObject(attachment, at, name);
+	// Without a pin, another object may come there at any time.
+	if (access === "read-write") opened.set(name, [...namesakes, object]);
+	return object;
+}
+
+/** Closes an object that this participant has opened and does not use. */
+export function letGo(object: NamedObject): void {
+	const { attachment, at, name } = object;
+	const { opened, core, me, closed } = attachment;
+	if (closed || attachment.access !== "read-write") return;
+	const others = (opened.get(name) ?? []).filter((each) => each !== object);
+	if (others.length === 0) opened.delete(name);
+	else opened.set(name, others);
+	core.unpin(me, at);
+}
+
+/**
+ * Everything is made first, owned by this participant, and put into the directory in one step; who loses the
+ * race frees its own. Undefined then.
+ */
+function construct(
+	attachment: Attachment,
+	name: Uint8Array,
+	text: string,
+	made: Description,
+): NamedObject | undefined {
+	const { core, me } = attachment;
+	const type = Buffer.from(made.type ?? "");
+	const blocks: number[] = [];
+	const allocate = (bytes: number) => {
+		const block = bytes === 0 ? 0 : attachment.allocate(bytes);
+		if (block !== 0) blocks.push(block);
+		return block;
+	};
+	let object = 0;
+	try {
+		// The largest last: what is freed again keeps its pages, what was never whole gives them back.
+		object = attachment.allocateBy(OBJECT_BYTES, () => core.allocateObject(me));
+		const typeAt = allocate(type.length);
+		attachment.bytes.set(type, typeAt);
+		const data = allocate(made.bytes ?? 0);
+		made.prepare?.(data);
+		const head = headOf(name, { ...made, data, typeAt, typeBytes: type.length });
+		const status = core.construct(me, object, attachment.lend(head)) >>> 0;
+		if (status === OK) return objectAt(attachment, object, text);
+		if (status !== TAKEN) throw attachment.unexpected(status, `Constructing ${text}`);
+	} catch (error) {
+		release(attachment, object, blocks);
+		throw error;
+	}
+	release(attachment, object, blocks);
+	return undefined;
+}
+
+/** The bytes that say what an object is, as they stand in its record. */
+function headOf(
+	name: Uint8Array,
+	made: Description & { data: number; typeAt: number; typeBytes: number },
+): Uint8Array {
+	const head = new Uint8Array(OBJECT_HEAD_BYTES);
+	const words = new Uint32Array(head.buffer);
+	words[OBJECT_KIND >> 2] = made.kind;
+	words[OBJECT_ELEMENT >> 2] = made.element ?? 0;
+	words[OBJECT_REQUESTED >> 2] = made.requested ?? 0;
+	words[OBJECT_DATA >> 2] = made.data;
+	words[OBJECT_CAPACITY >> 2] = made.capacity ?? 0;
+	words[OBJECT_NAME_LENGTH >> 2] = name.length;
+	words[OBJECT_TYPE >> 2] = made.typeAt;
+	words[OBJECT_TYPE_BYTES >> 2] = made.typeBytes;
+	getRandomValues(words.subarray(OBJECT_NONCE >> 2, (OBJECT_NONCE >> 2) + 2));
+	head.set(name, OBJECT_NAME);
+	return head;
+}
+
+function release({ core, me, closed }: Attachment, object: number, blocks: number[]): void {
+	if (closed) return;
+	if (object !== 0) core.freeInternal(me, object);
+	for (const block of blocks) core.free(me, block);
+}
+
+/**
+ * Removes the object of this name; whether there was one. What this participant has open of that name ends, also what
+ * others had removed.
+ */
+export function removeObject(attachment: Attachment, name: string): boolean {
+	const bytes = encodeName(name);
+	attachment.checkWritable();
+	const { core, me, opened } = attachment;
+	const found = core.remove(me, attachment.lend(bytes), bytes.length) >>> 0;
+	const isThere = found >= STATUS_LIMIT;
+	if (!isThere && found !== NOT_FOUND) throw attachment.unexpected(found, `Removing ${name}`);
+	const ours = opened.get(name) ?? [];
+	opened.delete(name);
+	try {
+		for (const object of ours) object.end();
+	} finally {
+		const all = new Set([...ours.map((object) => object.at), ...(isThere ? [found] : [])]);
+		for (const at of all) {
+			// What ended may have run code of the user's: an `until()` that closed the region.
+			if (!attachment.closed) attachment.wake(core.unpin(me, at) >>> 0);
+		}
+	}
+	return isThere;
+}
+
+/** A word of an object's record. */
+export function objectWord(attachment: Attachment, object: number, field: number): number {
+	return attachment.words[(object + field) >>> 2] as number;
+}
+
+/** The name in an object's record. */
+export function nameOf(attachment: Attachment, object: number): string {
+	const length = Math.min(objectWord(attachment, object, OBJECT_NAME_LENGTH), NAME_BYTES);
+	const from = object + OBJECT_NAME;
+	return Buffer.from(attachment.bytes.subarray(from, from + length)).toString();
+}
+
+/** What a region of any size has at most. */
+const MOST_BUCKETS = 4096;
+
+/** Offsets of the named objects, in no order. What changes meanwhile may be in the list or not. */
+export function* listObjects(attachment: Attachment): Generator<number> {
+	const count = Math.min(attachment.header(HEADER_BUCKET_MASK) + 1, MOST_BUCKETS);
+	const seen = new Set<number>();
+	for (let bucket = 0; bucket < count; bucket++) {
+		let object = 0;
+		for (;;) {
+			object = attachment.core.nextObject(bucket, object) >>> 0;
+			if (object < STATUS_LIMIT || seen.has(object)) break;
+			seen.add(object);
+			yield object;
+		}
+	}
+}

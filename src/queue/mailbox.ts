@@ -1,0 +1,139 @@
+/** The two ends of a queue that drops its oldest message: each is a block of its own, and then the receiver's. */
+import {
+	CORRUPT,
+	OK,
+	RECORD_HEADER,
+	REFERENCE_BYTES,
+	SLOT_RESULT_4,
+	STATUS_LIMIT,
+} from "../../assembly/layout.js";
+import { type DhmemError, isFull } from "../errors.js";
+import { Block } from "../memory/block.js";
+import { bytesOf, lengthIn } from "../values/arguments.js";
+import { Consumer } from "./consumer.js";
+import { dropsFor } from "./making-room.js";
+import { Producer, type Sendable } from "./producer.js";
+import { Slot } from "./reservation.js";
+
+/** How often room is made for one message: others may take what was made. Each turn searches the whole region. */
+const TURNS = 3;
+
+export class MailboxProducer extends Producer {
+	/** Every message is copied, into an envelope of its own. */
+	override readonly inline = Number.POSITIVE_INFINITY;
+
+	protected override put(bytes: Uint8Array, block: Block | undefined): boolean {
+		const { attachment } = this;
+		const offset = block?.owned(attachment) ?? 0;
+		const beside = block === undefined ? 0 : REFERENCE_BYTES;
+		const length = beside + lengthIn(bytes);
+		const envelope = this.#allocate(length);
+		attachment.write(bytes, envelope + RECORD_HEADER + beside);
+		this.#commit(envelope, length, offset, block && Block.lengthOf(block));
+		block?.spend();
+		return true;
+	}
+
+	protected override putBlock(block: Block): boolean {
+		this.put(block.bytes, undefined);
+		block.free();
+		return true;
+	}
+
+	/** An envelope for a payload of so many bytes. */
+	#allocate(length: number): number {
+		const bytes = RECORD_HEADER + length;
+		this.checkSize(bytes);
+		return this.tryAllocate(bytes);
+	}
+
+	/** Where there is no room, older messages make way, if that helps. The newest stays: this send may fail yet. */
+	protected override tryAllocate(bytes: number): number {
+		const { attachment } = this;
+		for (let turn = 0; ; turn++) {
+			try {
+				const block = attachment.allocate(bytes);
+				if (block + bytes <= attachment.size) return block;
+				throw this.unexpected(CORRUPT);
+			} catch (error) {
+				if (!isFull(error) || this.closed || turn === TURNS || !this.#makeRoom(bytes, error)) throw error;
+			}
+		}
+	}
+
+	/** Drops as many older messages as make room for `bytes`; whether any number does. */
+	#makeRoom(bytes: number, { code }: DhmemError): boolean {
+		const { attachment, at } = this;
+		const drops = dropsFor(this.queue, bytes, code === "DHMEM_NO_SPACE");
+		if (drops === undefined) return false;
+		for (let i = 0; i < drops; i++) if (attachment.core.mailboxDrop(attachment.me, at) >>> 0 !== OK) break;
+		return true;
+	}
+
+	#commit(envelope: number, length: number, block = 0, blockLength = 0): void {
+		const { core, me } = this.attachment;
+		const result = core.mailboxPut(me, this.at, envelope, length, block, blockLength) >>> 0;
+		if (result !== OK && result < STATUS_LIMIT) core.free(me, envelope);
+		this.wake(result);
+	}
+
+	protected override reserve(length: number): Slot {
+		const { attachment } = this;
+		const envelope = this.#allocate(length);
+		return new Slot(attachment, envelope + RECORD_HEADER, length, {
+			commit: (bytes) => {
+				this.checkOpen();
+				this.#commit(envelope, bytes);
+			},
+			abort: () => {
+				if (!this.closed) attachment.core.free(attachment.me, envelope);
+			},
+		});
+	}
+
+	protected override putMany(items: Iterable<Sendable>): number {
+		let sent = 0;
+		for (const item of items) {
+			const bytes = bytesOf(item);
+			// The iterable may have used this producer.
+			this.checkSending();
+			this.put(bytes, undefined);
+			sent++;
+		}
+		return sent;
+	}
+
+	protected override finish(): void {
+		const { core, me } = this.attachment;
+		this.wake(core.mailboxEnd(me, this.at) >>> 0);
+	}
+}
+
+export class MailboxConsumer extends Consumer {
+	/** The envelopes of messages that were received and not released, with the block in each, or 0. */
+	readonly #held = new Map<number, number>();
+
+	protected override next(): number {
+		const { attachment } = this;
+		const offset = attachment.core.mailboxTake(attachment.me, this.at) >>> 0;
+		if (offset >= STATUS_LIMIT) this.#held.set(attachment.result(), attachment.result(SLOT_RESULT_4));
+		return offset;
+	}
+
+	protected override settle(hold: number, block: number, keep: 0 | 1): number {
+		this.#held.delete(hold);
+		return this.#free(hold, keep === 1 ? 0 : block);
+	}
+
+	#free(envelope: number, block: number): number {
+		const { core, me } = this.attachment;
+		const status = block === 0 ? OK : core.free(me, block) >>> 0;
+		return status === OK ? core.free(me, envelope) >>> 0 : status;
+	}
+
+	/** What was received and not released goes with the consumer. */
+	protected override beforeClose(): void {
+		for (const [envelope, block] of this.#held) this.#free(envelope, block);
+		this.#held.clear();
+	}
+}

@@ -1,0 +1,183 @@
+/**
+ * Which messages of a mailbox have to be dropped to make room for a block: as few as will do, and none where no number
+ * would. Only a look: what others allocate or free meanwhile may make it wrong, but never harmful.
+ *
+ * Room is a block of the same size class, or a run of free spans. The core takes the first run that is long enough, so
+ * where the file system is full, that run must have its pages already.
+ */
+import {
+	DESCRIPTOR_BYTES,
+	DESCRIPTOR_STATE,
+	HEADER_COMMITTED,
+	HEADER_DESCRIPTORS,
+	HEADER_HEAP,
+	HEADER_OWNERS,
+	HEADER_READY,
+	MAILBOX_OLDEST,
+	MAILBOX_PLACES,
+	OBJECT_CAPACITY,
+	OBJECT_DATA,
+	OWNER_FREE,
+	OWNER_NONE,
+	OWNERS_PER_SPAN,
+	PLACE_KEPT,
+	PLACE_SHIFT,
+	PLACE_STATE,
+	QUEUE_TAIL,
+	RECORD_BLOCK,
+	RECORD_HEADER,
+	REFERENCE_OFFSET,
+	SHARE_BYTES,
+	SHARE_OWNERS,
+	SLAB_LARGEST,
+	SPAN_BYTES,
+	SPAN_FREE,
+} from "../../assembly/layout.js";
+import type { Attachment } from "../attachment/attachment.js";
+import type { NamedObject } from "../objects/named-object.js";
+
+/** Bytes of the block that the core gives for `bytes`. SYNC: as `classFor` and `classBytes` of the core's slabs. */
+export function sizeOfBlock(bytes: number): number {
+	const units = Math.max(Math.ceil(bytes / 64), 1);
+	if (bytes > SLAB_LARGEST) return Math.ceil(bytes / SPAN_BYTES) * SPAN_BYTES;
+	if (units > 256) return SLAB_LARGEST;
+	// Four classes for each doubling.
+	const step = units <= 8 ? 1 : 1 << (31 - Math.clz32(units - 1) - 2);
+	return Math.ceil(units / step) * step * 64;
+}
+
+/**
+ * How many of the oldest messages to drop so that a block of `bytes` fits: undefined if none but the newest would be
+ * left and it still would not.
+ *
+ * @param needsPages whether the file system has no pages left
+ */
+export function dropsFor(mailbox: NamedObject, bytes: number, needsPages: boolean): number | undefined {
+	const room = new Room(mailbox.attachment, bytes, needsPages);
+	let drops = 0;
+	for (const envelope of olderMessages(mailbox)) {
+		drops++;
+		const { block, reference } = attachedTo(mailbox.attachment, envelope);
+		if (reference ? room.freeReference(block) : room.free(block)) return drops;
+		if (room.free(envelope)) return drops;
+	}
+	return undefined;
+}
+
+/** The envelopes of the messages that are kept, but for the newest, oldest first. */
+function olderMessages(mailbox: NamedObject): number[] {
+	const { words } = mailbox.attachment;
+	const places = mailbox.word(OBJECT_CAPACITY);
+	const data = mailbox.word(OBJECT_DATA);
+	const oldest = mailbox.word(MAILBOX_OLDEST);
+	const count = (mailbox.word(QUEUE_TAIL) - oldest) >>> 0;
+	const envelopes: number[] = [];
+	if (places > MAILBOX_PLACES || count > places) return envelopes;
+	for (let index = 0; index < count - 1; index++) {
+		const position = (oldest + index) >>> 0;
+		const place = (data + ((position & (places - 1)) << PLACE_SHIFT)) >>> 2;
+		const word = words[place] ?? 0;
+		if (words[place + 1] === position && (word & PLACE_STATE) === PLACE_KEPT)
+			envelopes.push((word & ~PLACE_STATE) >>> 0);
+	}
+	return envelopes;
+}
+
+/** The block that goes with a message, 0 if none does; and whether it is one of several references to it. */
+function attachedTo({ words, core }: Attachment, envelope: number): { block: number; reference: boolean } {
+	if (words[(envelope + 4) >>> 2] !== RECORD_BLOCK) return { block: 0, reference: false };
+	const block = words[(envelope + RECORD_HEADER + REFERENCE_OFFSET) >>> 2] ?? 0;
+	return { block, reference: core.bytesOf(block) >>> 0 !== block };
+}
+
+/** The region's free memory, and what it would be if blocks were freed. */
+class Room {
+	readonly #attachment: Attachment;
+	readonly #block: number;
+	readonly #spans: number;
+	readonly #needsPages: boolean;
+	/** Where the core would look first, and find no pages. */
+	#firstRun = Number.POSITIVE_INFINITY;
+	/** At both ends of each run of free spans its length. */
+	readonly #runs: Uint32Array;
+	/** Blocks of a slab, by its span, and references of a share, by its offset, that somebody would have still. */
+	readonly #owned = new Map<number, number>();
+
+	constructor(attachment: Attachment, bytes: number, needsPages: boolean) {
+		this.#attachment = attachment;
+		this.#block = sizeOfBlock(bytes);
+		this.#spans = Math.ceil(this.#block / SPAN_BYTES);
+		this.#needsPages = needsPages;
+		this.#runs = new Uint32Array(attachment.spans + 1);
+		this.#lookAtSpans();
+	}
+
+	#lookAtSpans(): void {
+		const { words, spans } = this.#attachment;
+		const table = this.#attachment.header(HEADER_DESCRIPTORS) + DESCRIPTOR_STATE;
+		const ready = this.#attachment.header(HEADER_READY);
+		let start = this.#attachment.header(HEADER_HEAP);
+		for (let span = start; span <= spans; span++) {
+			const state = span < ready ? words[(table + span * DESCRIPTOR_BYTES) >>> 2] : SPAN_FREE;
+			if (span < spans && state === SPAN_FREE) continue;
+			if (span > start) this.#isRunEnough(start, span - start);
+			start = span + 1;
+		}
+	}
+
+	/** Notes a run of free spans; whether it is room. */
+	#isRunEnough(start: number, length: number): boolean {
+		this.#runs[start] = length;
+		this.#runs[start + length - 1] = length;
+		if (length < this.#spans || start >= this.#firstRun) return false;
+		if (this.#needsPages) this.#firstRun = start;
+		return !this.#needsPages || this.#hasPages(start);
+	}
+
+	#hasPages(start: number): boolean {
+		const table = this.#attachment.header(HEADER_COMMITTED);
+		for (let span = start; span < start + this.#spans; span++) {
+			const bits = this.#attachment.words[(table >>> 2) + (span >>> 5)] ?? 0;
+			if ((bits & (1 << (span & 31))) === 0) return false;
+		}
+		return true;
+	}
+
+	/** Frees a block; whether there is room then. */
+	free(block: number): boolean {
+		const size = this.#attachment.core.capacityOf(block) >>> 0;
+		const span = Math.floor(block / SPAN_BYTES);
+		if (block === 0 || size === 0) return false;
+		if (size > SLAB_LARGEST) return this.#freeRun(span, size / SPAN_BYTES);
+		if (size === this.#block) return true;
+		const owners = this.#attachment.header(HEADER_OWNERS) + span * OWNERS_PER_SPAN;
+		return this.#isLast(span, owners, Math.floor(SPAN_BYTES / size)) && this.#freeRun(span, 1);
+	}
+
+	/** Gives up a reference; whether it was the last one, and there is room then. */
+	freeReference(reference: number): boolean {
+		const { core } = this.#attachment;
+		const share = reference - (reference % SHARE_BYTES);
+		const isLast = this.#isLast(share, share + SHARE_OWNERS, SHARE_BYTES - SHARE_OWNERS);
+		return isLast && this.free(core.bytesOf(reference) >>> 0);
+	}
+
+	/** Frees one of those whose owner bytes begin at `from`; whether nobody has any of them then. */
+	#isLast(key: number, from: number, count: number): boolean {
+		let owned = this.#owned.get(key);
+		if (owned === undefined) {
+			owned = 0;
+			for (const owner of this.#attachment.bytes.subarray(from, from + count))
+				if (owner !== OWNER_FREE && owner !== OWNER_NONE) owned++;
+		}
+		this.#owned.set(key, owned - 1);
+		return owned === 1;
+	}
+
+	#freeRun(first: number, count: number): boolean {
+		if (first + count > this.#attachment.spans) return false;
+		const before = first > 0 ? (this.#runs[first - 1] ?? 0) : 0;
+		const after = this.#runs[first + count] ?? 0;
+		return this.#isRunEnough(first - before, before + count + after);
+	}
+}

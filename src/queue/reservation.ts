@@ -1,0 +1,96 @@
+import { inspect } from "node:util";
+import { Attachment } from "../attachment/attachment.js";
+import { DhmemError } from "../errors.js";
+import { contentsOf, elementsOf, type Payload, viewOf } from "../memory/payload.js";
+import { checkCount } from "../values/arguments.js";
+import { inspected } from "../values/console.js";
+import type { DType, TypedArrayOf } from "../values/dtypes.js";
+import { checkMade } from "../values/made.js";
+import type { Fields, Schema, Struct } from "../values/schema.js";
+
+/** A reservation: room to write one message in place. From `producer.tryReserve`. */
+export class Slot implements Payload {
+	readonly #length: number;
+	readonly #attachment: Attachment;
+	readonly #offset: number;
+	readonly #operations: { commit(bytes: number): void; abort(): void };
+	#view: Uint8Array | undefined;
+	#open = true;
+
+	/** @internal */
+	constructor(
+		attachment: Attachment,
+		offset: number,
+		length: number,
+		operations: { commit(bytes: number): void; abort(): void },
+	) {
+		checkMade(attachment instanceof Attachment, "A Slot", "call producer.tryReserve(length)");
+		this.#attachment = attachment;
+		this.#offset = offset;
+		this.#length = length;
+		this.#operations = operations;
+	}
+
+	get length(): number {
+		return this.#length;
+	}
+
+	get bytes(): Uint8Array {
+		const offset = this.#place();
+		this.#attachment.check();
+		this.#view ??= viewOf(this.#attachment, offset, this.#length);
+		return this.#view;
+	}
+
+	as<D extends DType>(dtype: D): TypedArrayOf<D>;
+	as<F extends Fields>(schema: F | Schema<F>): readonly Struct<F>[];
+	as(type: DType | Fields | Schema): TypedArrayOf<DType> | readonly Struct[] {
+		return elementsOf(this.#attachment, this.bytes, type);
+	}
+
+	text(): string {
+		return contentsOf(this.#attachment, this.bytes);
+	}
+
+	json(): unknown {
+		return JSON.parse(this.text());
+	}
+
+	/** Whether it was neither committed nor aborted. */
+	get open(): boolean {
+		return this.#open;
+	}
+
+	/**
+	 * Sends the first `length` bytes, by default all.
+	 *
+	 * @throws DHMEM_CLOSED if it was committed or aborted; DHMEM_BAD_ARGUMENT
+	 */
+	commit(length = this.#length): void {
+		this.#place();
+		this.#operations.commit(checkCount("The length", length, 0, this.#length));
+		this.#open = false;
+	}
+
+	/** Sends nothing. After a commit it does nothing. */
+	abort(): void {
+		if (!this.#open) return;
+		this.#open = false;
+		this.#operations.abort();
+	}
+
+	[Symbol.dispose](): void {
+		this.abort();
+	}
+
+	/** Where the bytes are; throws if they are not this reservation's any more. */
+	#place(): number {
+		if (this.#open) return this.#offset;
+		throw new DhmemError("DHMEM_CLOSED", "This reservation was committed or aborted; make another");
+	}
+
+	/** @internal */
+	[inspect.custom](): string {
+		return inspected("Slot", () => ({ length: this.length, open: this.#open }));
+	}
+}

@@ -1,0 +1,85 @@
+import { badArgument } from "../errors.js";
+
+/** The typed array over shared memory for each dtype. */
+interface TypedArrays {
+	i8: Int8Array;
+	u8: Uint8Array;
+	i16: Int16Array;
+	u16: Uint16Array;
+	i32: Int32Array;
+	u32: Uint32Array;
+	i64: BigInt64Array;
+	u64: BigUint64Array;
+	f32: Float32Array;
+	f64: Float64Array;
+}
+
+/** The type of a number in shared memory; the 64-bit integers are `bigint`. */
+export type DType = keyof TypedArrays;
+
+/** The typed array over shared memory for a dtype: `Float64Array` for `"f64"`. */
+export type TypedArrayOf<D extends DType> = TypedArrays[D];
+
+/** The JavaScript value for a dtype: `bigint` for the 64-bit integers, else `number`. */
+export type ValueOf<D extends DType> = D extends "i64" | "u64" ? bigint : number;
+
+const constructors = {
+	i8: Int8Array,
+	u8: Uint8Array,
+	i16: Int16Array,
+	u16: Uint16Array,
+	i32: Int32Array,
+	u32: Uint32Array,
+	i64: BigInt64Array,
+	u64: BigUint64Array,
+	f32: Float32Array,
+	f64: Float64Array,
+};
+
+/** In the order in which the region numbers them, from 1. */
+export const dtypes = Object.keys(constructors) as readonly DType[];
+
+/** @throws DHMEM_BAD_ARGUMENT */
+export function checkDType(dtype: unknown): DType {
+	if (dtypes.includes(dtype as DType)) return dtype as DType;
+	throw badArgument("The dtype", dtype, `one of ${dtypes.join(", ")}`);
+}
+
+/** The number that stands for a dtype in the region. */
+export function dtypeNumber(dtype: DType): number {
+	return dtypes.indexOf(dtype) + 1;
+}
+
+/** The dtype that a number in the region stands for. */
+export function dtypeOf(number: number): DType | undefined {
+	return dtypes[number - 1];
+}
+
+export function bytesPer(dtype: DType): number {
+	return constructors[dtype].BYTES_PER_ELEMENT;
+}
+
+/**
+ * A copy of `values` in memory of this process alone, each converted as the engine does. That may run code of the user's, so
+ * it comes before anything is decided.
+ */
+export function converted<D extends DType>(
+	dtype: D,
+	values: ArrayLike<unknown>,
+	length = values.length,
+): TypedArrayOf<D> {
+	const copy = new constructors[dtype](length);
+	for (let index = 0; index < length; index++) copy[index] = values[index] as never;
+	return copy as unknown as TypedArrayOf<D>;
+}
+
+/** A typed array of `length` elements over `buffer` at `offset`. */
+export function typedArray<D extends DType>(
+	dtype: D,
+	buffer: SharedArrayBuffer,
+	offset: number,
+	length: number,
+): TypedArrayOf<D> {
+	const TypedArray = constructors[dtype] as unknown as new (...place: unknown[]) => TypedArrayOf<D>;
+	return new TypedArray(buffer, offset, length);
+}
