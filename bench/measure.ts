@@ -45,6 +45,8 @@ export interface Measure {
 	/** As `--only` takes it. */
 	readonly name: string;
 	readonly title: string;
+	/** Its title in the README, which shows only the measures that have one. */
+	readonly short?: string;
 	/** Of the figures. */
 	readonly unit: string;
 	/** Which figure is the better one. */
@@ -77,6 +79,7 @@ export interface Figure {
 export interface Result {
 	name: string;
 	title: string;
+	short?: string;
 	unit: string;
 	better: "more" | "less";
 	aim: Aim;

@@ -19,7 +19,7 @@ const usage = `Usage: dhmem bench [options], or in a clone: npm run bench -- [op
   --quick          fewer and shorter rounds, and no curves unless asked for: a look, not a measurement
   --json FILE      also writes all figures there
   --markdown FILE  also puts the table between the two marks of that document
-  --short FILE     also puts the machine and the ratios, in short, between the marks of that one
+  --short FILE     also puts the ratios that the README shows between the two marks of that document
   --plots DIR      also draws the curves there, as SVG`;
 
 export interface Options {

@@ -108,31 +108,30 @@ export function table(results: readonly Result[], isJudged: boolean): string {
 	return markdownTable([head, ...results.map((result) => row(result, isJudged))]);
 }
 
-/** The machine, and one line for each measure, with the peer that its ratio is to: what a reader of the README sees. */
+/** What the README shows: the ratios of the measures that have a short title, and the machine. */
 export function summary(report: Report): string {
 	const { machine, date, results } = report;
-	const isJudged = isMeasurement(report);
-	const rows = results.map((result) => {
-		const { title, unit, aim, figures, ratio, reached } = result;
+	const shown = results.filter(({ short }) => short !== undefined);
+	const rows = shown.map(({ short = "", unit, better, aim, figures, ratio }) => {
 		const [ours] = figures;
 		const peer = figures.find(({ name }) => name === ratio?.to);
+		const both = [ours, peer].map((figure) => (figure === undefined ? "missing" : show(figure.median)));
 		return [
-			title,
-			ours === undefined
+			short,
+			ratio === undefined
 				? ""
-				: `${aim.of === "figure" ? judged(ours.median, aim) : show(ours.median)} ${unit}`,
-			peer === undefined ? "" : `${peer.name}: ${show(peer.median)} ${unit}`,
-			ratio === undefined ? "" : `${judged(ratio.median, aim)} ×`,
-			`${aimed(aim, unit)}${verdict(isJudged, reached)}`,
+				: `**${judged(ratio.median, aim)} ×** the ${better === "more" ? "rate" : "time"}`,
+			ratio?.to ?? "missing",
+			`${both.join(" against ")} ${unit}`,
 		];
 	});
-	const head = ["measure", "dhmem", "in turn with", "ratio", "aim"];
-	const absent = new Set(results.flatMap(({ missing }) => missing.map(({ name }) => name)));
+	const head = ["what is measured", "dhmem", "compared with", "figures"];
+	const absent = new Set(shown.flatMap(({ missing }) => missing.map(({ name }) => name)));
 	return [
-		`${describe(machine)}; ${date}:`,
 		...notes(report),
 		markdownTable([head, ...rows]),
 		...(absent.size > 0 ? [`Took no part: ${[...absent].join(", ")}.`] : []),
+		`${describe(machine)}; ${date}.`,
 	].join("\n\n");
 }
 

@@ -10,6 +10,7 @@ const work = "batches";
 export const batches: Measure = {
 	name: "batches",
 	title: "64 B messages, `sendMany` and `batches`",
+	short: "Messages of 64 B in batches (`sendMany`, `batches`)",
 	unit: "M/s",
 	better: "more",
 	aim: { of: "ratio", atLeast: 2 },

@@ -13,6 +13,7 @@ const GIBIBYTE = 2 ** 30;
 export const handOver: Measure = {
 	name: "hand-over",
 	title: "handing over a block of 1 GiB, filled, and getting it back",
+	short: "Hand over a block of 1 GiB, and get it back",
 	unit: "µs",
 	better: "less",
 	aim: { of: "ratio", atMost: 1.2 },

@@ -11,6 +11,7 @@ const ours = pair({ name: "dhmem", role: "dhmem", from: import.meta.url, work, c
 export const messages: Measure = {
 	name: "messages",
 	title: "64 B messages, one call each",
+	short: "Messages of 64 B, one call each",
 	unit: "M/s",
 	better: "more",
 	aim: { of: "ratio", atLeast: 20 },

@@ -25,6 +25,7 @@ const made = "Each record is made by one addition and checked by one comparison,
 export const recordBatches: Measure = {
 	name: "record-batches",
 	title: "f64 records, `pushMany` and `popInto`",
+	short: "Numbers in batches (`pushMany`, `popInto`)",
 	unit: "M/s",
 	better: "more",
 	aim: { of: "ratio", atLeast: 3 },

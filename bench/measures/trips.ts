@@ -47,6 +47,7 @@ const pipe = native({ name: "pipe in C++", role: "floor", program: "pipe", count
 export const asleep: Measure = {
 	name: "trip-asleep",
 	title: "round trip, both asleep in `await receive()` (p50)",
+	short: "Round trip of 64 B, both sides asleep in `await receive()`",
 	unit,
 	better,
 	aim: { of: "ratio", atMost: 0.85 },
