@@ -232,7 +232,7 @@ test("a ratio that just misses its aim is not shown as the aim", async () => {
 
 test("a figure just below a thousand is shown as one", async () => {
 	const contenders = [fake("dhmem", "dhmem", [0, 999.7, 999.7, 999.7]), fake("a", "peer", [0, 1, 1, 1])];
-	assert.match(summary(reportOf(await resultOfOne({ ...measure, contenders }))), "1000 M/s");
+	assert.match(summary(reportOf(await resultOfOne({ ...measure, contenders }))), "1000 against 1.00 M/s");
 });
 
 test("nothing is judged by a look, and a reader of the short table sees that it is one", async () => {
@@ -252,18 +252,19 @@ test("nothing is judged by a look, and a reader of the short table sees that it 
 });
 
 test("the README shows the measures that have a short title, with their peer and what the ratio is of", async () => {
-	const contenders = [
+	const contenders = () => [
 		fake("dhmem", "dhmem", [0, 4, 4, 4]),
 		fake("a", "peer", [0, 2, 2, 2]),
 		fake("b", "peer", [0, 1, 1, 1]),
 	];
-	const rate = await resultOfOne({ ...measure, contenders });
-	const time = await resultOfOne({ ...measure, contenders, unit: "s", better: "less", short: "slow" });
+	const rate = await resultOfOne({ ...measure, contenders: contenders() });
+	const slow: Measure = { ...measure, contenders: contenders(), unit: "s", better: "less", short: "slow" };
+	const time = await resultOfOne(slow);
 	const { short: _short, ...long } = rate;
 	const text = summary({ ...reportOf(rate), results: [rate, long, time] });
 	const rows = text.split("\n").filter((line) => line.startsWith("| "));
 	assert.equal(
-		rows.slice(-2).map((row) =>
+		rows.slice(2).map((row) =>
 			row
 				.split("|")
 				.map((cell) => cell.trim())
@@ -274,7 +275,6 @@ test("the README shows the measures that have a short title, with their peer and
 			["slow", "**4.00 ×** the time", "b", "4.00 against 1.00 s"],
 		],
 	);
-	assert.is(rows.length, 3);
 });
 
 test("who took no part is named in both tables, once for each reason, with the measures", async () => {
