@@ -58,6 +58,7 @@ import { Condition } from "./sync/condition.js";
 import { Mutex } from "./sync/mutex.js";
 import { checkCount, checkOptions, checkRegionName } from "./values/arguments.js";
 import { inspected } from "./values/console.js";
+import { dispose } from "./values/dispose.js";
 import { checkDType, type DType } from "./values/dtypes.js";
 import { checkMade } from "./values/made.js";
 import { type Fields, type Schema, type Struct, toSchema } from "./values/schema.js";
@@ -162,7 +163,7 @@ export class Region {
 		detach(this.#attachment);
 	}
 
-	[Symbol.dispose](): void {
+	[dispose](): void {
 		this.close();
 	}
 

@@ -109,6 +109,24 @@ regionTest(
 	},
 );
 
+regionTest("an until() that gives a promise is refused, for that would count as true", async (region) => {
+	const { mutex, condition } = guarded(region);
+	const held = mutex.lockSync();
+	for (const late of [Promise.resolve(false), Promise.reject(new Error("late"))]) {
+		const until = (() => late) as unknown as () => boolean;
+		assert.is(
+			codeOf(() => condition.waitSync(held, { until })),
+			"DHMEM_BAD_ARGUMENT",
+		);
+		assert.is(await codeOfPromise(condition.wait(held, { until })), "DHMEM_BAD_ARGUMENT");
+		assert.is(held.held, true);
+	}
+	let looks = 0;
+	const later = (() => (++looks > 1 ? Promise.resolve(true) : false)) as unknown as () => boolean;
+	assert.is(await codeOfPromise(condition.wait(held, { until: later })), "DHMEM_BAD_ARGUMENT");
+	assert.is(held.held, true);
+});
+
 // -------------------------------------------------------------------------------------------- one owner
 
 regionTest("unlocking ends the wait that has the lock, and nobody has the mutex then", async (region) => {

@@ -58,6 +58,18 @@ function open(options: RegionOptions = {}): Region {
 
 const opens = (options: RegionOptions) => codeOf(() => open(options).close());
 
+test("who may not look into the folder any more, since it has given up root, leaves all the same", () => {
+	chmodSync(directory, 0o700);
+	const region = open({ lifetime: "last-close" });
+	process.seteuid?.(ALICE);
+	try {
+		region.close();
+	} finally {
+		process.seteuid?.(0);
+	}
+	assert.equal(Region.list({ directory }), [], "and whoever may look removes it");
+});
+
 for (const mode of ["open-or-create", "open", "read-only", "copy-on-write"] as const) {
 	test(`a stranger's region is not joined where everybody can make names: ${mode}`, async () => {
 		await make(ALICE);

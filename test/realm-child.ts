@@ -59,7 +59,8 @@ async function codeOf(call: () => unknown): Promise<unknown> {
 	}
 }
 
-const { Region, DhmemError } = await evaluate<typeof Dhmem>("../src/index.js");
+const { Block, DhmemError, HeldLock, Message, Producer, Region, Slot } =
+	await evaluate<typeof Dhmem>("../src/index.js");
 const { Task } = await evaluate<typeof Workflow>("../src/workflow/index.js");
 const seen: Record<string, unknown> = {};
 
@@ -68,6 +69,20 @@ seen.otherRealm = !(new DhmemError("DHMEM_CLOSED", "") instanceof Error);
 seen.notFound = await codeOf(() => Region.open("not-there", { mode: "open" }));
 seen.noFolder = await codeOf(() => Region.list({ directory: "/not-there" }));
 seen.noFile = await codeOf(() => Region.unlink("not-there"));
+
+// What compilers make of `using` looks for this where the realm has no Symbol.dispose.
+const dispose: typeof Symbol.dispose = vm.runInContext(
+	'Symbol.dispose ?? Symbol.for("Symbol.dispose")',
+	context,
+);
+seen.disposed = await codeOf(() => {
+	const other = Region.open(region.name);
+	other[dispose]();
+	return other.entries();
+});
+seen.undisposed = [Region, Block, HeldLock, Message, Producer, Slot, Task].filter(
+	({ prototype }) => !(dispose in prototype) || "undefined" in prototype,
+);
 
 const queue = region.queue("queue");
 const producer = queue.producer();

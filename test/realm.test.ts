@@ -16,6 +16,8 @@ for (const loader of ["inside", "outside"]) {
 			notFound: "DHMEM_NOT_FOUND",
 			noFolder: "DHMEM_NOT_FOUND",
 			noFile: "DHMEM_NOT_FOUND",
+			disposed: "DHMEM_CLOSED",
+			undisposed: [],
 			message: [1.5, 2.5],
 			lengths: [4, 1, 1],
 			timeout: "DHMEM_TIMEOUT",

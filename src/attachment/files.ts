@@ -209,7 +209,7 @@ export function detach(attachment: Attachment): void {
 		if (isLast && access === "read-write") {
 			whileJoining(file, path, () => {
 				attachment.leave();
-				if (shim().isNamed(file, path)) removeIfMay(file, path);
+				if (hasName(attachment)) removeIfMay(file, path);
 			});
 		} else {
 			attachment.leave();

@@ -11,6 +11,7 @@ import {
 import { Attachment } from "../attachment/attachment.js";
 import { DhmemError } from "../errors.js";
 import { inspected } from "../values/console.js";
+import { dispose } from "../values/dispose.js";
 import type { DType, TypedArrayOf } from "../values/dtypes.js";
 import { checkMade } from "../values/made.js";
 import type { Fields, Schema, Struct } from "../values/schema.js";
@@ -138,7 +139,7 @@ export class Block implements Payload {
 	}
 
 	/** Frees the block, unless it was freed or handed over, or the region is closed. */
-	[Symbol.dispose](): void {
+	[dispose](): void {
 		if (this.#attachment.closed || this.#keeper === "message" || this.#keeper === "spent") return;
 		this.free();
 	}

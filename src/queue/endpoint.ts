@@ -14,6 +14,7 @@ import type { Attachment } from "../attachment/attachment.js";
 import { badArgument, DhmemError } from "../errors.js";
 import { NamedObject } from "../objects/named-object.js";
 import { type EndpointOptions, endpointNames, type WaitOptions, waitOptions } from "../values/arguments.js";
+import { dispose } from "../values/dispose.js";
 import { checkMade } from "../values/made.js";
 import { Line } from "../waiting/line.js";
 import { PENDING, type Pending, type Wait } from "../waiting/waiter.js";
@@ -122,7 +123,7 @@ export abstract class Endpoint {
 		this.attachment.waiter.onRing();
 	}
 
-	[Symbol.dispose](): void {
+	[dispose](): void {
 		this.close();
 	}
 

@@ -16,6 +16,7 @@ import { DhmemError } from "../errors.js";
 import { Block } from "../memory/block.js";
 import { contentsOf, elementsOf, type Payload, viewOf } from "../memory/payload.js";
 import { inspected } from "../values/console.js";
+import { dispose } from "../values/dispose.js";
 import type { DType, TypedArrayOf } from "../values/dtypes.js";
 import { checkMade } from "../values/made.js";
 import type { Fields, Schema, Struct } from "../values/schema.js";
@@ -138,7 +139,7 @@ export class Message implements Payload {
 		if (!this.#released && !this.#holder.isGone()) this.#end(0);
 	}
 
-	[Symbol.dispose](): void {
+	[dispose](): void {
 		this.release();
 	}
 

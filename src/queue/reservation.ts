@@ -4,6 +4,7 @@ import { DhmemError } from "../errors.js";
 import { contentsOf, elementsOf, type Payload, viewOf } from "../memory/payload.js";
 import { checkCount } from "../values/arguments.js";
 import { inspected } from "../values/console.js";
+import { dispose } from "../values/dispose.js";
 import type { DType, TypedArrayOf } from "../values/dtypes.js";
 import { checkMade } from "../values/made.js";
 import type { Fields, Schema, Struct } from "../values/schema.js";
@@ -79,7 +80,7 @@ export class Slot implements Payload {
 		this.#operations.abort();
 	}
 
-	[Symbol.dispose](): void {
+	[dispose](): void {
 		this.abort();
 	}
 

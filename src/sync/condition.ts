@@ -1,6 +1,6 @@
 import { AsyncResource } from "node:async_hooks";
 import { performance } from "node:perf_hooks";
-import { inspect } from "node:util";
+import { inspect, types } from "node:util";
 import { SLOTS, STATUS_LIMIT } from "../../assembly/layout.js";
 import { badArgument, DhmemError } from "../errors.js";
 import { NamedObject } from "../objects/named-object.js";
@@ -190,7 +190,16 @@ function isTooLate(error: unknown): boolean {
 
 /** What `until` says. It is the user's, and may have unlocked the mutex, removed it, or closed the region. */
 function look(held: HeldLock, until: () => boolean): boolean {
-	const isTrue = until();
+	const isTrue: unknown = until();
+	// It would count as true, and what it comes to would be known only when the mutex may be somebody else's.
+	if (types.isPromise(isTrue)) {
+		isTrue.catch(() => {});
+		throw badArgument(
+			"What until() gives",
+			isTrue,
+			"true or false: it is looked at with the mutex held, at once",
+		);
+	}
 	held.checkHeld();
-	return isTrue;
+	return Boolean(isTrue);
 }

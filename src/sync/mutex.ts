@@ -5,6 +5,7 @@ import { DhmemError } from "../errors.js";
 import { NamedObject } from "../objects/named-object.js";
 import { type WaitOptions, waitOptions } from "../values/arguments.js";
 import { inspected } from "../values/console.js";
+import { dispose } from "../values/dispose.js";
 import { checkMade } from "../values/made.js";
 import { type Endable, PENDING, type Wait } from "../waiting/waiter.js";
 import { type WaitList, waitListOf } from "./wait-list.js";
@@ -77,7 +78,7 @@ export class HeldLock {
 		for (const end of [...this.#endings]) end(why);
 	}
 
-	[Symbol.dispose](): void {
+	[dispose](): void {
 		this.unlock();
 	}
 

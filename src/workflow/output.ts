@@ -4,6 +4,7 @@ import { Block } from "../memory/block.js";
 import { type Sendable, type SendOptions, sendNames } from "../queue/producer.js";
 import { bytesOf, checkCount, type WaitOptions, waitOptions } from "../values/arguments.js";
 import { inspected } from "../values/console.js";
+import { dispose } from "../values/dispose.js";
 import { anySignal } from "./any-signal.js";
 import type { LinkSender } from "./transport.js";
 
@@ -142,7 +143,7 @@ async function sendClones(
 		block.free();
 	} finally {
 		// Those that were sent are spent.
-		for (const clone of clones) clone[Symbol.dispose]();
+		for (const clone of clones) clone[dispose]();
 	}
 }
 

@@ -3,6 +3,7 @@ import { withRights } from "../host/engines.js";
 import process from "../host/process.js";
 import { Region } from "../region.js";
 import { inspected } from "../values/console.js";
+import { dispose } from "../values/dispose.js";
 import { checkMade } from "../values/made.js";
 import { readEnvironment, type TaskEnvironment, type Variables } from "./environment.js";
 import { Input } from "./input.js";
@@ -122,7 +123,7 @@ export class Task {
 		this.region.close();
 	}
 
-	[Symbol.dispose](): void {
+	[dispose](): void {
 		this.close();
 	}
 
