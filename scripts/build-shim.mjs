@@ -9,7 +9,7 @@ if (process.platform !== "linux") {
 	process.exit(0);
 }
 const folder = new URL("../native-shim/", import.meta.url);
-const sources = readdirSync(folder)
+const sources = readdirSync(folder, { recursive: true })
 	.filter((file) => file.endsWith(".c"))
 	.map((file) => new URL(file, folder).pathname);
 const output = new URL("../dist/", import.meta.url);

@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
-# The native shim under Clang's static analyser, and its tests with the address and undefined-behaviour sanitizers.
+# The native shim: its format and its layers, Clang's static analyser, and its tests with the address and
+# undefined-behaviour sanitizers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+clang-format --version
+scripts/format-c.sh --check
+echo "format: no findings"
+node scripts/check-shim-layers.mjs
+
 headers=$(node -p 'require("node-api-headers").include_dir')
-for source in native-shim/*.c; do
+for source in native-shim/*/*.c; do
 	clang --analyze -Xclang -analyzer-werror -Xclang -analyzer-output=text -std=c11 -isystem "$headers" "$source"
 done
 echo "static analysis: no findings"

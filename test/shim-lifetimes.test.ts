@@ -230,12 +230,13 @@ test("what is collected is closed before the engine unmaps its memory", async ()
 test("found out: the shim does not keep the memory", async () => {
 	const spoilt = join(directory, "native-shim");
 	cpSync(new URL("../../native-shim", import.meta.url), spoilt, { recursive: true });
-	const addon = join(spoilt, "addon.c");
+	const memory = join(spoilt, "node/memory.c");
 	const kept = "napi_create_reference(env, call.values[1], 1, &handle->memory)";
-	const source = readFileSync(addon, "utf8").split(kept);
+	const source = readFileSync(memory, "utf8").split(kept);
 	assert.is(source.length, 2);
-	writeFileSync(addon, source.join(kept.replace(" 1,", " 0,")));
-	const sources = readdirSync(spoilt).filter((name) => name.endsWith(".c"));
+	writeFileSync(memory, source.join(kept.replace(" 1,", " 0,")));
+	const files = readdirSync(spoilt, { recursive: true, encoding: "utf8" });
+	const sources = files.filter((name) => name.endsWith(".c"));
 	const flags = ["-std=c11", "-shared", "-fPIC", "-pthread", `-I${headers}`];
 	const output = join(directory, "spoilt.node");
 	execFileSync(process.env.CC ?? "cc", [...flags, ...sources, "-o", output], { cwd: spoilt });

@@ -4,7 +4,7 @@ import { SLOTS } from "../../assembly/layout.js";
 import { readParticipants } from "../inspect/stats.js";
 import type { Attachment } from "./attachment.js";
 
-/** Where the slots' lock bytes begin. SYNC: native-shim/lock.c */
+/** Where the slots' lock bytes begin. SYNC: native-shim/host/lock.c */
 const FIRST_LOCK_BYTE = 2 ** 40;
 
 /** A line of `/proc/self/fdinfo` about a write lock: device and inode, first and last byte. */

@@ -45,9 +45,9 @@ export const controls: readonly Control[] = [
 		name: "who makes a file does not say so",
 		changes: [
 			change(
-				"native-shim/file.c",
-				"if (!lock_try(file, MAKER_LOCK, claimed, failure)) {",
-				"*claimed = true;\n\tif (false) {",
+				"native-shim/host/new-file.c",
+				"!lock_try(file, MAKER_LOCK, claimed, failure)",
+				"!(*claimed = true)",
 			),
 		],
 		operation: "create without O_TMPFILE",
@@ -71,7 +71,7 @@ export const controls: readonly Control[] = [
 		name: "nobody takes the lock of a slot",
 		changes: [
 			change(
-				"native-shim/lock.c",
+				"native-shim/host/lock.c",
 				"*taken = control(file, F_OFD_SETLK, &range) == 0;",
 				"*taken = true;\n\t(void)range;",
 			),
@@ -84,7 +84,11 @@ export const controls: readonly Control[] = [
 		name: "who sleeps never looks by itself",
 		changes: [
 			change("dist/src/waiting/waiter.js", "const SLICE = 50;", "const SLICE = 1e9;"),
-			change("native-shim/waiter.c", "#define SLICE_MAX 50000000LL", "#define SLICE_MAX 50000000000000LL"),
+			change(
+				"native-shim/host/waiter.c",
+				"#define SLICE_MAX 50000000LL",
+				"#define SLICE_MAX 50000000000000LL",
+			),
 		],
 		operation: "send to a consumer that sleeps",
 		mode: "kill-before",
@@ -94,7 +98,7 @@ export const controls: readonly Control[] = [
 		name: "an error is taken for a wake-up",
 		changes: [
 			change(
-				"native-shim/futex.c",
+				"native-shim/host/futex.c",
 				"errno == ETIMEDOUT",
 				"errno == ENOSYS) {\n\t\t\treturn AWAITED_RING;\n\t\t}\n\t\tif (errno == ETIMEDOUT",
 			),
@@ -107,7 +111,7 @@ export const controls: readonly Control[] = [
 		name: "an interrupted commit is taken for done",
 		changes: [
 			change(
-				"native-shim/file.c",
+				"native-shim/host/pages.c",
 				"FALLOC_FL_KEEP_SIZE, offset, part) == 0)",
 				"FALLOC_FL_KEEP_SIZE, offset, part) == 0 || errno == EINTR)",
 			),
@@ -120,9 +124,9 @@ export const controls: readonly Control[] = [
 		name: "a file that could not be opened whole is not closed",
 		changes: [
 			change(
-				"native-shim/file.c",
-				"done = done && open_lock_description(file, path, failure);\n\tif (!done) {\n\t\tfile_close(file);",
-				"done = done && open_lock_description(file, path, failure);\n\tif (!done) {",
+				"native-shim/host/file.c",
+				"done = done && open_lock_descriptor(file, path, failure);\n\tif (!done) {\n\t\tfile_close(file);",
+				"done = done && open_lock_descriptor(file, path, failure);\n\tif (!done) {",
 			),
 		],
 		operation: "open",

@@ -33,7 +33,8 @@
 #define RAN_AWAY 99
 
 enum mode { COUNT, KILL_BEFORE, KILL_AFTER, FAIL_ONCE, FAIL_ALWAYS, STOP };
-static const char *const mode_names[] = { "count", "kill-before", "kill-after", "fail-once", "fail-always", "stop" };
+static const char *const mode_names[] = { "count", "kill-before", "kill-after", "fail-once", "fail-always",
+	"stop" };
 enum fate { PASS, FAIL, DIE };
 
 static atomic_bool armed;
@@ -125,8 +126,10 @@ STEP(void *, mmap, (void *start, size_t length, int protection, int flags, int f
 	(start, length, protection, flags, fd, offset))
 STEP(ssize_t, pread, (int fd, void *into, size_t length, off_t offset), (fd, into, length, offset))
 STEP(int, rename, (const char *from, const char *to), (from, to))
-STEP(int, renameat2, (int a, const char *from, int b, const char *to, unsigned flags), (a, from, b, to, flags))
-STEP(int, sigaction, (int number, const struct sigaction *action, struct sigaction *old), (number, action, old))
+STEP(int, renameat2, (int a, const char *from, int b, const char *to, unsigned flags),
+	(a, from, b, to, flags))
+STEP(int, sigaction, (int number, const struct sigaction *action, struct sigaction *old),
+	(number, action, old))
 
 /* V8 keeps its heap out of forked processes. Here it has to be there. */
 int madvise(void *start, size_t length, int advice) {
@@ -156,8 +159,9 @@ typedef int (*filter)(const struct dirent64 *);
 typedef int (*order)(const struct dirent64 **, const struct dirent64 **);
 
 int scandir64(const char *path, struct dirent64 ***names, filter filter, order order) {
-	REAL(int, "scandir64", (const char *, struct dirent64 ***, int (*)(const struct dirent64 *),
-		int (*)(const struct dirent64 **, const struct dirent64 **)))
+	REAL(int, "scandir64",
+		(const char *, struct dirent64 ***, int (*)(const struct dirent64 *),
+			int (*)(const struct dirent64 **, const struct dirent64 **)))
 	MAKE(int, "scandir64", true, false, real(path, names, filter, order));
 }
 
@@ -302,12 +306,17 @@ static napi_value exit_process(napi_env env, napi_callback_info info) {
 	_exit(0);
 }
 
-#define METHOD(text, function) { .utf8name = text, .method = function, .attributes = napi_enumerable }
+#define METHOD(text, function) \
+	{ .utf8name = text, .method = function, .attributes = napi_enumerable }
 
 NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
 	const napi_property_descriptor properties[] = {
-		METHOD("arm", arm), METHOD("disarm", disarm), METHOD("fork", fork_process), METHOD("wait", wait_process),
-		METHOD("die", die_here), METHOD("exit", exit_process),
+		METHOD("arm", arm),
+		METHOD("disarm", disarm),
+		METHOD("fork", fork_process),
+		METHOD("wait", wait_process),
+		METHOD("die", die_here),
+		METHOD("exit", exit_process),
 	};
 	napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
 	return exports;

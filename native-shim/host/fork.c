@@ -1,15 +1,15 @@
 /*
  * A child that forks and does not exec has copies of all descriptors. Through its copy of a lock descriptor it would
- * keep this process's locks when this process dies, and nobody could recover from it. So the child closes those.
+ * keep this process's locks when this process dies, and nobody could recover what it left. So the child closes those.
  */
-#include "shim.h"
+#include "internal.h"
 
 #include <pthread.h>
 #include <unistd.h>
 
 /*
- * Held wherever a lock descriptor comes or goes, and while the process forks: a child closes all that it has copies of,
- * and never a descriptor that has become something else.
+ * Held while a lock descriptor is opened or closed, and while the process forks: so a child closes every copy that it
+ * has, and never a descriptor that has become something else.
  */
 static pthread_mutex_t descriptors = PTHREAD_MUTEX_INITIALIZER;
 static struct file *first;
@@ -22,7 +22,7 @@ static void in_parent(void) {
 	pthread_mutex_unlock(&descriptors);
 }
 
-/* Of the threads there is only this one, so nothing may be called that takes a lock: close() is permitted. */
+/* Only this thread was copied, so nothing that takes a lock may be called here. close() takes none. */
 static void in_child(void) {
 	for (struct file *file = first; file != NULL; file = file->next) {
 		close(file->lock_fd);
@@ -43,7 +43,7 @@ bool forks_hold(struct failure *failure) {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	pthread_once(&once, install);
 	if (install_error != 0) {
-		return failed_with(failure, "pthread_atfork", install_error);
+		return failed_with(failure, "pthread_atfork", -install_error);
 	}
 	pthread_mutex_lock(&descriptors);
 	return true;

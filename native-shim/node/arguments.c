@@ -1,75 +1,8 @@
-/* What JavaScript passes is checked here, and what went wrong is thrown here. Nothing is ever converted. */
-#include "shim.h"
+/* The arguments of a call, checked. Nothing is ever converted. */
+#include "node.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define MESSAGE_BYTES (PATH_BYTES + 256)
-
-napi_value throw_type(const struct call *call, const char *message) {
-	char text[MESSAGE_BYTES];
-	snprintf(text, sizeof text, "%s: %s", call->name, message);
-	napi_throw_type_error(call->env, NULL, text);
-	return NULL;
-}
-
-napi_value throw_code(const struct call *call, const char *code, const char *message) {
-	char text[MESSAGE_BYTES];
-	snprintf(text, sizeof text, "%s: %s (%s)", call->name, message, code);
-	napi_throw_error(call->env, code, text);
-	return NULL;
-}
-
-#define NAMED(number) { number, #number }
-
-static const struct {
-	int number;
-	const char *name;
-} errno_names[] = {
-	{ NOT_REGULAR, "ENOTREG" },
-	NAMED(E2BIG), NAMED(EACCES), NAMED(EAGAIN), NAMED(EBADF), NAMED(EBUSY), NAMED(EDEADLK), NAMED(EDQUOT),
-	NAMED(EEXIST), NAMED(EFAULT), NAMED(EFBIG), NAMED(EINTR), NAMED(EINVAL), NAMED(EIO), NAMED(EISDIR),
-	NAMED(ELOOP), NAMED(EMFILE), NAMED(EMLINK), NAMED(ENAMETOOLONG), NAMED(ENFILE), NAMED(ENODEV), NAMED(ENOENT),
-	NAMED(ENOLCK), NAMED(ENOMEM), NAMED(ENOSPC), NAMED(ENOSYS), NAMED(ENOTDIR), NAMED(ENOTEMPTY), NAMED(ENXIO),
-	NAMED(EOPNOTSUPP), NAMED(EOVERFLOW), NAMED(EPERM), NAMED(EROFS), NAMED(ESTALE), NAMED(ETIMEDOUT),
-	NAMED(ETXTBSY), NAMED(EXDEV),
-};
-
-static void errno_name(int number, char name[16]) {
-	snprintf(name, 16, "E%d", number);
-	for (size_t i = 0; i < sizeof errno_names / sizeof *errno_names; i++) {
-		if (errno_names[i].number == number) {
-			snprintf(name, 16, "%s", errno_names[i].name);
-		}
-	}
-}
-
-static bool set_text(napi_env env, napi_value object, const char *name, const char *text) {
-	napi_value value;
-	return napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value) == napi_ok &&
-		napi_set_named_property(env, object, name, value) == napi_ok;
-}
-
-napi_value throw_failure(const struct call *call, const struct failure *failure, const char *path) {
-	const napi_env env = call->env;
-	const char *reason = failure->number == NOT_REGULAR ? "not a regular file" : strerror(failure->number);
-	char name[16], text[MESSAGE_BYTES];
-	errno_name(failure->number, name);
-	if (path != NULL) {
-		snprintf(text, sizeof text, "%s '%s': %s (%s)", failure->syscall, path, reason, name);
-	} else {
-		snprintf(text, sizeof text, "%s: %s (%s)", failure->syscall, reason, name);
-	}
-	napi_value code, message, error;
-	if (napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &code) == napi_ok &&
-		napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &message) == napi_ok &&
-		napi_create_error(env, code, message, &error) == napi_ok &&
-		set_text(env, error, "syscall", failure->syscall) &&
-		(path == NULL || set_text(env, error, "path", path))) {
-		napi_throw(env, error);
-	}
-	return NULL;
-}
 
 bool call_begin(struct call *call, napi_env env, napi_callback_info info, const char *name) {
 	call->env = env;

@@ -2,11 +2,11 @@
  * The life of a File: made by JavaScript, and ended by closeFile, by garbage collection, or by the end of its
  * thread, whichever comes first. All three go through handle_close().
  */
-#include "shim.h"
+#include "node.h"
 
 #include <stdlib.h>
 
-/* Random: an object of another addon, or a copy, doesn't have it. */
+/* Random, so that an object of another addon does not have it; nor has a copy of a File. */
 static const napi_type_tag file_tag = { 0x9d3fb2c64e7a41d8, 0xb51c08e9f27d6a3f };
 
 static void on_collected(napi_env env, void *data, void *hint) {
@@ -58,7 +58,7 @@ struct handle *handle_of(napi_env env, napi_value object) {
 
 /* A File isn't collected while a call is owed. */
 static void pin(struct handle *handle) {
-	const bool wanted = waiter_is_armed(handle->waiter);
+	const bool wanted = watch_is_armed(handle->watch);
 	uint32_t count;
 	if (wanted != handle->pinned) {
 		handle->pinned = wanted;
@@ -91,8 +91,8 @@ static void on_rung(napi_env env, void *owner) {
 }
 
 /*
- * The File keeps the function as a property, and we only a weak reference: a function that refers to its
- * File, as most do, would otherwise keep a File that nobody closes alive for ever.
+ * The File keeps the function as a property, and we keep only a weak reference: a function that refers to its
+ * File, as most do, would otherwise keep a File alive for ever if nobody closes it.
  */
 static bool keep_function(struct handle *handle, napi_value object, napi_value on_ring) {
 	napi_value description, symbol;
@@ -100,7 +100,7 @@ static bool keep_function(struct handle *handle, napi_value object, napi_value o
 		napi_create_symbol(handle->env, description, &symbol) != napi_ok) {
 		return false;
 	}
-	const napi_property_descriptor property = { .name = symbol, .value = on_ring, .attributes = napi_default };
+	const napi_property_descriptor property = { .name = symbol, .value = on_ring };
 	return napi_define_properties(handle->env, object, 1, &property) == napi_ok &&
 		napi_create_reference(handle->env, on_ring, 0, &handle->on_ring) == napi_ok &&
 		napi_create_reference(handle->env, object, 0, &handle->self) == napi_ok;
@@ -114,9 +114,10 @@ static void delete_reference(napi_env env, napi_ref *reference) {
 }
 
 bool handle_watch(struct handle *handle, napi_value object, napi_value on_ring, size_t offset) {
-	const _Atomic uint32_t *word = (const _Atomic uint32_t *)(handle->mapping.words + offset);
-	if (!keep_function(handle, object, on_ring) ||
-		!waiter_open(handle->env, word, on_rung, handle, &handle->waiter)) {
+	if (keep_function(handle, object, on_ring)) {
+		handle->watch = watch_open(handle->env, mapping_word(&handle->mapping, offset), on_rung, handle);
+	}
+	if (handle->watch == NULL) {
 		delete_reference(handle->env, &handle->on_ring);
 		delete_reference(handle->env, &handle->self);
 		return false;
@@ -128,13 +129,13 @@ bool handle_watch(struct handle *handle, napi_value object, napi_value on_ring, 
 }
 
 bool handle_arm(struct handle *handle, uint32_t expected, double slice, struct failure *failure) {
-	const bool done = waiter_arm(handle->waiter, expected, slice, failure);
+	const bool done = watch_arm(handle->watch, expected, slice, failure);
 	pin(handle);
 	return done;
 }
 
 void handle_disarm(struct handle *handle) {
-	waiter_disarm(handle->waiter);
+	watch_disarm(handle->watch);
 	pin(handle);
 }
 
@@ -144,9 +145,9 @@ void handle_close(struct handle *handle) {
 	}
 	handle->closed = true;
 	/* The thread sleeps on the mapping, so it goes first; the lock goes last, when nothing is touched any more. */
-	if (handle->waiter != NULL && !handle->file.inherited) {
-		waiter_close(handle->waiter);
-		handle->waiter = NULL;
+	if (handle->watch != NULL && !handle->file.inherited) {
+		watch_close(handle->watch);
+		handle->watch = NULL;
 	}
 	if (handle->mapped && !handle->file.inherited) {
 		handle->broken = mapping_is_broken(&handle->mapping);

@@ -1,5 +1,5 @@
 /* Sleeping on a word of shared memory, across processes: futex without the PRIVATE flag. */
-#include "shim.h"
+#include "internal.h"
 
 #include <limits.h>
 #include <linux/futex.h>
@@ -7,30 +7,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NANOSECONDS 1000000000LL
-/* Three hundred years fit the clock; a century of milliseconds is for ever. */
-#define MILLISECONDS_MAX 3e12
-
-int64_t clock_now(void) {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * NANOSECONDS + now.tv_nsec;
-}
-
-int64_t clock_after(double milliseconds) {
-	return milliseconds < MILLISECONDS_MAX ? clock_now() + (int64_t)(milliseconds * 1e6) : NEVER;
-}
-
 /*
  * The deadline is absolute (WAIT_BITSET), so that an interrupted wait goes on without arithmetic. Anything but
- * a wake-up, a word that differs, and the end of the time is an error: taken for a wake-up, ENOSYS under a
- * seccomp profile would be a busy loop.
+ * a wake-up, a word that differs, and the deadline is an error: if ENOSYS under a seccomp profile passed for a
+ * wake-up, the caller would loop without a pause.
  */
 enum awaited futex_wait(const _Atomic uint32_t *word, uint32_t expected, int64_t deadline,
 	struct failure *failure) {
 	const struct timespec until = { .tv_sec = deadline / NANOSECONDS, .tv_nsec = deadline % NANOSECONDS };
 	bool faulted = false;
-	/* Reading the word also lets the guard see a page that is gone, of which the kernel only says EFAULT. */
+	/* For a page that is gone the kernel only says EFAULT. Reading the word faults, so that the guard sees it. */
 	while (atomic_load(word) == expected) {
 		if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, deadline == NEVER ? NULL : &until, NULL,
 				FUTEX_BITSET_MATCH_ANY) == 0) {

@@ -1,34 +1,30 @@
 /*
- * One thread for each watched file sleeps on the doorbell, so that the event loop needn't. It costs nothing
- * while not armed: it is started at the first arming, and then sleeps on a condition variable.
+ * A thread sleeps on the doorbell so that an event loop need not. It costs nothing while not armed: it starts at the
+ * first arming, and then sleeps on a condition variable.
  *
- * An arming is watched until it fires; then a call is due until it has been made; disarm() ends both. A call
- * that was queued before disarm() finds nothing due, and a thread that comes late out of its sleep finds
- * another arming's number, so neither does anything.
+ * An arming is watched until it fires; then it is due until waiter_take(); waiter_disarm() ends both. The event loop
+ * that was told before waiter_disarm() finds nothing due, and a thread that wakes late finds the number of
+ * another arming, so neither does anything.
  */
-#include "shim.h"
+#include "internal.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
-/* The thread can't sleep on two things, so it looks this often whether it should stop or was armed anew. */
+/* The thread cannot sleep on two things, so it looks this often whether it should stop or was armed anew. */
 #define SLICE_MAX 50000000LL
 #define STOP_RETRY 1000000LL
 #define STACK_BYTES (256 << 10)
 
 struct waiter {
 	const _Atomic uint32_t *word;
-	napi_threadsafe_function function;
-	napi_env env;
-	void (*rung)(napi_env env, void *owner);
+	void (*fired)(void *owner);
 	void *owner;
 
-	/* The JavaScript thread's own. */
+	/* Only the thread that owns the waiter uses these. */
 	bool started;
-	bool closed;
-	bool referenced;
 	pthread_t thread;
 
 	/* Guarded by the lock. */
@@ -39,14 +35,14 @@ struct waiter {
 	/* The number of the last arming, and of the one that is watched, or 0. */
 	uint64_t arming;
 	uint64_t watched;
-	/* An arming has fired, and its call hasn't been made. */
+	/* An arming has fired, and waiter_take() has not been called. */
 	bool due;
 	uint32_t expected;
 	int64_t deadline;
 	/* On the futex, perhaps still for an arming that is over. */
 	bool asleep;
-	/* A call is queued and hasn't run: another would add nothing. */
-	bool queued;
+	/* The event loop has been told, and waiter_take() has not been called: telling it again would add nothing. */
+	bool told;
 };
 
 static void wait_changed(struct waiter *waiter, int64_t deadline) {
@@ -54,13 +50,13 @@ static void wait_changed(struct waiter *waiter, int64_t deadline) {
 	pthread_cond_timedwait(&waiter->changed, &waiter->lock, &until);
 }
 
-/* With the lock held. The queue holds one call at most, so it is never full. */
+/* With the lock held. */
 static void fire(struct waiter *waiter) {
 	waiter->watched = 0;
 	waiter->due = true;
-	if (!waiter->queued) {
-		waiter->queued = true;
-		napi_call_threadsafe_function(waiter->function, NULL, napi_tsfn_nonblocking);
+	if (!waiter->told) {
+		waiter->told = true;
+		waiter->fired(waiter->owner);
 	}
 }
 
@@ -81,12 +77,12 @@ static void *waiter_main(void *data) {
 		pthread_mutex_unlock(&waiter->lock);
 		struct failure ignored;
 		const enum awaited awaited = futex_wait(waiter->word, expected, until, &ignored);
-		/* Outside the lock: the guard may have to answer for it. */
+		/* Outside the lock, because reading the word may fault, and then the guard's handler runs. */
 		const bool rung = atomic_load(waiter->word) != expected;
 		pthread_mutex_lock(&waiter->lock);
 		waiter->asleep = false;
 		if (awaited == AWAITED_ERROR && !waiter->stopping && waiter->watched == watched) {
-			/* An error is no ring. Nobody can wake us then, so the time runs out. */
+			/* An error is no ring. Nothing can wake us now, so let the time pass. */
 			wait_changed(waiter, until);
 		}
 		if (!waiter->stopping && waiter->watched == watched && (rung || clock_now() >= deadline)) {
@@ -100,7 +96,7 @@ static void *waiter_main(void *data) {
 }
 
 static int start_thread(struct waiter *waiter) {
-	/* Signals are for Node's threads. Those that a fault raises stay, or the guard could not catch them. */
+	/* Signals are for the threads of the process. Those that a fault raises stay, or the guard could not catch them. */
 	sigset_t mask, old;
 	sigfillset(&mask);
 	sigdelset(&mask, SIGBUS);
@@ -118,8 +114,8 @@ static int start_thread(struct waiter *waiter) {
 }
 
 /*
- * No wake-up is lost for longer than it takes to try again: the thread may be on its way into the futex when
- * the first one comes. Other processes that sleep on the word wake for nothing, which they must bear anyway.
+ * Wakes again and again, because the thread may be on its way into the futex when a wake-up comes. Other processes that
+ * sleep on the word wake for nothing, which they must expect anyway.
  */
 static void stop_thread(struct waiter *waiter) {
 	if (!waiter->started) {
@@ -139,79 +135,21 @@ static void stop_thread(struct waiter *waiter) {
 	waiter->started = false;
 }
 
-/* The process lives for as long as a call may come. */
-static void reference(struct waiter *waiter) {
-	const bool wanted = waiter_is_armed(waiter);
-	if (wanted != waiter->referenced && waiter->function != NULL) {
-		waiter->referenced = wanted;
-		if (wanted) {
-			napi_ref_threadsafe_function(waiter->env, waiter->function);
-		} else {
-			napi_unref_threadsafe_function(waiter->env, waiter->function);
-		}
-	}
-}
-
-static void on_call(napi_env env, napi_value function, void *context, void *data) {
-	(void)function;
-	(void)data;
-	if (env == NULL) {
-		return;
-	}
-	struct waiter *waiter = context;
-	pthread_mutex_lock(&waiter->lock);
-	const bool is_due = waiter->due && !waiter->closed;
-	waiter->queued = false;
-	waiter->due = false;
-	pthread_mutex_unlock(&waiter->lock);
-	if (is_due) {
-		reference(waiter);
-		waiter->rung(env, waiter->owner);
-	}
-}
-
-/* The engine may still look at the waiter until it says that it is done with the function. */
-static void on_finalize(napi_env env, void *data, void *context) {
-	(void)env;
-	(void)context;
-	struct waiter *waiter = data;
-	stop_thread(waiter);
-	if (!waiter->closed) {
-		/* The owner still points here, and is closed later. */
-		waiter->function = NULL;
-		return;
-	}
-	pthread_cond_destroy(&waiter->changed);
-	pthread_mutex_destroy(&waiter->lock);
-	free(waiter);
-}
-
-bool waiter_open(napi_env env, const _Atomic uint32_t *word, void (*rung)(napi_env env, void *owner),
-	void *owner, struct waiter **result) {
+struct waiter *waiter_open(const _Atomic uint32_t *word, void (*fired)(void *owner), void *owner) {
 	struct waiter *waiter = calloc(1, sizeof *waiter);
-	napi_value name;
-	if (waiter == NULL || napi_create_string_utf8(env, "dhmem", NAPI_AUTO_LENGTH, &name) != napi_ok) {
-		free(waiter);
-		return false;
+	if (waiter == NULL) {
+		return NULL;
 	}
 	waiter->word = word;
-	waiter->env = env;
-	waiter->rung = rung;
+	waiter->fired = fired;
 	waiter->owner = owner;
-	if (napi_create_threadsafe_function(env, NULL, NULL, name, 1, 1, waiter, on_finalize, waiter, on_call,
-			&waiter->function) != napi_ok) {
-		free(waiter);
-		return false;
-	}
-	napi_unref_threadsafe_function(env, waiter->function);
 	pthread_condattr_t attributes;
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&waiter->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
 	pthread_mutex_init(&waiter->lock, NULL);
-	*result = waiter;
-	return true;
+	return waiter;
 }
 
 bool waiter_is_armed(struct waiter *waiter) {
@@ -226,7 +164,7 @@ bool waiter_arm(struct waiter *waiter, uint32_t expected, double slice, struct f
 	if (!waiter->started) {
 		const int error = start_thread(waiter);
 		if (error != 0) {
-			return failed_with(failure, "pthread_create", error);
+			return failed_with(failure, "pthread_create", -error);
 		}
 		waiter->started = true;
 	}
@@ -239,16 +177,15 @@ bool waiter_arm(struct waiter *waiter, uint32_t expected, double slice, struct f
 		waiter->deadline = deadline;
 		asleep = waiter->asleep;
 		if (rung) {
-			/* Before it was watched: no need to go through the thread. */
+			/* The word differs already: no need for the thread. */
 			fire(waiter);
 		} else {
 			pthread_cond_broadcast(&waiter->changed);
 		}
 	}
 	pthread_mutex_unlock(&waiter->lock);
-	reference(waiter);
 	if (asleep) {
-		/* With the figures of an arming that was disarmed. */
+		/* It still sleeps for an arming that was disarmed. */
 		uint32_t woken;
 		futex_wake(waiter->word, &woken, failure);
 	}
@@ -260,17 +197,20 @@ void waiter_disarm(struct waiter *waiter) {
 	waiter->watched = 0;
 	waiter->due = false;
 	pthread_mutex_unlock(&waiter->lock);
-	reference(waiter);
+}
+
+bool waiter_take(struct waiter *waiter) {
+	pthread_mutex_lock(&waiter->lock);
+	const bool is_due = waiter->due;
+	waiter->told = false;
+	waiter->due = false;
+	pthread_mutex_unlock(&waiter->lock);
+	return is_due;
 }
 
 void waiter_close(struct waiter *waiter) {
 	stop_thread(waiter);
-	waiter_disarm(waiter);
-	waiter->closed = true;
-	if (waiter->function == NULL) {
-		on_finalize(waiter->env, waiter, NULL);
-	} else {
-		/* on_finalize frees it, on a later turn of the event loop. */
-		napi_release_threadsafe_function(waiter->function, napi_tsfn_abort);
-	}
+	pthread_cond_destroy(&waiter->changed);
+	pthread_mutex_destroy(&waiter->lock);
+	free(waiter);
 }

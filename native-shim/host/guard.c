@@ -3,7 +3,7 @@
  * guarded range puts zero pages over the whole range and marks it broken. Every other fault goes to the
  * handler that was there before.
  */
-#include "shim.h"
+#include "internal.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -68,8 +68,8 @@ static bool catch_fault(uintptr_t address) {
 static void on_bus_error(int number, siginfo_t *info, void *context) {
 	const int error = errno;
 	/* Not BUS_ADRALN, which zero pages don't cure, and not a signal that somebody sent. */
-	const bool is_page = info->si_code == BUS_ADRERR || info->si_code == BUS_OBJERR ||
-		info->si_code == BUS_MCEERR_AR;
+	const bool is_page =
+		info->si_code == BUS_ADRERR || info->si_code == BUS_OBJERR || info->si_code == BUS_MCEERR_AR;
 	if (is_page && catch_fault((uintptr_t)info->si_addr)) {
 		errno = error;
 		return;
@@ -113,7 +113,7 @@ static void install(void) {
 static bool is_installed(struct failure *failure) {
 	pthread_once(&once, install);
 	const int error = atomic_load(&install_error);
-	return error == 0 || failed_with(failure, "sigaction", error);
+	return error == 0 || failed_with(failure, "sigaction", -error);
 }
 
 bool guard_renew(struct failure *failure) {
@@ -145,7 +145,7 @@ static struct guard *find_free(uintptr_t start, size_t length, int *error) {
 			if (other_length == 0) {
 				found = found != NULL ? found : guard;
 			} else if (start < other + other_length && other < start + length) {
-				*error = EBUSY;
+				*error = -EBUSY;
 				return NULL;
 			}
 		}
@@ -153,7 +153,7 @@ static struct guard *find_free(uintptr_t start, size_t length, int *error) {
 		if (next == NULL && found == NULL) {
 			next = calloc(1, sizeof *next);
 			if (next == NULL) {
-				*error = ENOMEM;
+				*error = -ENOMEM;
 				return NULL;
 			}
 			atomic_store(&chunk->next, next);

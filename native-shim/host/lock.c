@@ -2,13 +2,13 @@
  * Who is alive: one byte for each participant, far beyond any page of the file, locked by an open file
  * description. The kernel drops the lock when the last descriptor goes, however its process ends.
  */
-#include "shim.h"
+#include "internal.h"
 
 #include <fcntl.h>
 
 /* SYNC: src/attachment/own-openings.ts */
 #define FIRST_LOCK_BYTE ((off_t)1 << 40)
-/* Bytes from here on are locked for reading, by those who opened the file read-only. */
+/* Read-only openers take read locks on bytes from here on. */
 #define FIRST_READ_LOCK 4096
 
 static int control(const struct file *file, int command, struct flock *range) {
@@ -21,9 +21,8 @@ static int control(const struct file *file, int command, struct flock *range) {
 
 static struct flock one_byte(uint32_t index, short type) {
 	/* l_pid must be 0 for the commands of open file descriptions. */
-	return (struct flock){
-		.l_type = type, .l_whence = SEEK_SET, .l_start = FIRST_LOCK_BYTE + (off_t)index, .l_len = 1
-	};
+	const off_t start = FIRST_LOCK_BYTE + (off_t)index;
+	return (struct flock){ .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = 1 };
 }
 
 bool lock_try(const struct file *file, uint32_t index, bool *taken, struct failure *failure) {
@@ -39,10 +38,9 @@ bool lock_drop(const struct file *file, uint32_t index, struct failure *failure)
 }
 
 /*
- * Asking "could I read-lock this?" doesn't see read locks, and below FIRST_READ_LOCK that is wanted: whoever
- * may only read the file must not be able to make a dead participant look alive. From there on read locks are
- * what is looked for, so the question is "could I write-lock this?", which F_OFD_GETLK answers on a read-only
- * descriptor too.
+ * "Could I read-lock this?" does not see read locks. Below FIRST_READ_LOCK that is what we want: a process that may
+ * only read the file must not be able to make a dead participant look alive. From there on we look for read
+ * locks, so the question is "could I write-lock this?", which F_OFD_GETLK answers on a read-only descriptor too.
  */
 bool lock_is_held(const struct file *file, uint32_t index, bool *held, struct failure *failure) {
 	struct flock range = one_byte(index, index < FIRST_READ_LOCK ? F_RDLCK : F_WRLCK);

@@ -1,8 +1,7 @@
-/* The file laid over the pages of a WebAssembly memory. */
-#include "shim.h"
+/* The file laid over memory that the caller owns, such as the pages of a WebAssembly memory. */
+#include "internal.h"
 
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 static _Atomic uint32_t open_mappings;
 
@@ -60,7 +59,11 @@ bool mapping_is_broken(const struct mapping *mapping) {
 		(mapping->words_guard != NULL && guard_is_broken(mapping->words_guard));
 }
 
-/* The engine still owns the address range, so it gets memory back, and views that are left read zeros. */
+const _Atomic uint32_t *mapping_word(const struct mapping *mapping, size_t offset) {
+	return (const _Atomic uint32_t *)(mapping->words + offset);
+}
+
+/* The caller still owns the address range, so it gets memory back, and views that are left read zeros. */
 void mapping_close(struct mapping *mapping) {
 	lay_zeros(mapping->start, mapping->length);
 	guard_remove(mapping->guard);

@@ -1,0 +1,17 @@
+/* The clock of every deadline: it does not jump when somebody sets the time. */
+#include "internal.h"
+
+#include <time.h>
+
+/* Three hundred years fit the clock; a century of milliseconds is for ever. */
+#define MILLISECONDS_MAX 3e12
+
+int64_t clock_now(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * NANOSECONDS + now.tv_nsec;
+}
+
+int64_t clock_after(double milliseconds) {
+	return milliseconds < MILLISECONDS_MAX ? clock_now() + (int64_t)(milliseconds * 1e6) : NEVER;
+}

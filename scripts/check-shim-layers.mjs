@@ -1,0 +1,105 @@
+// Checks the layers of the native shim: `node scripts/check-shim-layers.mjs [FOLDER]`, by default native-shim.
+//
+// - host/ compiles without a Node header, and a C program that uses nothing else runs: test/shim-host.c.
+// - A file calls only into files above it in the lists that open host/host.h and node/node.h, so there are no cycles.
+// - No header includes itself by way of others, and host/ includes nothing of node/.
+//
+// Needs a C compiler, $CC or cc, and binutils' nm.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { include_dir as headers } from "node-api-headers";
+
+const root = join(import.meta.dirname, "..");
+const shim = process.argv[2] ?? join(root, "native-shim");
+const rooms = ["host", "node"];
+const objects = mkdtempSync(join(tmpdir(), "dhmem-layers-"));
+const problems = [];
+
+const cc = (...args) =>
+	execFileSync(process.env.CC ?? "cc", ["-std=c11", "-Wall", "-Wextra", "-Werror", ...args], {
+		stdio: "inherit",
+	});
+const filesIn = (room, ending) => readdirSync(join(shim, room)).filter((file) => file.endsWith(ending));
+const objectOf = (room, source) => join(objects, `${room}-${basename(source, ".c")}.o`);
+
+/** The files in the order of the header's list, which is made of lines like ` *	lock.c	locks …`. */
+function listed(room) {
+	const header = readFileSync(join(shim, room, `${room}.h`), "utf8");
+	const lines = header.match(/^ \*\t[\w-]+\.c\b.*/gm) ?? [];
+	return lines.flatMap((line) => line.split("\t")[1].split(", ")).map((file) => `${room}/${file}`);
+}
+
+/** The symbols of an object that others can use, and those that it uses. */
+function symbols(object) {
+	const lines = execFileSync("nm", ["-g", object], { encoding: "utf8" }).trim().split("\n");
+	const entries = lines.map((line) => line.trim().split(/\s+/).slice(-2));
+	const named = (wanted) => entries.filter(([type]) => (type === "U") === wanted).map(([, name]) => name);
+	return { defined: named(false), used: named(true) };
+}
+
+function checkCalls() {
+	const order = rooms.flatMap(listed);
+	const present = rooms.flatMap((room) => filesIn(room, ".c").map((file) => `${room}/${file}`));
+	for (const file of present) if (!order.includes(file)) problems.push(`${file} is missing from its list`);
+	for (const file of order)
+		if (!present.includes(file)) problems.push(`${file} is listed but does not exist`);
+	const found = present.map((file) => ({ file, ...symbols(objectOf(...file.split("/"))) }));
+	const owners = new Map(found.flatMap(({ file, defined }) => defined.map((symbol) => [symbol, file])));
+	let calls = 0;
+	for (const { file, used } of found) {
+		for (const symbol of used) {
+			const owner = owners.get(symbol);
+			if (owner === undefined) continue;
+			calls++;
+			if (order.indexOf(owner) >= order.indexOf(file)) {
+				problems.push(`${file} calls ${symbol}() in ${owner}, which is not above it`);
+			}
+		}
+	}
+	return calls;
+}
+
+function checkIncludes() {
+	const included = (file) => {
+		const source = readFileSync(join(shim, file), "utf8");
+		return [...source.matchAll(/^#include "(.*)"/gm)].map(([, path]) => join(file, "..", path));
+	};
+	const visit = (file, path) => {
+		if (path.includes(file)) problems.push([...path, file].join(" includes "));
+		else for (const other of included(file)) visit(other, [...path, file]);
+	};
+	for (const room of rooms) {
+		for (const file of [...filesIn(room, ".c"), ...filesIn(room, ".h")]) {
+			visit(`${room}/${file}`, []);
+			for (const other of included(`${room}/${file}`)) {
+				if (room === "host" && !other.startsWith("host/")) problems.push(`host/${file} includes ${other}`);
+			}
+		}
+	}
+}
+
+function checkObjects() {
+	const host = filesIn("host", ".c");
+	for (const source of host) cc("-c", join(shim, "host", source), "-o", objectOf("host", source));
+	for (const source of filesIn("node", ".c")) {
+		cc("-c", `-I${headers}`, join(shim, "node", source), "-o", objectOf("node", source));
+	}
+	const calls = checkCalls();
+	if (problems.length > 0) return;
+	const program = join(objects, "host-alone");
+	const linked = host.map((source) => objectOf("host", source));
+	cc("-pthread", `-I${join(shim, "host")}`, join(root, "test/shim-host.c"), ...linked, "-o", program);
+	execFileSync(program, [objects], { stdio: "inherit" });
+	console.log(`host/ works alone; ${calls} calls between files, all upwards in the lists`);
+}
+
+try {
+	checkIncludes();
+	if (problems.length === 0) checkObjects();
+} finally {
+	rmSync(objects, { recursive: true });
+}
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length === 0 ? 0 : 1;
