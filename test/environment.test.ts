@@ -43,4 +43,41 @@ placeTest("--print-env passes on whom the caller trusts, and refuses what nobody
 	assert.not.match((await place.run(["run", "--print-env=a", file], { DHMEM_TRUST: "" })).stdout, "TRUST");
 });
 
+placeTest("--print-env has the variables of the file too", async (place) => {
+	const environment = { PACE: 5, NAME: "it's", DHMEM_TASK: "b" };
+	const file = place.write("x.json", { name: "x", tasks: { a: { command: "true", environment } } });
+	const { stdout } = await place.run(["run", "--print-env=a", file]);
+	const { stdout: read } = await place.shell(`${stdout}echo "$PACE $NAME $DHMEM_TASK"`);
+	assert.is(read, "5 it's a\n");
+});
+
+for (const [what, variables, message] of [
+	["nothing", null, "The environment is null"],
+	[
+		"a number",
+		{ DHMEM_REGION: "none", DHMEM_TASK: "a", DHMEM_LINKS: 5 },
+		"DHMEM_LINKS is 5; it must be a text",
+	],
+] as const) {
+	test(`${what} instead of variables is refused`, () => {
+		const error = failure(() => Task.fromEnvironment(variables as never));
+		assert.is(error.code, "DHMEM_BAD_ARGUMENT");
+		assert.match(error.message, message);
+	});
+}
+
+placeTest("a variable without a value is as one that is not set", async (place) => {
+	const unset = {
+		DHMEM_DIR: place.regions,
+		DHMEM_TRANSPORT: "",
+		DHMEM_RUNNER: "",
+		DHMEM_PERMISSIONS: "",
+		DHMEM_TRUST: "",
+	};
+	const task = Task.fromEnvironment({ DHMEM_REGION: "x", DHMEM_TASK: "a", DHMEM_LINKS: "", ...unset });
+	assert.is(task.region.path, `${place.regions}/x.dhmem`);
+	task.region.unlink();
+	task.close();
+});
+
 test.run();

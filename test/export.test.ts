@@ -189,6 +189,23 @@ for (const format of ["compose", "kubernetes"]) {
 	});
 }
 
+test("texts that another reader takes for numbers, or for the end of a line, are in quotes", async () => {
+	const place = new Place();
+	try {
+		const odd = ["0o17", "0X1F", "-_1", "\u2028b: c", "\u0085d"];
+		const file = place.write("odd\u2028e: f.json", { name: "n", tasks: { a: { image: "x", command: odd } } });
+		for (const format of ["compose", "kubernetes"]) {
+			const { stdout } = await place.run(["export", format, file]);
+			for (const text of odd.slice(0, 3)) assert.ok(stdout.includes(` - "${text}"\n`), text);
+			assert.ok(stdout.includes('- "\\u2028b: c"\n') && stdout.includes('- "\\u0085d"\n'), stdout);
+			// Go's reader ends a line at each of these.
+			assert.not.match(stdout, /[\u0085\u2028]/);
+		}
+	} finally {
+		place.remove();
+	}
+});
+
 test("a wrong workflow, or another format, is a wrong call", async () => {
 	const place = new Place();
 	try {

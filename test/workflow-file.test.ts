@@ -43,6 +43,25 @@ test("a workflow file is read, in YAML and in JSON", () => {
 	assert.equal(parseWorkflow(json, "one.json").links, []);
 });
 
+test("variables are as they are written, whatever YAML takes them for", () => {
+	const written = {
+		A: "1.10",
+		B: "007",
+		C: "0x1F",
+		D: "12345678901234567890",
+		E: "1e3",
+		F: "True",
+		G: ".inf",
+	};
+	const lines = Object.entries(written).map(([name, value]) => `      ${name}: ${value}\n`);
+	const task = '{ command: run, restarts: 3, environment: { <<: *e, H: "2.0" } }';
+	const text = `name: n\ntasks:\n  a:\n    command: run\n    environment: &e\n${lines.join("")}  environment: ${task}\n`;
+	const [a, b] = parseWorkflow(text, "n.yaml").tasks;
+	assert.equal(a?.environment, written);
+	assert.equal(b?.environment, { ...written, H: "2.0" });
+	assert.is(b?.restarts, 3);
+});
+
 test("keys may be merged from an anchor", () => {
 	const text = "name: n\ntasks:\n  a: &task { command: run a }\n  b: { <<: *task, restart: always }\n";
 	assert.equal(parseWorkflow(text, "n.yaml").tasks[1]?.command, ["run", "a"]);
@@ -113,6 +132,8 @@ for (const [what, change, line, message] of [
 	["a link to itself", ["to: steer.values", "to: evaluate.more"], 11, "from evaluate to itself"],
 	["a wrong policy", ["policy: latest", "policy: newest"], 12, '"newest" must be one of block'],
 	["a wrong capacity", ["1MiB", "1 apple"], 13, 'capacity is "1 apple"'],
+	["a capacity that no queue has", ["1MiB", "2GiB"], 13, "at most 1 GiB"],
+	["a blank command", ["node evaluate.js", '"  "'], 3, '"  " must be what to run'],
 	[
 		"a capacity for one message",
 		["policy: latest", "policy: latest, capacity: 1MiB"],
@@ -124,6 +145,13 @@ for (const [what, change, line, message] of [
 	["the network", ["capacity: 1MiB", "transport: network"], 13, "use auto or memory"],
 	["a number for a name", ["name: newton", "name: 7"], 1, "7 must be a name"],
 	["a key twice", ["  steer:", "  evaluate:"], 4, "unique"],
+	[
+		"a key as a number and as text",
+		["    restart:", '    1: a\n    "1": b\n    restart:'],
+		7,
+		'"1" is here already',
+	],
+	["a second document", ["links:", "---\nlinks:"], 10, "one document"],
 	["a broken list", ["[node, visualize.js", "[node, visualize.js ]]"], 9, ""],
 ] as const) {
 	test(`a workflow file with ${what} is refused, with the line and what to do`, () => {

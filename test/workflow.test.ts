@@ -530,6 +530,21 @@ test("who waits for a task that has finished, and for one that has not, is not s
 	assert.is(stuck.update(links, 11_000, new Set(["a", "c"])).length, 2);
 });
 
+test("who waits for a task that has finished, and works on what another one sends, is not stuck", () => {
+	const stuck = new StuckLinks();
+	const waiting = { ...(circle[0] as LinkSnapshot), depth: 0, sending: 0, receiving: 1 };
+	const other = { ...waiting, name: "c.x>b.x", from: "c", depth: 1, receiving: 0 };
+	for (const received of [1, 2, 3, 4]) {
+		assert.equal(stuck.update([waiting, { ...other, received }], 4000 * received, new Set(["a"])), []);
+	}
+	// It has not asked for the next one for long, or there is none.
+	assert.is(stuck.update([waiting, { ...other, received: 4 }], 21_000, new Set(["a"])).length, 1);
+	const ended = { ...other, depth: 0, ended: true };
+	const others = new StuckLinks();
+	for (const now of [0, 4999]) assert.equal(others.update([waiting, ended], now, new Set(["a"])), []);
+	assert.is(others.update([waiting, { ...ended, received: 1 }], 5000, new Set(["a"])).length, 1);
+});
+
 test("a line of full links is not stuck", () => {
 	const stuck = new StuckLinks();
 	const line = circle.filter(({ name }) => name !== "c.x>a.x");

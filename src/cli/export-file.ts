@@ -1,5 +1,6 @@
 /** What `dhmem export` does with a file. */
-import { Document } from "yaml";
+import { Document, visit } from "yaml";
+import { escapeControls } from "../escape.js";
 import { composeOf } from "../export/compose.js";
 import { podOf } from "../export/kubernetes.js";
 import { notesOf } from "../export/service.js";
@@ -19,5 +20,18 @@ export function exportFile(format: FormatName, file: string): void {
 	document.commentBefore = [`dhmem export ${format} ${file}`, ...notesOf(workflow)]
 		.map((line) => ` ${line}`)
 		.join("\n");
-	process.stdout.write(document.toString());
+	process.stdout.write(textOf(document));
+}
+
+/** What other readers of YAML 1.1 take for a number or the end of a line, as that of Go does. */
+const AMBIGUOUS = /^[-+._]*\d|[\u0085\u2028\u2029]/;
+
+function textOf(document: Document): string {
+	visit(document, {
+		Scalar: (_, node) => {
+			if (typeof node.value === "string" && AMBIGUOUS.test(node.value)) node.type = "QUOTE_DOUBLE";
+		},
+	});
+	// In quotes, and in comments.
+	return document.toString().replace(/[\u0085\u2028\u2029]/g, escapeControls);
 }

@@ -65,7 +65,8 @@ async function runToEnd(workflow: Workflow, runtime: Runtime): Promise<number> {
 
 /** For tasks that are started by hand: the region has the workflow's name, so that all of them agree. */
 function printEnvironment(workflow: Workflow, task: string): number {
-	if (!workflow.tasks.some(({ name }) => name === task)) {
+	const spec = workflow.tasks.find(({ name }) => name === task);
+	if (spec === undefined) {
 		const known = workflow.tasks.map(({ name }) => name).join(", ");
 		throw new UsageError(`there is no task ${task}; there are ${known}`);
 	}
@@ -79,7 +80,8 @@ function printEnvironment(workflow: Workflow, task: string): number {
 		// As the folder, it is what the caller has set for all of them.
 		trust: fromUser(() => trustOf(process.env)),
 	});
-	for (const [name, value] of Object.entries(environment)) console.log(`export ${name}=${quoted(value)}`);
+	for (const [name, value] of Object.entries({ ...spec.environment, ...environment }))
+		console.log(`export ${name}=${quoted(value)}`);
 	return 0;
 }
 

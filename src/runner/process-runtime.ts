@@ -123,6 +123,7 @@ function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
 
 function whyNot(error: unknown, program: string, folder: string): string {
 	if (!isFolder(folder)) return `there is no folder ${folder}`;
+	if (program === "") return "its command is empty";
 	if (!(error instanceof Error)) return String(error);
 	return "code" in error && error.code === "ENOENT" ? `there is no program ${program}` : error.message;
 }

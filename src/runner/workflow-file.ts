@@ -4,8 +4,8 @@ import { dirname, resolve } from "node:path";
 import type { ErrorObject } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { DhmemError, show } from "../errors.js";
-import { parseRegionSize, parseSize, type Size } from "../values/arguments.js";
-import { type Link, linkName, type Policy, parsePort } from "../workflow/links.js";
+import { parseRegionSize, type Size } from "../values/arguments.js";
+import { type Link, linkName, type Policy, parseCapacity, parsePort } from "../workflow/links.js";
 import { argumentsOf } from "./command.js";
 import { type Path, readSource, Source } from "./workflow-source.js";
 
@@ -132,7 +132,7 @@ function linkOf({ from, to, policy = "block", capacity, keep, slots }: RawLink):
 		from: portOf(from),
 		to: portOf(to),
 		policy,
-		capacity: capacity === undefined ? undefined : parseSize("capacity", capacity),
+		capacity: capacity === undefined ? undefined : parseCapacity("capacity", capacity),
 		keep: keep ?? slots,
 	};
 }
@@ -202,7 +202,7 @@ function checkFigures(file: Raw, source: Source): void {
 	const network = "transport network is not there in this version; use auto or memory";
 	if (file.transport === "network") source.add(["transport"], network);
 	for (const [i, { capacity, transport }] of (file.links ?? []).entries()) {
-		check(["links", i, "capacity"], capacity, (size) => parseSize("capacity", size));
+		check(["links", i, "capacity"], capacity, (size) => parseCapacity("capacity", size));
 		if (transport === "network") source.add(["links", i, "transport"], network);
 	}
 }

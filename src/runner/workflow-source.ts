@@ -117,8 +117,10 @@ export class Source {
 		const options = { lineCounter: this.#lines, prettyErrors: false, merge: true, uniqueKeys: false };
 		return this.#orMistake(() => {
 			const document = parseDocument(text, options);
-			for (const { pos, message } of [...document.errors, ...document.warnings]) {
-				this.#mistake(pos[0], isStackFull(message) ? TOO_DEEP : message);
+			for (const { code, pos, message } of [...document.errors, ...document.warnings]) {
+				if (code === "MULTIPLE_DOCS")
+					this.#mistake(pos[0], "a workflow file is one document; end it before this");
+				else this.#mistake(pos[0], isStackFull(message) ? TOO_DEEP : message);
 			}
 			this.#checkNodes(document);
 			return document;
@@ -167,17 +169,20 @@ export class Source {
 	}
 
 	#checkKeys(items: readonly { key: unknown }[]): void {
-		const seen = new Set<unknown>();
+		const seen = new Set<string>();
 		for (const { key } of items) {
 			if (!isScalar(key)) continue;
-			if (seen.has(key.value))
-				this.#mistake(startOf(key), `Map keys must be unique; ${show(key.value)} is here already`);
-			seen.add(key.value);
+			// Keys become text: 1 and "1" are one.
+			const name = String(key.value ?? "");
+			if (seen.has(name))
+				this.#mistake(startOf(key), `Map keys must be unique; ${show(name)} is here already`);
+			seen.add(name);
 		}
 	}
 
 	/** The contents as plain values. */
 	value(): unknown {
+		if (this.#document !== undefined) keepVariables(this.#document);
 		const value = this.#orMistake(() => this.#document?.toJS());
 		this.throwIfWrong();
 		return value;
@@ -222,6 +227,19 @@ export class Source {
 		}
 		return offset;
 	}
+}
+
+/** Variables are text, and stay as they are written: 1.10 is not 1.1, and a long number not another one. */
+function keepVariables(document: Document.Parsed): void {
+	visit(document, {
+		Pair: (_, { key, value }, path) => {
+			// The document, its map, tasks, their map, a task, its map.
+			if (path.length !== 6 || !isScalar(key) || key.value !== "environment" || !isMap(value)) return;
+			for (const { value: each } of value.items) {
+				if (isScalar(each) && typeof each.value !== "string" && each.value !== null) each.value = each.source;
+			}
+		},
+	});
 }
 
 function startOf(node: unknown): number | undefined {

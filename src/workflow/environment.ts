@@ -30,7 +30,8 @@ export type Transport = (typeof transports)[number];
 const HELP = "`dhmem run --print-env TASK FILE` shows what a task needs";
 
 /** @throws DHMEM_NOT_FOUND for a variable that is missing; DHMEM_BAD_ARGUMENT, DHMEM_UNSUPPORTED for a wrong one */
-export function readEnvironment(variables: Variables): TaskEnvironment {
+export function readEnvironment(given: Variables): TaskEnvironment {
+	const variables = variablesOf(given);
 	const need = (name: string, what: string): string => {
 		const value = variables[name];
 		if (value !== undefined && value !== "") return value;
@@ -56,6 +57,30 @@ export function readEnvironment(variables: Variables): TaskEnvironment {
 		permissions: readPermissions(variables.DHMEM_PERMISSIONS),
 		trust: trustOf(variables),
 	};
+}
+
+const names = [
+	"DHMEM_REGION",
+	"DHMEM_DIR",
+	"DHMEM_TASK",
+	"DHMEM_LINKS",
+	"DHMEM_TRANSPORT",
+	"DHMEM_RUNNER",
+	"DHMEM_PERMISSIONS",
+	"DHMEM_TRUST",
+] as const;
+
+/** What is read of the environment, and nothing else: Deno asks for each. */
+function variablesOf(given: Variables): Variables {
+	if (typeof given !== "object" || given === null)
+		throw badArgument("The environment", given, "an object of variables, such as process.env");
+	return Object.fromEntries(
+		names.map((name) => {
+			const value: unknown = given[name];
+			if (value === undefined || typeof value === "string") return [name, value];
+			throw badArgument(name, value, "a text");
+		}),
+	);
 }
 
 /** The variables that `readEnvironment` reads. */
@@ -87,7 +112,8 @@ function checkOwn({ from, to }: Link, task: string): void {
 	);
 }
 
-function checkTransport(text = "auto"): void {
+function checkTransport(text: string | undefined): void {
+	if (text === undefined || text === "") return;
 	if (transports.some((each) => each === text)) return;
 	if (text === "network") {
 		throw new DhmemError(

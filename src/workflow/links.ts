@@ -1,7 +1,7 @@
 /** What connects tasks: links from a port of one to a port of another, and their text in `DHMEM_LINKS`. */
-import { MAILBOX_LARGEST } from "../../assembly/layout.js";
+import { MAILBOX_LARGEST, QUEUE_LARGEST } from "../../assembly/layout.js";
 import { badArgument, DhmemError } from "../errors.js";
-import { checkCount, parseSize } from "../values/arguments.js";
+import { checkCount, parseSize, type Size } from "../values/arguments.js";
 
 export const policies = ["block", "drop-oldest", "latest"] as const;
 
@@ -118,10 +118,17 @@ function parseLink(text: string): LocalLink {
 		link: {
 			...ends,
 			policy: parsePolicy(policy),
-			capacity: capacity === undefined ? undefined : parseSize("A link's capacity", capacity),
+			capacity: capacity === undefined ? undefined : parseCapacity("A link's capacity", capacity),
 			keep: keep === undefined ? undefined : checkCount("A link's keep", Number(keep), 1, MAILBOX_LARGEST),
 		},
 	};
+}
+
+/** Bytes of a link's queue. @throws DHMEM_BAD_ARGUMENT */
+export function parseCapacity(what: string, size: Size): number {
+	const bytes = parseSize(what, size);
+	if (bytes > QUEUE_LARGEST) throw badArgument(what, size, "at most 1 GiB");
+	return bytes;
 }
 
 function parsePolicy(text: string): Policy {

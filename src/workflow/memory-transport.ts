@@ -26,8 +26,9 @@ export class MemoryTransport implements LinkTransport {
 		completeOwnRun(this.#region, this.#task, link);
 		// By hand, a task that was ended by a signal after its work is not told from one that failed.
 		if (this.#isRun && hasEnded(this.#region, link)) return this.#droppingSender(link);
-		const producer = this.#queue(link).producer({ patient: true });
+		// Before the end: where there is no room for it, the end must not stay taken.
 		const state = linkState(this.#region, link);
+		const producer = this.#queue(link).producer({ patient: true });
 		// A predecessor that was killed may have left it otherwise.
 		state.sending = 0;
 		const counting = async (bytes: number, send: () => Promise<void>) => {
@@ -69,8 +70,8 @@ export class MemoryTransport implements LinkTransport {
 	}
 
 	receiver(link: Link): LinkReceiver {
-		const consumer = this.#queue(link).consumer({ patient: true });
 		const state = linkState(this.#region, link);
+		const consumer = this.#queue(link).consumer({ patient: true });
 		state.receiving = 0;
 		completeOwnRun(this.#region, this.#task, link);
 		if (hasReadEnd(this.#region, link)) consumer.seeEndAgain();

@@ -67,6 +67,8 @@ type Waiting = "sending" | "receiving";
 export class StuckLinks {
 	/** When each link last moved, and where it was then. */
 	readonly #still = new Map<string, { sent: number; received: number; since: number }>();
+	/** The same, whether or not anybody waits. */
+	readonly #moved = new Map<string, { sent: number; received: number; since: number }>();
 	readonly #told = new Set<string>();
 
 	/**
@@ -78,7 +80,8 @@ export class StuckLinks {
 		const sending = links.filter((link) => this.#stillFor(link, "sending", now) >= STILL);
 		const receiving = links.filter((link) => this.#stillFor(link, "receiving", now) >= STILL);
 		const cycle = findCycle(sending);
-		const inVain = links.filter((link) => link.receiving > 0 && waitsInVain(link, links, finished));
+		const quiet = new Set(links.filter((link) => this.#isQuiet(link, now)));
+		const inVain = links.filter((link) => link.receiving > 0 && waitsInVain(link, links, quiet, finished));
 		const found = [
 			...(cycle.length === 0 ? [] : [describeCycle(cycle)]),
 			...sending.filter(({ to }) => finished.has(to)).map(describeUnread),
@@ -88,6 +91,16 @@ export class StuckLinks {
 		const news = found.filter((text) => !this.#told.has(text));
 		for (const text of news) this.#told.add(text);
 		return news;
+	}
+
+	/** Whether nothing more comes on a link, or nothing has moved there for long. */
+	#isQuiet({ name, sent, received, ended }: LinkSnapshot, now: number): boolean {
+		const last = this.#moved.get(name);
+		if (last === undefined || last.sent !== sent || last.received !== received) {
+			this.#moved.set(name, { sent, received, since: now });
+			return ended === true;
+		}
+		return ended === true || now - last.since >= STILL;
 	}
 
 	/** For how long somebody has waited, in milliseconds, with nothing moving; 0 if nobody does. */
@@ -101,13 +114,19 @@ export class StuckLinks {
 	}
 }
 
-/** Whether all that the receiver waits for is to come from tasks that have ended. */
+/**
+ * Whether all that the receiver waits for is to come from tasks that have ended. On a link where it does not wait it may
+ * be working on the last message, and ask for the next one soon: such a link counts only when it is quiet.
+ */
 function waitsInVain(
 	{ to }: LinkSnapshot,
 	links: readonly LinkSnapshot[],
+	quiet: ReadonlySet<LinkSnapshot>,
 	finished: ReadonlySet<string>,
 ): boolean {
-	return links.every((link) => link.to !== to || link.receiving === 0 || finished.has(link.from));
+	return links.every(
+		(link) => link.to !== to || finished.has(link.from) || (link.receiving === 0 && quiet.has(link)),
+	);
 }
 
 function describeUnread({ name, from, to, capacity }: LinkSnapshot): string {
