@@ -1,10 +1,10 @@
 /** What `dhmem export` does with a file. */
 import { Document, visit } from "yaml";
-import { escapeControls } from "../escape.js";
 import { composeOf } from "../export/compose.js";
 import { podOf } from "../export/kubernetes.js";
 import { notesOf } from "../export/service.js";
 import { readWorkflow, type Workflow } from "../runner/workflow-file.js";
+import { escapeControls } from "../terminal/escape.js";
 import type { FormatName } from "./export.js";
 import { fromUser } from "./usage-error.js";
 
