@@ -1,6 +1,7 @@
 /** What a call that fails for lack of room leaves to the others who use the file system. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmdirSync, statfsSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type DhmemErrorCode, Region } from "../src/index.js";
@@ -8,12 +9,12 @@ import { codeOf } from "./fixture.js";
 
 const MIB = 2 ** 20;
 
-/** A region of a gibibyte on a file system of so many mebibytes. */
-function onDisk(mebibytes: number, body: (region: Region, free: () => number) => void): void {
+/** A region of a gibibyte, if nothing else is said, on a file system of so many mebibytes. */
+function onDisk(mebibytes: number, body: (region: Region, free: () => number) => void, size = "1GiB"): void {
 	const directory = mkdtempSync("/dev/shm/dhmem-disk-");
 	execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m`, "dhmem-test", directory]);
 	try {
-		using region = Region.open("full", { directory, size: "1GiB" });
+		using region = Region.open("full", { directory, size });
 		body(region, () => {
 			const { bavail, bsize } = statfsSync(directory);
 			return bavail * bsize;
@@ -66,6 +67,32 @@ test("an allocation that fails keeps the pages of what there was, and of what wa
 		region.allocate(2 * MIB).bytes.fill(8);
 		assert.ok(kept.bytes.every((byte) => byte === 7));
 	});
+});
+
+test("who comes back after a death joins though the disk is full, and drains it", () => {
+	const body = (region: Region, free: () => number) => {
+		const directory = dirname(region.path);
+		const queue = region.queue("q", { capacity: "64KiB" });
+		using producer = queue.producer();
+		const script = `
+			const { Region } = await import(process.argv[1]);
+			globalThis.consumer = Region.open("full", { directory: process.argv[2] }).queue("q").consumer();
+			process.kill(process.pid, "SIGKILL");`;
+		const library = new URL("../src/index.js", import.meta.url).href;
+		const died = spawnSync(process.execPath, ["--input-type=module", "-e", script, library, directory]);
+		assert.is(died.signal, "SIGKILL", String(died.stderr));
+		producer.trySend("x");
+		leave(region, 0, free);
+		using next = Region.open("full", { directory });
+		assert.is(next.queue("q").consumer().tryReceive()?.text(), "x");
+		assert.is(
+			codeOf(() => Region.open("full", { directory })),
+			NO_SPACE,
+			"a slot that nobody has used needs pages",
+		);
+	};
+	// A slot's table takes more than a page of its own.
+	onDisk(48, body, "4GiB");
 });
 
 test("objects, messages and streams of them that find no room give back the pages, too", () => {

@@ -31,7 +31,7 @@ import {
 	STATUS_LIMIT,
 } from "../../assembly/layout.js";
 import { type Core, instantiate } from "../core/core.js";
-import { DhmemError, errnoOf, isErrorNamed } from "../errors.js";
+import { DhmemError, errnoOf, isErrorNamed, isFull } from "../errors.js";
 import { howToGetAddresses } from "../host/advice.js";
 import { findLimit } from "../host/file-system.js";
 import type { Host } from "../host/local-shim.js";
@@ -163,23 +163,37 @@ export class Attachment {
 
 	/** Takes a slot; false when all are taken by the living. */
 	join(label: string): boolean {
+		let full: DhmemError | undefined;
 		// Free ones first: a dead participant's slot has to be recovered before it can be used.
 		for (const dead of [false, true]) {
 			for (let slot = 0; slot < SLOTS; slot++) {
 				const id = this.slotId(slot);
 				if ((id !== 0) === dead && this.shim.tryLock(this.file, slot)) {
+					try {
+						this.#commitSlot(slot);
+					} catch (error) {
+						if (!isFull(error)) throw error;
+						// A slot that somebody has used has its pages, so a full disk keeps nobody from coming back.
+						full = error;
+						this.shim.unlock(this.file, slot);
+						continue;
+					}
 					if (this.slotId(slot) !== 0) this.#recoverLocked(slot);
 					this.#enter(slot, label);
 					return true;
 				}
 			}
 		}
+		if (full !== undefined) throw full;
 		return false;
 	}
 
-	#enter(slot: number, label: string): void {
+	#commitSlot(slot: number): void {
 		const touched = this.header(HEADER_TOUCHED_BYTES);
 		this.commitRange(this.header(HEADER_TOUCHED) + slot * touched, touched);
+	}
+
+	#enter(slot: number, label: string): void {
 		const start = SLOTS_START + slot * SLOT_BYTES;
 		const me = this.core.join(slot) >>> 0;
 		// The slot was free when its lock was taken.
