@@ -33,8 +33,8 @@ export const allocate: Measure = {
 		}),
 	],
 	leavesOut:
-		"64 blocks live at a time, freed oldest first. Each is written at both ends after it is allocated and " +
-		"checked before it is freed; dhmem's figure has the view that takes.",
+		"64 blocks exist at a time, and the oldest is freed first. Each is written at both ends after it is allocated, " +
+		"and checked before it is freed; dhmem's figure includes the view for that.",
 };
 
 export const allocateTwo: Measure = {
@@ -54,7 +54,7 @@ export const allocateTwo: Measure = {
 			count: 2 ** 20,
 		}),
 	],
-	leavesOut: "As above; both processes have a core of their own.",
+	leavesOut: "As above; each process has its own core.",
 };
 
 /** What two processes agree by: whether to run, and what the one that serves has done. */

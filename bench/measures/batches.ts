@@ -25,7 +25,7 @@ export const batches: Measure = {
 		}),
 		native({ name: "spsc_queue in C++", role: "floor", program: "spsc", args: ["messages"], count: 2 ** 23 }),
 	],
-	leavesOut: "What makes the messages up: both have them in one array before they send.",
+	leavesOut: "Making the messages: both sides have them in one array before they send.",
 };
 
 const NAME = "batches";

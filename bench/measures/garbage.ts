@@ -20,7 +20,7 @@ export const garbageBatches: Measure = {
 		pair({ name: "an array, filled and copied", role: "floor", from, work: "none", count: 2 ** 24 }),
 	],
 	leavesOut:
-		"Both ends are in one process here, so it is what the two leave together; none is one sample's worth.",
+		"Both endpoints are in one process, so the figure is their sum; a figure as small as one sample means none.",
 };
 
 export const garbagePop: Measure = {
@@ -42,7 +42,7 @@ export const garbagePop: Measure = {
 			count: 2 ** 14,
 		}),
 	],
-	leavesOut: "As above. Beside them: what a message of 64 B leaves, sent and received.",
+	leavesOut: "As above. Beside them stands a message of 64 B, sent and received.",
 };
 
 /** Keeps one number, on the heap. */

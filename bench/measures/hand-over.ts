@@ -31,8 +31,8 @@ export const handOver: Measure = {
 	],
 	quick: 512,
 	leavesOut:
-		"Allocating and filling, which happen before. Each side looks at the first number and the last, and changes " +
-		"both; what lies between is looked at once a round.",
+		"Allocating and filling, which happen before. Each side checks and changes the first and the last number; the " +
+		"numbers between them are checked once a round.",
 };
 
 const none = new Uint8Array(0);

@@ -35,9 +35,9 @@ export const messages: Measure = {
 		native({ name: "spsc_queue in C++", role: "floor", program: "spsc", args: [work], count: 2 ** 23 }),
 	],
 	leavesOut:
-		"What makes the messages up and what uses them. The peers are the packages and Node's own means that cross " +
-		"processes, one write for each message; beside them stand a composition of two packages, and what crosses " +
-		"threads only.",
+		"The program's own work to make and use the messages. The peers are packages and Node's own means that work " +
+		"between processes, with one write for each message; beside them stand a combination of two packages, and " +
+		"means that work only between threads.",
 };
 
 /** The same against what boost has for messages between processes. */
@@ -57,8 +57,7 @@ export const messageQueue: Measure = {
 		}),
 		native({ name: "spsc_queue in C++", role: "floor", program: "spsc", args: [work], count: 2 ** 23 }),
 	],
-	leavesOut:
-		"message_queue has many producers and consumers and priorities, which a queue of dhmem's has not.",
+	leavesOut: "message_queue has many producers and consumers, and priorities; a queue of dhmem has neither.",
 };
 
 const NAME = "messages";

@@ -31,7 +31,7 @@ export const fresh: Measure = {
 	better: "less",
 	aim: { of: "figure", atMost: 256 },
 	contenders: [pair({ name: "dhmem", role: "dhmem", from, work: "fresh", count: 1 })],
-	leavesOut: "What the process that opens it takes for itself.",
+	leavesOut: "The memory of the process that opens it.",
 };
 
 const OBJECTS = 1000;

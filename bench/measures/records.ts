@@ -20,7 +20,7 @@ const copy = native({
 	count: 2 ** 26,
 });
 
-const made = "Each record is made by one addition and checked by one comparison, on both sides.";
+const made = "Each record costs one addition to make and one comparison to check, on both sides.";
 
 export const recordBatches: Measure = {
 	name: "record-batches",
@@ -55,7 +55,7 @@ export const recordBatches: Measure = {
 		}),
 		copy,
 	],
-	leavesOut: `${made} The peer moves one at a time; beside it stands the same queue in batches of 4096.`,
+	leavesOut: `${made} The peer moves records one by one; beside it stands the same queue in batches of 4096.`,
 };
 
 export const records: Measure = {

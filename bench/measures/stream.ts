@@ -53,7 +53,7 @@ export const stream: Measure = {
 			size: MESSAGE,
 		}),
 	],
-	leavesOut: "dhmem's fill and compare run on two cores at once, the peer's on one; a fill reads no source.",
+	leavesOut: "dhmem fills and compares on two cores at once, the peer on one; a fill reads no source.",
 };
 
 /** The queue for messages of `size` bytes. What doesn't fit travels as a block by itself. */

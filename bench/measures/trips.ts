@@ -32,7 +32,7 @@ export const spinning: Measure = {
 		pair({ name: "dhmem, 64 B each way", role: "beside", from, work: "spinning-64", count: 2 ** 17 }),
 	],
 	leavesOut:
-		"One number each way, as of the peer: a record, pushed and popped. Both processes have a core of their own.",
+		"One number each way, as with the peer: a record, pushed and popped. Each process has its own core.",
 };
 
 const socket = pair({
@@ -65,7 +65,7 @@ export const asleep: Measure = {
 		}),
 		pipe,
 	],
-	leavesOut: "The median trip, of 64 B; a busy machine wakes later.",
+	leavesOut: "The figure is the median trip of 64 B; a busy machine wakes processes later.",
 };
 
 export const briefly: Measure = {
@@ -76,7 +76,7 @@ export const briefly: Measure = {
 	aim: { of: "ratio", atMost: 0.2 },
 	contenders: [pair({ name: "dhmem", role: "dhmem", from, work: "briefly", count: 2 ** 14 }), socket, pipe],
 	leavesOut:
-		"Both sides call `tryReceive()` for up to 50 µs before they `await receive()`, and take a core for it.",
+		"Both sides call `tryReceive()` for up to 50 µs before they `await receive()`, and use a core meanwhile.",
 };
 
 /** Milliseconds. */

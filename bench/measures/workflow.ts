@@ -58,9 +58,9 @@ function workflow(shape: Shape, title: string, atMost: number): Measure {
 		rounds: 3,
 		quick: 64,
 		leavesOut:
-			`${ITERATIONS} iterations (8 in a quick run), without starting the tasks. Open MPI runs with mpi_yield_when_idle, without which ` +
-			"more tasks than cores are slower by far; CMA needs leave to read another process's memory, which containers " +
-			"mostly lack.",
+			`Starting the tasks; the figure is of ${ITERATIONS} iterations (8 in a quick run). Open MPI runs with mpi_yield_when_idle, ` +
+			"because without it more tasks than cores are much slower. CMA needs permission to read another process's memory, which " +
+			"most containers lack.",
 	};
 }
 
