@@ -1,7 +1,7 @@
 /**
- * The native shim: what dhmem needs of the operating system, and nothing that it doesn't.
+ * The native shim: what dhmem needs of the operating system, and nothing else.
  *
- * Every function checks its arguments and throws a `TypeError` for wrong ones. A failing system call
+ * Every function checks its arguments and throws a `TypeError` for a wrong one. A failing system call
  * throws an `Error` whose `code` is the name of the errno (`"ENOENT"`), with `syscall` and, where there
  * is one, `path`. Offsets and lengths are bytes from the start of the file.
  */
@@ -34,7 +34,7 @@ export function openFile(path: string, writable: boolean): File;
 export function statFile(file: File): FileStatus;
 /** Whether `path` still names this file. A symbolic link to it does not. */
 export function isNamed(file: File, path: string): boolean;
-/** Reads into `into` from `position`; the number of bytes read. */
+/** Reads into `into` from `position`; returns the number of bytes read. */
 export function readFile(file: File, into: Uint8Array, position: number): number;
 
 /**
@@ -51,8 +51,8 @@ export function mapFile(file: File, memory: Uint8Array, isPrivate: boolean): voi
  */
 export function closeFile(file: File): void;
 /**
- * Drops every lock and nothing else, at once: for a participant that can't go on. Needs no memory and no stack.
- * `tryLock` throws `"ECLOSED"` from then on.
+ * Drops every lock at once and does nothing else: for a participant that cannot go on. It works even when
+ * memory or stack has run out. `tryLock` throws `"ECLOSED"` from then on.
  */
 export function abandonFile(file: File): void;
 /** Whether a fault was caught in the mapping (a truncated file, a full file system): zero pages lie there now. */
@@ -64,7 +64,7 @@ export function isBroken(file: File): boolean;
 export function renewGuard(): void;
 
 /**
- * Gives the range pages of its own (`fallocate`, at most 16 MiB a call inside), or throws `"ENOSPC"`, and then part
+ * Gives the range pages of its own (`fallocate`, at most 16 MiB in each call), or throws `"ENOSPC"`; then part
  * of the range may have its pages. A file that a peer has truncated to less than the range: `"ENXIO"`.
  */
 export function commit(file: File, offset: number, length: number): void;
@@ -78,18 +78,18 @@ export function punch(file: File, offset: number, length: number): void;
 export function tryLock(file: File, index: number): boolean;
 export function unlock(file: File, index: number): void;
 /**
- * Whether another open file has lock byte `index`. Never ask about a lock of one's own: it reads as free. Read locks
- * show from 4096 on; below, a read-only opener can't make a dead participant look alive.
+ * Whether another open file has lock byte `index`. Do not ask about a lock that `file` itself holds: it reads as free.
+ * Read locks count only from byte 4096 on, so that a read-only opener cannot make a dead participant look alive.
  */
 export function isLocked(file: File, index: number): boolean;
 
 /**
  * Sleeps while the 32-bit word at `offset` is `expected`: at most `timeout` milliseconds.
- * `true` when woken or when the word differed, `false` when the time ran out. `expected` may be spelt with or
- * without a sign; `timeout` may be a fraction, or `Infinity`.
+ * `true` when woken or when the word differed, `false` when the time ran out. `expected` may be signed or
+ * unsigned; `timeout` may be a fraction, or `Infinity`.
  */
 export function wait(file: File, offset: number, expected: number, timeout: number): boolean;
-/** Wakes everybody, in any process, who sleeps on the word at `offset`; how many there were. */
+/** Wakes every thread, in any process, that sleeps on the word at `offset`; returns how many there were. */
 export function wake(file: File, offset: number): number;
 
 /**
@@ -99,17 +99,17 @@ export function wake(file: File, offset: number): number;
 export function watch(file: File, offset: number, onRing: () => void): void;
 /**
  * Calls `onRing` once, on this thread's event loop, when the doorbell differs from `expected` or after
- * `slice` milliseconds, whichever is first. Arming again while armed replaces both figures only if the earlier arming
- * has already fired; the call that is then under way still comes, and if the new arming fires before it, it is the
- * call for both.
+ * `slice` milliseconds, whichever is first. Arming again does nothing while the earlier arming has not fired. If it
+ * has fired and its call is still under way, both figures are replaced; and if the new arming fires before that call,
+ * the one call counts for both.
  */
 export function arm(file: File, expected: number, slice: number): void;
-/** No call wanted any more, not even one that is under way; the process may end. */
+/** Cancels the call, even one that is under way; the process may end. */
 export function disarm(file: File): void;
 
 /** Bytes in a page of this machine. */
 export const pageSize: number;
-/** The lock byte of who makes a file: whoever can lock it under a temporary name has found litter. */
+/** The lock byte that the maker of a file holds. A file under a temporary name whose byte is free is litter. */
 export const makerLock: number;
 /** How many files this process has open and mapped through the shim, in all threads. */
 export function openFiles(): number;

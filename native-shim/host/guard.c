@@ -12,8 +12,8 @@
 
 /*
  * The handler runs at any instruction of any thread, so it takes no lock: it walks entries that are never freed,
- * and skips one whose version is odd or changes while it reads. That loses nothing, because whoever faults in
- * a range also keeps it alive, so the range's own entry stands still meanwhile.
+ * and skips an entry whose version is odd or changes while it reads. It never skips the entry that it needs: the
+ * thread that faults in a range keeps that range open, so nobody changes its entry meanwhile.
  */
 struct guard {
 	atomic_uint version;
@@ -67,7 +67,7 @@ static bool catch_fault(uintptr_t address) {
 
 static void on_bus_error(int number, siginfo_t *info, void *context) {
 	const int error = errno;
-	/* Not BUS_ADRALN, which zero pages don't cure, and not a signal that somebody sent. */
+	/* Not BUS_ADRALN, which zero pages do not cure, and not a signal that a process sent. */
 	const bool is_page =
 		info->si_code == BUS_ADRERR || info->si_code == BUS_OBJERR || info->si_code == BUS_MCEERR_AR;
 	if (is_page && catch_fault((uintptr_t)info->si_addr)) {
