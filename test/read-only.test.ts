@@ -29,6 +29,41 @@ function fill(region: Region) {
 }
 
 for (const mode of modes) {
+	regionTest(
+		`${mode}: a vector or map that others have removed is told, whatever lies there now`,
+		(region) => {
+			fill(region);
+			using reader = Region.open(region.name, { mode });
+			const vector = reader.vector("vector");
+			const map = reader.map("map");
+			const reads: (() => unknown)[] = [
+				() => vector.length,
+				() => vector.at(0),
+				() => vector.view,
+				() => [...vector],
+				() => map.size,
+				() => map.get("k"),
+				() => map.has("k"),
+				() => map.entries(),
+			];
+			const codes = () => reads.map((read) => codeOf(read));
+			assert.equal(new Set(codes()), new Set(["nothing"]));
+			region.remove("vector");
+			region.remove("map");
+			assert.equal(new Set(codes()), new Set(["DHMEM_CLOSED"]));
+			for (let i = 0; i < 200; i++) region.vector(`other ${i}`, "f64").push(i);
+			assert.equal(new Set(codes()), new Set(["DHMEM_CLOSED"]));
+			assert.is(
+				codeOf(() => reader.vector("vector")),
+				"DHMEM_NOT_FOUND",
+			);
+			region.vector("vector", "i8").push(-1);
+			assert.equal([...reader.vector("vector")], [-1]);
+		},
+	);
+}
+
+for (const mode of modes) {
 	regionTest(`${mode}: everything can be read, and what others change is seen`, (region) => {
 		const { params, field, vector, map, token } = fill(region);
 		using reader = Region.open(region.name, { mode });

@@ -23,6 +23,8 @@ export function readConsistently<T>(object: NamedObject, turns: number, look: ()
 		object.attachment.fence();
 		// SYNC: pairs with the addition in `settleReplace`: with the same version nothing that was read was freed.
 		if (object.word(OBJECT_VERSION) !== version) continue;
+		// Who only reads has no pin: the object may have been removed, and what was read be another's.
+		if (!object.isThere) continue;
 		if (failure !== undefined) throw failure;
 		return result as T;
 	}

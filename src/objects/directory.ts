@@ -61,10 +61,7 @@ export function findOrConstruct(attachment: Attachment, name: string, descriptio
 		const made = construct(attachment, encodeName(name), name, description);
 		if (made !== undefined) return made;
 	}
-	throw new DhmemError(
-		"DHMEM_TIMEOUT",
-		`${name} in ${attachment.path} is made and removed without end by others`,
-	);
+	throw restless(attachment, name);
 }
 
 /** The object of this name, if there is one. */
@@ -74,10 +71,24 @@ export function findObject(attachment: Attachment, name: string): NamedObject | 
 	const { core, me } = attachment;
 	const at = attachment.lend(bytes);
 	const isReader = attachment.access !== "read-write";
-	const found = (isReader ? core.find(at, bytes.length) : core.open(me, at, bytes.length)) >>> 0;
-	if (found >= STATUS_LIMIT) return objectAt(attachment, found, name);
-	if (found !== NOT_FOUND) throw attachment.unexpected(found, `Looking up ${name}`);
-	return undefined;
+	for (let turn = 0; turn < TURNS; turn++) {
+		const found = (isReader ? core.find(at, bytes.length) : core.open(me, at, bytes.length)) >>> 0;
+		if (found < STATUS_LIMIT) {
+			if (found !== NOT_FOUND) throw attachment.unexpected(found, `Looking up ${name}`);
+			return undefined;
+		}
+		const object = objectAt(attachment, found, name);
+		// What a reader finds may be removed before it has seen what it is, and another object be there.
+		if (!isReader || (nameOf(attachment, found) === name && object.isThere)) return object;
+	}
+	throw restless(attachment, name);
+}
+
+function restless(attachment: Attachment, name: string): DhmemError {
+	return new DhmemError(
+		"DHMEM_TIMEOUT",
+		`${name} in ${attachment.path} is made and removed without end by others`,
+	);
 }
 
 /** The object at an offset, which this participant has opened. */

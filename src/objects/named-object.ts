@@ -1,3 +1,4 @@
+import { OBJECT_NONCE } from "../../assembly/layout.js";
 import type { Attachment } from "../attachment/attachment.js";
 import { noLongerHeld } from "../attachment/openings.js";
 import { DhmemError } from "../errors.js";
@@ -18,11 +19,14 @@ export class NamedObject {
 	/** For `openings.ts`: where it is among the mutexes that are held, -1 if it is not. */
 	heldAt = -1;
 	#removed = false;
+	/** The random number in its record, by which who only reads finds out that others have removed it. */
+	readonly #nonce: readonly [number, number];
 
 	constructor(attachment: Attachment, at: number, name: string) {
 		this.attachment = attachment;
 		this.at = at;
 		this.name = name;
+		this.#nonce = [this.word(OBJECT_NONCE), this.word(OBJECT_NONCE + 4)];
 	}
 
 	toJSON(): string {
@@ -39,10 +43,21 @@ export class NamedObject {
 		return this.#removed;
 	}
 
+	/** Whether it still lies there. What is pinned does; without a pin others may have removed it, and its memory be another's. */
+	get isThere(): boolean {
+		const { access, core } = this.attachment;
+		return access === "read-write" || core.isNoted(this.at, ...this.#nonce) !== 0;
+	}
+
 	/** Throws unless it can be used. @throws DHMEM_CLOSED, and what the region's state is */
 	check(): void {
 		this.attachment.check();
 		this.checkNotRemoved();
+		if (this.isThere) return;
+		throw new DhmemError(
+			"DHMEM_CLOSED",
+			`Others have removed ${this.name} from ${this.attachment.path}, which is only read here; open the name anew`,
+		);
 	}
 
 	/** @throws DHMEM_CLOSED */

@@ -50,6 +50,8 @@ export function keepIf<T>(object: NamedObject, use: () => T): T {
 		return result;
 	} catch (error) {
 		if (!object.inUse) letGo(object);
+		// What a reader found wrong may be because others have removed it just now.
+		if (!object.isThere) object.check();
 		throw error;
 	}
 }
