@@ -12,15 +12,15 @@ const names = [...measures.map(({ name }) => name), ...curves.map(({ name }) => 
 
 const usage = `Usage: dhmem bench [options], or in a clone: npm run bench -- [options]
 
-  --only NAME,…    these only; measures, curves of how costs grow, and ${COSTS}:
+  --only NAME,…    takes only these measures, curves of how costs grow, and ${COSTS}:
                    ${names.join(", ")}
-  --runs N         takes all measures so many times, one after another (1); curves and ${COSTS} once
-  --rounds N       rounds of each measure, in turn with its peers (7); at most 3 of what takes long, and of curves
-  --quick          fewer and shorter rounds, and no curves unless asked for: a look, not a measurement
-  --json FILE      also writes all figures there
-  --markdown FILE  also puts the table between the two marks of that document
-  --short FILE     also puts the ratios that the README shows between the two marks of that document
-  --plots DIR      also draws the curves there, as SVG`;
+  --runs N         takes all measures N times, one after another (1); curves and ${COSTS} only once
+  --rounds N       rounds of each measure, in turn with its peers (7); at most 3 for slow measures and curves
+  --quick          fewer and shorter rounds, and curves only if asked for: a first look, not a measurement
+  --json FILE      also writes all figures to this file
+  --markdown FILE  also puts the table between the two marks of this document
+  --short FILE     also puts the ratios that the README shows between the two marks of this document
+  --plots DIR      also draws the curves in this folder, as SVG`;
 
 export interface Options {
 	only: readonly string[] | undefined;
