@@ -3,7 +3,19 @@
  * another puts things right. And stopping points: it is stopped before each of its accesses, another goes on,
  * and it either continues or dies there. The shipped core is what runs, with a call before each access.
  */
-import { FENCED, NOT_FOUND, OK, SPAN_BYTES, STATUS_LIMIT } from "../../assembly/layout.js";
+import {
+	FENCED,
+	INTENT_NONE,
+	NOT_FOUND,
+	OK,
+	SLOT_BYTES,
+	SLOT_INTENT,
+	SLOTS,
+	SLOTS_START,
+	SPAN_BYTES,
+	STATUS_LIMIT,
+} from "../../assembly/layout.js";
+import { type Grade, verify } from "../../src/verify/index.js";
 import {
 	dropAll,
 	expect,
@@ -75,15 +87,38 @@ export class Rehearsal {
 		for (const [block, what] of this.#held) this.stage.held.set(block, what);
 	}
 
-	/** Recovers from the victim, checks all that must hold, and gives everything back. The bytes that are still used. */
-	settle(helper?: Participant): number {
+	/** Looks for what the invariants say can't be. */
+	#verify(grade: Grade): void {
+		if (this.play.spoils) return;
+		const [finding] = verify(this.stage.world.bytes, grade);
+		if (finding !== undefined) throw new Error(`${finding.invariant}: ${finding.text}`);
+	}
+
+	/** Whether somebody beside those who play was stopped or died in the midst of something, and is left so. */
+	#isLeftHalfDone(): boolean {
+		const { words } = this.stage.world;
+		for (let slot = 0; slot < SLOTS; slot++) {
+			if (words[(SLOTS_START + slot * SLOT_BYTES + SLOT_INTENT) >> 2] !== INTENT_NONE && slot > 2)
+				return true;
+		}
+		return false;
+	}
+
+	/**
+	 * Recovers from the victim, checks all that must hold, and gives everything back. The bytes that are still used.
+	 *
+	 * @param verifies whether to verify the region as well, before and after recovering
+	 */
+	settle(helper?: Participant, verifies = true): number {
 		const { stage, play } = this;
 		const { other, victim, world } = stage;
+		if (verifies) this.#verify("always");
 		if (helper !== undefined)
 			expect(other.recover(helper.slot).status === OK, "the helper was not recovered");
 		const { status } = other.recover(victim.slot);
 		expect(status === OK || status === NOT_FOUND, `recovering gave ${status}`);
 		expect(other.recover(victim.slot).status === NOT_FOUND, "recovering twice found something");
+		if (verifies) this.#verify(this.#isLeftHalfDone() ? "always" : "atRest");
 		expect(victim.core.allocate(victim.me, 64) >>> 0 === FENCED, "the dead could allocate");
 		expect(!world.owns(victim.slot + 1), "the dead still own blocks");
 		dropAll(stage);
@@ -136,12 +171,14 @@ export interface Sweep {
 	again?: number;
 	/** Another core than the one that is shipped. */
 	core?: CoreModule;
+	/** Verifies the region at one of so many points: at each, unless it says otherwise. */
+	verifyEvery?: number;
 }
 
 /** Tries a scenario at every point. */
 export function sweep(
 	scenario: Scenario,
-	{ fate, intrusion, limit = 1e9, again = 0, sabotage, core = shipped }: Sweep,
+	{ fate, intrusion, limit = 1e9, again = 0, sabotage, core = shipped, verifyEvery = 1 }: Sweep,
 ): Outcome {
 	const rehearsal = new Rehearsal(scenario, fate === "dies" ? "writes" : "accesses", core);
 	const { stage, play } = rehearsal;
@@ -165,12 +202,12 @@ export function sweep(
 			if (fate === "dies") victim.crashesAt(point, () => play.act());
 			else stopAt(stage, play, point, intrusion ?? "joins", fate === "stops and dies");
 			sabotage?.(stage);
-			const used = rehearsal.settle();
+			const used = rehearsal.settle(undefined, outcome.tried % verifyEvery === 0);
 			expect(used === expected, `${used} bytes are used, not ${expected}`);
 		} catch (error) {
 			fail(`point ${point} of ${outcome.points}`, error);
 		}
-		if (again > 0) outcome.tried += recoverAgain(rehearsal, point, again, expected, fail);
+		if (again > 0) outcome.tried += recoverAgain(rehearsal, point, again, expected, verifyEvery, fail);
 	}
 	return outcome;
 }
@@ -203,6 +240,7 @@ function recoverAgain(
 	point: number,
 	limit: number,
 	expected: number,
+	verifyEvery: number,
 	fail: (at: string, error: unknown) => void,
 ): number {
 	const { stage, play } = rehearsal;
@@ -221,7 +259,7 @@ function recoverAgain(
 		try {
 			die();
 			helper.crashesAt(write, () => void helper.recover(stage.victim.slot));
-			const used = rehearsal.settle(helper);
+			const used = rehearsal.settle(helper, (point + tried) % verifyEvery === 0);
 			expect(used === expected, `${used} bytes are used, not ${expected}`);
 		} catch (error) {
 			fail(`point ${point}, then recovery at ${write} of ${writes}`, error);

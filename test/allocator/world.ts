@@ -10,10 +10,14 @@ import {
 	HEADER_BUCKETS,
 	HEADER_DESCRIPTORS,
 	HEADER_OWNERS,
+	KIND_ARRAY,
+	KIND_RECORDS,
+	KIND_VECTOR,
 	MORE,
 	NEED_COMMIT,
 	OBJECT_CAPACITY,
 	OBJECT_DATA,
+	OBJECT_ELEMENT,
 	OBJECT_HEAD_BYTES,
 	OBJECT_KIND,
 	OBJECT_NAME,
@@ -35,6 +39,7 @@ import {
 	STATUS_LIMIT,
 } from "../../assembly/layout.js";
 import type { Core } from "../../src/core/core.js";
+import { dtypeNumber } from "../../src/values/dtypes.js";
 import { instrument, type Site } from "./wasm.js";
 
 export const coreBytes = readFileSync(new URL("../../core.wasm", import.meta.url));
@@ -215,13 +220,16 @@ export interface Made {
 	nonce?: number;
 }
 
-/** The head of an object, as the binding writes it. */
+const WITH_ELEMENTS: readonly number[] = [KIND_RECORDS, KIND_ARRAY, KIND_VECTOR];
+
+/** The head of an object, as the binding writes it. Elements are bytes. */
 export function headOf(name: string, kind: number, made: Made, data: number, type: number): Uint8Array {
 	const { capacity = 0, nonce = 1 } = made;
 	const head = new Uint8Array(OBJECT_HEAD_BYTES);
 	const words = new Uint32Array(head.buffer);
 	const text = Buffer.from(name);
 	words[OBJECT_KIND >> 2] = kind;
+	words[OBJECT_ELEMENT >> 2] = WITH_ELEMENTS.includes(kind) ? dtypeNumber("u8") : 0;
 	words[OBJECT_REQUESTED >> 2] = made.requested ?? capacity;
 	words[OBJECT_CAPACITY >> 2] = capacity;
 	words[OBJECT_DATA >> 2] = data;

@@ -194,6 +194,7 @@ function givenUp(old: Kind, next: Kind): Scenario {
 			takeAllOf(victim, place, old);
 			expect(other.remove("old") === OK, "it could not be removed");
 			return {
+				spoils: true,
 				act: () => {
 					expect(victim.core.unpin(victim.me, place) >>> 0 === OK, "somebody was to be woken");
 					expectRefused(stage, place);
@@ -220,6 +221,7 @@ function mistaken(kind: Kind): Scenario {
 			const object = other.construct("object", KINDS[kind], madeAs(kind));
 			victim.use(object);
 			return {
+				spoils: true,
 				act: () => {
 					takeAllOf(victim, object, kind);
 					const restore = pretend(victim, object, kind);

@@ -72,6 +72,8 @@ export interface Play {
 	intrude?(): void;
 	/** Forgets what was noted of an earlier `act`. */
 	reset?(): void;
+	/** Set where `act` itself writes into the region what the core would not: the invariants need not hold then. */
+	spoils?: true;
 	/** Once `victim` is gone, by `other`, who must leave nothing of what the scenario made but named objects. */
 	verify?(): void;
 }

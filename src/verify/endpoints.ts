@@ -1,0 +1,34 @@
+/**
+ * The two endpoints of a queue of any kind.
+ *
+ * ```text
+ *  E1  PRODUCER and CONSUMER are 0 or participants that have the queue open
+ *  E2  …_WAITS are 0 or 1
+ *  E3  ENDED ≤ PRODUCER_COUNT
+ * ```
+ */
+import {
+	QUEUE_CONSUMER,
+	QUEUE_CONSUMER_WAITS,
+	QUEUE_ENDED,
+	QUEUE_PRODUCER,
+	QUEUE_PRODUCER_COUNT,
+	QUEUE_PRODUCER_WAITS,
+} from "../../assembly/layout.js";
+import { isPinnedBy } from "./directory.js";
+import type { Subject } from "./objects.js";
+
+export function checkEndpoints({ memory, object, word, fail }: Subject): void {
+	for (const [end, field] of [
+		["producer", QUEUE_PRODUCER],
+		["consumer", QUEUE_CONSUMER],
+	] as const) {
+		const holder = word(field);
+		if (holder !== 0 && !isPinnedBy(memory, object, holder))
+			fail("E1", `has ${holder} as its ${end}, who does not have it open`);
+	}
+	if (word(QUEUE_PRODUCER_WAITS) > 1 || word(QUEUE_CONSUMER_WAITS) > 1)
+		fail("E2", "has an endpoint that neither waits nor doesn't");
+	if (word(QUEUE_ENDED) > word(QUEUE_PRODUCER_COUNT))
+		fail("E3", `was ended by producer ${word(QUEUE_ENDED)} of ${word(QUEUE_PRODUCER_COUNT)}`);
+}

@@ -1,0 +1,107 @@
+/**
+ * The header, and where the tables are.
+ *
+ * ```text
+ *  H1  magic, version and features are those of this layout
+ *  H2  spans · 64 KiB = bytes of the region                                8 ≤ spans ≤ 65534
+ *  H3  the tables follow one another, each with room for what is in it:
+ *        slots ≤ busy      busy + ⌈spans / 8⌉ ≤ committed      committed + ⌈spans / 8⌉ ≤ owned      owned + ⌈spans / 32⌉ ≤ buckets
+ *        buckets + 8 · (mask + 1) ≤ touched          touched + 128 · touchedBytes ≤ descriptors    8 · touchedBytes ≥ spans
+ *        descriptors + 16 · spans ≤ available        available + 4 · spans ≤ owners
+ *        owners + 1024 · spans ≤ 64 KiB · heap       heap ≤ spans
+ *  H4  mask + 1 is a power of two, 64 to 4096
+ *  H5  lifetime is persistent or last-close
+ *  H6  ready ≤ spans, and it is spans or a multiple of 1024
+ * ```
+ * All hold always. Without H2 and H3 nothing else can be looked at.
+ */
+import {
+	BUCKET_BYTES,
+	CLASSES,
+	DESCRIPTOR_BYTES,
+	HEADER_AVAILABLE,
+	HEADER_BUCKET_MASK,
+	HEADER_BUCKETS,
+	HEADER_BUSY,
+	HEADER_COMMITTED,
+	HEADER_DESCRIPTORS,
+	HEADER_FEATURES_ALL,
+	HEADER_FEATURES_WRITE,
+	HEADER_HEAP,
+	HEADER_LIFETIME,
+	HEADER_MAGIC,
+	HEADER_OWNED,
+	HEADER_OWNERS,
+	HEADER_READY,
+	HEADER_SPANS,
+	HEADER_TOUCHED,
+	HEADER_TOUCHED_BYTES,
+	HEADER_VERSION,
+	LAYOUT_VERSION,
+	LIFETIME_LAST_CLOSE,
+	MAGIC_HIGH,
+	MAGIC_LOW,
+	OWNERS_PER_SPAN,
+	READY_STEP,
+	SLOT_BYTES,
+	SLOTS,
+	SLOTS_START,
+	SPAN_BYTES,
+} from "../../assembly/layout.js";
+import type { Memory } from "./memory.js";
+import type { Report } from "./report.js";
+
+const FEWEST_SPANS = 8;
+const MOST_SPANS = 65534;
+const FEWEST_BUCKETS = 64;
+const MOST_BUCKETS = 4096;
+
+/** Whether the rest can be looked at. */
+export function checkHeader(memory: Memory, report: Report): boolean {
+	const word = (field: number) => memory.word(field);
+	const isMarked = word(HEADER_MAGIC) === MAGIC_LOW && word(HEADER_MAGIC + 4) === MAGIC_HIGH;
+	const features = word(HEADER_FEATURES_ALL) | word(HEADER_FEATURES_WRITE);
+	if (!isMarked || word(HEADER_VERSION) !== LAYOUT_VERSION || features !== 0)
+		report.add("H1", HEADER_MAGIC, `the header is not that of layout ${LAYOUT_VERSION}`);
+	const buckets = word(HEADER_BUCKET_MASK) + 1;
+	const isPower = (buckets & (buckets - 1)) === 0;
+	if (!isPower || buckets < FEWEST_BUCKETS || buckets > MOST_BUCKETS)
+		report.add("H4", HEADER_BUCKET_MASK, `the directory can't have ${buckets} buckets`);
+	if (word(HEADER_LIFETIME) > LIFETIME_LAST_CLOSE)
+		report.add("H5", HEADER_LIFETIME, `there is no lifetime number ${word(HEADER_LIFETIME)}`);
+	const spans = word(HEADER_SPANS);
+	const ready = word(HEADER_READY);
+	if (ready > spans || (ready !== spans && ready % READY_STEP !== 0))
+		report.add("H6", HEADER_READY, `${ready} of ${spans} spans can't be ready`);
+	return checkSize(memory, report, spans) && checkTables(memory, report, spans);
+}
+
+function checkSize({ bytes }: Memory, report: Report, spans: number): boolean {
+	if (spans * SPAN_BYTES === bytes.length && spans >= FEWEST_SPANS && spans <= MOST_SPANS) return true;
+	report.add("H2", HEADER_SPANS, `the header says ${spans} spans, and the region has ${bytes.length} bytes`);
+	return false;
+}
+
+function checkTables(memory: Memory, report: Report, spans: number): boolean {
+	const word = (field: number) => memory.word(field);
+	const bitmap = Math.ceil(spans / 8);
+	let isSound = word(HEADER_TOUCHED_BYTES) >= bitmap;
+	let end = SLOTS_START + SLOTS * SLOT_BYTES;
+	for (const [start, bytes] of [
+		[word(HEADER_BUSY), bitmap],
+		[word(HEADER_COMMITTED), bitmap],
+		[word(HEADER_OWNED), Math.ceil(spans / 32)],
+		[word(HEADER_BUCKETS), (word(HEADER_BUCKET_MASK) + 1) * BUCKET_BYTES],
+		[word(HEADER_TOUCHED), word(HEADER_TOUCHED_BYTES) * SLOTS],
+		[word(HEADER_DESCRIPTORS), spans * DESCRIPTOR_BYTES],
+		[word(HEADER_AVAILABLE), (spans * CLASSES) / 8],
+		[word(HEADER_OWNERS), spans * OWNERS_PER_SPAN],
+		[word(HEADER_HEAP) * SPAN_BYTES, 0],
+	] as const) {
+		isSound &&= start >= end && start % 4 === 0;
+		end = start + bytes;
+	}
+	if (isSound && word(HEADER_HEAP) <= spans) return true;
+	report.add("H3", HEADER_BUSY, "the header's tables overlap, or have no room for what is in them");
+	return false;
+}

@@ -1,0 +1,157 @@
+/**
+ * The byte queue. Differences are modulo 2^32, C is the capacity, and `a ≤ b` of positions means that b - HEAD is not less.
+ *
+ * ```text
+ *  Q1  C is a power of two, 64 B to 1 GiB, and DATA has room for it
+ *  Q2  HEAD ≤ TAIL ≤ HEAD + C,  and both are multiples of 8
+ *  Q3  HEAD ≤ NEXT ≤ CACHED_TAIL ≤ TAIL
+ *  Q4  TAIL ≤ CLAIMED ≤ HEAD + C
+ *  Q5  records lie end to end from HEAD to TAIL; each is of a kind that there is, and none crosses the end of the ring,
+ *      which a PAD reaches
+ *  Q6  a message with a block that is not released  →  that is in flight, and has room for its length; or the consumer is
+ *      taking it out                                                                    at rest: in flight
+ *  Q7  RESERVED is 0 or in the ring                   at rest: with a producer, RESERVED = 0 or CLAIMED's payload
+ *  Q8  CACHED_HEAD ≤ HEAD ≤ CACHED_HEAD + C + 8
+ * ```
+ */
+import {
+	INTENT_TAKE,
+	OBJECT_CAPACITY,
+	OWNER_IN_FLIGHT,
+	QUEUE_CACHED_HEAD,
+	QUEUE_CACHED_TAIL,
+	QUEUE_CLAIMED,
+	QUEUE_HEAD,
+	QUEUE_LARGEST,
+	QUEUE_NEXT,
+	QUEUE_PRODUCER,
+	QUEUE_RESERVED,
+	QUEUE_RESERVED_BYTES,
+	QUEUE_SMALLEST,
+	QUEUE_TAIL,
+	RECORD_BLOCK,
+	RECORD_DATA,
+	RECORD_END,
+	RECORD_HEADER,
+	RECORD_KIND,
+	RECORD_LARGE,
+	RECORD_PAD,
+	RECORD_RELEASED,
+	REFERENCE_BYTES,
+	REFERENCE_LENGTH,
+	REFERENCE_OFFSET,
+} from "../../assembly/layout.js";
+import { hex, type Memory } from "./memory.js";
+import type { Subject } from "./objects.js";
+import { isIntended } from "./participants.js";
+
+/** From one position to another, modulo 2^32. */
+export function distance(from: number, to: number): number {
+	return (to - from) >>> 0;
+}
+
+export function isPowerOfTwo(value: number): boolean {
+	return value !== 0 && (value & (value - 1)) === 0;
+}
+
+export function checkQueue(subject: Subject): void {
+	const { word, fail, room } = subject;
+	const capacity = word(OBJECT_CAPACITY);
+	const isSound = isPowerOfTwo(capacity) && capacity >= QUEUE_SMALLEST && capacity <= QUEUE_LARGEST;
+	if (!isSound || capacity > room) {
+		fail("Q1", `has capacity ${capacity}, and room for ${room} bytes`);
+		return;
+	}
+	const head = word(QUEUE_HEAD);
+	const tail = word(QUEUE_TAIL);
+	const used = distance(head, tail);
+	if (used > capacity || ((head | tail) & 7) !== 0) {
+		fail("Q2", `has its head at ${head} and its tail at ${tail}, with capacity ${capacity}`);
+		return;
+	}
+	const next = distance(head, word(QUEUE_NEXT));
+	const cachedTail = distance(head, word(QUEUE_CACHED_TAIL));
+	if (next > cachedTail || cachedTail > used)
+		fail(
+			"Q3",
+			`is read at ${word(QUEUE_NEXT)}, which is not between its head and the tail that its consumer knows`,
+		);
+	const claimed = distance(head, word(QUEUE_CLAIMED));
+	if (claimed < used || claimed > capacity)
+		fail(
+			"Q4",
+			`is claimed up to ${word(QUEUE_CLAIMED)}, which is not between its tail and the end of its room`,
+		);
+	if (distance(word(QUEUE_CACHED_HEAD), head) > capacity + RECORD_HEADER)
+		fail("Q8", `has its head at ${head}, and its producer believes ${word(QUEUE_CACHED_HEAD)}`);
+	checkReservation(subject, capacity);
+	checkRing(subject, capacity, head, tail);
+}
+
+function checkReservation({ report, word, fail, data }: Subject, capacity: number): void {
+	const reserved = word(QUEUE_RESERVED);
+	if (reserved === 0) return;
+	const expected = data + (word(QUEUE_CLAIMED) & (capacity - 1)) + RECORD_HEADER;
+	const isInRing = reserved >= data + RECORD_HEADER && reserved <= data + capacity;
+	const isExact =
+		!report.isAtRest ||
+		word(QUEUE_PRODUCER) === 0 ||
+		(reserved === expected && word(QUEUE_RESERVED_BYTES) <= capacity / 2);
+	if (!isInRing || !isExact) fail("Q7", `has a reservation at ${hex(reserved)}, where none can be`);
+}
+
+function checkRing(subject: Subject, capacity: number, head: number, tail: number): void {
+	const { memory, data, word, fail } = subject;
+	for (let position = head; position !== tail; ) {
+		const offset = position & (capacity - 1);
+		const record = data + offset;
+		const left = Math.min(capacity - offset, distance(position, tail));
+		const length = memory.word(record);
+		const kind = memory.word(record + 4);
+		const bytes = RECORD_HEADER + Math.ceil(length / 8) * 8;
+		// What the consumer gives back is written over: then this was not of the ring any more.
+		const isOld = () => distance(word(QUEUE_HEAD), position) > capacity;
+		if (
+			bytes > left ||
+			!isKind(kind) ||
+			((kind & RECORD_KIND) === RECORD_PAD && offset + bytes !== capacity)
+		) {
+			if (!isOld()) fail("Q5", `has a record of kind ${kind} and length ${length} at position ${position}`);
+			return;
+		}
+		if (kind === RECORD_LARGE || kind === RECORD_BLOCK) checkBlock(subject, record, position);
+		position = (position + bytes) >>> 0;
+	}
+}
+
+function isKind(kind: number): boolean {
+	const plain = kind & RECORD_KIND;
+	return plain >= RECORD_DATA && plain <= RECORD_END && (kind & ~(RECORD_KIND | RECORD_RELEASED)) === 0;
+}
+
+function checkBlock(
+	{ memory, report, claims, object, fail }: Subject,
+	record: number,
+	position: number,
+): void {
+	const { block, isSound, owner } = attached(memory, record);
+	if (isSound && owner === OWNER_IN_FLIGHT) {
+		claims.add(block, `the message at ${hex(record)}`);
+		return;
+	}
+	const isTaken = isSound && memory.isTag(owner) && isIntended(memory, [INTENT_TAKE], object, owner);
+	if (report.isAtRest || !isTaken)
+		fail(
+			"Q6",
+			`has a message at position ${position} with the block at ${hex(block)}, which is not in flight`,
+		);
+}
+
+/** The block that goes with the message in a record, and whether it has room for what the message says. */
+export function attached(memory: Memory, record: number): { block: number; owner: number; isSound: boolean } {
+	const payload = record + RECORD_HEADER;
+	const block = memory.word(payload + REFERENCE_OFFSET);
+	const length = memory.word(payload + REFERENCE_LENGTH);
+	const isSound = memory.word(record) >= REFERENCE_BYTES && length <= memory.capacity(block);
+	return { block, owner: memory.owner(block), isSound };
+}

@@ -1,0 +1,41 @@
+/**
+ * The queue of records. C is the capacity, in records.
+ *
+ * ```text
+ *  N1  C is a power of two ≥ 2, ELEMENT is a dtype, and DATA has room for C of it
+ *  N2  HEAD ≤ CACHED_TAIL ≤ TAIL ≤ HEAD + C
+ *  N3  CACHED_HEAD ≤ HEAD ≤ CACHED_HEAD + C
+ *  N4  ENDS is 0 or 1;  ENDS = 1  →  HEAD ≤ END ≤ TAIL
+ * ```
+ */
+import {
+	OBJECT_CAPACITY,
+	OBJECT_ELEMENT,
+	QUEUE_CACHED_HEAD,
+	QUEUE_CACHED_TAIL,
+	QUEUE_END,
+	QUEUE_ENDS,
+	QUEUE_HEAD,
+	QUEUE_TAIL,
+} from "../../assembly/layout.js";
+import { bytesPer, dtypeOf } from "../values/dtypes.js";
+import type { Subject } from "./objects.js";
+import { distance, isPowerOfTwo } from "./queue.js";
+
+export function checkRecords({ word, fail, room }: Subject): void {
+	const capacity = word(OBJECT_CAPACITY);
+	const dtype = dtypeOf(word(OBJECT_ELEMENT));
+	if (dtype === undefined || !isPowerOfTwo(capacity) || capacity < 2 || capacity * bytesPer(dtype) > room) {
+		fail("N1", `has capacity ${capacity} of element ${word(OBJECT_ELEMENT)}, and room for ${room} bytes`);
+		return;
+	}
+	const head = word(QUEUE_HEAD);
+	const used = distance(head, word(QUEUE_TAIL));
+	if (used > capacity || distance(head, word(QUEUE_CACHED_TAIL)) > used)
+		fail("N2", `has its head at ${head} and its tail at ${word(QUEUE_TAIL)}, with capacity ${capacity}`);
+	if (distance(word(QUEUE_CACHED_HEAD), head) > capacity)
+		fail("N3", `has its head at ${head}, and its producer believes ${word(QUEUE_CACHED_HEAD)}`);
+	const ends = word(QUEUE_ENDS);
+	if (ends > 1 || (ends === 1 && distance(head, word(QUEUE_END)) > used))
+		fail("N4", `ends at ${word(QUEUE_END)}, which is not between its head and its tail`);
+}
