@@ -104,21 +104,17 @@ export class Rehearsal {
 		return false;
 	}
 
-	/**
-	 * Recovers from the victim, checks all that must hold, and gives everything back. The bytes that are still used.
-	 *
-	 * @param verifies whether to verify the region as well, before and after recovering
-	 */
-	settle(helper?: Participant, verifies = true): number {
+	/** Recovers from the victim, checks all that must hold, and gives everything back. The bytes that are still used. */
+	settle(helper?: Participant): number {
 		const { stage, play } = this;
 		const { other, victim, world } = stage;
-		if (verifies) this.#verify("always");
+		this.#verify("always");
 		if (helper !== undefined)
 			expect(other.recover(helper.slot).status === OK, "the helper was not recovered");
 		const { status } = other.recover(victim.slot);
 		expect(status === OK || status === NOT_FOUND, `recovering gave ${status}`);
 		expect(other.recover(victim.slot).status === NOT_FOUND, "recovering twice found something");
-		if (verifies) this.#verify(this.#isLeftHalfDone() ? "always" : "atRest");
+		this.#verify(this.#isLeftHalfDone() ? "always" : "atRest");
 		expect(victim.core.allocate(victim.me, 64) >>> 0 === FENCED, "the dead could allocate");
 		expect(!world.owns(victim.slot + 1), "the dead still own blocks");
 		dropAll(stage);
@@ -171,14 +167,12 @@ export interface Sweep {
 	again?: number;
 	/** Another core than the one that is shipped. */
 	core?: CoreModule;
-	/** Verifies the region at one of so many points: at each, unless it says otherwise. */
-	verifyEvery?: number;
 }
 
 /** Tries a scenario at every point. */
 export function sweep(
 	scenario: Scenario,
-	{ fate, intrusion, limit = 1e9, again = 0, sabotage, core = shipped, verifyEvery = 1 }: Sweep,
+	{ fate, intrusion, limit = 1e9, again = 0, sabotage, core = shipped }: Sweep,
 ): Outcome {
 	const rehearsal = new Rehearsal(scenario, fate === "dies" ? "writes" : "accesses", core);
 	const { stage, play } = rehearsal;
@@ -202,12 +196,12 @@ export function sweep(
 			if (fate === "dies") victim.crashesAt(point, () => play.act());
 			else stopAt(stage, play, point, intrusion ?? "joins", fate === "stops and dies");
 			sabotage?.(stage);
-			const used = rehearsal.settle(undefined, outcome.tried % verifyEvery === 0);
+			const used = rehearsal.settle();
 			expect(used === expected, `${used} bytes are used, not ${expected}`);
 		} catch (error) {
 			fail(`point ${point} of ${outcome.points}`, error);
 		}
-		if (again > 0) outcome.tried += recoverAgain(rehearsal, point, again, expected, verifyEvery, fail);
+		if (again > 0) outcome.tried += recoverAgain(rehearsal, point, again, expected, fail);
 	}
 	return outcome;
 }
@@ -240,7 +234,6 @@ function recoverAgain(
 	point: number,
 	limit: number,
 	expected: number,
-	verifyEvery: number,
 	fail: (at: string, error: unknown) => void,
 ): number {
 	const { stage, play } = rehearsal;
@@ -259,7 +252,7 @@ function recoverAgain(
 		try {
 			die();
 			helper.crashesAt(write, () => void helper.recover(stage.victim.slot));
-			const used = rehearsal.settle(helper, (point + tried) % verifyEvery === 0);
+			const used = rehearsal.settle(helper);
 			expect(used === expected, `${used} bytes are used, not ${expected}`);
 		} catch (error) {
 			fail(`point ${point}, then recovery at ${write} of ${writes}`, error);

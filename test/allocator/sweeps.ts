@@ -7,43 +7,37 @@ import { parseArgs } from "node:util";
 import { type Outcome, type Sweep, sweep } from "./crash-points.js";
 import { scenarios } from "./scenarios/index.js";
 
-/**
- * After each death the region is verified (`src/verify/`), before and after the recovery. It takes as long as the rest does,
- * so in the other sweeps, which come to the same states by other ways, at one point of this many.
- */
-const VERIFY_EVERY = 5;
-
 /** What becomes of the victim, as a sentence; `short` is about how many points of each scenario the tests try. */
 export const sweeps: readonly { name: string; plan: Sweep; short: number }[] = [
 	{ name: "a death before any write loses nothing", plan: { fate: "dies" }, short: 4 },
 	{
 		name: "a death in the midst of recovery loses nothing either",
-		plan: { fate: "dies", again: 2, verifyEvery: VERIFY_EVERY },
+		plan: { fate: "dies", again: 2 },
 		short: 3,
 	},
 	{
 		name: "one that is stopped before any access keeps nobody from going on",
-		plan: { fate: "stops", intrusion: "joins", verifyEvery: VERIFY_EVERY },
+		plan: { fate: "stops", intrusion: "joins" },
 		short: 4,
 	},
 	{
 		name: "one that is stopped keeps its block while another takes all",
-		plan: { fate: "stops", intrusion: "grabs", verifyEvery: VERIFY_EVERY },
+		plan: { fate: "stops", intrusion: "grabs" },
 		short: 4,
 	},
 	{
 		name: "one that is stopped while another takes empty spans apart",
-		plan: { fate: "stops", intrusion: "churns", verifyEvery: VERIFY_EVERY },
+		plan: { fate: "stops", intrusion: "churns" },
 		short: 3,
 	},
 	{
 		name: "one that is stopped, and then dies",
-		plan: { fate: "stops and dies", intrusion: "joins", verifyEvery: VERIFY_EVERY },
+		plan: { fate: "stops and dies", intrusion: "joins" },
 		short: 4,
 	},
 	{
 		name: "one that is stopped while another takes empty spans apart, and then dies",
-		plan: { fate: "stops and dies", intrusion: "churns", verifyEvery: VERIFY_EVERY },
+		plan: { fate: "stops and dies", intrusion: "churns" },
 		short: 3,
 	},
 ];
