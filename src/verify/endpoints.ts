@@ -16,7 +16,7 @@ import {
 	QUEUE_PRODUCER_WAITS,
 } from "../../assembly/layout.js";
 import { isPinnedBy } from "./directory.js";
-import type { Subject } from "./objects.js";
+import type { Subject } from "./subject.js";
 
 export function checkEndpoints({ memory, object, word, fail }: Subject): void {
 	for (const [end, field] of [

@@ -9,7 +9,7 @@
  */
 import { LOCK_ABANDONED, LOCK_HOLDER, LOCK_LAST, LOCK_WAITERS, SLOTS } from "../../assembly/layout.js";
 import { isPinnedBy } from "./directory.js";
-import type { Subject } from "./objects.js";
+import type { Subject } from "./subject.js";
 
 export function checkLock({ memory, object, word, fail }: Subject): void {
 	const holder = word(LOCK_HOLDER);

@@ -30,9 +30,9 @@ import {
 	RECORD_HEADER,
 } from "../../assembly/layout.js";
 import { hex } from "./memory.js";
-import type { Subject } from "./objects.js";
 import { isIntended } from "./participants.js";
 import { attached, distance, isPowerOfTwo } from "./queue.js";
+import type { Subject } from "./subject.js";
 
 export function checkMailbox(subject: Subject): void {
 	const { memory, report, object, data, room, word, fail } = subject;

@@ -22,7 +22,7 @@ import {
 } from "../../assembly/layout.js";
 import { hashOfKey } from "./hash.js";
 import { hex, type Memory } from "./memory.js";
-import type { Subject } from "./objects.js";
+import type { Subject } from "./subject.js";
 
 /** Entries of one hash that are compared. More are there only where somebody has written them so. */
 const MOST_ALIKE = 16;

@@ -39,22 +39,8 @@ import { hex, type Memory } from "./memory.js";
 import { checkQueue } from "./queue.js";
 import { checkRecords } from "./records.js";
 import type { Report } from "./report.js";
+import type { Subject } from "./subject.js";
 import { checkVector } from "./vector.js";
-
-/** What checks of an object need. */
-export interface Subject {
-	readonly memory: Memory;
-	readonly report: Report;
-	readonly claims: Claims;
-	readonly object: number;
-	readonly name: string;
-	readonly data: number;
-	/** Bytes that the data have room for. */
-	readonly room: number;
-	/** A word of the object. */
-	word(field: number): number;
-	fail(invariant: string, text: string): void;
-}
 
 /** A kind of object: what it is called, and what is checked of it. */
 const kinds: Record<number, { name: string; checks: ((subject: Subject) => void)[] }> = {

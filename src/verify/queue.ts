@@ -42,8 +42,8 @@ import {
 	REFERENCE_OFFSET,
 } from "../../assembly/layout.js";
 import { hex, type Memory } from "./memory.js";
-import type { Subject } from "./objects.js";
 import { isIntended } from "./participants.js";
+import type { Subject } from "./subject.js";
 
 /** From one position to another, modulo 2^32. */
 export function distance(from: number, to: number): number {

@@ -19,8 +19,8 @@ import {
 	QUEUE_TAIL,
 } from "../../assembly/layout.js";
 import { bytesPer, dtypeOf } from "../values/dtypes.js";
-import type { Subject } from "./objects.js";
 import { distance, isPowerOfTwo } from "./queue.js";
+import type { Subject } from "./subject.js";
 
 export function checkRecords({ word, fail, room }: Subject): void {
 	const capacity = word(OBJECT_CAPACITY);

@@ -7,7 +7,7 @@
  */
 import { OBJECT_COUNT, OBJECT_ELEMENT } from "../../assembly/layout.js";
 import { bytesPer, dtypeOf } from "../values/dtypes.js";
-import type { Subject } from "./objects.js";
+import type { Subject } from "./subject.js";
 
 export function checkVector({ word, fail, room }: Subject): void {
 	const dtype = dtypeOf(word(OBJECT_ELEMENT));
