@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import { KIND_CONDITION, KIND_MUTEX } from "../assembly/layout.js";
+import { allocate } from "./attachment/allocation.js";
 import { Attachment } from "./attachment/attachment.js";
 import {
 	attach,
@@ -189,7 +190,7 @@ export class Region {
 	 */
 	allocate(bytes: number): Block {
 		checkCount("The number of bytes", bytes, 1, Number.MAX_SAFE_INTEGER);
-		return new Block(this.#attachment, this.#attachment.allocate(bytes), bytes);
+		return new Block(this.#attachment, allocate(this.#attachment, bytes), bytes);
 	}
 
 	/**

@@ -28,9 +28,11 @@ import {
 	SPAN_CLAIMED,
 	SPAN_FREE,
 } from "../../assembly/layout.js";
+import { errnoOf, isErrorNamed } from "../errors.js";
 import { findRoom } from "../host/file-system.js";
-import { noSpace } from "../host/system-error.js";
-import { type Attachment, debug } from "./attachment.js";
+import { noSpace, systemError } from "../host/system-error.js";
+import { debug } from "./debug.js";
+import type { Mapping } from "./mapping.js";
 
 /** Spans, by number. */
 export interface Spans {
@@ -44,67 +46,78 @@ export interface Spans {
  *
  * @param bytes that the caller of the core wants in the end
  */
-export function commitRequest(
-	attachment: Attachment,
-	bytes: number,
-	whole: Spans | undefined,
-): Spans | undefined {
+export function commitRequest(mapping: Mapping, bytes: number, whole: Spans | undefined): Spans | undefined {
 	// Tables stay, for those of others' spans lie beside those of ours; so they are not made in vain.
-	if (attachment.result(SLOT_REQUEST) === REQUEST_DESCRIPTORS) checkPages(attachment, bytes);
-	for (const [offset, length] of tablesOf(attachment)) attachment.commitRange(offset, length);
-	if (attachment.result(SLOT_REQUEST) !== REQUEST_SPANS) return undefined;
-	const first = attachment.result(SLOT_REQUEST_FIRST);
-	const end = first + attachment.result(SLOT_REQUEST_COUNT);
+	if (mapping.result(SLOT_REQUEST) === REQUEST_DESCRIPTORS) checkPages(mapping, bytes);
+	for (const [offset, length] of tablesOf(mapping)) commitRange(mapping, offset, length);
+	if (mapping.result(SLOT_REQUEST) !== REQUEST_SPANS) return undefined;
+	const first = mapping.result(SLOT_REQUEST_FIRST);
+	const end = first + mapping.result(SLOT_REQUEST_COUNT);
 	if (whole !== undefined && first >= whole.first && end <= whole.first + whole.count) return whole;
-	const run = runOf(attachment, { first, count: end - first });
-	const fresh = withoutPages(attachment, run);
+	const run = runOf(mapping, { first, count: end - first });
+	const fresh = withoutPages(mapping, run);
 	try {
-		for (const each of fresh) attachment.commitRange(each.first * SPAN_BYTES, each.count * SPAN_BYTES);
+		for (const each of fresh) commitRange(mapping, each.first * SPAN_BYTES, each.count * SPAN_BYTES);
 	} catch (error) {
-		giveBack(attachment, fresh);
+		giveBack(mapping, fresh);
 		throw error;
 	}
 	return run;
 }
 
-/** Throws if a run of so many bytes, behind all spans that were ever used, can't have its pages. */
-function checkPages(attachment: Attachment, bytes: number): void {
-	const table = attachment.header(HEADER_DESCRIPTORS) + DESCRIPTOR_STATE;
-	let missing = Math.ceil(bytes / SPAN_BYTES);
-	for (let span = attachment.header(HEADER_READY) - 1; missing > 0 && span >= 0; span--, missing--)
-		if (attachment.words[(table + span * DESCRIPTOR_BYTES) >>> 2] !== SPAN_FREE) break;
-	const free = findRoom(attachment.path)?.free;
-	if (free !== undefined && missing * SPAN_BYTES > free) throw noSpace(attachment.path, bytes);
+/** Gives a range of the file pages of its own. @throws DHMEM_NO_SPACE */
+export function commitRange(mapping: Mapping, offset: number, length: number): void {
+	try {
+		mapping.shim.commit(mapping.file, offset, length);
+	} catch (error) {
+		if (errnoOf(error) === "ENXIO") throw mapping.unusable();
+		// The range was read from the region.
+		if (isErrorNamed(error, "TypeError")) throw mapping.corrupted("Committing memory");
+		if (errnoOf(error) === "ENOSPC" || errnoOf(error) === "EDQUOT") {
+			throw noSpace(mapping.path, length, { cause: error });
+		}
+		throw systemError(error, mapping.path, "Committing memory of");
+	}
 }
 
-function tablesOf(attachment: Attachment): [number, number][] {
+/** Throws if a run of so many bytes, behind all spans that were ever used, can't have its pages. */
+function checkPages(mapping: Mapping, bytes: number): void {
+	const table = mapping.header(HEADER_DESCRIPTORS) + DESCRIPTOR_STATE;
+	let missing = Math.ceil(bytes / SPAN_BYTES);
+	for (let span = mapping.header(HEADER_READY) - 1; missing > 0 && span >= 0; span--, missing--)
+		if (mapping.words[(table + span * DESCRIPTOR_BYTES) >>> 2] !== SPAN_FREE) break;
+	const free = findRoom(mapping.path)?.free;
+	if (free !== undefined && missing * SPAN_BYTES > free) throw noSpace(mapping.path, bytes);
+}
+
+function tablesOf(mapping: Mapping): [number, number][] {
 	const range = (offset: number, length: number): [number, number] => [
-		attachment.result(offset),
-		attachment.result(length),
+		mapping.result(offset),
+		mapping.result(length),
 	];
 	const second = range(SLOT_REQUEST_OFFSET_2, SLOT_REQUEST_LENGTH_2);
-	const isRun = attachment.result(SLOT_REQUEST) === REQUEST_SPANS;
+	const isRun = mapping.result(SLOT_REQUEST) === REQUEST_SPANS;
 	const ranges = isRun ? [second] : [range(SLOT_REQUEST_OFFSET, SLOT_REQUEST_LENGTH), second];
 	return ranges.filter(([, length]) => length > 0);
 }
 
 /** The run that this participant is claiming, if `asked` is a part of it. */
-function runOf(attachment: Attachment, asked: Spans): Spans {
-	const first = attachment.result(SLOT_INTENT_A);
-	const count = attachment.result(SLOT_INTENT_B);
+function runOf(mapping: Mapping, asked: Spans): Spans {
+	const first = mapping.result(SLOT_INTENT_A);
+	const count = mapping.result(SLOT_INTENT_B);
 	const isWhole =
-		attachment.result(SLOT_INTENT) === INTENT_RUN &&
+		mapping.result(SLOT_INTENT) === INTENT_RUN &&
 		first <= asked.first &&
 		asked.first + asked.count <= first + count &&
-		first + count <= attachment.spans;
+		first + count <= mapping.spans;
 	return isWhole ? { first, count } : asked;
 }
 
 /** The spans of a run that have no pages yet, as few ranges. */
-function withoutPages(attachment: Attachment, { first, count }: Spans): Spans[] {
+function withoutPages(mapping: Mapping, { first, count }: Spans): Spans[] {
 	const ranges: Spans[] = [];
 	for (let span = first; span < first + count; span++) {
-		if (isCommitted(attachment, span)) continue;
+		if (isCommitted(mapping, span)) continue;
 		const last = ranges.at(-1);
 		if (last !== undefined && last.first + last.count === span) last.count++;
 		else ranges.push({ first: span, count: 1 });
@@ -112,24 +125,24 @@ function withoutPages(attachment: Attachment, { first, count }: Spans): Spans[] 
 	return ranges;
 }
 
-function isCommitted(attachment: Attachment, span: number): boolean {
-	const word = attachment.header(HEADER_COMMITTED) + (span >>> 5) * 4;
-	return ((attachment.words[word >>> 2] ?? 0) & (1 << (span & 31))) !== 0;
+function isCommitted(mapping: Mapping, span: number): boolean {
+	const word = mapping.header(HEADER_COMMITTED) + (span >>> 5) * 4;
+	return ((mapping.words[word >>> 2] ?? 0) & (1 << (span & 31))) !== 0;
 }
 
 /** Gives the pages back that spans got, as long as the spans are this participant's. Never throws. */
-function giveBack(attachment: Attachment, ranges: readonly Spans[]): void {
-	if (attachment.closed || attachment.isDisplaced) return;
-	const table = attachment.header(HEADER_DESCRIPTORS) + DESCRIPTOR_STATE;
-	const ours = SPAN_CLAIMED | ((attachment.me & 0xff) << 8);
-	const isOurs = (span: number) => attachment.words[(table + span * DESCRIPTOR_BYTES) >>> 2] === ours;
+function giveBack(mapping: Mapping, ranges: readonly Spans[]): void {
+	if (mapping.closed || mapping.isDisplaced) return;
+	const table = mapping.header(HEADER_DESCRIPTORS) + DESCRIPTOR_STATE;
+	const ours = SPAN_CLAIMED | ((mapping.me & 0xff) << 8);
+	const isOurs = (span: number) => mapping.words[(table + span * DESCRIPTOR_BYTES) >>> 2] === ours;
 	for (const { first, count } of ranges) {
 		let end = first;
 		while (end < first + count && isOurs(end)) end++;
 		try {
-			attachment.shim.punch(attachment.file, first * SPAN_BYTES, (end - first) * SPAN_BYTES);
+			mapping.shim.punch(mapping.file, first * SPAN_BYTES, (end - first) * SPAN_BYTES);
 		} catch (error) {
-			debug("%s: pages can't be given back: %s", attachment.path, error);
+			debug("%s: pages can't be given back: %s", mapping.path, error);
 		}
 	}
 }

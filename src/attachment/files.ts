@@ -18,12 +18,16 @@ import { type File, shim } from "../host/shim.js";
 import { isRefusal, notFound, systemError } from "../host/system-error.js";
 import { checkTrusted, isTrusted, type Trust } from "../host/trust.js";
 import { LARGEST_REGION } from "../values/arguments.js";
-import { type Access, Attachment, debug, READER_LOCK } from "./attachment.js";
+import { Attachment } from "./attachment.js";
+import { commitRange } from "./committing.js";
+import { debug } from "./debug.js";
 import { isLastClose, readHeader } from "./header.js";
 import { openFile, waitForLock, whileJoining, whileNamed } from "./join-lock.js";
 import { isAbandoned, removeAbandoned, removeIfEmpty, tidy } from "./leftovers.js";
+import type { Access } from "./mapping.js";
 import { noteOpened } from "./openings.js";
 import { ownOpenings } from "./own-openings.js";
+import { READER_LOCK } from "./participants.js";
 
 export interface FileOptions {
 	mode: "open-or-create" | "create" | "open" | "force-create" | "read-only" | "copy-on-write";
@@ -191,11 +195,11 @@ export function attachLocal(name: string, options: FileOptions): Attachment {
 
 /** Makes a fresh mapping a region, and joins it. */
 function format(attachment: Attachment, options: FileOptions): void {
-	attachment.commitRange(0, HEADER_BYTES);
+	commitRange(attachment, 0, HEADER_BYTES);
 	const identity = getRandomValues(new Uint32Array(2));
 	const lifetime = options.lifetime === "last-close" ? LIFETIME_LAST_CLOSE : LIFETIME_PERSISTENT;
 	attachment.core.format(attachment.spans, identity[0] as number, identity[1] as number, lifetime);
-	attachment.commitRange(0, attachment.header(HEADER_TOUCHED));
+	commitRange(attachment, 0, attachment.header(HEADER_TOUCHED));
 	attachment.join(options.label);
 }
 

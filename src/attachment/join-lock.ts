@@ -13,7 +13,7 @@ import { performance } from "node:perf_hooks";
 import { DhmemError, errnoOf } from "../errors.js";
 import { type File, shim } from "../host/shim.js";
 import { isRefusal, systemError } from "../host/system-error.js";
-import { debug } from "./attachment.js";
+import { debug } from "./debug.js";
 
 /** Index of the lock byte behind the slots'. Whoever joins, leaves last, replaces or removes holds it. */
 export const JOIN_LOCK = 1024;

@@ -7,9 +7,10 @@ import { type File, shim } from "../host/shim.js";
 import { isRefusal, systemError } from "../host/system-error.js";
 import { isTrusted, type Trust } from "../host/trust.js";
 import { isRegionName } from "../values/arguments.js";
-import { debug, READER_LOCK } from "./attachment.js";
+import { debug } from "./debug.js";
 import { isLastClose, readHeader } from "./header.js";
 import { dropLock, JOIN_LOCK, openFile, waitForLock } from "./join-lock.js";
+import { READER_LOCK } from "./participants.js";
 
 export const SUFFIX = ".dhmem";
 /** What the shim calls a file before it has its name. */

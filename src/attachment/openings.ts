@@ -4,10 +4,8 @@
  * Objects of an opening refer to its attachment. A view refers to its buffer alone, so the buffer leads to the
  * attachment here: a view keeps it, and so does a view of that view.
  */
-import { debuglog } from "node:util";
 import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
-
-const debug = debuglog("dhmem");
+import { debug } from "./debug.js";
 
 const byBuffer = new WeakMap<SharedArrayBuffer, object>();
 

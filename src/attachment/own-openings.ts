@@ -1,8 +1,8 @@
 /** The participants of a region that this process has open, for the error when a region has no slot left. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { SLOTS } from "../../assembly/layout.js";
-import { readParticipants } from "../inspect/stats.js";
-import type { Attachment } from "./attachment.js";
+import type { Mapping } from "./mapping.js";
+import { readParticipants } from "./participants.js";
 
 /** Where the slots' lock bytes begin. SYNC: native-shim/host/lock.c */
 const FIRST_LOCK_BYTE = 2 ** 40;
@@ -13,10 +13,10 @@ const LOCK = /OFDLCK +ADVISORY +WRITE +\S+ +(\S+) +(\d+) +(\d+)/g;
 const FOLDER = "/proc/self/fdinfo";
 
 /** A sentence on the openings of this process, in whatever thread, that were not closed. Empty where it can't be known. */
-export function ownOpenings(attachment: Attachment): string {
+export function ownOpenings(mapping: Mapping): string {
 	try {
-		const slots = ownSlots(attachment.path);
-		const labels = readParticipants(attachment)
+		const slots = ownSlots(mapping.path);
+		const labels = readParticipants(mapping)
 			.filter(({ slot }) => slots.has(slot))
 			.map(({ label }) => JSON.stringify(label));
 		if (labels.length === 0) return "";

@@ -5,7 +5,7 @@ import { podOf } from "../export/kubernetes.js";
 import { notesOf } from "../export/service.js";
 import { readWorkflow, type Workflow } from "../runner/workflow-file.js";
 import { escapeControls } from "../terminal/escape.js";
-import type { FormatName } from "./export.js";
+import type { FormatName } from "./export-formats.js";
 import { fromUser } from "./usage-error.js";
 
 const formats: Record<FormatName, (workflow: Workflow) => object> = { compose: composeOf, kubernetes: podOf };

@@ -1,4 +1,5 @@
 import { Argument, type Command } from "commander";
+import { type FormatName, formatNames } from "./export-formats.js";
 
 export function exportWorkflow(program: Command): void {
 	program
@@ -11,6 +12,3 @@ export function exportWorkflow(program: Command): void {
 			exportFile(format, file);
 		});
 }
-
-export const formatNames = ["compose", "kubernetes"] as const;
-export type FormatName = (typeof formatNames)[number];

@@ -5,14 +5,13 @@ import { Region } from "../region.js";
 import { bytesPer, type DType, type TypedArrayOf, typedArray } from "../values/dtypes.js";
 import { readEnvironment } from "../workflow/environment.js";
 import { linkName, noSuchPort } from "../workflow/links.js";
-import { checkRecords, written, writtenRecords } from "./framing.js";
+import { checkRecords, type FramingOptions, written, writtenRecords } from "./framing.js";
 import { wrongNames } from "./link-end.js";
-import type { RecvOptions } from "./recv.js";
 import { writeOut } from "./write-out.js";
 
 export async function writePeeked(
 	names: readonly string[],
-	{ count = Number.POSITIVE_INFINITY, as, raw }: RecvOptions,
+	{ count = Number.POSITIVE_INFINITY, as, raw }: FramingOptions & { count?: number },
 ): Promise<void> {
 	let left = count;
 	for (const { dtype, pieces } of peekedAt(names)) {

@@ -11,7 +11,7 @@ import { Run } from "../runner/run.js";
 import type { Runtime } from "../runner/runtime.js";
 import { readWorkflow, type Workflow } from "../runner/workflow-file.js";
 import { trustOf, writeEnvironment } from "../workflow/environment.js";
-import type { RunOptions, RuntimeName } from "./run.js";
+import type { RunOptions, RuntimeName } from "./run-options.js";
 import { fromUser, UsageError } from "./usage-error.js";
 
 /** Milliseconds for which the last lines of a run that was asked to end may still be read. */

@@ -1,14 +1,5 @@
 import { type Command, Option } from "commander";
-
-export interface RunOptions {
-	runtime: RuntimeName;
-	check?: true;
-	explain?: true;
-	printEnv?: string;
-}
-
-export const runtimeNames = ["process", "podman", "docker"] as const;
-export type RuntimeName = (typeof runtimeNames)[number];
+import { type RunOptions, runtimeNames } from "./run-options.js";
 
 export function run(program: Command): void {
 	program

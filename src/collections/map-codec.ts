@@ -3,7 +3,9 @@ import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { badArgument } from "../errors.js";
 import { textOf } from "../memory/payload.js";
+import { localStruct } from "../memory/struct-view.js";
 import { bytesOf } from "../values/arguments.js";
+import { BYTES, STRING, STRUCT } from "../values/coded-types.js";
 import {
 	bytesPer,
 	checkDType,
@@ -22,7 +24,6 @@ import {
 	type Struct,
 	toSchema,
 } from "../values/schema.js";
-import { localStruct } from "./struct.js";
 
 /** The type of a map's keys: text, or a whole number. */
 export type KeyType = "string" | Exclude<DType, "f32" | "f64">;
@@ -52,11 +53,6 @@ export interface Codec<T> {
 	/** From bytes of its own, which it may keep. */
 	decode(bytes: Uint8Array): T;
 }
-
-/** Behind the numbers of the dtypes. */
-const STRING = 16;
-const BYTES = 17;
-const STRUCT = 18;
 
 const text: Codec<string> = {
 	number: STRING,
@@ -154,12 +150,4 @@ function typeNumbered(number: number, text: string): ValueType | undefined {
 export function keyCodecNumbered(number: number): Codec<CodedOf<KeyType>> | undefined {
 	const type = number === STRING ? "string" : dtypeOf(number);
 	return type === undefined || type === "f32" || type === "f64" ? undefined : keyCodecFor(type);
-}
-
-/** The type that a number in the region stands for, in words. */
-export function codedName(number: number, type = "unknown"): string {
-	if (number === STRING) return "string";
-	if (number === BYTES) return "bytes";
-	if (number === STRUCT) return type;
-	return dtypeOf(number) ?? "unknown";
 }

@@ -9,6 +9,7 @@ import {
 	OK,
 	STATUS_LIMIT,
 } from "../../assembly/layout.js";
+import { allocate } from "../attachment/allocation.js";
 import { badArgument, DhmemError } from "../errors.js";
 import { NamedObject } from "../objects/named-object.js";
 import { Mutex } from "../sync/mutex.js";
@@ -253,9 +254,9 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		const { attachment, at } = this.#object;
 		const { core, me } = attachment;
 		const needed = core.mapNeeds(at) >>> 0;
-		if (needed > 0) this.#settle(core.mapGrow(me, at, attachment.allocate(needed)) >>> 0);
+		if (needed > 0) this.#settle(core.mapGrow(me, at, allocate(attachment, needed)) >>> 0);
 		const start = ENTRY_KEY + align8(key.length);
-		const entry = attachment.allocate(start + value.length);
+		const entry = allocate(attachment, start + value.length);
 		attachment.words[(entry + ENTRY_KEY_LENGTH) >>> 2] = key.length;
 		attachment.words[(entry + ENTRY_VALUE_LENGTH) >>> 2] = value.length;
 		attachment.bytes.set(key, entry + ENTRY_KEY);

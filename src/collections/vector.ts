@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { BLOCK_ALIGNMENT, OBJECT_COUNT, OBJECT_DATA, OBJECT_VERSION, OK } from "../../assembly/layout.js";
+import { allocate } from "../attachment/allocation.js";
 import { badArgument, DhmemError, isErrorNamed } from "../errors.js";
 import { NamedObject } from "../objects/named-object.js";
 import { corrupt } from "../objects/object-type.js";
@@ -222,7 +223,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		if (wanted <= elements.length) return;
 		const { attachment, at } = this.object;
 		const size = bytesPer(this.dtype);
-		const fresh = attachment.allocate(Math.max(wanted, elements.length * 2, 8) * size);
+		const fresh = allocate(attachment, Math.max(wanted, elements.length * 2, 8) * size);
 		this.#settle(attachment.core.moveVector(attachment.me, at, fresh, length * size) >>> 0);
 	}
 

@@ -13,6 +13,7 @@ import {
 	OK,
 	REFERENCE_LENGTH,
 } from "../../assembly/layout.js";
+import { allocateBy } from "../attachment/allocation.js";
 import type { Attachment } from "../attachment/attachment.js";
 import { openArray, SharedArray } from "../collections/array.js";
 import { objectOfStruct, openStruct } from "../collections/struct.js";
@@ -68,7 +69,7 @@ function saveBlock<T>(attachment: Attachment, block: Block): Handle<T> {
 	attachment.checkWritable();
 	const { core, me } = attachment;
 	const offset = block.owned(attachment);
-	const at = attachment.allocateBy(64, () => core.allocateHandle(me));
+	const at = allocateBy(attachment, 64, () => core.allocateHandle(me));
 	const [low, high] = getRandomValues(new Uint32Array(2)) as unknown as [number, number];
 	const status = core.save(me, at, low, high, offset, Block.lengthOf(block)) >>> 0;
 	if (status !== OK) throw attachment.unexpected(status, "Saving a block");

@@ -1,10 +1,8 @@
 /** What is in a region, as it looks at a moment. */
-import { Buffer } from "node:buffer";
 import {
 	KIND_MAILBOX,
 	KIND_QUEUE,
 	KIND_RECORDS,
-	LABEL_BYTES,
 	MAILBOX_DROPPED,
 	MAILBOX_END,
 	OBJECT_CAPACITY,
@@ -20,12 +18,9 @@ import {
 	QUEUE_RECEIVED,
 	QUEUE_SENT,
 	QUEUE_TAIL,
-	SLOT_BYTES,
-	SLOT_LABEL,
-	SLOTS,
-	SLOTS_START,
 } from "../../assembly/layout.js";
 import type { Attachment } from "../attachment/attachment.js";
+import { type Participant, readParticipants } from "../attachment/participants.js";
 import { describeObject } from "../objects/describe.js";
 import { listObjects, nameOf, objectWord } from "../objects/directory.js";
 
@@ -41,7 +36,7 @@ export interface RegionStats {
 	/** Bytes of the largest block that could be allocated. */
 	largestFree: number;
 	/** Who has it open, but for those who only read. */
-	participants: { slot: number; label: string; alive: boolean }[];
+	participants: Participant[];
 	/** How many named objects there are. */
 	objects: number;
 	queues: QueueStats[];
@@ -149,16 +144,4 @@ function readQueue(attachment: Attachment, at: number): QueueStats {
 	const bytes = isMailbox ? 0 : (word(QUEUE_TAIL) - word(QUEUE_HEAD)) >>> 0;
 	const capacity = word(isMailbox ? OBJECT_REQUESTED : OBJECT_CAPACITY);
 	return { name: nameOf(attachment, at), capacity, depth, bytes, sent, received, dropped };
-}
-
-export function readParticipants(attachment: Attachment): RegionStats["participants"] {
-	const participants = [];
-	for (let slot = 0; slot < SLOTS; slot++) {
-		const id = attachment.slotId(slot);
-		if (id === 0) continue;
-		const start = SLOTS_START + slot * SLOT_BYTES + SLOT_LABEL;
-		const text = Buffer.from(attachment.bytes.slice(start, start + LABEL_BYTES)).toString();
-		participants.push({ slot, label: text.split("\0", 1)[0] ?? "", alive: attachment.isAlive(id) });
-	}
-	return participants;
 }

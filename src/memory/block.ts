@@ -8,6 +8,7 @@ import {
 	SHARE_OWNERS,
 	STATUS_LIMIT,
 } from "../../assembly/layout.js";
+import { allocateBy } from "../attachment/allocation.js";
 import { Attachment } from "../attachment/attachment.js";
 import { DhmemError } from "../errors.js";
 import { inspected } from "../values/console.js";
@@ -123,7 +124,7 @@ export class Block implements Payload {
 		this.#data = core.bytesOf(block) >>> 0;
 		let reference = core.addReference(me, block) >>> 0;
 		if (reference === NOT_A_BLOCK) {
-			const share = attachment.allocateBy(SHARE_BYTES, () => core.allocateShare(me));
+			const share = allocateBy(attachment, SHARE_BYTES, () => core.allocateShare(me));
 			const shared = core.share(me, block, share) >>> 0;
 			if (shared < STATUS_LIMIT) throw attachment.unexpected(shared, "Cloning a block");
 			this.#offset = shared;

@@ -1,10 +1,10 @@
 import { Buffer, constants } from "node:buffer";
 import { StringDecoder } from "node:string_decoder";
 import type { Attachment } from "../attachment/attachment.js";
-import { structsAt } from "../collections/struct.js";
 import { DhmemError } from "../errors.js";
 import { bytesPer, checkDType, type DType, type TypedArrayOf, typedArray } from "../values/dtypes.js";
 import { type Fields, type Schema, type Struct, toSchema } from "../values/schema.js";
+import { structsAt } from "./struct-view.js";
 
 const LONGEST = constants.MAX_STRING_LENGTH;
 /** Bytes that are decoded at once of a text that may be too long. */

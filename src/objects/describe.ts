@@ -14,7 +14,7 @@ import {
 	OBJECT_REQUESTED,
 } from "../../assembly/layout.js";
 import type { Attachment } from "../attachment/attachment.js";
-import { codedName } from "../collections/map-codec.js";
+import { codedName } from "../values/coded-types.js";
 import { dtypeOf } from "../values/dtypes.js";
 import { type Description, objectWord } from "./directory.js";
 import { typeOf } from "./object-type.js";

@@ -21,6 +21,7 @@ import {
 	STATUS_LIMIT,
 	TAKEN,
 } from "../../assembly/layout.js";
+import { allocate, allocateBy } from "../attachment/allocation.js";
 import type { Attachment } from "../attachment/attachment.js";
 import { DhmemError } from "../errors.js";
 import { encodeName } from "../values/arguments.js";
@@ -41,6 +42,20 @@ export interface Description {
 	bytes?: number;
 	/** Fills in that memory, at `offset`, before anybody else can see it; there is something left in it. */
 	prepare?(offset: number): void;
+}
+
+/** By name, the objects that a participant has open. Of those with one name it has removed all but one. */
+type Opened = Map<string, NamedObject[]>;
+
+const openings = new WeakMap<Attachment, Opened>();
+
+function openedBy(attachment: Attachment): Opened {
+	let opened = openings.get(attachment);
+	if (opened === undefined) {
+		opened = new Map();
+		openings.set(attachment, opened);
+	}
+	return opened;
 }
 
 /** Turns of a search that others disturb by constructing and removing. */
@@ -93,7 +108,8 @@ function restless(attachment: Attachment, name: string): DhmemError {
 
 /** The object at an offset, which this participant has opened. */
 export function objectAt(attachment: Attachment, at: number, name = nameOf(attachment, at)): NamedObject {
-	const { opened, access } = attachment;
+	const { access } = attachment;
+	const opened = openedBy(attachment);
 	const namesakes = opened.get(name) ?? [];
 	const known = namesakes.find((each) => each.at === at);
 	if (known !== undefined) return known;
@@ -106,8 +122,9 @@ export function objectAt(attachment: Attachment, at: number, name = nameOf(attac
 /** Closes an object that this participant has opened and does not use. */
 export function letGo(object: NamedObject): void {
 	const { attachment, at, name } = object;
-	const { opened, core, me, closed } = attachment;
+	const { core, me, closed } = attachment;
 	if (closed || attachment.access !== "read-write") return;
+	const opened = openedBy(attachment);
 	const others = (opened.get(name) ?? []).filter((each) => each !== object);
 	if (others.length === 0) opened.delete(name);
 	else opened.set(name, others);
@@ -127,18 +144,18 @@ function construct(
 	const { core, me } = attachment;
 	const type = Buffer.from(made.type ?? "");
 	const blocks: number[] = [];
-	const allocate = (bytes: number) => {
-		const block = bytes === 0 ? 0 : attachment.allocate(bytes);
+	const part = (bytes: number) => {
+		const block = bytes === 0 ? 0 : allocate(attachment, bytes);
 		if (block !== 0) blocks.push(block);
 		return block;
 	};
 	let object = 0;
 	try {
 		// The largest last: what is freed again keeps its pages, what was never whole gives them back.
-		object = attachment.allocateBy(OBJECT_BYTES, () => core.allocateObject(me));
-		const typeAt = allocate(type.length);
+		object = allocateBy(attachment, OBJECT_BYTES, () => core.allocateObject(me));
+		const typeAt = part(type.length);
 		attachment.bytes.set(type, typeAt);
-		const data = allocate(made.bytes ?? 0);
+		const data = part(made.bytes ?? 0);
 		made.prepare?.(data);
 		const head = headOf(name, { ...made, data, typeAt, typeBytes: type.length });
 		const status = core.construct(me, object, attachment.lend(head)) >>> 0;
@@ -185,7 +202,8 @@ function release({ core, me, closed }: Attachment, object: number, blocks: numbe
 export function removeObject(attachment: Attachment, name: string): boolean {
 	const bytes = encodeName(name);
 	attachment.checkWritable();
-	const { core, me, opened } = attachment;
+	const { core, me } = attachment;
+	const opened = openedBy(attachment);
 	const found = core.remove(me, attachment.lend(bytes), bytes.length) >>> 0;
 	const isThere = found >= STATUS_LIMIT;
 	if (!isThere && found !== NOT_FOUND) throw attachment.unexpected(found, `Removing ${name}`);

@@ -7,6 +7,7 @@ import {
 	SLOT_RESULT_4,
 	STATUS_LIMIT,
 } from "../../assembly/layout.js";
+import { allocate } from "../attachment/allocation.js";
 import { type DhmemError, isFull } from "../errors.js";
 import { Block } from "../memory/block.js";
 import { bytesOf, lengthIn } from "../values/arguments.js";
@@ -52,7 +53,7 @@ export class MailboxProducer extends Producer {
 		const { attachment } = this;
 		for (let turn = 0; ; turn++) {
 			try {
-				const block = attachment.allocate(bytes);
+				const block = allocate(attachment, bytes);
 				if (block + bytes <= attachment.size) return block;
 				throw this.unexpected(CORRUPT);
 			} catch (error) {

@@ -9,6 +9,7 @@ import {
 	STATUS_LIMIT,
 	TOO_LARGE,
 } from "../../assembly/layout.js";
+import { allocate } from "../attachment/allocation.js";
 import { DhmemError, isFull } from "../errors.js";
 import { Block } from "../memory/block.js";
 import type { NamedObject } from "../objects/named-object.js";
@@ -103,7 +104,7 @@ export class RingProducer extends Producer {
 		// Looked at first: what is released while the allocation fails has made room, if too late for it.
 		const roomWillCome = this.hasContents;
 		try {
-			return this.attachment.allocate(length);
+			return allocate(this.attachment, length);
 		} catch (error) {
 			if (isFull(error) && roomWillCome) return 0;
 			throw error;

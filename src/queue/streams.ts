@@ -1,11 +1,22 @@
-/** Node streams over the two ends of a queue. They copy: a stream keeps what it was given. */
+/** Node streams over the two endpoints of a queue. They copy: a stream keeps what it was given. */
 import { Buffer } from "node:buffer";
 import { Readable, Writable } from "node:stream";
 import { badArgument } from "../errors.js";
-import { checkOptions, optionNames } from "../values/arguments.js";
-import type { Consumer } from "./consumer.js";
+import { checkOptions, optionNames, type WaitOptions } from "../values/arguments.js";
 import type { Message } from "./message.js";
-import type { Producer } from "./producer.js";
+
+/** What a readable needs of a consumer. */
+interface Source {
+	receive(options: WaitOptions): Promise<Message | undefined>;
+	/** Messages that the reader is not done with are received again. */
+	giveBack(messages: readonly Message[]): void;
+}
+
+/** What a writable needs of a producer. */
+interface Sink {
+	send(bytes: Uint8Array, options: WaitOptions): Promise<void>;
+	end(): void;
+}
 
 export interface ReadableOptions {
 	/** Each chunk is one message, a Buffer, also where it is empty. By default messages join to one stream of bytes. */
@@ -26,16 +37,16 @@ interface Given {
  * left the stream's buffer and the reader asks again, so what fails while it works on a chunk gets that again.
  */
 class MessageStream extends Readable {
-	readonly #consumer: Consumer;
+	readonly #source: Source;
 	readonly #aborter = new AbortController();
 	readonly #signal: AbortSignal;
 	readonly #given: Given[] = [];
 	/** All that was ever put into the buffer, as it counts: bytes, characters or chunks. */
 	#pushed = 0;
 
-	constructor(consumer: Consumer, signal: AbortSignal | undefined, objectMode: boolean) {
+	constructor(source: Source, signal: AbortSignal | undefined, objectMode: boolean) {
 		super({ objectMode, highWaterMark: 0 });
-		this.#consumer = consumer;
+		this.#source = source;
 		this.#signal = either(this.#aborter.signal, signal);
 		// The first listener: others may close the consumer.
 		this.once("end", () => this.#release(Number.POSITIVE_INFINITY));
@@ -61,7 +72,7 @@ class MessageStream extends Readable {
 	/** The next message that gives a chunk: in a stream of bytes an empty one has nothing to be taken. */
 	async #next(): Promise<Message | undefined> {
 		for (;;) {
-			const message = await this.#consumer.receive({ signal: this.#signal });
+			const message = await this.#source.receive({ signal: this.#signal });
 			if (message?.length !== 0 || this.readableObjectMode) return message;
 			message.release();
 		}
@@ -69,7 +80,7 @@ class MessageStream extends Readable {
 
 	#give(message: Message | undefined): void {
 		if (this.destroyed) {
-			if (message !== undefined) this.#consumer.giveBack([message]);
+			if (message !== undefined) this.#source.giveBack([message]);
 			return;
 		}
 		if (message === undefined) {
@@ -108,32 +119,32 @@ class MessageStream extends Readable {
 	/** What the reader has not done with is received again. */
 	override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
 		this.#aborter.abort(error ?? destroyed());
-		this.#consumer.giveBack(this.#given.splice(0).map(({ message }) => message));
+		this.#source.giveBack(this.#given.splice(0).map(({ message }) => message));
 		callback(error);
 	}
 }
 
 export function readable(
-	consumer: Consumer,
+	source: Source,
 	signal: AbortSignal | undefined,
 	options: ReadableOptions,
 ): Readable {
 	checkOptions(options, readableNames, "A readable");
 	const { objectMode = false } = options;
 	if (typeof objectMode !== "boolean") throw badArgument("objectMode", objectMode, "true or false");
-	return new MessageStream(consumer, signal, objectMode);
+	return new MessageStream(source, signal, objectMode);
 }
 
-export function writable(producer: Producer, signal: AbortSignal | undefined): Writable {
+export function writable(sink: Sink, signal: AbortSignal | undefined): Writable {
 	const aborter = new AbortController();
 	const stop = either(aborter.signal, signal);
 	return new Writable({
 		write(chunk: Uint8Array, _encoding, callback) {
-			producer.send(chunk, { signal: stop }).then(() => callback(), callback);
+			sink.send(chunk, { signal: stop }).then(() => callback(), callback);
 		},
 		final(callback) {
 			try {
-				producer.end();
+				sink.end();
 				callback();
 			} catch (error) {
 				callback(error as Error);

@@ -3,26 +3,37 @@
  * and each side waits in a region of its own.
  */
 import { performance } from "node:perf_hooks";
-import type { Attachment } from "../attachment/attachment.js";
+import type { Host } from "../host/local-shim.js";
 import process from "../host/process.js";
+import type { File } from "../host/shim.js";
 
 /** Milliseconds between looks at the name, from when the region was opened. */
 const INTERVAL = 1000;
 
+/** An opening of a region by its name. */
+export interface Opening {
+	readonly path: string;
+	readonly closed: boolean;
+	readonly file: File;
+	readonly shim: Host;
+	/** Whether another participant, or a reader, has joined and lives. */
+	hasCompany(): boolean;
+}
+
 export class LostName {
-	readonly #attachment: Attachment;
+	readonly #opening: Opening;
 	#lookedAt = performance.now();
 	#isSaid = false;
 
-	constructor(attachment: Attachment) {
-		this.#attachment = attachment;
+	constructor(opening: Opening) {
+		this.#opening = opening;
 	}
 
 	/** For a wait that was in vain; empty while the region has its name. */
 	inWords(): string {
 		if (!this.#isLost()) return "";
 		return (
-			`${this.#attachment.path} was removed meanwhile, or is another region by now, so a peer that opens it does not ` +
+			`${this.#opening.path} was removed meanwhile, or is another region by now, so a peer that opens it does not ` +
 			"come to this one; open it again on all sides. systemd-logind removes a user's files in /dev/shm when the last " +
 			"session of the user ends: RemoveIPC=no in /etc/systemd/logind.conf keeps them"
 		);
@@ -33,7 +44,7 @@ export class LostName {
 		const now = performance.now();
 		if (this.#isSaid || now < this.#lookedAt + INTERVAL) return;
 		this.#lookedAt = now;
-		if (this.#attachment.hasCompany()) return;
+		if (this.#opening.hasCompany()) return;
 		const words = this.inWords();
 		if (words === "") return;
 		this.#isSaid = true;
@@ -44,7 +55,7 @@ export class LostName {
 	}
 
 	#isLost(): boolean {
-		const { shim, file, path, closed } = this.#attachment;
+		const { shim, file, path, closed } = this.#opening;
 		try {
 			return !closed && !shim.isNamed(file, path);
 		} catch {

@@ -7,12 +7,23 @@
  */
 import { performance } from "node:perf_hooks";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
-import type { Attachment } from "../attachment/attachment.js";
 import { DhmemError } from "../errors.js";
 import { systemError } from "../host/system-error.js";
 import type { WaitOptions } from "../values/arguments.js";
 import type { Line } from "./line.js";
-import { LostName } from "./lost-name.js";
+import { LostName, type Opening } from "./lost-name.js";
+
+/** The participant that waits: its doorbell, and what it knows of its peers. */
+export interface Sleeper extends Opening {
+	/** Gives back what is held for the next time, before it sleeps. */
+	flush(): void;
+	readDoorbell(): number;
+	/** Sleeps until the doorbell differs from `seen`, at most `milliseconds`; whether it was rung. */
+	sleep(seen: number, milliseconds: number): boolean;
+	isAlive(participant: number): boolean;
+	/** Recovers from every participant that has died; how many there were. */
+	recover(): number;
+}
 
 /** What an attempt gives that has to be made again later. */
 export const PENDING: unique symbol = Symbol("pending");
@@ -62,7 +73,7 @@ const soon = Promise.resolve();
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class Waiter {
-	readonly #attachment: Attachment;
+	readonly #sleeper: Sleeper;
 	readonly #name: LostName;
 	readonly #pending = new Set<Pending>();
 	/** Those of them whose turn it is: a round of looks takes as long as there are of these. */
@@ -79,9 +90,9 @@ export class Waiter {
 	#calls = 0;
 	#turnStarted = 0;
 
-	constructor(attachment: Attachment) {
-		this.#attachment = attachment;
-		this.#name = new LostName(attachment);
+	constructor(sleeper: Sleeper) {
+		this.#sleeper = sleeper;
+		this.#name = new LostName(sleeper);
 	}
 
 	/** The result of `wait`, when it can be had. */
@@ -180,7 +191,7 @@ export class Waiter {
 	/** The result of `wait`, blocking this thread meanwhile. */
 	waitSync<T>(wait: Wait<T>, { timeout = Number.POSITIVE_INFINITY, signal }: WaitOptions): T {
 		signal?.throwIfAborted();
-		this.#attachment.flush();
+		this.#sleeper.flush();
 		for (let spin = 0; spin < SPINS; spin++) {
 			const result = wait.attempt();
 			if (result !== PENDING) return result;
@@ -188,13 +199,13 @@ export class Waiter {
 		}
 		const deadline = performance.now() + timeout;
 		for (;;) {
-			const bell = this.#attachment.readDoorbell();
+			const bell = this.#sleeper.readDoorbell();
 			wait.announce();
 			const result = wait.attempt();
 			if (result !== PENDING) return result;
 			const left = deadline - performance.now();
 			if (left <= 0) throw this.#tooLate(wait, timeout);
-			if (this.#attachment.sleep(bell, Math.min(left, wait.slice ?? SLICE))) continue;
+			if (this.#sleeper.sleep(bell, Math.min(left, wait.slice ?? SLICE))) continue;
 			this.#checkPeers([wait]);
 			if (wait.peer() === 0) this.#name.warn(true);
 		}
@@ -251,7 +262,7 @@ export class Waiter {
 			setImmediate(() => this.onRing());
 			return;
 		}
-		const bell = this.#attachment.readDoorbell();
+		const bell = this.#sleeper.readDoorbell();
 		this.#round = [...pending];
 		try {
 			for (const each of this.#round) {
@@ -262,9 +273,9 @@ export class Waiter {
 		} finally {
 			this.#round = undefined;
 		}
-		if (this.#pending.size === 0 || this.#armed || this.#attachment.closed) return;
+		if (this.#pending.size === 0 || this.#armed || this.#sleeper.closed) return;
 		this.#armed = true;
-		this.#attachment.shim.arm(this.#attachment.file, bell, this.#shortestSlice());
+		this.#sleeper.shim.arm(this.#sleeper.file, bell, this.#shortestSlice());
 	}
 
 	/** What `act` throws ends those that are still pending. */
@@ -272,7 +283,7 @@ export class Waiter {
 		try {
 			act();
 		} catch (error) {
-			const failure = systemError(error, this.#attachment.path, "Waiting in");
+			const failure = systemError(error, this.#sleeper.path, "Waiting in");
 			for (const each of pending) if (this.#pending.has(each)) each.fail(failure);
 		}
 	}
@@ -287,7 +298,7 @@ export class Waiter {
 	#disarm(): void {
 		if (!this.#armed) return;
 		this.#armed = false;
-		this.#attachment.shim.disarm(this.#attachment.file);
+		this.#sleeper.shim.disarm(this.#sleeper.file);
 	}
 
 	/** Recovers if a participant that somebody waits for has died. */
@@ -296,8 +307,8 @@ export class Waiter {
 		for (const each of pending) peers.add(each.peer());
 		peers.delete(0);
 		for (const peer of peers) {
-			if (!this.#attachment.isAlive(peer)) {
-				this.#attachment.recover();
+			if (!this.#sleeper.isAlive(peer)) {
+				this.#sleeper.recover();
 				return;
 			}
 		}

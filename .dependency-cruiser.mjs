@@ -1,0 +1,61 @@
+/** Imports point one way: nothing in a cycle, and each room knows only those before it in this list. */
+const rooms = [
+	"terminal/",
+	"errors.ts",
+	"values/",
+	"host/",
+	"core/",
+	"waiting/",
+	"attachment/",
+	"objects/",
+	"memory/",
+	"sync/",
+	"collections/",
+	"queue/",
+	"handles/",
+	"inspect/",
+	"region.ts",
+	"index.ts",
+	"workflow/",
+	"doctor/",
+	"runner/",
+	"export/",
+	"cli/",
+];
+
+const oneWay = rooms.slice(0, -1).map((room, index) => ({
+	name: `${room} stands below`,
+	severity: "error",
+	from: { path: `^src/${room}` },
+	to: { path: `^src/(${rooms.slice(index + 1).join("|")})` },
+}));
+
+export default {
+	forbidden: [
+		{ name: "no cycles", severity: "error", from: {}, to: { circular: true } },
+		{
+			name: "every room is in the list",
+			severity: "error",
+			from: {},
+			to: { path: "^src/", pathNot: `^src/(${rooms.join("|")}|globals\\.d\\.ts)` },
+		},
+		{
+			name: "the library knows of the core only its layout",
+			severity: "error",
+			from: { path: "^src/" },
+			to: { path: "^assembly/", pathNot: "^assembly/layout\\.ts$" },
+		},
+		{
+			name: "the core knows nothing else",
+			severity: "error",
+			from: { path: "^assembly/" },
+			to: { pathNot: "^assembly/" },
+		},
+		...oneWay,
+	],
+	options: {
+		tsPreCompilationDeps: true,
+		tsConfig: { fileName: "tsconfig.json" },
+		doNotFollow: { path: "node_modules" },
+	},
+};

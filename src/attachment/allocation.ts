@@ -1,0 +1,74 @@
+/** Blocks of the region, whose pages are committed as the core asks for them. */
+import { CORRUPT, FULL, NEED_COMMIT, STATUS_LIMIT } from "../../assembly/layout.js";
+import type { Core } from "../core/core.js";
+import { DhmemError } from "../errors.js";
+import { commitRequest, type Spans } from "./committing.js";
+import type { Mapping } from "./mapping.js";
+import { MOST_TURNS, recoverAll } from "./participants.js";
+
+/** The offset of a new block. @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE */
+export function allocate(mapping: Mapping, bytes: number): number {
+	mapping.check();
+	if (bytes > mapping.largestBlock) {
+		throw new DhmemError(
+			"DHMEM_REGION_FULL",
+			`${bytes} bytes are more than ${mapping.path} could ever give, ${mapping.largestBlock}; make it larger`,
+		);
+	}
+	const block = mapping.core.allocate(mapping.me, bytes) >>> 0;
+	if (block >= STATUS_LIMIT) return block;
+	return allocateBy(mapping, bytes, (core, me) => core.allocate(me, bytes));
+}
+
+/**
+ * A block from `operation`. Before it fails for lack of room, memory of dead participants is looked for.
+ *
+ * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE
+ */
+export function allocateBy(
+	mapping: Mapping,
+	bytes: number,
+	operation: (core: Core, me: number) => number,
+): number {
+	for (let again = true; ; again = false) {
+		let failure: unknown;
+		try {
+			const result = committing(mapping, bytes, operation);
+			if (result >= STATUS_LIMIT) return result;
+			if (result !== FULL) throw mapping.unexpected(result, `Allocating ${bytes} bytes`);
+			failure = regionFull(mapping, bytes);
+		} catch (error) {
+			if (!(error instanceof DhmemError) || error.code !== "DHMEM_NO_SPACE") throw error;
+			failure = error;
+		}
+		if (!again) throw failure;
+		// What the dead had, and what the living keep in reserve, makes room.
+		recoverAll(mapping);
+		mapping.core.reclaim(mapping.me);
+	}
+}
+
+/** Runs an allocation of the core, and commits the pages that it asks for. An offset, or another status. */
+function committing(mapping: Mapping, bytes: number, operation: (core: Core, me: number) => number): number {
+	let whole: Spans | undefined;
+	for (let turn = 0; turn < MOST_TURNS; turn++) {
+		const result = operation(mapping.core, mapping.me) >>> 0;
+		if (result !== NEED_COMMIT) return result;
+		try {
+			whole = commitRequest(mapping, bytes, whole);
+		} catch (error) {
+			if (!mapping.closed) mapping.core.cancel(mapping.me);
+			throw error;
+		}
+		mapping.core.committed(mapping.me);
+	}
+	return CORRUPT;
+}
+
+function regionFull({ path, size }: Mapping, bytes: number): DhmemError {
+	return new DhmemError(
+		"DHMEM_REGION_FULL",
+		`The region ${path} has no contiguous run of ${bytes} free bytes, of ${size} in all; ` +
+			"free some, or make it with a larger size",
+	);
+}

@@ -1,0 +1,160 @@
+/** The participants of a region: which of them live, and recovery from those that died. */
+import { Buffer } from "node:buffer";
+import {
+	HEADER_TOUCHED,
+	HEADER_TOUCHED_BYTES,
+	LABEL_BYTES,
+	MORE,
+	OK,
+	SLOT_BYTES,
+	SLOT_DOORBELL,
+	SLOT_ID,
+	SLOT_LABEL,
+	SLOTS,
+	SLOTS_START,
+} from "../../assembly/layout.js";
+import { type DhmemError, isFull } from "../errors.js";
+import { systemError } from "../host/system-error.js";
+import { commitRange } from "./committing.js";
+import { debug } from "./debug.js";
+import type { Mapping } from "./mapping.js";
+
+/** Index of the lock byte that all readers have a shared lock on, behind those of the slots. */
+export const READER_LOCK = 4096;
+
+/** Calls of the core for one thing: recovery in the largest region, or committing all of it, takes 257. */
+export const MOST_TURNS = 1000;
+
+/** A slot that is in use. */
+export interface Participant {
+	slot: number;
+	label: string;
+	/** Whether the kernel still has its lock. */
+	alive: boolean;
+}
+
+/** The participants, but not readers, which have no slot. */
+export function readParticipants(mapping: Mapping): Participant[] {
+	const participants = [];
+	for (let slot = 0; slot < SLOTS; slot++) {
+		const id = slotId(mapping, slot);
+		if (id === 0) continue;
+		const start = SLOTS_START + slot * SLOT_BYTES + SLOT_LABEL;
+		const text = Buffer.from(mapping.bytes.slice(start, start + LABEL_BYTES)).toString();
+		participants.push({ slot, label: text.split("\0", 1)[0] ?? "", alive: isAlive(mapping, id) });
+	}
+	return participants;
+}
+
+/** The number of the participant in a slot, 0 for none. */
+export function slotId({ words }: Mapping, slot: number): number {
+	return Atomics.load(words, (SLOTS_START + slot * SLOT_BYTES + SLOT_ID) >> 2);
+}
+
+/** Whether the participant with this number still holds its slot, as the kernel sees it. */
+export function isAlive(mapping: Mapping, participant: number): boolean {
+	if (participant === mapping.me) return true;
+	const slot = (participant & 0xff) - 1;
+	if (slot < 0 || slot >= SLOTS || slotId(mapping, slot) !== participant) return false;
+	try {
+		return mapping.shim.isLocked(mapping.file, slot);
+	} catch (error) {
+		throw systemError(error, mapping.path, "Asking who lives in");
+	}
+}
+
+/** Whether another participant, or a reader, has joined and lives. */
+export function hasCompany(mapping: Mapping): boolean {
+	const { shim, file, me } = mapping;
+	if (shim.isLocked(file, READER_LOCK)) return true;
+	for (let slot = 0; slot < SLOTS; slot++) {
+		const id = slotId(mapping, slot);
+		if (id !== 0 && id !== me && shim.isLocked(file, slot)) return true;
+	}
+	return false;
+}
+
+/**
+ * Takes the lock of a slot that no living participant has, and recovers it. Undefined if all are taken.
+ *
+ * @throws DHMEM_NO_SPACE
+ */
+export function takeSlot(mapping: Mapping): number | undefined {
+	const { shim, file } = mapping;
+	let full: DhmemError | undefined;
+	// Free ones first: a dead participant's slot has to be recovered before it can be used.
+	for (const dead of [false, true]) {
+		for (let slot = 0; slot < SLOTS; slot++) {
+			const isTaken = slotId(mapping, slot) !== 0;
+			if (isTaken !== dead || !shim.tryLock(file, slot)) continue;
+			try {
+				commitSlot(mapping, slot);
+			} catch (error) {
+				if (!isFull(error)) throw error;
+				// A slot that was used before has its pages, so a participant can come back although the disk is full.
+				full = error;
+				shim.unlock(file, slot);
+				continue;
+			}
+			if (slotId(mapping, slot) !== 0) recoverSlot(mapping, slot);
+			return slot;
+		}
+	}
+	if (full !== undefined) throw full;
+	return undefined;
+}
+
+function commitSlot(mapping: Mapping, slot: number): void {
+	const touched = mapping.header(HEADER_TOUCHED_BYTES);
+	commitRange(mapping, mapping.header(HEADER_TOUCHED) + slot * touched, touched);
+}
+
+/** Recovers from every participant that has died; how many there were. */
+export function recoverAll(mapping: Mapping): number {
+	try {
+		return recoverEach(mapping);
+	} catch (error) {
+		throw systemError(error, mapping.path, "Recovering from the dead in");
+	}
+}
+
+function recoverEach(mapping: Mapping): number {
+	const { shim, file, me } = mapping;
+	let recovered = 0;
+	for (let slot = 0; slot < SLOTS; slot++) {
+		const id = slotId(mapping, slot);
+		if (id === 0 || id === me || shim.isLocked(file, slot)) continue;
+		if (!shim.tryLock(file, slot)) continue;
+		try {
+			if (recoverSlot(mapping, slot)) recovered++;
+		} finally {
+			// A throw out of the core has closed the file, and dropped the lock with it.
+			if (!mapping.closed) shim.unlock(file, slot);
+		}
+	}
+	return recovered;
+}
+
+/** Acts in the name of the participant in a slot whose lock is ours. Whether there was one. */
+export function recoverSlot(mapping: Mapping, slot: number): boolean {
+	let status: number;
+	let turns = 0;
+	do status = mapping.core.recover(slot);
+	while (status === MORE && turns++ < MOST_TURNS);
+	if (status === MORE) throw mapping.corrupted("Recovering from a dead participant");
+	if (status !== OK) return false;
+	debug("%s: recovered slot %d", mapping.path, slot);
+	for (let other = 0; other < SLOTS; other++) {
+		if (slotId(mapping, other) !== 0) wakeAt(mapping, SLOTS_START + other * SLOT_BYTES + SLOT_DOORBELL);
+	}
+	return true;
+}
+
+/** Wakes the sleepers at a doorbell. Never throws: a sleeper that is missed looks again when its time slice ends. */
+export function wakeAt({ shim, file, path }: Mapping, doorbell: number): void {
+	try {
+		shim.wake(file, doorbell);
+	} catch (error) {
+		debug("%s: sleepers can't be woken: %s", path, error);
+	}
+}
