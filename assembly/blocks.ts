@@ -31,7 +31,7 @@ import {
 	STATUS_LIMIT,
 } from "./layout";
 import { header, isHeapSpan, readySpans } from "./region";
-import { classBytes, classFor, freeBlock, isSlab, reclaim, takeSmall } from "./slabs";
+import { classBytes, classFor, classOf, freeBlock, isSlab, reclaim, takeSmall } from "./slabs";
 import { done, intend, isCurrent, tagOf, touch, untouch } from "./slots";
 import {
 	claimedBy,
@@ -99,8 +99,8 @@ export function ownerOf(offset: u32): u32 {
 	if (!isHeapSpan(span)) return NOT_A_BLOCK;
 	const state = stateOf(span);
 	if (isSlab(state)) {
-		if (state >> 8 == CLASS_SHARE && (offset & (SHARE_BYTES - 1)) >= SHARE_OWNERS) return offset;
-		const bytes = classBytes(state >> 8);
+		if (classOf(state) == CLASS_SHARE && (offset & (SHARE_BYTES - 1)) >= SHARE_OWNERS) return offset;
+		const bytes = classBytes(classOf(state));
 		const within = offset & (SPAN_BYTES - 1);
 		const index = within / bytes;
 		return index * bytes == within && within + bytes <= SPAN_BYTES ? ownerByte(span, index) : NOT_A_BLOCK;
@@ -127,7 +127,7 @@ export function capacityOf(offset: u32): u32 {
 	// What is shared is a block, never a reference.
 	if (owner < STATUS_LIMIT || owner == block) return 0;
 	const state = stateOf(block >> SPAN_SHIFT);
-	if (isSlab(state)) return classBytes(state >> 8);
+	if (isSlab(state)) return classBytes(classOf(state));
 	return state == SPAN_RUN ? runLength(block >> SPAN_SHIFT) << SPAN_SHIFT : 0;
 }
 
@@ -136,7 +136,7 @@ export function checkOwned(me: u32, offset: u32): u32 {
 	const owner = ownerOf(offset);
 	if (owner < STATUS_LIMIT) return owner;
 	const state = stateOf(offset >> SPAN_SHIFT);
-	if (isSlab(state) && state >> 8 > <u32>CLASS_LARGEST && owner != offset) return NOT_A_BLOCK;
+	if (isSlab(state) && classOf(state) > <u32>CLASS_LARGEST && owner != offset) return NOT_A_BLOCK;
 	const byte = atomic.load<u8>(owner);
 	if (byte == tagOf(me)) return OK;
 	return byte == OWNER_FREE || byte == OWNER_NONE ? DOUBLE_FREE : NOT_OWNER;
@@ -146,7 +146,8 @@ export function checkOwned(me: u32, offset: u32): u32 {
 export function freeOwnBlock(me: u32, offset: u32): void {
 	const span = offset >> SPAN_SHIFT;
 	const state = stateOf(span);
-	if (isSlab(state)) freeBlock(me, span, state >> 8, (offset & (SPAN_BYTES - 1)) / classBytes(state >> 8));
+	if (isSlab(state))
+		freeBlock(me, span, classOf(state), (offset & (SPAN_BYTES - 1)) / classBytes(classOf(state)));
 	else freeRun(me, span);
 }
 
@@ -176,7 +177,7 @@ export function used(): f64 {
 	for (let span = header(HEADER_HEAP); span < ready; span++) {
 		const state = stateOf(span);
 		if (isSlab(state)) {
-			const size = classBytes(state >> 8);
+			const size = classBytes(classOf(state));
 			const blocks = SPAN_BYTES / size;
 			for (let index: u32 = 0; index < blocks; index++) {
 				const byte = atomic.load<u8>(ownerByte(span, index));

@@ -24,7 +24,6 @@ import {
 	QUEUE_PRODUCER_COUNT,
 	QUEUE_PRODUCER_WAITS,
 	QUEUE_RESERVED,
-	QUEUE_STAGED,
 	QUEUE_TAIL,
 	SLOT_RESULT,
 	TAKEN,
@@ -82,7 +81,6 @@ export function attachProducer(me: u32, queue: u32): u32 {
 	store<u32>(queue, load<u32>(queue, QUEUE_TAIL), QUEUE_CLAIMED);
 	store<u32>(queue, atomic.load<u32>(queue, QUEUE_HEAD), QUEUE_CACHED_HEAD);
 	store<u32>(queue, 0, QUEUE_RESERVED);
-	store<u32>(queue, 0, QUEUE_STAGED);
 	atomic.add<u32>(queue, 1, QUEUE_PRODUCER_COUNT);
 	return wakeConsumer(queue);
 }

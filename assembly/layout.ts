@@ -87,6 +87,9 @@ export const SLOT_INTENT_E: u32 = 84; //               u32
 export const SLOT_DOORBELL: u32 = 128;
 /** For each size class the span allocated from (0: none) and the block to look at first. */
 export const SLOT_CURRENT: u32 = 512; //               32 × { span: u32, block: u32 }
+export const CURRENT_SHIFT: u32 = 3;
+export const CURRENT_SPAN: u32 = 0;
+export const CURRENT_BLOCK: u32 = 4;
 export const SLOT_LABEL: u32 = 768; //                 UTF-8, zero-terminated
 export const LABEL_BYTES: u32 = 128;
 /** u32: unix time in seconds at which the slot was taken. */
@@ -239,8 +242,6 @@ export const QUEUE_CACHED_HEAD: u32 = 264; //          u32: what the producer la
 export const QUEUE_RESERVED: u32 = 268; //             u32: payload offset of the open reservation, or 0
 export const QUEUE_RESERVED_BYTES: u32 = 272; //       u32
 export const QUEUE_SENT: u32 = 276; //                 u32: messages, modulo 2^32
-/** u32: messages since the last publication. */
-export const QUEUE_STAGED: u32 = 288;
 /** Queue: the consumer's line. `next` runs ahead of `head` while messages are held. */
 export const QUEUE_HEAD: u32 = 384; //                 u32
 export const QUEUE_NEXT: u32 = 388; //                 u32
@@ -259,14 +260,17 @@ export const QUEUE_ENDED: u32 = 536;
 export const QUEUE_ENDS: u32 = 280; //                 u32
 export const QUEUE_END: u32 = 284; //                  u32
 
-/** Mailbox: u64, `{ 1, position }` when the stream ends at that position, else 0. The consumer clears it. */
+/** Mailbox: u64, `{ MAILBOX_ENDS, position }` when the stream ends at that position, else 0. The consumer clears it. */
 export const MAILBOX_END: u32 = 280;
+export const MAILBOX_ENDS: u32 = 1;
 /** Mailbox: u32: every message before this position was taken or dropped. The producer's. */
 export const MAILBOX_OLDEST: u32 = 296;
 /** Mailbox: u32: messages that were dropped, modulo 2^32. */
 export const MAILBOX_DROPPED: u32 = 300;
-/** The most places, and the most messages that one keeps: two fewer are always kept than there are places. */
+/** The most places, and the most messages that one keeps, which is MAILBOX_SPARE fewer than it has places. */
 export const MAILBOX_PLACES: u32 = 8192;
+export const MAILBOX_FEWEST_PLACES: u32 = 4;
+export const MAILBOX_SPARE: u32 = 2;
 export const MAILBOX_LARGEST: u32 = 4096;
 /**
  * A place of a mailbox, u64. An envelope, a block that begins with a record, is aligned to 64, so the state has the
@@ -277,6 +281,7 @@ export const MAILBOX_LARGEST: u32 = 4096;
  * ```
  */
 export const PLACE_SHIFT: u32 = 3;
+export const PLACE_POSITION_SHIFT: u32 = 32;
 export const PLACE_STATE: u32 = 63;
 export const PLACE_KEPT: u32 = 1; //                   the message is there
 export const PLACE_CLAIMED: u32 = 2; //                the consumer is taking it, and nobody else may use the place
@@ -316,6 +321,9 @@ export const QUEUE_SPARE: u32 = 8;
  * ```
  */
 export const RECORD_HEADER: u32 = 8;
+export const RECORD_ALIGNMENT: u32 = 8;
+export const RECORD_LENGTH: u32 = 0; //                u32: bytes of the payload
+export const RECORD_KIND: u32 = 4; //                  u32: one of the following, and maybe RECORD_RELEASED
 export const RECORD_DATA: u32 = 1;
 /** The payload is a block reference: what was sent did not fit the ring. */
 export const RECORD_LARGE: u32 = 2;
@@ -324,7 +332,6 @@ export const RECORD_BLOCK: u32 = 3;
 /** Up to the end of the ring there is nothing. */
 export const RECORD_PAD: u32 = 4;
 export const RECORD_END: u32 = 5;
-export const RECORD_KIND: u32 = 0xff;
 /** Set by the consumer: never to be delivered again. */
 export const RECORD_RELEASED: u32 = 0x100;
 

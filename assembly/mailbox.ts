@@ -1,14 +1,25 @@
 /**
- * The mailbox: a queue that keeps the last messages, and whose producer never waits. What is older is dropped.
+ * The mailbox: a queue that keeps the newest messages and drops older ones, so that its producer never waits.
  *
- * A message is a block of its own, the envelope: a record as in the byte queue's ring, in flight for as long as
- * it is kept. Both sides take messages out, the consumer to receive and the producer to drop, so who does claims the
- * place first, by one compare-and-swap; with the position in it a place is never taken for an earlier one. The
- * consumer's claim lasts until it has the envelope, and a place that is claimed is passed over, not waited for. What
- * was received is the receiver's own: a queue that may drop delivers nothing twice.
+ * ```text
+ *       dropped or taken      oldest            tail              oldest + places
+ *   ──────────────────────────┼─────────────────┼─────────────────────┼───
+ *                             │ kept, but for a │ free, but for one   │
+ *                             │ few taken ones  │ that is claimed     │
  *
- * There are at least two places more than messages kept. So the place that is written next is one whose message is
- * gone, also where one was passed over.
+ *   a place:  KEPT ─── consumer ──▶ CLAIMED ──▶ TAKEN         the next round begins with KEPT again
+ *                └──── producer ──▶ DROPPED
+ * ```
+ *
+ * Positions count messages modulo 2^32. At all times `oldest ≤ tail ≤ oldest + kept + 2`, and there are at least
+ * `kept + 2` places, so the place that is written next is never one whose message is still kept. The producer alone
+ * moves both. The consumer's `head` is a hint: the position behind what it took last.
+ *
+ * A message is a block of its own, the envelope: a record as in the byte queue's ring, in flight for as long as it is
+ * kept. Both sides take messages out, the consumer to receive and the producer to drop. Each does so by one
+ * compare-and-swap of the place, which contains its position, so that nobody mistakes it for an earlier one. The
+ * consumer's claim lasts until it has the envelope. The producer passes over a claimed place and does not wait for it.
+ * A received message is the receiver's own: a mailbox delivers nothing twice.
  */
 
 import { capacityOf, checkOwned, handOver, isReference, ownerAt, take } from "./blocks";
@@ -26,8 +37,11 @@ import {
 	KIND_MAILBOX,
 	MAILBOX_DROPPED,
 	MAILBOX_END,
+	MAILBOX_ENDS,
+	MAILBOX_FEWEST_PLACES,
 	MAILBOX_OLDEST,
 	MAILBOX_PLACES,
+	MAILBOX_SPARE,
 	NOT_A_BLOCK,
 	OBJECT_CAPACITY,
 	OBJECT_DATA,
@@ -38,6 +52,7 @@ import {
 	PLACE_CLAIMED,
 	PLACE_DROPPED,
 	PLACE_KEPT,
+	PLACE_POSITION_SHIFT,
 	PLACE_SHIFT,
 	PLACE_STATE,
 	PLACE_TAKEN,
@@ -55,7 +70,7 @@ import {
 	SLOT_RESULT,
 	STATUS_LIMIT,
 } from "./layout";
-import { describeMessage, referred, writeHeader, writeReference } from "./message";
+import { describeMessage, kindOf, lengthOf, referred, writeHeader, writeReference } from "./message";
 import { done, intend, slotOf, tagOf } from "./slots";
 
 /** Turns of a search that the producer drops from under, each time. */
@@ -66,7 +81,9 @@ const TURNS = 100;
 /** How many places there are; 0 if that can't be true. */
 function placesOf(mailbox: u32): u32 {
 	const places = load<u32>(mailbox, OBJECT_CAPACITY);
-	return places >= 4 && places <= MAILBOX_PLACES && (places & (places - 1)) == 0 ? places : 0;
+	return places >= MAILBOX_FEWEST_PLACES && places <= MAILBOX_PLACES && (places & (places - 1)) == 0
+		? places
+		: 0;
 }
 
 function placeOf(mailbox: u32, places: u32, position: u32): u32 {
@@ -74,12 +91,16 @@ function placeOf(mailbox: u32, places: u32, position: u32): u32 {
 }
 
 function contents(position: u32, envelope: u32, state: u32): u64 {
-	return ((<u64>position) << 32) | envelope | state;
+	return ((<u64>position) << PLACE_POSITION_SHIFT) | envelope | state;
+}
+
+function positionIn(word: u64): u32 {
+	return <u32>(word >> PLACE_POSITION_SHIFT);
 }
 
 /** Whether a place that says `word` is that of `position`, and in this state. */
 function isIn(word: u64, position: u32, state: u32): bool {
-	return <u32>(word >> 32) == position && (<u32>word & PLACE_STATE) == state;
+	return positionIn(word) == position && (<u32>word & PLACE_STATE) == state;
 }
 
 function envelopeIn(word: u64): u32 {
@@ -96,7 +117,7 @@ function isClaimed(place: u32): bool {
 /** The block that goes with the message in an envelope, 0 if none does. */
 function attachedTo(envelope: u32): u32 {
 	if (ownerAt(envelope) == OWNER_NONE) return 0;
-	return load<u32>(envelope, 4) == RECORD_BLOCK ? referred(envelope) : 0;
+	return kindOf(envelope) == RECORD_BLOCK ? referred(envelope) : 0;
 }
 
 /** Makes `me` the owner of a message that is in flight. Doing it again does no harm. */
@@ -188,7 +209,7 @@ export function settlePut(me: u32, mailbox: u32, position: u32, envelope: u32): 
 /** Drops the oldest position if there are more than are kept. */
 function dropOldest(me: u32, mailbox: u32, places: u32): u32 {
 	const position = load<u32>(mailbox, MAILBOX_OLDEST);
-	const kept = min(load<u32>(mailbox, OBJECT_REQUESTED), places - 2);
+	const kept = min(load<u32>(mailbox, OBJECT_REQUESTED), places - MAILBOX_SPARE);
 	return load<u32>(mailbox, QUEUE_TAIL) - position > kept ? dropAt(me, mailbox, places, position) : 0;
 }
 
@@ -245,7 +266,7 @@ export function settleDrop(me: u32, mailbox: u32, position: u32): void {
 export function mailboxEnd(me: u32, mailbox: u32): u32 {
 	if (!isProducer(me, mailbox, KIND_MAILBOX)) return FENCED;
 	// SYNC: pairs with the loads in `mailboxTake`.
-	atomic.store<u64>(mailbox, ((<u64>load<u32>(mailbox, QUEUE_TAIL)) << 32) | 1, MAILBOX_END);
+	atomic.store<u64>(mailbox, contents(load<u32>(mailbox, QUEUE_TAIL), 0, MAILBOX_ENDS), MAILBOX_END);
 	atomic.store<u32>(mailbox, load<u32>(mailbox, QUEUE_PRODUCER_COUNT), QUEUE_ENDED);
 	return wakeConsumer(mailbox);
 }
@@ -267,7 +288,7 @@ export function mailboxTake(me: u32, mailbox: u32): u32 {
 		const position = oldestFrom(firstOf(mailbox, places, tail), mailbox, places, tail);
 		// A message that was put behind an end is not seen before that is.
 		if (atomic.load<u64>(mailbox, MAILBOX_END) != end) continue;
-		if (end != 0 && tail - <u32>(end >> 32) >= tail - position) {
+		if (end != 0 && tail - positionIn(end) >= tail - position) {
 			atomic.cmpxchg<u64>(mailbox, end, 0, MAILBOX_END);
 			store<u32>(slotOf(me), OK, SLOT_RESULT);
 			return ENDED;
@@ -332,9 +353,9 @@ function receive(me: u32, mailbox: u32, envelope: u32): u32 {
 	store<u32>(mailbox, load<u32>(mailbox, QUEUE_RECEIVED) + 1, QUEUE_RECEIVED);
 	const room = capacityOf(envelope);
 	if (ownerAt(envelope) != tagOf(me) || room == 0) return CORRUPT;
-	const length = load<u32>(envelope);
+	const length = lengthOf(envelope);
 	if (length > room - RECORD_HEADER) return CORRUPT;
-	const status = describeMessage(me, envelope, envelope, length, load<u32>(envelope, 4), tagOf(me));
+	const status = describeMessage(me, envelope, envelope, length, kindOf(envelope), tagOf(me));
 	return status == OK ? envelope + RECORD_HEADER : status;
 }
 

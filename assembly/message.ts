@@ -1,4 +1,4 @@
-/** What a message is made of, in a queue's ring or in a block of its own: a header, and maybe a block that goes with it. */
+/** A message, in a queue's ring or in a block of its own: a record, which may refer to a block. */
 
 import { capacityOf, ownerAt } from "./blocks";
 import {
@@ -7,7 +7,10 @@ import {
 	RECORD_BLOCK,
 	RECORD_DATA,
 	RECORD_HEADER,
+	RECORD_KIND,
 	RECORD_LARGE,
+	RECORD_LENGTH,
+	RECORD_RELEASED,
 	REFERENCE_BYTES,
 	REFERENCE_LENGTH,
 	REFERENCE_OFFSET,
@@ -20,30 +23,49 @@ import {
 import { slotOf } from "./slots";
 
 export function writeHeader(record: u32, length: u32, kind: u32): void {
-	store<u32>(record, length);
-	store<u32>(record, kind, 4);
+	store<u32>(record, length, RECORD_LENGTH);
+	store<u32>(record, kind, RECORD_KIND);
 }
 
-/** Writes what the payload of a message with a block begins with. */
+export function lengthOf(record: u32): u32 {
+	return load<u32>(record, RECORD_LENGTH);
+}
+
+/** What the record is, with RECORD_RELEASED in it once the message was released. */
+export function kindOf(record: u32): u32 {
+	return load<u32>(record, RECORD_KIND);
+}
+
+/** A released message is never delivered again. */
+export function markReleased(record: u32): void {
+	atomic.store<u32>(record, kindOf(record) | RECORD_RELEASED, RECORD_KIND);
+}
+
+/** Whether a message of this kind refers to a block. */
+export function hasBlock(kind: u32): bool {
+	return kind == RECORD_LARGE || kind == RECORD_BLOCK;
+}
+
+/** Writes the reference with which the payload of a message with a block begins. */
 export function writeReference(payload: u32, block: u32, length: u32): void {
 	store<u64>(payload, block);
 	store<u64>(payload, length, REFERENCE_LENGTH);
 }
 
-/** The block that a message refers to, which must be of a kind that does. */
+/** The block that a message refers to; only for kinds that have one. */
 export function referred(record: u32): u32 {
 	return load<u32>(record + RECORD_HEADER, REFERENCE_OFFSET);
 }
 
 /**
- * Leaves in the slot's results how to hold the message, its length, its kind, its block and that block's length.
- * CORRUPT unless the block is `owner`'s.
+ * Writes into the slot's results: `hold`, by which the message is released; its length and kind; its block and that
+ * block's length. CORRUPT unless the block is `owner`'s.
  */
 export function describeMessage(me: u32, record: u32, hold: u32, length: u32, kind: u32, owner: u32): u32 {
 	let block: u32 = 0;
 	let blockLength: u32 = 0;
 	if (kind != RECORD_DATA) {
-		if ((kind != RECORD_LARGE && kind != RECORD_BLOCK) || length < REFERENCE_BYTES) return CORRUPT;
+		if (!hasBlock(kind) || length < REFERENCE_BYTES) return CORRUPT;
 		block = referred(record);
 		blockLength = load<u32>(record + RECORD_HEADER, REFERENCE_LENGTH);
 		if (ownerAt(block) != owner || blockLength > capacityOf(block)) return CORRUPT;

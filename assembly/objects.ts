@@ -39,7 +39,7 @@ import { abandonLock, hasLock } from "./locks";
 import { clearMailbox } from "./mailbox";
 import { clearMap } from "./map";
 import { hasOpen, isAnyones, pin, takeOffPin } from "./pins";
-import { drain } from "./queue";
+import { drain } from "./queue-blocks";
 import { replace } from "./replace";
 import { done, intend, isCurrent, tagOf } from "./slots";
 

@@ -16,6 +16,7 @@ import {
 	CLASS_OBJECT,
 	CLASS_SHARE,
 	CLASSES,
+	CURRENT_SPAN,
 	DESCRIPTOR_KEEPER,
 	INTENT_CLAIM,
 	INTENT_DISPOSE,
@@ -54,11 +55,11 @@ import {
 import { settleClaim, settleDrop, settlePut } from "./mailbox";
 import { destroy, settleDispose, settleInsert, unpin } from "./objects";
 import { takeOffPin } from "./pins";
-import { settleSend, settleTake } from "./queue";
+import { settleSend, settleTake } from "./queue-blocks";
 import { allSpans, isHeapSpan } from "./region";
 import { settleReplace } from "./replace";
 import { settleShare, settleUnshare, sweepShare } from "./shares";
-import { classBytes, dissolve, freeAll, isSlab, leaveSpan, retire } from "./slabs";
+import { classBytes, classOf, dissolve, freeAll, isSlab, leaveSpan, retire } from "./slabs";
 import { currentOf, done, ringAll, slotOf, tagOf, touchedWord } from "./slots";
 import { descriptorOf, ownerByte, settleRun, stateOf } from "./spans";
 
@@ -76,9 +77,9 @@ export function recover(index: u32): u32 {
 	settle(me);
 	for (let sizeClass: u32 = 0; sizeClass < CLASSES; sizeClass++) {
 		const current = currentOf(me, sizeClass);
-		const span = load<u32>(current);
+		const span = load<u32>(current, CURRENT_SPAN);
 		if (isHeapSpan(span)) leaveSpan(me, span, sizeClass);
-		store<u32>(current, 0);
+		store<u32>(current, 0, CURRENT_SPAN);
 	}
 	let left = STEP;
 	const spans = allSpans();
@@ -111,13 +112,13 @@ function settle(me: u32): void {
 			if (!isHeapSpan(a)) return done(me);
 			const state = stateOf(a);
 			if (!isSlab(state)) return settleRun(me, a, 1);
-			freeAll(a, state >> 8);
+			freeAll(a, classOf(state));
 			return done(me);
 		}
 		case INTENT_RETIRE: {
 			if (!isHeapSpan(a)) return done(me);
 			const state = stateOf(a);
-			return isSlab(state) ? dissolve(me, a, state >> 8) : settleRun(me, a, 1);
+			return isSlab(state) ? dissolve(me, a, classOf(state)) : settleRun(me, a, 1);
 		}
 		case INTENT_INSERT:
 			return settleInsert(me, a);
@@ -155,7 +156,7 @@ function sweep(me: u32, span: u32): void {
 		return;
 	}
 	if (!isSlab(state)) return;
-	const sizeClass = state >> 8;
+	const sizeClass = classOf(state);
 	const bytes = classBytes(sizeClass);
 	const blocks = SPAN_BYTES / bytes;
 	for (let index: u32 = 0; index < blocks; index++) {

@@ -17,6 +17,8 @@ import {
 	CLASS_OBJECT,
 	CLASS_SHARE,
 	CLASSES,
+	CURRENT_BLOCK,
+	CURRENT_SPAN,
 	DESCRIPTOR_KEEPER,
 	FULL,
 	HEADER_AVAILABLE,
@@ -65,9 +67,13 @@ export function slabState(sizeClass: u32): u32 {
 	return SPAN_SLAB | (sizeClass << 8);
 }
 
-/** Whether the state is a slab's; its class is `state >> 8`. */
+/** Whether the state is a slab's; its class is then `classOf(state)`. */
 export function isSlab(state: u32): bool {
-	return (state & 0xff) == SPAN_SLAB && state >> 8 < <u32>CLASSES;
+	return (state & 0xff) == SPAN_SLAB && classOf(state) < <u32>CLASSES;
+}
+
+export function classOf(state: u32): u32 {
+	return state >> 8;
 }
 
 /** The word of the class's bitmap of available spans that has `span`'s bit. */
@@ -115,7 +121,7 @@ function takeBlock(me: u32, span: u32, sizeClass: u32, from: u32): i32 {
 				// Now that a block of it is owned the span can't change; it may have before.
 				if (stateOf(span) == state) return index;
 				const now = stateOf(span);
-				if (isSlab(now)) freeBlock(me, span, now >> 8, index);
+				if (isSlab(now)) freeBlock(me, span, classOf(now), index);
 				return -1;
 			}
 			index = findFree(span, blocks, index + 1);
@@ -161,8 +167,8 @@ export function leaveSpan(me: u32, span: u32, sizeClass: u32): void {
 
 function found(me: u32, span: u32, sizeClass: u32, index: i32): u32 {
 	const current = currentOf(me, sizeClass);
-	store<u32>(current, span);
-	store<u32>(current, index + 1, 4);
+	store<u32>(current, span, CURRENT_SPAN);
+	store<u32>(current, index + 1, CURRENT_BLOCK);
 	return (span << SPAN_SHIFT) + index * classBytes(sizeClass);
 }
 
@@ -206,13 +212,13 @@ function takeAnywhere(me: u32, sizeClass: u32): u32 {
 /** A block of a slab that is there: the one `me` allocates from, or one that nobody keeps; 0 if there is none. */
 function takeReady(me: u32, sizeClass: u32): u32 {
 	const current = currentOf(me, sizeClass);
-	const span = load<u32>(current);
+	const span = load<u32>(current, CURRENT_SPAN);
 	if (isHeapSpan(span)) {
 		// The span may have been another's meanwhile, and untouched.
 		touch(me, span);
-		const index = takeBlock(me, span, sizeClass, load<u32>(current, 4));
+		const index = takeBlock(me, span, sizeClass, load<u32>(current, CURRENT_BLOCK));
 		if (index >= 0) return found(me, span, sizeClass, index);
-		store<u32>(current, 0);
+		store<u32>(current, 0, CURRENT_SPAN);
 		leaveSpan(me, span, sizeClass);
 	}
 	return takeAvailable(me, sizeClass);
@@ -246,7 +252,7 @@ export function freeBlock(me: u32, span: u32, sizeClass: u32, index: u32): void 
 	if (keeper == me) {
 		// Its lines are warm: the next allocation takes it.
 		const current = currentOf(me, sizeClass);
-		if (load<u32>(current) == span) store<u32>(current, index, 4);
+		if (load<u32>(current, CURRENT_SPAN) == span) store<u32>(current, index, CURRENT_BLOCK);
 		return;
 	}
 	if (keeper != 0) return;
@@ -284,7 +290,7 @@ export function retire(me: u32, span: u32, sizeClass: u32): void {
 		// It was retired and made a slab of another class before these blocks were taken.
 		const now = stateOf(span);
 		for (let index: u32 = 0; index < blocks; index++) atomic.store<u8>(ownerByte(span, index), OWNER_FREE);
-		if (isSlab(now)) setAvailable(now >> 8, span);
+		if (isSlab(now)) setAvailable(classOf(now), span);
 		return;
 	}
 	intend(me, INTENT_RETIRE, span, sizeClass, 0, 0);
@@ -297,7 +303,7 @@ export function dissolve(me: u32, span: u32, sizeClass: u32): void {
 	clearAvailable(sizeClass, span);
 	for (let index: u32 = 0; index < blocks; index++) atomic.store<u8>(ownerByte(span, index), OWNER_NONE);
 	const current = currentOf(me, sizeClass);
-	if (load<u32>(current) == span) store<u32>(current, 0);
+	if (load<u32>(current, CURRENT_SPAN) == span) store<u32>(current, 0, CURRENT_SPAN);
 	atomic.store<u32>(descriptorOf(span), 0, DESCRIPTOR_KEEPER);
 	setState(span, claimedBy(me));
 	intend(me, INTENT_RUN, span, 1, 0, 0);
@@ -310,7 +316,7 @@ export function reclaim(me: u32): void {
 	const ready = readySpans();
 	for (let span = header(HEADER_HEAP); span < ready; span++) {
 		const state = stateOf(span);
-		if (isSlab(state) && state >> 8 <= <u32>CLASS_LARGEST) retire(me, span, state >> 8);
+		if (isSlab(state) && classOf(state) <= <u32>CLASS_LARGEST) retire(me, span, classOf(state));
 	}
 	mendAll();
 }

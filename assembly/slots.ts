@@ -5,6 +5,7 @@
  * anything in memory, says who lives. Whoever gets a dead participant's lock may act in its name.
  */
 import {
+	CURRENT_SHIFT,
 	HEADER_TOUCHED,
 	HEADER_TOUCHED_BYTES,
 	INTENT_NONE,
@@ -111,5 +112,5 @@ export function ringAll(): void {
 
 /** Where the slot notes the span it allocates blocks of a class from. */
 export function currentOf(me: u32, sizeClass: u32): u32 {
-	return slotOf(me) + SLOT_CURRENT + (sizeClass << 3);
+	return slotOf(me) + SLOT_CURRENT + (sizeClass << CURRENT_SHIFT);
 }

@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import { WASI } from "wasi";
 import {
 	BAD_HANDLE,
+	BAD_STATE,
 	BLOCK_ALIGNMENT,
 	DOUBLE_FREE,
 	FENCED,
@@ -14,6 +15,7 @@ import {
 	HEADER_TOUCHED,
 	HEADER_TOUCHED_BYTES,
 	INTENT_NONE,
+	KIND_QUEUE,
 	NEED_COMMIT,
 	NOT_A_BLOCK,
 	NOT_FOUND,
@@ -21,6 +23,7 @@ import {
 	OK,
 	OWNER_FREE,
 	OWNER_IN_FLIGHT,
+	QUEUE_SENT,
 	SLOT_BYTES,
 	SLOT_INTENT,
 	SLOTS_START,
@@ -32,6 +35,7 @@ import { coverageOf, reachedByFormatting, unreachable } from "./allocator/covera
 import { sweep } from "./allocator/crash-points.js";
 import { firstFailure, mutate, mutations } from "./allocator/mutations.js";
 import { scenarios } from "./allocator/scenarios/index.js";
+import { attach, receiveAll } from "./allocator/scenarios/messages.js";
 import type { Stage } from "./allocator/scenarios/stage.js";
 import { sweepAll, sweeps } from "./allocator/sweeps.js";
 import { type Findings, inspect } from "./allocator/wasm.js";
@@ -266,6 +270,47 @@ test("who was declared dead is fenced off, and its slot is given out under anoth
 		assert.is(other.core.largestFree(16), free, "nobody has cancelled");
 		next.core.cancel(next.me);
 	}
+});
+
+// --------------------------------------------------------------------------------------------- the queue
+
+test("after an end the producer still waits for what was not read", () => {
+	const world = new World();
+	const producer = world.participant(0);
+	const consumer = world.participant(1);
+	const queue = producer.construct("queue", KIND_QUEUE, { capacity: 64 });
+	attach(producer, queue, "producer");
+	attach(consumer, queue, "consumer");
+	for (const text of ["a".repeat(16), "b".repeat(16)]) producer.send(queue, text);
+	receiveAll(consumer, queue, true);
+	for (let stream = 0; stream < 3; stream++) {
+		assert.is(producer.core.end(producer.me, queue), OK);
+		assert.equal(receiveAll(consumer, queue, true), ["end"]);
+	}
+	const texts = ["one", "two", "three", "four", "five"].filter((text) => producer.send(queue, text));
+	assert.equal(texts, ["one", "two", "three"], "what there is room for");
+	assert.equal(receiveAll(consumer, queue, true), texts);
+});
+
+test("what is published counts as sent, and more than was staged is refused", () => {
+	const world = new World();
+	const producer = world.participant(0);
+	const queue = producer.construct("queue", KIND_QUEUE, { capacity: 256 });
+	attach(producer, queue, "producer");
+	const { core, me } = producer;
+	const sent = () => world.words[(queue + QUEUE_SENT) >> 2];
+	for (let i = 0; i < 3; i++) {
+		core.reserve(me, queue, 0);
+		core.stage(me, queue, 0);
+	}
+	assert.is(core.publish(me, queue, 4), BAD_STATE);
+	assert.is(sent(), 0);
+	assert.is(core.publish(me, queue, 3), OK);
+	assert.is(core.publish(me, queue, 1), BAD_STATE, "they were published");
+	producer.send(queue, "four");
+	assert.is(core.end(me, queue), OK);
+	assert.is(sent(), 4, "an end is no message");
+	assert.equal(receiveAll(producer, queue), ["", "", "", "four", "end"]);
 });
 
 // ------------------------------------------------------------------------------- crash and stopping points

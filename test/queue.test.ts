@@ -868,7 +868,8 @@ test("sendMany sends as many as there is room for, and the rest can follow", () 
 
 for (const policy of ["block", "drop-oldest"] as const) {
 	test(`the items of sendMany may use the producer, up to its end, where the policy is ${policy}`, () => {
-		const queue = policy === "block" ? open().queue("q") : open().queue("q", { policy, keep: 16 });
+		const region = open();
+		const queue = policy === "block" ? region.queue("q") : region.queue("q", { policy, keep: 16 });
 		const producer = queue.producer();
 		const consumer = queue.consumer();
 		function* items(between: () => unknown) {
@@ -879,6 +880,7 @@ for (const policy of ["block", "drop-oldest"] as const) {
 		assert.is(producer.sendMany(items(() => producer.trySend("x"))), 2);
 		assert.is(producer.sendMany(items(() => producer.sendMany(["y"]))), 2);
 		assert.equal(drain(consumer), ["a", "x", "b", "a", "y", "b"]);
+		assert.is(region.stats().queues[0]?.sent, 6);
 		let slot: ReturnType<Producer["tryReserve"]>;
 		const reserve = () => {
 			slot = producer.tryReserve(1);
@@ -903,10 +905,12 @@ for (const policy of ["block", "drop-oldest"] as const) {
 }
 
 test("sendMany takes messages of any size", () => {
-	const { producer, consumer } = ends(256);
+	const { region, producer, consumer } = ends(256);
 	const items = ["small", "x".repeat(3000), "", "y".repeat(200_000), "last"];
 	assert.is(producer.sendMany(items), 5);
 	assert.equal(drain(consumer), items);
+	const { sent, depth } = region.stats().queues[0] ?? {};
+	assert.equal([sent, depth], [5, 0]);
 });
 
 test("what sendMany had staged is sent when the iterable, or an item of it, fails", () => {

@@ -41,7 +41,7 @@ export interface Core {
 	announceConsumer(me: number, queue: number): number;
 	reserve(me: number, queue: number, length: number): number;
 	stage(me: number, queue: number, length: number): number;
-	publish(me: number, queue: number): number;
+	publish(me: number, queue: number, count: number): number;
 	commit(me: number, queue: number, length: number): number;
 	commitBlock(me: number, queue: number, bytes: number, large: number, block: number, length: number): number;
 	abort(me: number, queue: number): number;

@@ -4,6 +4,7 @@ import {
 	KIND_QUEUE,
 	KIND_RECORDS,
 	MAILBOX_LARGEST,
+	MAILBOX_SPARE,
 	OBJECT_ELEMENT,
 	OBJECT_KIND,
 	PLACE_SHIFT,
@@ -141,7 +142,7 @@ function wantedRing({ policy, capacity }: Given): Wanted {
 
 function wantedMailbox(attachment: Attachment, requested: number, explicit: boolean): Wanted {
 	// Two more: for the message that comes before the oldest is dropped, and for a place that is passed over.
-	const capacity = powerOfTwo(requested + 2);
+	const capacity = powerOfTwo(requested + MAILBOX_SPARE);
 	const bytes = capacity << PLACE_SHIFT;
 	const prepare = (offset: number) => void attachment.bytes.fill(0, offset, offset + bytes);
 	return wantedExactly({ kind: KIND_MAILBOX, requested, capacity, bytes, prepare }, explicit);

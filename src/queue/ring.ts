@@ -5,6 +5,7 @@ import {
 	NO_ROOM,
 	OBJECT_CAPACITY,
 	OK,
+	RECORD_HEADER,
 	REFERENCE_BYTES,
 	STATUS_LIMIT,
 	TOO_LARGE,
@@ -22,25 +23,30 @@ import { Slot } from "./reservation.js";
 export class RingProducer extends Producer {
 	/** The largest payload that fits the ring; what is larger travels as a block. */
 	override readonly inline: number;
-	/** Whether there are messages that are written and not published yet. */
-	#hasStaged = false;
+	/** How many messages are written and not published yet. */
+	#staged = 0;
 
 	constructor(queue: NamedObject, options?: EndpointOptions) {
 		super(queue, options);
 		const capacity = this.attachment.words[(this.at + OBJECT_CAPACITY) >>> 2] as number;
-		this.inline = capacity / 2 - 8;
+		this.inline = capacity / 2 - RECORD_HEADER;
 	}
 
 	protected override put(bytes: Uint8Array, block: Block | undefined): boolean {
 		if (block !== undefined) return this.#sendBlock(bytes, block);
 		const length = lengthIn(bytes);
 		if (length > this.inline) return this.#sendLarge(bytes, length);
-		const { attachment, at } = this;
 		const payload = this.#reserve(length);
 		if (payload < STATUS_LIMIT) return this.#notReserved(payload, length);
-		attachment.write(bytes, payload);
-		this.wake(attachment.core.commit(attachment.me, at, length) >>> 0);
+		this.attachment.write(bytes, payload);
+		this.#commit(length);
 		return true;
+	}
+
+	#commit(length: number): void {
+		// The iterable of `sendMany` may send too: each publication counts what is staged.
+		this.#publish();
+		this.wake(this.attachment.core.commit(this.attachment.me, this.at, length) >>> 0);
 	}
 
 	/** Room in the ring, or a status. */
@@ -113,6 +119,7 @@ export class RingProducer extends Producer {
 
 	#commitBlock(bytes: number, large: 0 | 1, block: number, length: number): void {
 		const { attachment, at } = this;
+		this.#publish();
 		const result = attachment.core.commitBlock(attachment.me, at, bytes, large, block, length) >>> 0;
 		if (result !== OK && result < STATUS_LIMIT) attachment.core.abort(attachment.me, at);
 		this.wake(result);
@@ -148,7 +155,7 @@ export class RingProducer extends Producer {
 		return new Slot(attachment, block === 0 ? payload : block, length, {
 			commit: (bytes) => {
 				this.checkOpen();
-				if (block === 0) this.wake(core.commit(me, at, bytes) >>> 0);
+				if (block === 0) this.#commit(bytes);
 				else this.#commitBlock(REFERENCE_BYTES, 1, block, bytes);
 			},
 			abort: () => {
@@ -181,24 +188,23 @@ export class RingProducer extends Producer {
 		const { core, me } = attachment;
 		const length = lengthIn(bytes);
 		if (length > this.inline) {
-			// A block is handed over by a publication of its own, and what was added before goes with it.
-			if (!this.#sendLarge(bytes, length)) return false;
-			this.#hasStaged = false;
-			return true;
+			// A block is handed over by a publication of its own, behind what was added before.
+			return this.#sendLarge(bytes, length);
 		}
 		const payload = this.#reserve(length);
 		if (payload < STATUS_LIMIT) return this.#notReserved(payload, length);
 		attachment.write(bytes, payload);
 		const status = core.stage(me, at, length) >>> 0;
 		if (status !== OK) throw this.unexpected(status);
-		this.#hasStaged = true;
+		this.#staged++;
 		return true;
 	}
 
 	#publish(): void {
-		if (!this.#hasStaged || this.closed) return;
-		this.#hasStaged = false;
-		this.wake(this.attachment.core.publish(this.attachment.me, this.at) >>> 0);
+		if (this.#staged === 0 || this.closed) return;
+		const count = this.#staged;
+		this.#staged = 0;
+		this.wake(this.attachment.core.publish(this.attachment.me, this.at, count) >>> 0);
 	}
 
 	/** The iterable of `sendMany` may close this producer: what it gave before is sent. */
@@ -208,6 +214,7 @@ export class RingProducer extends Producer {
 	}
 
 	protected override finish(): void {
+		this.#publish();
 		const result = this.attachment.core.end(this.attachment.me, this.at) >>> 0;
 		if (result === NO_ROOM) throw this.unread();
 		this.wake(result);

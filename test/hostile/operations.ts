@@ -4,6 +4,7 @@ import {
 	KIND_QUEUE,
 	NEED_COMMIT,
 	OBJECT_BYTES,
+	OK,
 	REFERENCE_BYTES,
 	SLOT_BYTES,
 	SLOT_RESULT,
@@ -201,10 +202,12 @@ export const operations: Record<string, Operation> = {
 	},
 	"send many": (a) => {
 		const { out } = a.queues;
-		for (let count = 0; count < 3; count++) {
-			if (a.core.reserve(a.me, out, 3) >>> 0 >= STATUS_LIMIT) a.core.stage(a.me, out, 3);
+		let count = 0;
+		for (let turn = 0; turn < 3; turn++) {
+			if (a.core.reserve(a.me, out, 3) >>> 0 < STATUS_LIMIT) continue;
+			if (a.core.stage(a.me, out, 3) >>> 0 === OK) count++;
 		}
-		a.core.publish(a.me, out);
+		a.core.publish(a.me, out, count);
 	},
 	"send a block": (a) => {
 		const { out } = a.queues;

@@ -96,16 +96,18 @@ export const controls: readonly Control[] = [
 		"publishing comes before the record",
 		"send, while another receives",
 		"queue",
-		"writeHeader(payload - RECORD_HEADER, length, RECORD_DATA);\n\tclose(queue, length);",
-		"close(queue, length);\natomic.store<u32>(queue, load<u32>(queue, QUEUE_CLAIMED), QUEUE_TAIL);\n" +
-			"writeHeader(payload - RECORD_HEADER, length, RECORD_DATA);",
+		"close(queue, length, RECORD_DATA);",
+		"atomic.store<u32>(queue, load<u32>(queue, QUEUE_CLAIMED) + recordBytes(length), QUEUE_TAIL);\n" +
+			"close(queue, length, RECORD_DATA);",
 	),
 	core(
 		"a block is published before it is handed over",
 		"send a block",
 		"queue",
-		"handOver(block, tagOf(me), OWNER_IN_FLIGHT);\n\tclose(queue, bytes);\n\tconst doorbell = publish(me, queue);",
-		"close(queue, bytes);\nconst doorbell = publish(me, queue);\nhandOver(block, tagOf(me), OWNER_IN_FLIGHT);",
+		"giveBlock(me, queue, block);\n\tclose(queue, bytes, large ? RECORD_LARGE : RECORD_BLOCK);\n" +
+			"\tconst doorbell = publishStaged(queue, 1);",
+		"close(queue, bytes, large ? RECORD_LARGE : RECORD_BLOCK);\nconst doorbell = publishStaged(queue, 1);\n" +
+			"giveBlock(me, queue, block);",
 	),
 	core(
 		"the sender looks for one who waits before it publishes",

@@ -3,11 +3,12 @@ import { EMPTY, ENDED, KIND_QUEUE, KIND_RECORDS, OK, STATUS_LIMIT, TAKEN } from 
 import { attach, CAPACITY, moveTo, receive, receiveAll, sendBlock, tryOut } from "./messages.js";
 import { expect, hold, type Scenario, SMALL, type Stage } from "./stage.js";
 
-/** What is sent, in steps that are each published at once; `other` receives. */
+/** What is sent, in steps that are each published at once; `other` receives. `begin` comes before, with "one" sent. */
 function sending(
 	name: string,
 	position: number,
 	steps: ((stage: Stage, queue: number) => string[])[],
+	begin = (_stage: Stage, _queue: number) => ["one"],
 ): Scenario {
 	return {
 		name: `send ${name}`,
@@ -18,12 +19,13 @@ function sending(
 			attach(other, queue, "consumer");
 			attach(victim, queue, "producer");
 			victim.send(queue, "one");
-			let published = ["one"];
+			const unread = begin(stage, queue);
+			let published = [...unread];
 			let begun: string[] = [];
 			let received: string[] = [];
 			return {
 				reset: () => {
-					published = ["one"];
+					published = [...unread];
 					received = [];
 					begun = [];
 				},
@@ -42,7 +44,8 @@ function sending(
 					received.push(...receiveAll(other, queue, true));
 					const got = received.join();
 					const sent = published.join();
-					const ok = got === sent || (begun.length > 0 && got.startsWith(`${sent},`));
+					const isPrefix = got.startsWith(sent === "" ? "" : `${sent},`);
+					const ok = got === sent || (begun.length > 0 && isPrefix);
 					expect(ok, `published ${sent}, received ${got}`);
 					other.core.detachConsumer(other.me, queue);
 					tryOut(other, queue);
@@ -66,7 +69,7 @@ function sendBatch({ victim, world }: Stage, queue: number): string[] {
 		core.stage(me, queue, 2);
 		staged.push(text);
 	}
-	core.publish(me, queue);
+	core.publish(me, queue, staged.length);
 	return staged;
 }
 
@@ -78,6 +81,13 @@ function abortOne({ victim }: Stage, queue: number): string[] {
 function sendEnd({ victim }: Stage, queue: number): string[] {
 	const status = victim.core.end(victim.me, queue) >>> 0;
 	return status === OK || status >= STATUS_LIMIT ? ["end"] : [];
+}
+
+/** Fills the ring with ends, which `other` reads, and the producer has not seen that. */
+function endOften(stage: Stage, queue: number): string[] {
+	while (sendEnd(stage, queue).length > 0);
+	receiveAll(stage.other, queue, true);
+	return [];
 }
 
 /**
@@ -162,6 +172,7 @@ export const queues: Scenario[] = [
 	),
 	sending("after giving up", 240, [abortOne, sendText("two")]),
 	sending("the end, and the next stream", 0, [sendEnd, sendText("three"), sendEnd]),
+	sending("the end, when others have been read", 0, [sendEnd, sendText("two")], endOften),
 	receiving("what comes behind the rest of the ring", false, [0, 1, 2], 0, 0xffff_fff8),
 	receiving("in order", false, [0, 1, 2]),
 	receiving("backwards", false, [2, 1, 0]),

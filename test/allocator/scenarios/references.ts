@@ -70,7 +70,7 @@ function operations(who: Participant, at: number, block: number) {
 				reserve: () => core.reserve(me, at, REFERENCE_BYTES),
 				stage: () => core.stage(me, at, 0),
 				commitBlock: () => core.commitBlock(me, at, REFERENCE_BYTES, 1, block, 1),
-				publish: () => core.publish(me, at),
+				publish: () => core.publish(me, at, 0),
 				commit: () => core.commit(me, at, 0),
 				abort: () => core.abort(me, at),
 				end: () => core.end(me, at),

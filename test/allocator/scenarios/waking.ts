@@ -109,7 +109,7 @@ const changes: Change[] = [
 			core.reserve(me, queue, 3);
 			core.stage(me, queue, 3);
 		},
-		act: ({ victim: { core, me } }, queue) => core.publish(me, queue) >>> 0,
+		act: ({ victim: { core, me } }, queue) => core.publish(me, queue, 1) >>> 0,
 	},
 	{
 		name: "send a block",

@@ -323,7 +323,7 @@ export const queues: Pair[] = [
 		function* (who, ends) {
 			yield* send(who, ends, 1, false);
 			yield* send(who, ends, 2, false);
-			note(ends.seen, yield ["publish", who.me, ends.queue]);
+			note(ends.seen, yield ["publish", who.me, ends.queue, 2]);
 		},
 		receiving(2),
 		({ seen }) => expect(seen.received.length !== 1, "half of a publication came"),
@@ -468,7 +468,7 @@ export const queues: Pair[] = [
 		{},
 		function* (who, ends) {
 			yield* send(who, ends, 1, false);
-			note(ends.seen, yield ["publish", who.me, ends.queue]);
+			note(ends.seen, yield ["publish", who.me, ends.queue, 1]);
 		},
 		awaitMessage,
 	),
