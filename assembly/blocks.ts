@@ -26,7 +26,6 @@ import {
 	SPAN_FREE,
 	SPAN_RUN,
 	SPAN_SHIFT,
-	SPAN_SLAB,
 	SPAN_TAIL,
 	STATUS_LIMIT,
 } from "./layout";

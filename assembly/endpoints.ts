@@ -1,6 +1,5 @@
 /**
- * The two ends of a queue: who has each, and how they wake one another. Byte queues and queues of records
- * share this.
+ * The two endpoints of a queue: who has each, and how they wake one another. All kinds of queue share this.
  *
  * A waiter announces itself, then looks at the state again, then sleeps; its peer changes the state, then
  * looks for an announcement. All four are sequentially consistent, so at least one sees the other.
@@ -31,27 +30,27 @@ import {
 import { hasOpen } from "./pins";
 import { isCurrent, ring, slotOf } from "./slots";
 
-/** Whether objects of the kind have two ends. */
+/** Whether objects of this kind have two endpoints. */
 export function hasEnds(kind: u32): bool {
 	return kind == KIND_QUEUE || kind == KIND_RECORDS || kind == KIND_MAILBOX;
 }
 
-/** Whether `me` has the producer's end of a queue of this kind. Enough to write there: see `pins.ts`. */
+/** Whether `me` is the producer of a queue of this kind. Enough to write there: see `pins.ts`. */
 export function isProducer(me: u32, queue: u32, kind: u32): bool {
 	return atomic.load<u32>(queue, QUEUE_PRODUCER) == me && load<u32>(queue, OBJECT_KIND) == kind;
 }
 
-/** Whether `me` has the consumer's end of a queue of this kind. */
+/** Whether `me` is the consumer of a queue of this kind. */
 export function isConsumer(me: u32, queue: u32, kind: u32): bool {
 	return atomic.load<u32>(queue, QUEUE_CONSUMER) == me && load<u32>(queue, OBJECT_KIND) == kind;
 }
 
-/** Whether `me` may take an end there. */
+/** Whether `me` may take an endpoint there. */
 function mayAttach(me: u32, queue: u32): bool {
 	return hasOpen(me, queue) && hasEnds(load<u32>(queue, OBJECT_KIND));
 }
 
-/** Whether `me` has the end whose holder is in the word `end` of the queue. */
+/** Whether `me` has the endpoint whose holder the word `end` of the queue names. */
 function hasEnd(me: u32, queue: u32, end: u32): bool {
 	return atomic.load<u32>(queue + end) == me && hasEnds(load<u32>(queue, OBJECT_KIND));
 }
@@ -73,7 +72,7 @@ function wake(waits: u32, end: u32): u32 {
 	return isCurrent(who) ? ring(who) : OK;
 }
 
-/** Takes an end of the queue. A doorbell to wake, OK, or `TAKEN` with the one who has it as the result. */
+/** Takes an endpoint of the queue. A doorbell to wake, OK, or `TAKEN` with the one who has it as the result. */
 export function attachProducer(me: u32, queue: u32): u32 {
 	if (!mayAttach(me, queue)) return FENCED;
 	const holder = atomic.cmpxchg<u32>(queue, 0, me, QUEUE_PRODUCER);
@@ -101,7 +100,7 @@ function taken(me: u32, holder: u32): u32 {
 	return TAKEN;
 }
 
-/** Leaves an end. What was not published is gone; what was not released will be delivered again. */
+/** Leaves an endpoint. Unpublished messages are gone; unreleased ones will be delivered again. */
 export function detachProducer(me: u32, queue: u32): u32 {
 	if (!hasEnd(me, queue, QUEUE_PRODUCER)) return FENCED;
 	atomic.store<u32>(queue, 0, QUEUE_PRODUCER_WAITS);

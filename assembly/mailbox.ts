@@ -22,11 +22,10 @@
  * A received message is the receiver's own: a mailbox delivers nothing twice.
  */
 
-import { capacityOf, checkOwned, handOver, isReference, ownerAt, take } from "./blocks";
+import { handOver } from "./blocks";
 import { isConsumer, isProducer, wakeConsumer } from "./endpoints";
-import { freeOwned } from "./free";
+import { attachedTo, discard, receiveEnvelope, seal, takeEnvelope } from "./envelopes";
 import {
-	BAD_STATE,
 	CORRUPT,
 	EMPTY,
 	ENDED,
@@ -42,13 +41,11 @@ import {
 	MAILBOX_OLDEST,
 	MAILBOX_PLACES,
 	MAILBOX_SPARE,
-	NOT_A_BLOCK,
 	OBJECT_CAPACITY,
 	OBJECT_DATA,
 	OBJECT_REQUESTED,
 	OK,
 	OWNER_IN_FLIGHT,
-	OWNER_NONE,
 	PLACE_CLAIMED,
 	PLACE_DROPPED,
 	PLACE_KEPT,
@@ -63,14 +60,10 @@ import {
 	QUEUE_RECEIVED,
 	QUEUE_SENT,
 	QUEUE_TAIL,
-	RECORD_BLOCK,
-	RECORD_DATA,
 	RECORD_HEADER,
-	REFERENCE_BYTES,
 	SLOT_RESULT,
 	STATUS_LIMIT,
 } from "./layout";
-import { describeMessage, kindOf, lengthOf, referred, writeHeader, writeReference } from "./message";
 import { done, intend, slotOf, tagOf } from "./slots";
 
 /** Turns of a search that the producer drops from under, each time. */
@@ -112,43 +105,6 @@ function isClaimed(place: u32): bool {
 	return (<u32>atomic.load<u64>(place) & PLACE_STATE) == PLACE_CLAIMED;
 }
 
-// -------------------------------------------------------------------------------------------- envelopes
-
-/** The block that goes with the message in an envelope, 0 if none does. */
-function attachedTo(envelope: u32): u32 {
-	if (ownerAt(envelope) == OWNER_NONE) return 0;
-	return kindOf(envelope) == RECORD_BLOCK ? referred(envelope) : 0;
-}
-
-/** Makes `me` the owner of a message that is in flight. Doing it again does no harm. */
-function takeEnvelope(me: u32, envelope: u32): void {
-	const block = attachedTo(envelope);
-	if (block != 0) take(me, block, OWNER_IN_FLIGHT);
-	take(me, envelope, OWNER_IN_FLIGHT);
-}
-
-function discard(me: u32, envelope: u32): void {
-	const block = attachedTo(envelope);
-	if (block != 0 && ownerAt(block) == tagOf(me)) freeOwned(me, block);
-	if (ownerAt(envelope) == tagOf(me)) freeOwned(me, envelope);
-}
-
-/** Makes a message of `me`'s envelope, in which the payload is written, and a block or 0. */
-function seal(me: u32, envelope: u32, length: u32, block: u32, blockLength: u32): u32 {
-	const status = checkOwned(me, envelope);
-	if (status != OK) return status;
-	if (isReference(envelope) || envelope == block) return NOT_A_BLOCK;
-	if (length > capacityOf(envelope) - RECORD_HEADER) return BAD_STATE;
-	if (block != 0) {
-		const blockStatus = checkOwned(me, block);
-		if (blockStatus != OK) return blockStatus;
-		if (length < REFERENCE_BYTES || blockLength > capacityOf(block)) return BAD_STATE;
-		writeReference(envelope + RECORD_HEADER, block, blockLength);
-	}
-	writeHeader(envelope, length, block == 0 ? RECORD_DATA : RECORD_BLOCK);
-	return OK;
-}
-
 // --------------------------------------------------------------------------------------------- producer
 
 /**
@@ -181,7 +137,7 @@ export function mailboxPut(
 	atomic.store<u64>(place, contents(position, envelope, PLACE_KEPT));
 	// SYNC: pairs with the load in `mailboxTake`: hands over the message.
 	atomic.store<u32>(mailbox, position + 1, QUEUE_TAIL);
-	// Only now, so that there is always a message to be found; two, where a place was passed over.
+	// Only now, so that there is always a message to be found. Twice, for a place that was passed over.
 	const first = dropOldest(me, mailbox, places);
 	const second = dropOldest(me, mailbox, places);
 	done(me);
@@ -190,7 +146,10 @@ export function mailboxPut(
 	return wakeConsumer(mailbox);
 }
 
-/** Ends what `mailboxPut` began: who else but `me` could have written the place? If it did not, all is its own again. */
+/**
+ * Ends what `mailboxPut` began. Only `me` writes positions into places, so the place tells whether the message was put. If
+ * not, envelope and block are `me`'s again.
+ */
 export function settlePut(me: u32, mailbox: u32, position: u32, envelope: u32): void {
 	const places = placesOf(mailbox);
 	const word = places == 0 ? 0 : atomic.load<u64>(placeOf(mailbox, places, position));
@@ -305,7 +264,9 @@ export function mailboxTake(me: u32, mailbox: u32): u32 {
 		const isMine = atomic.cmpxchg<u64>(place, word, contents(position, envelope, PLACE_CLAIMED)) == word;
 		if (isMine) finishClaim(me, mailbox, place, position, envelope);
 		done(me);
-		if (isMine) return receive(me, mailbox, envelope);
+		if (!isMine) continue;
+		store<u32>(mailbox, load<u32>(mailbox, QUEUE_RECEIVED) + 1, QUEUE_RECEIVED);
+		return receiveEnvelope(me, envelope);
 	}
 	// The producer is quick, and rings: a wait looks again.
 	return EMPTY;
@@ -346,17 +307,6 @@ export function settleClaim(me: u32, mailbox: u32, position: u32, envelope: u32)
 	if (place != 0 && atomic.load<u64>(place) == contents(position, envelope, PLACE_CLAIMED))
 		finishClaim(me, mailbox, place, position, envelope);
 	done(me);
-}
-
-/** Says what is in an envelope that was taken. */
-function receive(me: u32, mailbox: u32, envelope: u32): u32 {
-	store<u32>(mailbox, load<u32>(mailbox, QUEUE_RECEIVED) + 1, QUEUE_RECEIVED);
-	const room = capacityOf(envelope);
-	if (ownerAt(envelope) != tagOf(me) || room == 0) return CORRUPT;
-	const length = lengthOf(envelope);
-	if (length > room - RECORD_HEADER) return CORRUPT;
-	const status = describeMessage(me, envelope, envelope, length, kindOf(envelope), tagOf(me));
-	return status == OK ? envelope + RECORD_HEADER : status;
 }
 
 /** Frees the messages that nobody will receive any more, in a mailbox that nobody uses. */

@@ -10,6 +10,7 @@ import {
 	OBJECT_CAPACITY,
 	OBJECT_DATA,
 	OWNER_IN_FLIGHT,
+	QUEUE_CACHED_TAIL,
 	QUEUE_CLAIMED,
 	QUEUE_HEAD,
 	QUEUE_NEXT,
@@ -58,7 +59,8 @@ export function drain(me: u32, queue: u32): void {
 	const tail = load<u32>(queue, QUEUE_TAIL);
 	let position = load<u32>(queue, QUEUE_HEAD);
 	if (!isAligned(tail) || tail - position > load<u32>(queue, OBJECT_CAPACITY)) return;
-	// All of them are held now, as `settleTake` wants it.
+	// So all of them are held, and `settleTake` finds the one at which a participant died.
+	store<u32>(queue, tail, QUEUE_CACHED_TAIL);
 	store<u32>(queue, tail, QUEUE_NEXT);
 	while (position != tail) {
 		const record = recordAt(queue, position, tail);

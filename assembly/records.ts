@@ -1,6 +1,8 @@
 /**
- * The queue of fixed-size numbers. The host writes and reads them in the ring itself; the core only
- * moves the two positions, which count records modulo 2^32. So a batch of any length is two calls.
+ * The queue of fixed-size numbers. The host writes and reads them in the ring itself. The core only moves the two
+ * positions, which count records modulo 2^32, so a batch of any length is two calls. At all times, as in `queue.ts`:
+ *
+ *     head ≤ cachedTail ≤ tail ≤ cachedHead + capacity ≤ head + capacity
  */
 
 import { isConsumer, isProducer, wakeConsumer, wakeProducer } from "./endpoints";
@@ -16,7 +18,6 @@ import {
 	OK,
 	QUEUE_CACHED_HEAD,
 	QUEUE_CACHED_TAIL,
-	QUEUE_CLAIMED,
 	QUEUE_END,
 	QUEUE_ENDED,
 	QUEUE_ENDS,

@@ -11,13 +11,11 @@ import { isRemoved } from "./directory";
 import { freeOwned } from "./free";
 import { settleSave, settleUnsave } from "./handles";
 import {
-	CLASS_HANDLE,
 	CLASS_LARGEST,
 	CLASS_OBJECT,
 	CLASS_SHARE,
 	CLASSES,
 	CURRENT_SPAN,
-	DESCRIPTOR_KEEPER,
 	INTENT_CLAIM,
 	INTENT_DISPOSE,
 	INTENT_DROP,
@@ -61,7 +59,7 @@ import { settleReplace } from "./replace";
 import { settleShare, settleUnshare, sweepShare } from "./shares";
 import { classBytes, classOf, dissolve, freeAll, isSlab, leaveSpan, retire } from "./slabs";
 import { currentOf, done, ringAll, slotOf, tagOf, touchedWord } from "./slots";
-import { descriptorOf, ownerByte, settleRun, stateOf } from "./spans";
+import { ownerByte, settleRun, stateOf } from "./spans";
 
 /** Spans looked at in one call. */
 const STEP = 256;

@@ -34,7 +34,6 @@ import {
 	SLOT_INTENT,
 	SLOT_INTENT_C,
 	SPAN_BYTES,
-	SPAN_FREE,
 	SPAN_SHIFT,
 	SPAN_SLAB,
 } from "./layout";

@@ -562,7 +562,7 @@ export const mutations: readonly Mutation[] = [
 	mutation(
 		"a message's block stays behind",
 		"put",
-		"mailbox",
+		"envelopes",
 		"if (block != 0 && ownerAt(block) == tagOf(me)) freeOwned(me, block);",
 	),
 	mutation("saving has no intent", "save", "handles", "intend(me, INTENT_SAVE, block, handle, 0, 0);"),
