@@ -1,5 +1,14 @@
 import { inspect } from "node:util";
-import { LOCK_ABANDONED, LOCK_HOLDER, NOT_OWNER, OK, STATUS_LIMIT, TAKEN } from "../../assembly/layout.js";
+import {
+	KIND_MUTEX,
+	LOCK_ABANDONED,
+	LOCK_HOLDER,
+	NOT_OWNER,
+	OBJECT_KIND,
+	OK,
+	STATUS_LIMIT,
+	TAKEN,
+} from "../../assembly/layout.js";
 import { keepWhileHeld, noLongerHeld } from "../attachment/openings.js";
 import { DhmemError } from "../errors.js";
 import { NamedObject } from "../objects/named-object.js";
@@ -241,9 +250,14 @@ export class Mutex {
 		this.object.check();
 		attachment.checkWritable();
 		if (this.holder !== attachment.me) return;
+		// The mutex inside a map is held for as long as the user's function in `update` runs.
+		const isInside = this.object.word(OBJECT_KIND) !== KIND_MUTEX;
 		throw new DhmemError(
 			"DHMEM_BAD_ARGUMENT",
-			`This participant holds mutex ${this.name} already, so locking it again would wait for ever; unlock it first`,
+			isInside
+				? `${this.name} is being changed by this participant already, so another change would wait for ever; change it ` +
+						"after update(), not in its function"
+				: `This participant holds mutex ${this.name} already, so locking it again would wait for ever; unlock it first`,
 		);
 	}
 
