@@ -105,7 +105,8 @@ export class Run {
 		}
 		this.#reporter.note(`${signal}: asking all tasks to end`);
 		this.#status ||= 128 + constants.signals[signal];
-		this.#stop(signal);
+		// Tasks tidy up by SIGTERM; SIGHUP would end them at once, and as process 1 of a container not at all.
+		this.#stop(signal === "SIGHUP" ? "SIGTERM" : signal);
 	}
 
 	async #supervise(task: TaskSpec, region: Region, directory: string): Promise<void> {
