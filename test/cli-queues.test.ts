@@ -307,6 +307,21 @@ for (const command of ["send r q", "put --region r"]) {
 		assert.match(stderr, "is a folder");
 		assert.is(region.stats().queues[0]?.sent ?? 0, 0);
 	});
+
+	regionTest(`${command} says so when its input can't be read, and ends no stream`, async (place, region) => {
+		const { code, stderr } = await place.shell(`dhmem ${command} 0> only-written`);
+		assert.is(code, 1);
+		assert.match(stderr, /^dhmem: the input can't be read: EBADF/);
+		assert.is(region.activity().queues[0]?.ended ?? 0, 0);
+	});
+}
+
+for (const command of ["send r", "recv r", "recv --peek r"]) {
+	regionTest(`${command} outside a task asks for the queue`, async (place) => {
+		const { code, stderr } = await place.shell(`dhmem ${command} < /dev/null`);
+		assert.is(code, 2);
+		assert.match(stderr, "give a region and a queue");
+	});
 }
 
 test.run();

@@ -55,6 +55,12 @@ export function wrongNames(): UsageError {
 	return new UsageError("give a region and a queue, or, inside a task, an input or output of its own");
 }
 
+/** One name is that of a task's own end; outside a task the other one was forgotten. @throws UsageError */
+export function checkInTask(): void {
+	const { DHMEM_TASK, DHMEM_LINKS } = process.env;
+	if (!DHMEM_TASK && DHMEM_LINKS === undefined) throw wrongNames();
+}
+
 interface Opening<T> {
 	ofTask(task: Task, name: string): T;
 	ofQueue(queue: Queue | RecordQueue, signal: AbortSignal): T;
@@ -69,6 +75,7 @@ async function withEnd<T>(
 	const [first, second, ...rest] = names;
 	if (first === undefined || rest.length > 0) throw wrongNames();
 	if (second === undefined) {
+		checkInTask();
 		using task = Task.fromEnvironment();
 		await body(opening.ofTask(task, first), task.signal);
 		return;

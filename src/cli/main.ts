@@ -45,8 +45,12 @@ function fail(error: unknown): number {
 		console.error(`dhmem: ${error.message.split("\n").map(escapeControls).join("\n")}`);
 		return 2;
 	}
-	if (isUnwritten(error)) {
+	if (isOf(error, "write")) {
 		console.error(`dhmem: the output can't be written: ${error.message}`);
+		return 1;
+	}
+	if (isOf(error, "read")) {
+		console.error(`dhmem: the input can't be read: ${error.message}`);
 		return 1;
 	}
 	if (!(error instanceof DhmemError)) {
@@ -58,8 +62,9 @@ function fail(error: unknown): number {
 	return error.code === "DHMEM_BAD_ARGUMENT" ? 2 : 1;
 }
 
-function isUnwritten(error: unknown): error is Error {
-	return error instanceof Error && "syscall" in error && error.syscall === "write";
+/** Whether a system call of this name has failed. */
+function isOf(error: unknown, call: string): error is Error {
+	return error instanceof Error && "syscall" in error && error.syscall === call;
 }
 
 function codeOf(error: unknown): unknown {

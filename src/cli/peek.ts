@@ -6,7 +6,7 @@ import { bytesPer, type DType, type TypedArrayOf, typedArray } from "../values/d
 import { readEnvironment } from "../workflow/environment.js";
 import { linkName, noSuchPort } from "../workflow/links.js";
 import { checkRecords, type FramingOptions, written, writtenRecords } from "./framing.js";
-import { wrongNames } from "./link-end.js";
+import { checkInTask, wrongNames } from "./link-end.js";
 import { writeOut } from "./write-out.js";
 
 export async function writePeeked(
@@ -41,6 +41,7 @@ function* peekedAt(names: readonly string[]): Generator<Peeked> {
 }
 
 function linksOf(input: string) {
+	checkInTask();
 	const { region, directory, task, links } = readEnvironment(process.env);
 	const ours = links.filter(({ link }) => link.to.task === task);
 	const queues = ours.filter(({ local }) => local === input).map(({ link }) => linkName(link));
