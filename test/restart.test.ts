@@ -137,6 +137,19 @@ placeTest(
 	},
 );
 
+placeTest("a task that has failed sees an end again, though the next stream has begun", async (place) => {
+	const links = "in=source.out>again.in";
+	const source = () => startTask(place, "source", "out=source.out>again.in").ended;
+	await source();
+	const failed = await startTask(place, "again", links, { STATUS: "1" }).ended;
+	const stream = "out 1\nout 2\nout 3\nended\n";
+	assert.is(failed.stdout, stream);
+	await source();
+	assert.is((await startTask(place, "again", links).ended).stdout, "ended\n");
+	assert.is((await startTask(place, "again", links).ended).stdout, stream);
+	Region.unlink("x", { directory: place.regions });
+});
+
 placeTest("a task that is begun again in the same process waits for the next stream", async (place) => {
 	using region = Region.open("x", { directory: place.regions, size: "16MiB" });
 	const environment = { ...variables(place, "again"), DHMEM_LINKS: "in=source.out>again.in" };

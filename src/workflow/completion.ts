@@ -18,10 +18,14 @@ function activityOf(region: Region, link: Link) {
 	return region.activity().queues.find(({ name }) => name === linkName(link));
 }
 
-/** Whether the end of the last stream on a link was read, by a run of its task that did not finish well. */
+/**
+ * Whether a run of the task that did not finish well has read the end of a stream: it has noted that, or died before it
+ * could, but the last stream is over. Without the note, a stream that has begun since would hide the end.
+ */
 export function hasReadEnd(region: Region, link: Link): boolean {
 	const queue = activityOf(region, link);
-	return queue !== undefined && isOver(queue) && linkState(region, link).read !== queue.ended;
+	const { read, again } = linkState(region, link);
+	return again !== 0 || (queue !== undefined && isOver(queue) && read !== queue.ended);
 }
 
 function isOver({ ended, drained }: QueueActivity): boolean {
@@ -40,7 +44,9 @@ export function completeRun(region: Region, task: string, links: readonly Link[]
 		const queue = activityOf(region, link);
 		if (queue === undefined || queue.ended === 0) continue;
 		if (link.from.task === task) linkState(region, link).written = queue.ended;
-		if (link.to.task === task && queue.drained) linkState(region, link).read = queue.ended;
+		if (link.to.task !== task) continue;
+		if (queue.drained) linkState(region, link).read = queue.ended;
+		linkState(region, link).again = 0;
 	}
 }
 

@@ -77,7 +77,10 @@ export class MemoryTransport implements LinkTransport {
 		if (hasReadEnd(this.#region, link)) consumer.seeEndAgain();
 		let noted = false;
 		const note = (message: Message | undefined) => {
-			if (consumer.ended && !noted) noteEnd(this.#region, this.#task, link, this.#isRun);
+			if (consumer.ended && !noted) {
+				state.again = 1;
+				noteEnd(this.#region, this.#task, link, this.#isRun);
+			}
 			noted = consumer.ended;
 			return message;
 		};
