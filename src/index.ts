@@ -22,7 +22,7 @@ export type { DroppingQueueOptions, QueueOptions, RecordQueueOptions } from "./q
 export { Producer, type Sendable, type SendOptions } from "./queue/producer.js";
 export { Queue, RecordQueue } from "./queue/queue.js";
 export { RecordConsumer, RecordProducer } from "./queue/records.js";
-export { Slot } from "./queue/reservation.js";
+export { Reservation } from "./queue/reservation.js";
 export type { ReadableOptions } from "./queue/streams.js";
 export { Region } from "./region.js";
 export { Condition, type ConditionWaitOptions } from "./sync/condition.js";

@@ -1117,7 +1117,7 @@ const quiet: Record<string, string[]> = {
 	RecordConsumer: ["close", "closed", "dispose", "ended", "toJSON"],
 	Block: ["dispose", "length"],
 	Message: ["dispose", "length", "release", "released", "block"],
-	Slot: ["abort", "dispose", "length", "open"],
+	Reservation: ["abort", "dispose", "length", "open"],
 	Vector: ["name", "dtype"],
 	SharedMap: ["name"],
 	Mutex: ["name"],

@@ -72,7 +72,7 @@ test("a task, a container and a doctor get the whole path of a relative folder",
 	const region = { size: undefined, permissions: undefined, group: undefined };
 	const workflow = { name: "w", folder: directory, region, tasks: [], links: [] };
 	const runtime = new ContainerRuntime(workflow, "podman");
-	const placement = there(() => runtime.place("run"));
+	const placement = there(() => runtime.prepare("run"));
 	assert.is(placement.directory, join(regions, "dhmem-run-run"));
 	placement.remove();
 	assert.is(there(() => findFacts(directoryOf({}))).folder.path, regions);

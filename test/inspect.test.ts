@@ -31,7 +31,7 @@ function objectsOf(region: dhmem.Region, task: workflow.Task): [object, RegExp][
 		[records.producer(), /^RecordProducer \{ queue: "numbers", .* \}$/],
 		[records.consumer(), /^RecordConsumer \{ queue: "numbers", .* \}$/],
 		[message as dhmem.Message, /^Message \{ length: 9, released: (false|true) \}$/],
-		[producer.tryReserve(8) as dhmem.Slot, /^Slot \{ length: 8, open: (false|true) \}$/],
+		[producer.tryReserve(8) as dhmem.Reservation, /^Reservation \{ length: 8, open: (false|true) \}$/],
 		[region.allocate(100), /^Block \{ length: 100, owner: "participant" \}$/],
 		[region.save(array), /^Handle \{ token: "[\w-]+" \}$/],
 		[dhmem.schema({ a: "f64" }), /^Schema \{ a: f64 \}$/],

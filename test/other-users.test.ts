@@ -182,7 +182,7 @@ test("a run in containers looks into no stranger's folder", async () => {
 			[0, true],
 		] as const) {
 			chownSync(folder, user, user);
-			new ContainerRuntime(workflow, "podman").place(`run-${user}`).remove();
+			new ContainerRuntime(workflow, "podman").prepare(`run-${user}`).remove();
 			assert.is(readdirSync(folder).length === 0, isEmptied);
 		}
 	} finally {

@@ -59,7 +59,7 @@ async function codeOf(call: () => unknown): Promise<unknown> {
 	}
 }
 
-const { Block, DhmemError, HeldLock, Message, Producer, Region, Slot } =
+const { Block, DhmemError, HeldLock, Message, Producer, Region, Reservation } =
 	await evaluate<typeof Dhmem>("../src/index.js");
 const { Task } = await evaluate<typeof Workflow>("../src/workflow/index.js");
 const seen: Record<string, unknown> = {};
@@ -80,7 +80,7 @@ seen.disposed = await codeOf(() => {
 	other[dispose]();
 	return other.entries();
 });
-seen.undisposed = [Region, Block, HeldLock, Message, Producer, Slot, Task].filter(
+seen.undisposed = [Region, Block, HeldLock, Message, Producer, Reservation, Task].filter(
 	({ prototype }) => !(dispose in prototype) || "undefined" in prototype,
 );
 

@@ -18,10 +18,10 @@ import {
 	type RecordProducer,
 	type RecordQueue,
 	Region,
+	type Reservation,
 	type Schema,
 	type SharedArray,
 	type SharedMap,
-	type Slot,
 	type Struct,
 	schema,
 	type Vector,
@@ -113,7 +113,7 @@ export function arrays(region: Region, dtype: DType): void {
 }
 
 /** Never called. */
-export function payloads(payload: Block | Slot | Message): void {
+export function payloads(payload: Block | Reservation | Message): void {
 	same<ReturnType<typeof payload.bytes.slice>, Uint8Array<ArrayBuffer>>(true);
 	const floats = payload.as("f32");
 	same<typeof floats, Float32Array>(true);
@@ -248,7 +248,7 @@ export async function queues(region: Region, block: Block): Promise<void> {
 	same<typeof sent, boolean>(true);
 	await producer.send(new Float64Array(1), { timeout: 5, block });
 	producer.sendSync(new DataView(new ArrayBuffer(1)), { block: undefined });
-	same<ReturnType<typeof producer.tryReserve>, Slot | undefined>(true);
+	same<ReturnType<typeof producer.tryReserve>, Reservation | undefined>(true);
 	same<ReturnType<typeof producer.sendMany>, number>(true);
 	producer.sendMany(["text", new Uint8Array(1)]);
 	// @ts-expect-error what is sent is text, or a view: an object is turned into JSON first

@@ -1,5 +1,5 @@
 /** Messages of 1 MiB, written and compared in place. */
-import type { Queue, Region, Slot } from "../../src/index.js";
+import type { Queue, Region, Reservation } from "../../src/index.js";
 import { LargeMessages, Meter, PATTERNS, patternOf, recordOf } from "../data.js";
 import type { Job, Measure } from "../measure.js";
 import { native } from "../native.js";
@@ -63,7 +63,7 @@ function queueOf(region: Region, size: number): Queue {
 
 /** Sends messages of `size` bytes in place, each written by `write`. */
 function sending(
-	write: (slot: Slot, sequence: number, job: Job, messages: LargeMessages) => void,
+	write: (slot: Reservation, sequence: number, job: Job, messages: LargeMessages) => void,
 ): Half<void> {
 	return (place) => {
 		const region = openRegion(place, SIZE);

@@ -11,7 +11,7 @@ import { Output } from "../workflow/output.js";
 import { Task } from "../workflow/task.js";
 import { UsageError } from "./usage-error.js";
 
-/** An end of a queue of records, and what they are. */
+/** An endpoint of a queue of records, and what they are. */
 export interface Records<End> {
 	readonly end: End;
 	readonly dtype: DType;

@@ -108,7 +108,7 @@ export class SharedArray<D extends DType = DType> {
 	 * @throws DHMEM_BAD_ARGUMENT if there is none
 	 */
 	get(...indices: number[]): ValueOf<D> {
-		return (this.data as unknown as Values<D>)[this.#place(indices, indices.length)] as ValueOf<D>;
+		return (this.data as unknown as Values<D>)[this.#elementIndex(indices, indices.length)] as ValueOf<D>;
 	}
 
 	/**
@@ -117,30 +117,30 @@ export class SharedArray<D extends DType = DType> {
 	 * @throws DHMEM_BAD_ARGUMENT if there is none; DHMEM_READ_ONLY; a TypeError for a number where the dtype needs a
 	 * bigint
 	 */
-	set(...place: [...indices: number[], value: ValueOf<D>]): void {
+	set(...given: [...indices: number[], value: ValueOf<D>]): void {
 		const { access } = this.object.attachment;
 		if (access === "read-only") throw this.object.attachment.readOnlyError();
-		const rank = place.length - 1;
-		let value = place[rank] as ValueOf<D>;
-		// Becoming a number it may run code of the user's, which removes the array: so before its place is chosen.
+		const rank = given.length - 1;
+		let value = given[rank] as ValueOf<D>;
+		// Becoming a number it may run code of the user's, which removes the array: so before the element is looked up.
 		if (typeof value === "object" || typeof value === "function")
 			[value] = converted(this.dtype, [value]) as unknown as [ValueOf<D>];
-		(this.data as unknown as Values<D>)[this.#place(place, rank)] = value;
+		(this.data as unknown as Values<D>)[this.#elementIndex(given, rank)] = value;
 	}
 
 	/** Where in `data` the element is that the first `count` of `indices` say. */
-	#place(indices: readonly unknown[], count: number): number {
+	#elementIndex(indices: readonly unknown[], count: number): number {
 		const sizes = this.#sizes;
 		const steps = this.#steps;
 		if (count !== sizes.length) throw this.#outside(indices, count);
-		let place = 0;
+		let element = 0;
 		for (let axis = 0; axis < sizes.length; axis++) {
 			const index = indices[axis] as number;
 			const inside = typeof index === "number" && index >>> 0 === index && index < (sizes[axis] as number);
 			if (!inside) throw this.#outside(indices, count);
-			place += index * (steps[axis] as number);
+			element += index * (steps[axis] as number);
 		}
-		return place;
+		return element;
 	}
 
 	#outside(indices: readonly unknown[], count: number): DhmemError {

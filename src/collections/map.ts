@@ -254,17 +254,17 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		const { attachment, at } = this.#object;
 		const { core, me } = attachment;
 		const needed = core.mapNeeds(at) >>> 0;
-		if (needed > 0) this.#settle(core.mapGrow(me, at, allocate(attachment, needed)) >>> 0);
+		if (needed > 0) this.#check(core.mapGrow(me, at, allocate(attachment, needed)) >>> 0);
 		const start = ENTRY_KEY + align8(key.length);
 		const entry = allocate(attachment, start + value.length);
 		attachment.words[(entry + ENTRY_KEY_LENGTH) >>> 2] = key.length;
 		attachment.words[(entry + ENTRY_VALUE_LENGTH) >>> 2] = value.length;
 		attachment.bytes.set(key, entry + ENTRY_KEY);
 		attachment.bytes.set(value, entry + start);
-		this.#settle(core.mapSet(me, at, entry) >>> 0);
+		this.#check(core.mapSet(me, at, entry) >>> 0);
 	}
 
-	#settle(status: number): void {
+	#check(status: number): void {
 		if (status !== OK) throw this.#unexpected(status);
 	}
 

@@ -71,8 +71,8 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		// As in plain arrays, a fraction is cut off, and what is no number is 0.
 		const whole = Math.trunc(index) || 0;
 		return this.#read((elements, length) => {
-			const place = whole < 0 ? length + whole : whole;
-			return place < length ? (elements as unknown as Values<D>)[place] : undefined;
+			const element = whole < 0 ? length + whole : whole;
+			return element < length ? (elements as unknown as Values<D>)[element] : undefined;
 		});
 	}
 
@@ -145,7 +145,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		return (this.dtype === "i64" || this.dtype === "u64" ? 0n : 0) as never;
 	}
 
-	/** The elements' place as it is now. */
+	/** Where the elements are now. */
 	#look(): TypedArrayOf<D> {
 		const { attachment } = this.object;
 		const version = this.object.word(OBJECT_VERSION);
@@ -209,11 +209,11 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 
 	#setLength(length: number): number {
 		const { attachment, at } = this.object;
-		this.#settle(attachment.core.setVectorLength(attachment.me, at, length) >>> 0);
+		this.#check(attachment.core.setVectorLength(attachment.me, at, length) >>> 0);
 		return length;
 	}
 
-	#settle(status: number): void {
+	#check(status: number): void {
 		if (status !== OK) throw this.object.attachment.unexpected(status, `Vector ${this.name}`);
 	}
 
@@ -224,7 +224,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		const { attachment, at } = this.object;
 		const size = bytesPer(this.dtype);
 		const fresh = allocate(attachment, Math.max(wanted, elements.length * 2, 8) * size);
-		this.#settle(attachment.core.moveVector(attachment.me, at, fresh, length * size) >>> 0);
+		this.#check(attachment.core.moveVector(attachment.me, at, fresh, length * size) >>> 0);
 	}
 
 	/** @internal */

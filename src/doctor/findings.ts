@@ -98,9 +98,9 @@ function folder(of: Folder): Finding[] {
 		];
 	}
 	const text = `${path}, number ${identity}, which is the same wherever it is the same folder`;
-	return [place(), ...(room === undefined ? [] : [space(room)])];
+	return [folder(), ...(room === undefined ? [] : [space(room)])];
 
-	function place(): Finding {
+	function folder(): Finding {
 		if (isOwnSharedMemory(mount)) {
 			return {
 				about,

@@ -6,11 +6,11 @@ import { checkMade } from "../values/made.js";
 
 /**
  * A name for what was saved that is good in any process: `String(handle)` is a token of printable characters.
- * It carries the region's identity, the place, and a random number, so one that was made up, or whose
+ * It carries the region's identity, the offset, and a random number, so one that was made up, or whose
  * block was freed or object removed, is found out.
  *
  * ```text
- *  format u8   what u8   2 reserved   region u64   place u32   segment u16   2 reserved   nonce u64     28 bytes, as base64url
+ *  format u8   what u8   2 reserved   region u64   offset u32   segment u16   2 reserved   nonce u64     28 bytes, as base64url
  * ```
  */
 export class Handle<T = unknown> {
@@ -45,14 +45,14 @@ const BYTES = 28;
 const kinds = ["block", "object"] as const;
 
 /** What a token says. */
-export interface Place {
+export interface Target {
 	of: (typeof kinds)[number];
 	region: readonly [number, number];
 	at: number;
 	nonce: readonly [number, number];
 }
 
-export function encodeHandle<T>({ of, region, at, nonce }: Place): Handle<T> {
+export function encodeHandle<T>({ of, region, at, nonce }: Target): Handle<T> {
 	const words = new Uint32Array([
 		FORMAT | (kinds.indexOf(of) << 8),
 		region[0],
@@ -66,14 +66,14 @@ export function encodeHandle<T>({ of, region, at, nonce }: Place): Handle<T> {
 }
 
 /** @throws DHMEM_BAD_HANDLE, DHMEM_BAD_ARGUMENT */
-export function decodeHandle(handle: Handle | string): Place {
+export function decodeHandle(handle: Handle | string): Target {
 	if (typeof handle !== "string" && !(handle instanceof Handle)) {
 		throw badArgument("The handle", handle, "a Handle or its token");
 	}
 	const words = wordsOf(String(handle).trim());
 	if (words === undefined) throw badHandle("is not a token of dhmem's");
 	const word = (index: number) => words[index] as number;
-	const of = kinds[word(0) >>> 8] as Place["of"];
+	const of = kinds[word(0) >>> 8] as Target["of"];
 	return { of, region: [word(1), word(2)], at: word(3), nonce: [word(5), word(6)] };
 }
 

@@ -27,7 +27,7 @@ import { corrupt, typeIn } from "../objects/object-type.js";
 import { keepIf } from "../objects/open-object.js";
 import { bytesPer, type DType, dtypeOf } from "../values/dtypes.js";
 import type { Schema, Struct } from "../values/schema.js";
-import { badHandle, decodeHandle, encodeHandle, type Handle, type Place } from "./handle.js";
+import { badHandle, decodeHandle, encodeHandle, type Handle, type Target } from "./handle.js";
 
 /** A struct that was loaded without saying its type. `kind` is not its own property, so `{ ...struct }` has fields only. */
 export type LoadedStruct = Struct & { readonly kind: "struct" };
@@ -83,18 +83,18 @@ export function load(
 	handle: Handle | string,
 	type?: DType | Schema,
 ): Loaded | Struct {
-	const place = decodeHandle(handle);
+	const target = decodeHandle(handle);
 	attachment.check();
 	const [low, high] = identity(attachment);
-	if (place.region[0] !== low || place.region[1] !== high) {
+	if (target.region[0] !== low || target.region[1] !== high) {
 		throw badHandle(`is of another region than ${attachment.path}`);
 	}
-	return place.of === "block" ? loadBlock(attachment, place, type) : loadObject(attachment, place, type);
+	return target.of === "block" ? loadBlock(attachment, target, type) : loadObject(attachment, target, type);
 }
 
 const gone = "is of something that was freed or removed, or was made up";
 
-function loadBlock(attachment: Attachment, { at, nonce }: Place, type?: DType | Schema): Loaded | Struct {
+function loadBlock(attachment: Attachment, { at, nonce }: Target, type?: DType | Schema): Loaded | Struct {
 	const { core, me } = attachment;
 	const offset = core.lookUp(at, ...nonce) >>> 0;
 	const length = objectWord(attachment, at, HANDLE_REFERENCE + REFERENCE_LENGTH);
@@ -122,7 +122,7 @@ function typed(attachment: Attachment, block: Block, type: DType | Schema): Shar
 	return new SharedArray(source, type, [block.length / size], block.as(type));
 }
 
-function loadObject(attachment: Attachment, { at, nonce }: Place, type?: DType | Schema): Loaded | Struct {
+function loadObject(attachment: Attachment, { at, nonce }: Target, type?: DType | Schema): Loaded | Struct {
 	const { core, me } = attachment;
 	const isReader = attachment.access !== "read-write";
 	const found = isReader ? core.isNoted(at, ...nonce) !== 0 : core.openAt(me, at, ...nonce) >>> 0 === OK;

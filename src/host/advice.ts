@@ -1,4 +1,4 @@
-/** What is wrong with a place for regions, in words, and what mends it: in containers the flag of the runtime. */
+/** What is wrong with a folder for regions, in words, and what mends it: in containers the flag of the runtime. */
 import { dirname } from "node:path";
 import type { Item, Mount, Room, User } from "./file-system.js";
 

@@ -1,4 +1,4 @@
-/** What waits in a queue, looked at without taking part: nobody has to leave an end for it, and nothing is received. */
+/** What waits in a queue, looked at without taking an endpoint: nothing is received. */
 import {
 	KIND_MAILBOX,
 	KIND_QUEUE,

@@ -62,7 +62,7 @@ export interface Activity extends Pick<RegionStats, "participants"> {
 	queues: QueueActivity[];
 }
 
-/** A queue, and what its two ends do. */
+/** A queue, and what its two endpoints do. */
 export interface QueueActivity extends QueueStats {
 	/**
 	 * Whether the producer waits until the consumer has done something: it lives, has looked at what there is, and

@@ -64,7 +64,7 @@ export class Block implements Payload {
 	}
 
 	get bytes(): Uint8Array {
-		const offset = this.#place();
+		const offset = this.#checkedOffset();
 		this.#attachment.check();
 		this.#view ??= viewOf(this.#attachment, offset, this.#length);
 		return this.#view;
@@ -173,7 +173,7 @@ export class Block implements Payload {
 	}
 
 	/** Where the bytes are; throws if they are not this participant's any more. */
-	#place(): number {
+	#checkedOffset(): number {
 		if (this.#keeper === "spent") throw this.#gone();
 		this.#data ??= this.#attachment.core.bytesOf(this.#offset) >>> 0;
 		return this.#data;

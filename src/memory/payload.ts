@@ -50,7 +50,7 @@ function misaligned(type: DType | Schema): DhmemError {
 }
 
 /**
- * Bytes in the region that can be read and written in place: what `Block`, `Slot` and `Message` have in
+ * Bytes in the region that can be read and written in place: what `Block`, `Reservation` and `Message` have in
  * common. Views are over shared memory: valid until the thing is freed, sent, committed or released.
  *
  * An interface and functions rather than a class to extend: the engine makes an object of a derived class by a slow

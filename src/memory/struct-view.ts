@@ -61,7 +61,7 @@ class StructView {
 	/**
 	 * A field. Each dtype has code of its own, which always meets the same kind of array: that is what makes it fast.
 	 *
-	 * A value becomes a number before its place is chosen: doing so may run code of the user's, which removes the struct.
+	 * A value becomes a number before its address is computed: the conversion may run user code that removes the struct.
 	 */
 	static accessor(dtype: DType, offset: number): PropertyDescriptor & ThisType<StructView> {
 		switch (dtype) {

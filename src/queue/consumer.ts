@@ -10,7 +10,7 @@ import { batchesOf, eachOf } from "./iteration.js";
 import { type Holder, Message } from "./message.js";
 import { type ReadableOptions, readable } from "./streams.js";
 
-/** The one end that receives. From `queue.consumer()`. */
+/** The one endpoint that receives. From `queue.consumer()`. */
 export abstract class Consumer extends Endpoint implements AsyncIterable<Message> {
 	#ended = false;
 	/** Messages that were given back, which come before all others. */
@@ -22,7 +22,7 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 		super(queue, "consumer", options);
 		this.#holder = {
 			isGone: () => this.closed,
-			settle: (hold, block, keep) => this.settle(hold, block, keep),
+			finish: (hold, block, keep) => this.finish(hold, block, keep),
 		};
 	}
 
@@ -32,7 +32,7 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	}
 
 	/**
-	 * Sees the end of a stream that was read before this end was opened.
+	 * Sees the end of a stream that was read before this endpoint was opened.
 	 *
 	 * @internal
 	 */
@@ -122,7 +122,7 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	/** The core's next message: where its payload is, and in the slot's results what it is; or a status. */
 	protected abstract next(): number;
 	/** Ends a message: frees its block, or makes that this participant's own. A status, or a doorbell. */
-	protected abstract settle(hold: number, block: number, keep: 0 | 1): number;
+	protected abstract finish(hold: number, block: number, keep: 0 | 1): number;
 
 	/**
 	 * The messages up to the end of the stream; each is released when the loop asks for the next one. Leaving

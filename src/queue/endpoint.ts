@@ -31,7 +31,7 @@ export function holderOf(queue: NamedObject, side: Side): number {
 	return queue.word(words[side].holder);
 }
 
-/** An end's options, checked; each is read once. */
+/** An endpoint's options, checked; each is read once. */
 export function endpointOptions(given: EndpointOptions | undefined, side: Side): EndpointOptions {
 	const waits = waitOptions(given, {}, endpointNames, `The ${side} of a queue`);
 	const patient = given?.patient ?? false;
@@ -39,7 +39,7 @@ export function endpointOptions(given: EndpointOptions | undefined, side: Side):
 	return { ...waits, patient };
 }
 
-/** One end of a queue, held by this participant: what the four kinds of ends have in common. */
+/** One endpoint of a queue, held by this participant: what the four kinds have in common. */
 export abstract class Endpoint {
 	protected readonly queue: NamedObject;
 	protected readonly attachment: Attachment;
@@ -49,7 +49,7 @@ export abstract class Endpoint {
 	readonly #peer: Side;
 	readonly #peersBefore: number;
 	readonly #patient: boolean;
-	/** The waits of this end, in turn: a message that would fit must not overtake one that doesn't yet. */
+	/** The waits of this endpoint, in turn: a message that would fit must not overtake one that doesn't yet. */
 	readonly #line = new Line<Pending>();
 	/** How many waits have not settled: until they have, a later one must not resolve before them. */
 	#waiting = 0;
@@ -105,12 +105,12 @@ export abstract class Endpoint {
 		return `The ${this.#side} of queue ${this.queue.name}`;
 	}
 
-	/** Whether this end was left or the region closed. */
+	/** Whether this endpoint was left or the region closed. */
 	get closed(): boolean {
 		return this.#closed || this.attachment.closed;
 	}
 
-	/** Leaves this end. It does not end the stream, and what was not released is delivered again. */
+	/** Leaves this endpoint. It does not end the stream, and what was not released is delivered again. */
 	close(): void {
 		if (this.closed) return;
 		this.queue.endings.delete(this.#onRemoval);
@@ -145,7 +145,7 @@ export abstract class Endpoint {
 		if (this.#closed) throw new DhmemError("DHMEM_CLOSED", `${this.what} was closed; open a new one`);
 	}
 
-	/** An error for a status of an operation of this end. */
+	/** An error for a status of an operation of this endpoint. */
 	protected unexpected(status: number): DhmemError {
 		return this.attachment.unexpected(status, this.what);
 	}
@@ -153,10 +153,10 @@ export abstract class Endpoint {
 	/** Throws if the peer came, and left or died without ending the stream, unless another is waited for. */
 	protected checkPeer(): void {
 		if (this.#patient) return;
-		// In this order: an end that is taken is counted after, so one that comes between the looks is seen.
+		// In this order: an endpoint that is taken is counted after, so one that comes between the looks is seen.
 		const count = this.#peers();
 		if (count === this.#peersBefore || holderOf(this.queue, this.#peer) !== 0) return;
-		// The producer of the stream before this one may still have been there when this end was opened.
+		// The producer of the stream before this one may still have been there when this endpoint was opened.
 		const ended = this.queue.word(QUEUE_ENDED);
 		if (this.#peer === "producer" && ended === count) return;
 		// Another one has come since, and what was read may be of both.

@@ -1,4 +1,4 @@
-/** The two ends of a queue that drops its oldest message: each is a block of its own, and then the receiver's. */
+/** The two endpoints of a queue that drops its oldest message: each is a block of its own, and then the receiver's. */
 import {
 	CORRUPT,
 	OK,
@@ -14,7 +14,7 @@ import { bytesOf, lengthIn } from "../values/arguments.js";
 import { Consumer } from "./consumer.js";
 import { dropsFor } from "./making-room.js";
 import { Producer, type Sendable } from "./producer.js";
-import { Slot } from "./reservation.js";
+import { Reservation } from "./reservation.js";
 
 /** How often room is made for one message: others may take what was made. Each turn searches the whole region. */
 const TURNS = 3;
@@ -78,10 +78,10 @@ export class MailboxProducer extends Producer {
 		this.wake(result);
 	}
 
-	protected override reserve(length: number): Slot {
+	protected override reserve(length: number): Reservation {
 		const { attachment } = this;
 		const envelope = this.#allocate(length);
-		return new Slot(attachment, envelope + RECORD_HEADER, length, {
+		return new Reservation(attachment, envelope + RECORD_HEADER, length, {
 			commit: (bytes) => {
 				this.checkOpen();
 				this.#commit(envelope, bytes);
@@ -121,7 +121,7 @@ export class MailboxConsumer extends Consumer {
 		return offset;
 	}
 
-	protected override settle(hold: number, block: number, keep: 0 | 1): number {
+	protected override finish(hold: number, block: number, keep: 0 | 1): number {
 		this.#held.delete(hold);
 		return this.#free(hold, keep === 1 ? 0 : block);
 	}

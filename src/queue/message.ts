@@ -34,7 +34,7 @@ export interface Holder {
 	/** Whether it has left, and its messages with it. */
 	isGone(): boolean;
 	/** Ends the message that the core knows by `hold`, with its block or 0; what the core says to that. */
-	settle(hold: number, block: number, keep: 0 | 1): number;
+	finish(hold: number, block: number, keep: 0 | 1): number;
 }
 
 /** A received message, read in place. It holds its room in the queue until it is released. */
@@ -84,7 +84,7 @@ export class Message implements Payload {
 	}
 
 	get bytes(): Uint8Array {
-		const offset = this.#place();
+		const offset = this.#checkedOffset();
 		this.#attachment.check();
 		this.#view ??= viewOf(this.#attachment, offset, this.#length);
 		return this.#view;
@@ -123,7 +123,7 @@ export class Message implements Payload {
 	 * ```
 	 */
 	take(): Block {
-		this.#place();
+		this.#checkedOffset();
 		if (this.#attached === undefined) {
 			throw new DhmemError("DHMEM_BAD_ARGUMENT", "This message carries no block; use its bytes");
 		}
@@ -149,7 +149,7 @@ export class Message implements Payload {
 	}
 
 	#end(keep: 0 | 1): void {
-		const result = this.#holder.settle(this.hold, this.#attached?.offset ?? 0, keep);
+		const result = this.#holder.finish(this.hold, this.#attached?.offset ?? 0, keep);
 		if (result >= STATUS_LIMIT) this.#attachment.wake(result);
 		else if (result !== OK) throw this.#attachment.unexpected(result, "Releasing a message");
 		this.spend();
@@ -166,7 +166,7 @@ export class Message implements Payload {
 	}
 
 	/** Where the bytes are; throws if they are not this message's any more. */
-	#place(): number {
+	#checkedOffset(): number {
 		if (this.#released) {
 			throw new DhmemError("DHMEM_CLOSED", "This message was released; copy what is needed longer");
 		}

@@ -15,7 +15,7 @@ import {
 import { inspected } from "../values/console.js";
 import { PENDING } from "../waiting/waiter.js";
 import { Endpoint } from "./endpoint.js";
-import type { Slot } from "./reservation.js";
+import type { Reservation } from "./reservation.js";
 import { writable } from "./streams.js";
 
 /** What can be sent: text goes as UTF-8, a view as the bytes it shows. */
@@ -34,10 +34,10 @@ function readOnce(data: Sendable, options: SendOptions | undefined) {
 	return { bytes: bytesOf(data), block: options?.block };
 }
 
-/** The one end that sends. From `queue.producer()`. Where the oldest message is dropped it never waits. */
+/** The one endpoint that sends. From `queue.producer()`. Where the oldest message is dropped it never waits. */
 export abstract class Producer extends Endpoint {
 	#ended = false;
-	#slot: Slot | undefined;
+	#reservation: Reservation | undefined;
 
 	/** @internal */
 	constructor(queue: NamedObject, options?: EndpointOptions) {
@@ -132,7 +132,7 @@ export abstract class Producer extends Endpoint {
 				`This producer of queue ${this.queue.name} has called end(); open another for the next stream`,
 			);
 		}
-		if (this.#slot?.open) {
+		if (this.#reservation?.open) {
 			this.attachment.check();
 			throw new DhmemError(
 				"DHMEM_BAD_ARGUMENT",
@@ -147,17 +147,17 @@ export abstract class Producer extends Endpoint {
 	 * @throws as `trySend`
 	 * @example
 	 * ```ts
-	 * const slot = producer.tryReserve(4096);
-	 * if (slot) {
-	 *   slot.as("f64").fill(0.5);
-	 *   slot.commit();
+	 * const reservation = producer.tryReserve(4096);
+	 * if (reservation) {
+	 *   reservation.as("f64").fill(0.5);
+	 *   reservation.commit();
 	 * }
 	 * ```
 	 */
-	tryReserve(length: number): Slot | undefined {
+	tryReserve(length: number): Reservation | undefined {
 		this.checkSending();
-		this.#slot = this.reserve(checkCount("The length", length, 0, Number.MAX_SAFE_INTEGER));
-		return this.#slot;
+		this.#reservation = this.reserve(checkCount("The length", length, 0, Number.MAX_SAFE_INTEGER));
+		return this.#reservation;
 	}
 
 	/**
@@ -198,11 +198,11 @@ export abstract class Producer extends Endpoint {
 	/** A block's offset; 0 if there is no memory now, but there will be when messages are released. */
 	protected abstract tryAllocate(length: number): number;
 	protected abstract putMany(items: Iterable<Sendable>): number;
-	protected abstract reserve(length: number): Slot | undefined;
+	protected abstract reserve(length: number): Reservation | undefined;
 	protected abstract finish(): void;
 
 	protected override beforeClose(): void {
-		this.#slot?.abort();
+		this.#reservation?.abort();
 	}
 
 	/** Wakes the consumer if that is what an operation of the core gave. */

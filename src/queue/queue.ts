@@ -33,7 +33,7 @@ abstract class AnyQueue {
 	}
 
 	/**
-	 * Waits until somebody holds the other end: the end that this participant does not hold itself.
+	 * Waits until somebody holds the other endpoint: the one that this participant does not hold itself.
 	 *
 	 * @throws DHMEM_TIMEOUT, DHMEM_CLOSED, the signal's reason
 	 */
@@ -46,14 +46,14 @@ abstract class AnyQueue {
 		const others = () => {
 			const sides: Side[] = ["producer", "consumer"];
 			const ours = sides.filter((side) => holderOf(this.object, side) === me);
-			// Holding neither end, either is a peer; holding both, this participant is its own.
+			// Holding neither endpoint, either is a peer; holding both, this participant is its own.
 			const rest = sides.filter((side) => !ours.includes(side));
 			return rest.length === 0 ? ours : rest;
 		};
 		const present = () => others().find((side) => holderOf(this.object, side) !== 0);
 		await attachment.waiter.wait(
 			{
-				what: `the other end of queue ${this.name}`,
+				what: `the other endpoint of queue ${this.name}`,
 				attempt: () => {
 					this.object.check();
 					const side = present();
@@ -74,7 +74,7 @@ abstract class AnyQueue {
 	}
 }
 
-/** Takes an end of a queue as soon as nobody has it: its holder has left, or died. */
+/** Takes an endpoint of a queue as soon as its holder has left or died. */
 async function acquire<T>(
 	object: NamedObject,
 	side: Side,
@@ -83,7 +83,7 @@ async function acquire<T>(
 	given: EndpointOptions | undefined,
 ): Promise<T> {
 	const checked = waitOptions(options, {});
-	// Once, and not when the end is free at last.
+	// Once, and not when the endpoint is free at last.
 	const defaults = endpointOptions(given, side);
 	object.check();
 	const { attachment } = object;
@@ -104,7 +104,7 @@ async function acquire<T>(
 					throw error;
 				}
 			},
-			// Nobody rings for this: who leaves wakes the other end. So it is looked at in slices.
+			// Nobody rings for this: a participant that leaves wakes the other endpoint. So this looks in slices.
 			announce() {},
 			peer: holder,
 			dependsOn: [object],
@@ -114,13 +114,13 @@ async function acquire<T>(
 	);
 }
 
-/** Milliseconds between looks at whether an end is free. */
+/** Milliseconds between looks at whether an endpoint is free. */
 const LOOK = 20;
 
 /** A single-producer single-consumer queue of messages of any size. From `region.queue(name)`. */
 export class Queue extends AnyQueue {
 	/**
-	 * The one sending end.
+	 * The one sending endpoint.
 	 *
 	 * @param defaults for every wait of it
 	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, has it
@@ -130,7 +130,7 @@ export class Queue extends AnyQueue {
 	}
 
 	/**
-	 * The one receiving end. What the last one did not release is delivered again.
+	 * The one receiving endpoint. What the last one did not release is delivered again.
 	 *
 	 * @param defaults for every wait of it, iteration included
 	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, has it
@@ -140,11 +140,11 @@ export class Queue extends AnyQueue {
 	}
 
 	/**
-	 * The sending end, as soon as its holder has left or died: for a task that is restarted while its predecessor may
+	 * The sending endpoint, as soon as its holder has left or died: for a task that is restarted while its predecessor may
 	 * still be there.
 	 *
 	 * @param options of this wait
-	 * @param defaults for every wait of the end
+	 * @param defaults for every wait of the endpoint
 	 * @throws DHMEM_TIMEOUT, DHMEM_CLOSED, the signal's reason
 	 * @example
 	 * ```ts
@@ -155,7 +155,7 @@ export class Queue extends AnyQueue {
 		return acquire(this.object, "producer", (checked) => this.producer(checked), options, defaults);
 	}
 
-	/** The same of the receiving end. @throws as `acquireProducer` */
+	/** The same of the receiving endpoint. @throws as `acquireProducer` */
 	acquireConsumer(options?: WaitOptions, defaults?: EndpointOptions): Promise<Consumer> {
 		return acquire(this.object, "consumer", (checked) => this.consumer(checked), options, defaults);
 	}
@@ -178,7 +178,7 @@ export class Mailbox extends Queue {
 		return new MailboxProducer(this.object, defaults);
 	}
 
-	/** The one receiving end. What it did not release is gone when it leaves. */
+	/** The one receiving endpoint. What it did not release is gone when it leaves. */
 	override consumer(defaults?: EndpointOptions): Consumer {
 		return new MailboxConsumer(this.object, defaults);
 	}
@@ -194,22 +194,22 @@ export class RecordQueue<D extends DType = DType> extends AnyQueue {
 		this.dtype = dtype;
 	}
 
-	/** The one pushing end. @throws DHMEM_ENDPOINT_TAKEN */
+	/** The one pushing endpoint. @throws DHMEM_ENDPOINT_TAKEN */
 	producer(defaults?: EndpointOptions): RecordProducer<D> {
 		return new RecordProducer(this.object, this.dtype, defaults);
 	}
 
-	/** The one popping end. @throws DHMEM_ENDPOINT_TAKEN */
+	/** The one popping endpoint. @throws DHMEM_ENDPOINT_TAKEN */
 	consumer(defaults?: EndpointOptions): RecordConsumer<D> {
 		return new RecordConsumer(this.object, this.dtype, defaults);
 	}
 
-	/** The pushing end, as soon as its holder has left or died. @throws DHMEM_TIMEOUT, DHMEM_CLOSED, the signal's reason */
+	/** The pushing endpoint, as soon as its holder has left or died. @throws DHMEM_TIMEOUT, DHMEM_CLOSED, the signal's reason */
 	acquireProducer(options?: WaitOptions, defaults?: EndpointOptions): Promise<RecordProducer<D>> {
 		return acquire(this.object, "producer", (checked) => this.producer(checked), options, defaults);
 	}
 
-	/** The same of the popping end. @throws as `acquireProducer` */
+	/** The same of the popping endpoint. @throws as `acquireProducer` */
 	acquireConsumer(options?: WaitOptions, defaults?: EndpointOptions): Promise<RecordConsumer<D>> {
 		return acquire(this.object, "consumer", (checked) => this.consumer(checked), options, defaults);
 	}

@@ -55,13 +55,13 @@ function ringOf<D extends DType>(queue: NamedObject, side: Side, dtype: D): Type
 	return typedArray(dtype, attachment.buffer, data, capacity);
 }
 
-/** What both ends of a queue of records have: the ring as a typed array. */
+/** What both endpoints of a queue of records have: the ring as a typed array. */
 abstract class RecordEndpoint<D extends DType> extends Endpoint {
 	protected readonly ring: TypedArrayOf<D>;
 	protected readonly mask: number;
 
 	protected constructor(queue: NamedObject, side: Side, dtype: D, options?: EndpointOptions) {
-		// Before the end is taken: it would stay taken.
+		// Before the endpoint is taken: it would stay taken.
 		const ring = ringOf(queue, side, dtype);
 		super(queue, side, options);
 		this.ring = ring;
@@ -87,13 +87,13 @@ abstract class RecordEndpoint<D extends DType> extends Endpoint {
 	}
 
 	/** Wakes the peer if that is what the result says. */
-	protected settle(result: number): void {
+	protected wakeOrThrow(result: number): void {
 		if (result >= STATUS_LIMIT) this.attachment.wake(result);
 		else if (result !== OK) throw this.unexpected(result);
 	}
 }
 
-/** The one end that pushes numbers. From `region.queue(name, { record }).producer()`. */
+/** The one endpoint that pushes numbers. From `region.queue(name, { record }).producer()`. */
 export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 	/** Records there is room for, as last looked up, and where the next one goes. */
 	#room = 0;
@@ -112,7 +112,7 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 	 * needs a bigint
 	 */
 	push(value: ValueOf<D>): boolean {
-		// Becoming a number it could use this producer, between the choice of the place and the writing.
+		// Becoming a number it could use this producer, between choosing the position and writing.
 		if (typeof value === "object" || typeof value === "function")
 			throw badArgument("The value", value, "a number");
 		if (this.#room === 0 && !this.#hasRoom()) return false;
@@ -142,7 +142,7 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 	#publish(count: number): void {
 		const { attachment, at } = this;
 		const result = attachment.core.recordsPublish(attachment.me, at, count) >>> 0;
-		if (result !== OK) this.settle(result);
+		if (result !== OK) this.wakeOrThrow(result);
 		this.#position = (this.#position + count) >>> 0;
 		this.#room -= count;
 	}
@@ -184,7 +184,7 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 		this.checkOpen();
 		const result = this.attachment.core.recordsEnd(this.attachment.me, this.at) >>> 0;
 		if (result === NO_ROOM) throw this.unread();
-		this.settle(result);
+		this.wakeOrThrow(result);
 		this.#ended = true;
 		this.#room = 0;
 	}
@@ -203,7 +203,7 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 	}
 }
 
-/** The one end that takes numbers out. From `region.queue(name, { record }).consumer()`. */
+/** The one endpoint that takes numbers out. From `region.queue(name, { record }).consumer()`. */
 export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	/** Records to be read as last looked up, where the next one is, and how many to give back. */
 	#available = 0;
@@ -327,7 +327,7 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 		const { attachment, at } = this;
 		const count = this.#taken;
 		this.#taken = 0;
-		if (count > 0) this.settle(attachment.core.recordsRelease(attachment.me, at, count) >>> 0);
+		if (count > 0) this.wakeOrThrow(attachment.core.recordsRelease(attachment.me, at, count) >>> 0);
 	}
 
 	#hasRecords(): boolean {

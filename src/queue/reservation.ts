@@ -10,7 +10,7 @@ import { checkMade } from "../values/made.js";
 import type { Fields, Schema, Struct } from "../values/schema.js";
 
 /** A reservation: room to write one message in place. From `producer.tryReserve`. */
-export class Slot implements Payload {
+export class Reservation implements Payload {
 	readonly #length: number;
 	readonly #attachment: Attachment;
 	readonly #offset: number;
@@ -25,7 +25,7 @@ export class Slot implements Payload {
 		length: number,
 		operations: { commit(bytes: number): void; abort(): void },
 	) {
-		checkMade(attachment instanceof Attachment, "A Slot", "call producer.tryReserve(length)");
+		checkMade(attachment instanceof Attachment, "A Reservation", "call producer.tryReserve(length)");
 		this.#attachment = attachment;
 		this.#offset = offset;
 		this.#length = length;
@@ -37,7 +37,7 @@ export class Slot implements Payload {
 	}
 
 	get bytes(): Uint8Array {
-		const offset = this.#place();
+		const offset = this.#checkedOffset();
 		this.#attachment.check();
 		this.#view ??= viewOf(this.#attachment, offset, this.#length);
 		return this.#view;
@@ -68,7 +68,7 @@ export class Slot implements Payload {
 	 * @throws DHMEM_CLOSED if it was committed or aborted; DHMEM_BAD_ARGUMENT
 	 */
 	commit(length = this.#length): void {
-		this.#place();
+		this.#checkedOffset();
 		this.#operations.commit(checkCount("The length", length, 0, this.#length));
 		this.#open = false;
 	}
@@ -85,13 +85,13 @@ export class Slot implements Payload {
 	}
 
 	/** Where the bytes are; throws if they are not this reservation's any more. */
-	#place(): number {
+	#checkedOffset(): number {
 		if (this.#open) return this.#offset;
 		throw new DhmemError("DHMEM_CLOSED", "This reservation was committed or aborted; make another");
 	}
 
 	/** @internal */
 	[inspect.custom](): string {
-		return inspected("Slot", () => ({ length: this.length, open: this.#open }));
+		return inspected("Reservation", () => ({ length: this.length, open: this.#open }));
 	}
 }

@@ -1,4 +1,4 @@
-/** The two ends of a byte queue: messages in its ring, written and read in place. */
+/** The two endpoints of a byte queue: messages in its ring, written and read in place. */
 import {
 	BAD_STATE,
 	CORRUPT,
@@ -18,7 +18,7 @@ import { bytesOf, type EndpointOptions, lengthIn } from "../values/arguments.js"
 import { Consumer } from "./consumer.js";
 import type { Message } from "./message.js";
 import { Producer, type Sendable } from "./producer.js";
-import { Slot } from "./reservation.js";
+import { Reservation } from "./reservation.js";
 
 export class RingProducer extends Producer {
 	/** The largest payload that fits the ring; what is larger travels as a block. */
@@ -54,7 +54,7 @@ export class RingProducer extends Producer {
 		const { core, me } = this.attachment;
 		let payload = core.reserve(me, this.at, length) >>> 0;
 		if (payload === BAD_STATE) {
-			// No slot is open, so a send was cut off before its commit: by the end of the stack, where all can throw.
+			// No reservation is open, so a send was cut off before its commit: by the end of the stack, where all can throw.
 			core.abort(me, this.at);
 			payload = core.reserve(me, this.at, length) >>> 0;
 		}
@@ -137,7 +137,7 @@ export class RingProducer extends Producer {
 		throw this.unexpected(status);
 	}
 
-	protected override reserve(length: number): Slot | undefined {
+	protected override reserve(length: number): Reservation | undefined {
 		const { attachment, at } = this;
 		const { core, me } = attachment;
 		const large = length > this.inline;
@@ -152,7 +152,7 @@ export class RingProducer extends Producer {
 			block = this.#allocate(length);
 			if (block === 0) return undefined;
 		}
-		return new Slot(attachment, block === 0 ? payload : block, length, {
+		return new Reservation(attachment, block === 0 ? payload : block, length, {
 			commit: (bytes) => {
 				this.checkOpen();
 				if (block === 0) this.#commit(bytes);
@@ -227,7 +227,7 @@ export class RingConsumer extends Consumer {
 		return core.peek(me, this.at) >>> 0;
 	}
 
-	protected override settle(hold: number, _block: number, keep: 0 | 1): number {
+	protected override finish(hold: number, _block: number, keep: 0 | 1): number {
 		const { core, me } = this.attachment;
 		return core.release(me, this.at, hold, keep) >>> 0;
 	}

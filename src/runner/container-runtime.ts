@@ -45,7 +45,7 @@ export class ContainerRuntime implements Runtime {
 		this.#program = program;
 	}
 
-	place(run: string): Placement {
+	prepare(run: string): Placement {
 		const directory = directoryOf({});
 		removeLeftOvers(directory);
 		this.#run = run;

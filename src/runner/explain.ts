@@ -44,5 +44,5 @@ function explainLink(link: Link): string {
 		"drop-oldest": `it keeps the last ${keep ?? 16} messages and drops older ones, so ${from.task} never waits`,
 		latest: `it keeps the newest message alone, so ${from.task} never waits and ${to.task} sees what is newest`,
 	}[policy];
-	return `${linkName(link)}: through shared memory, since both ends see the same region; ${how}.`;
+	return `${linkName(link)}: through shared memory, since both endpoints see the same region; ${how}.`;
 }

@@ -29,7 +29,7 @@ export class ProcessRuntime implements Runtime {
 		this.#workflow = workflow;
 	}
 
-	place(): Placement {
+	prepare(): Placement {
 		// Listing removes what killed runs have left.
 		Region.list();
 		const permissions = this.#workflow.region.permissions ?? PERMISSIONS;

@@ -53,7 +53,7 @@ export class Run {
 	 */
 	async toEnd(): Promise<number> {
 		const { size } = this.#workflow.region;
-		const placement = this.#runtime.place(this.#name);
+		const placement = this.#runtime.prepare(this.#name);
 		const { directory, inside, permissions } = placement;
 		try {
 			using region = Region.open(this.#name, {

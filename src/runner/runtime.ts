@@ -35,7 +35,7 @@ export interface Placement {
 
 export interface Runtime {
 	/** Makes what a run needs before its region, and removes what killed runs have left. @param run its unique name */
-	place(run: string): Placement;
+	prepare(run: string): Placement;
 	/** @param attempt 0 for the first start, then the number of the restart */
 	start(task: TaskSpec, environment: Readonly<Record<string, string>>, attempt: number): RunningTask;
 }

@@ -120,7 +120,7 @@ export interface WaitOptions {
 	signal?: AbortSignal | undefined;
 }
 
-/** Defaults for every wait of an end of a queue, and what it does when its peer goes. */
+/** Defaults for every wait of an endpoint of a queue, and what it does when its peer goes. */
 export interface EndpointOptions extends WaitOptions {
 	/**
 	 * Whether waits go on when the peer has left or died without `end()`, because another may come: a task that is

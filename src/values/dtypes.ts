@@ -80,6 +80,6 @@ export function typedArray<D extends DType>(
 	offset: number,
 	length: number,
 ): TypedArrayOf<D> {
-	const TypedArray = constructors[dtype] as unknown as new (...place: unknown[]) => TypedArrayOf<D>;
+	const TypedArray = constructors[dtype] as unknown as new (...args: unknown[]) => TypedArrayOf<D>;
 	return new TypedArray(buffer, offset, length);
 }

@@ -1,4 +1,4 @@
-/** What a link's two ends say about themselves, for who watches the workflow; the queue works without it. */
+/** What a link's two endpoints say about themselves, for who watches the workflow; the queue works without it. */
 import type { Region } from "../region.js";
 import type { Struct } from "../values/schema.js";
 import { type Link, linkName } from "./links.js";

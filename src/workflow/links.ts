@@ -8,7 +8,7 @@ export const policies = ["block", "drop-oldest", "latest"] as const;
 /** What happens when the consumer is slower: the producer waits, the oldest goes, or only the newest stays. */
 export type Policy = (typeof policies)[number];
 
-/** A named end of a task. */
+/** A named endpoint of a task. */
 export interface Port {
 	readonly task: string;
 	readonly port: string;
@@ -46,7 +46,7 @@ export function parsePort(text: string): Port | undefined {
 	return NAME.test(task) && NAME.test(port) && rest.length === 0 ? { task, port } : undefined;
 }
 
-/** The two ends in a link's name, undefined if it is not one. */
+/** The two endpoints in a link's name, undefined if it is not one. */
 export function parseLinkName(name: string): Pick<Link, "from" | "to"> | undefined {
 	const [from, to, ...rest] = name.split(">").map(parsePort);
 	return from && to && rest.length === 0 ? { from, to } : undefined;
@@ -92,8 +92,8 @@ export function parseLinks(text: string): LocalLink[] {
 function parseLink(text: string): LocalLink {
 	const [head = "", ...options] = text.split(";");
 	const [local = "", name = ""] = split(head, "=");
-	const ends = parseLinkName(name);
-	if (!NAME.test(local) || ends === undefined) {
+	const endpoints = parseLinkName(name);
+	if (!NAME.test(local) || endpoints === undefined) {
 		throw badArgument("A link", text, `such as values=evaluate.values>steer.values, names of ${NAME_RULE}`);
 	}
 	const given = new Map(options.map((option) => split(option, "=")));
@@ -116,7 +116,7 @@ function parseLink(text: string): LocalLink {
 	return {
 		local,
 		link: {
-			...ends,
+			...endpoints,
 			policy: parsePolicy(policy),
 			capacity: capacity === undefined ? undefined : parseCapacity("A link's capacity", capacity),
 			keep: keep === undefined ? undefined : checkCount("A link's keep", Number(keep), 1, MAILBOX_LARGEST),

@@ -26,7 +26,7 @@ export class MemoryTransport implements LinkTransport {
 		completeOwnRun(this.#region, this.#task, link);
 		// By hand, a task that was ended by a signal after its work is not told from one that failed.
 		if (this.#isRun && hasEnded(this.#region, link)) return this.#droppingSender(link);
-		// Before the end: where there is no room for it, the end must not stay taken.
+		// Before the endpoint: where there is no room for it, the endpoint must not stay taken.
 		const state = linkState(this.#region, link);
 		const producer = this.#queue(link).producer({ patient: true });
 		// A predecessor that was killed may have left it otherwise.

@@ -139,14 +139,14 @@ function remembered<T>(known: Map<string, T>, name: string, make: () => T): T {
 	return value;
 }
 
-/** One end for each link; if one can't be had, none is kept. */
+/** One endpoint for each link; if one can't be had, none is kept. */
 function opened<T extends { close(): void }>(links: readonly Link[], open: (link: Link) => T): T[] {
-	const ends: T[] = [];
+	const endpoints: T[] = [];
 	try {
-		for (const link of links) ends.push(open(link));
-		return ends;
+		for (const link of links) endpoints.push(open(link));
+		return endpoints;
 	} catch (error) {
-		for (const end of ends) end.close();
+		for (const endpoint of endpoints) endpoint.close();
 		throw error;
 	}
 }

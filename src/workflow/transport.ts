@@ -1,4 +1,4 @@
-/** The seam between tasks and what carries their links: a task uses the two ends, and does not know what is between. */
+/** The seam between tasks and what carries their links: a task uses the two endpoints, and does not know what is between. */
 import type { Block } from "../memory/block.js";
 import type { Message } from "../queue/message.js";
 import type { Sendable } from "../queue/producer.js";

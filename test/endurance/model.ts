@@ -4,7 +4,7 @@
  *
  * The model knows the format of the ring (headers, padding, the spare room for an end), nothing else of the core.
  */
-import type { Block, Consumer, Message, Producer, Region, Slot } from "dhmem";
+import type { Block, Consumer, Message, Producer, Region, Reservation } from "dhmem";
 import * as assert from "uvu/assert";
 import { mix, Payloads } from "./payload.js";
 import { startAt } from "./positions.js";
@@ -199,7 +199,7 @@ export function runModel({ sender, receiver, capacity, steps, seed }: Walk): voi
 		if (hasBlock(sent)) return;
 		const length = sizeOf(sent) + random(9, 1);
 		const fits = model.reserve(length > largestInRing ? REFERENCE : length);
-		const slot: Slot | undefined = producer.tryReserve(length);
+		const slot: Reservation | undefined = producer.tryReserve(length);
 		assert.is(slot !== undefined, fits, `step ${step}: a reservation of ${length}`);
 		if (slot === undefined) return;
 		if (random(3, 2) === 0) {

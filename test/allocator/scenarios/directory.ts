@@ -56,7 +56,7 @@ function constructing(name: string, present: string[]): Scenario {
 					const { core, me } = other;
 					for (const each of present) expect(other.find(each) >= STATUS_LIMIT, `${each} was lost`);
 					expect(other.find("absent") === NOT_FOUND, "a name from nowhere");
-					// Whoever made it, it is whole, and both ends are free.
+					// Whoever made it, it is whole, and both endpoints are free.
 					for (const each of ["a", intruder]) {
 						const object = other.construct(each, KIND_QUEUE, { capacity: 1024 });
 						expect(core.capacityOf(object) > 0, "an object that is no block");
