@@ -135,6 +135,13 @@ test("the environment is what --print-env shows", async () => {
 	}
 });
 
+test("a task that may be restarted 0 times is not restarted", () => {
+	const one = { one: { image: "one", restart: "on-failure", restarts: 0 } };
+	const changes = { tasks: one, links: [] };
+	assert.is(composeOf(workflow(changes)).services?.one?.restart, "no");
+	assert.is(podOf(workflow(changes)).spec?.restartPolicy, "Never");
+});
+
 test("a dollar sign stands for itself", () => {
 	assert.is(environmentOf("evaluate").PRICE, "5 $$");
 	const env = podOf(workflow()).spec?.containers[0]?.env;

@@ -122,7 +122,8 @@ function taskOf(name: string, task: RawTask): TaskSpec {
 		options: task.options ?? [],
 		environment: Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, String(value)])),
 		directory: task.directory,
-		restart: task.restart ?? "no",
+		// Docker takes `on-failure:0` for without limit.
+		restart: task.restarts === 0 ? "no" : (task.restart ?? "no"),
 		restarts: task.restarts ?? DEFAULT_RESTARTS,
 	};
 }
