@@ -36,6 +36,7 @@ import { withRights } from "./host/engines.js";
 import process from "./host/process.js";
 import { isSupported } from "./host/shim.js";
 import { systemError } from "./host/system-error.js";
+import { type Examination, examine } from "./inspect/examine.js";
 import { type Peeked, peekAt } from "./inspect/peek.js";
 import {
 	type Activity,
@@ -400,6 +401,16 @@ export class Region {
 	activity(): Activity {
 		this.#attachment.check();
 		return readActivity(this.#attachment);
+	}
+
+	/**
+	 * Whether the region is sound: which of its invariants do not hold.
+	 *
+	 * @internal
+	 */
+	examine(): Examination {
+		this.#attachment.check();
+		return examine(this.#attachment);
 	}
 
 	/**

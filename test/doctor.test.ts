@@ -1,14 +1,16 @@
 /** What `dhmem doctor` makes of what it sees, and what the command says. */
 import { execFile } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { SLOT_BYTES, SLOT_ID, SLOTS_START } from "../assembly/layout.js";
 import { type Facts, findFacts, findRegion } from "../src/doctor/facts.js";
 import { type Finding, findingsOf } from "../src/doctor/findings.js";
 import { nobody } from "../src/doctor/peer.js";
+import { findingsIn, soundnessOf } from "../src/doctor/soundness.js";
 import { Region } from "../src/index.js";
 import { temporaryFolder } from "./allocator/main.js";
 
@@ -120,6 +122,89 @@ test("the command's exit status says whether there is a problem", async () => {
 	const failed = await run(join(directory, "none")).catch((error) => error);
 	assert.is(failed.code, 1);
 	assert.match(failed.stdout, /^problem {2}folder: /m);
+});
+
+/** Has slot 5 say a participant that nobody is. */
+function damage(name: string): void {
+	const file = openSync(join(directory, `${name}.dhmem`), "r+");
+	writeSync(file, Uint32Array.of(0x777), 0, 4, SLOTS_START + 5 * SLOT_BYTES + SLOT_ID);
+	closeSync(file);
+}
+
+test("in a region that nobody has open every invariant is looked for; in one that is in use, those that hold at each moment", () => {
+	const region = Region.open("sound", { directory, size: "1MiB" });
+	using producer = region.queue("steps", { capacity: 64 }).producer();
+	producer.sendSync("a message");
+	region.map("map", { key: "string", value: "f64" }).set("key", 1);
+	region.vector("vector", "f64").push(1, 2, 3);
+	region.array("array", { dtype: "f32", shape: [10] });
+	region.struct("struct", { a: "f64" });
+	region.queue("latest", { policy: "latest" }).producer().sendSync("newest");
+	region.queue("numbers", { record: "f64" }).producer().push(1);
+	region.condition("condition");
+	region.save(region.allocate(100));
+	const held = region.mutex("mutex").lockSync();
+	const [used, ...none] = soundnessOf(directory, "sound");
+	assert.equal(none, []);
+	assert.is(used?.status, "ok");
+	assert.match(used?.text ?? "", /holds at each moment.*1 participant has it open/);
+	held.unlock();
+	region.close();
+	const unused = soundnessOf(directory, "sound");
+	assert.equal(unused, [
+		{ about: "region sound", status: "ok", text: "every invariant holds; nobody has it open" },
+	]);
+});
+
+test("a region that somebody has written over is a problem, whether or not it is in use", () => {
+	using region = Region.open("spoilt", { directory, size: "1MiB" });
+	damage("spoilt");
+	const found = soundnessOf(directory, "spoilt");
+	assert.is(found.length, 2, JSON.stringify(found));
+	assert.match(found[0]?.text ?? "", /invariant P1 does not hold at \d+: slot 5 says participant 1911/);
+	assert.match(found[0]?.todo ?? "", /dhmem rm spoilt.*report this output/);
+	assert.is(found[0]?.status, "problem");
+	region.close();
+	assert.match(soundnessOf(directory, "spoilt")[0]?.text ?? "", "invariant P1");
+});
+
+test("who died is named, so that the region is looked at again when nothing is half done", () => {
+	const [died, ...none] = findingsIn("r", { living: 0, dead: 2, grade: "always", findings: [] });
+	assert.is(died?.status, "warning");
+	assert.match(`${died?.text} ${died?.todo}`, /2 participants have died.*dhmem clean/);
+	assert.is(none.length, 1);
+});
+
+test("a region that is not there, or is none, can't be looked into", () => {
+	writeFileSync(join(directory, "bad.dhmem"), "nothing");
+	for (const [name, words] of [
+		["none", /none/],
+		["bad", /not a dhmem region/],
+	] as const) {
+		const [finding] = soundnessOf(directory, name);
+		assert.is(finding?.status, "problem");
+		assert.match(finding?.todo ?? "", words);
+	}
+});
+
+test("the command looks into the region that --region names, and its exit status says what it found", async () => {
+	const run = (...args: string[]) =>
+		promisify(execFile)(process.execPath, [DHMEM, "doctor", ...args], {
+			env: { ...process.env, DHMEM_DIR: directory },
+		});
+	Region.open("mine", { directory, size: "1MiB" }).close();
+	assert.match((await run("--region", "mine")).stdout, /^ok {7}region mine: every invariant holds; nobody/m);
+	assert.not.match((await run()).stdout, "invariant");
+	damage("mine");
+	const failed = await run("--region", "mine").catch((error) => error);
+	assert.is(failed.code, 1);
+	assert.match(failed.stdout, /^problem {2}region mine: invariant P1 /m);
+	// The doctor opens each region, and so has recovered from the participant that there seemed to be.
+	damage("mine");
+	const inJson = await run("--region", "mine", "--json").catch((error) => error);
+	assert.is(JSON.parse(inJson.stdout).ok, false);
+	const wrong = await run("--region", "../x").catch((error) => error);
+	assert.is(wrong.code, 2);
 });
 
 test("two on one machine meet", async () => {

@@ -3,11 +3,13 @@ import { directoryOf } from "../attachment/region-options.js";
 import { findFacts } from "../doctor/facts.js";
 import { type Finding, findingsOf } from "../doctor/findings.js";
 import { meet } from "../doctor/peer.js";
+import { soundnessOf } from "../doctor/soundness.js";
 import { escapeControls, toJson } from "../terminal/escape.js";
 import { Interruption } from "../workflow/interruption.js";
 
 interface DoctorOptions {
 	peer?: true;
+	region?: string;
 	/** Seconds. */
 	timeout: number;
 	json?: true;
@@ -19,6 +21,7 @@ export function doctor(program: Command): void {
 		.description(
 			"look at what regions need here, and say what is wrong and what to do; the exit status is 1 then",
 		)
+		.option("--region <name>", "also look for damage inside this region; it is only read, and may be in use")
 		.option("--peer", "also meet a second doctor, which is to be started in the other container")
 		.option("--timeout <seconds>", "how long to wait for it", parseSeconds, 30)
 		.option("--json", "as JSON")
@@ -33,9 +36,12 @@ function parseSeconds(text: string): number {
 	throw new InvalidArgumentError("It must be 0 or more.");
 }
 
-async function examine({ peer, timeout, json }: DoctorOptions): Promise<number> {
-	const facts = findFacts(directoryOf({}));
-	const findings = findingsOf(facts);
+async function examine({ peer, region, timeout, json }: DoctorOptions): Promise<number> {
+	const directory = directoryOf({});
+	// Before anything opens the region to take part, and so recovers from who has died there.
+	const soundness = region === undefined ? [] : soundnessOf(directory, region);
+	const facts = findFacts(directory);
+	const findings = [...findingsOf(facts), ...soundness];
 	const shown = json ? [] : findings;
 	for (const finding of shown) print(finding);
 	if (peer && isWell(findings)) {
