@@ -3,6 +3,7 @@ const rooms = [
 	"terminal/",
 	"errors.ts",
 	"values/",
+	"verify/",
 	"host/",
 	"core/",
 	"waiting/",

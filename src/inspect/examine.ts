@@ -1,8 +1,8 @@
 /** Whether a region is sound, looked at without taking part: which of its invariants do not hold. */
 import { SLOT_BYTES, SLOT_GENERATION, SLOT_ID, SLOTS, SLOTS_START } from "../../assembly/layout.js";
 import type { Attachment } from "../attachment/attachment.js";
+import { readParticipants } from "../attachment/participants.js";
 import { type Finding, type Grade, verify } from "../verify/index.js";
-import { readParticipants } from "./stats.js";
 
 export interface Examination {
 	/** How many have the region open, and how many died and were not recovered from. */
