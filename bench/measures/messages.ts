@@ -35,9 +35,9 @@ export const messages: Measure = {
 		native({ name: "spsc_queue in C++", role: "floor", program: "spsc", args: [work], count: 2 ** 23 }),
 	],
 	leavesOut:
-		"The program's own work to make and use the messages. The peers are packages and Node's own means that work " +
-		"between processes, with one write for each message; beside them stand a combination of two packages, and " +
-		"means that work only between threads.",
+		"The program's own work to make and use the messages. The peers are npm packages and Node's own ways to send " +
+		"between processes, with one write for each message; beside them stand a combination of two packages, and ways " +
+		"that work only between threads.",
 };
 
 /** The same against what boost has for messages between processes. */
