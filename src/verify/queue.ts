@@ -107,14 +107,14 @@ function checkRing(subject: Subject, capacity: number, head: number, tail: numbe
 		const record = data + offset;
 		const left = Math.min(capacity - offset, distance(position, tail));
 		const length = memory.word(record);
-		const kind = memory.word(record + 4);
+		const kind = memory.word(record + RECORD_KIND);
 		const bytes = RECORD_HEADER + Math.ceil(length / 8) * 8;
 		// What the consumer gives back is written over: then this was not of the ring any more.
 		const isOld = () => distance(word(QUEUE_HEAD), position) > capacity;
 		if (
 			bytes > left ||
 			!isKind(kind) ||
-			((kind & RECORD_KIND) === RECORD_PAD && offset + bytes !== capacity)
+			((kind & ~RECORD_RELEASED) === RECORD_PAD && offset + bytes !== capacity)
 		) {
 			if (!isOld()) fail("Q5", `has a record of kind ${kind} and length ${length} at position ${position}`);
 			return;
@@ -125,8 +125,8 @@ function checkRing(subject: Subject, capacity: number, head: number, tail: numbe
 }
 
 function isKind(kind: number): boolean {
-	const plain = kind & RECORD_KIND;
-	return plain >= RECORD_DATA && plain <= RECORD_END && (kind & ~(RECORD_KIND | RECORD_RELEASED)) === 0;
+	const plain = (kind & ~RECORD_RELEASED) >>> 0;
+	return plain >= RECORD_DATA && plain <= RECORD_END;
 }
 
 function checkBlock(
