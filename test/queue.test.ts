@@ -880,7 +880,13 @@ for (const policy of ["block", "drop-oldest"] as const) {
 		assert.is(producer.sendMany(items(() => producer.trySend("x"))), 2);
 		assert.is(producer.sendMany(items(() => producer.sendMany(["y"]))), 2);
 		assert.equal(drain(consumer), ["a", "x", "b", "a", "y", "b"]);
-		assert.is(region.stats().queues[0]?.sent, 6);
+		function* lastOfAll(): Generator<string> {
+			yield "a";
+			producer.trySend("z");
+		}
+		assert.is(producer.sendMany(lastOfAll()), 1);
+		assert.equal(drain(consumer), ["a", "z"]);
+		assert.is(region.stats().queues[0]?.sent, 8);
 		let slot: ReturnType<Producer["tryReserve"]>;
 		const reserve = () => {
 			slot = producer.tryReserve(1);
