@@ -1132,7 +1132,7 @@ const quiet: Record<string, string[]> = {
 const internal =
 	/^(constructor|custom|owned|spend|offset|share|attempt|releaseRun|give|take|giveBack|lend|suspend|resume|resuming|suspended|endings|waitTo|waiters|holder|check\w*|beforeClose|waitFor|waitForSync|seeEndAgain|peekInto|discard|unexpected|unread|put|putBlock|putMany|reserve|tryAllocate|finish|wake|next)$/;
 const internalData =
-	/^(inline|hold|settle|what|hasContents|object|queue|attachment|at|defaults|ring|mask|kind|element)$/;
+	/^(inline|hold|wakeOrThrow|what|hasContents|object|queue|attachment|at|defaults|ring|mask|kind|element)$/;
 
 function isNotForUsers(type: string, member: string): boolean {
 	if (`${type}.${member}` === "Region.queue" || `${type}.${member}` === "Vector.at") return false;

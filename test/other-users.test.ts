@@ -293,4 +293,20 @@ test("in a sticky folder it is said who may remove a region, and not to change t
 	assert.is((await act(ALICE, "open"))[0], "DHMEM_NOT_FOUND");
 });
 
+test("a region is made by a user whose umask takes even the owner's rights away", async () => {
+	for (const umask of [0o277, 0o400, 0o777]) {
+		const name = `umask-${umask.toString(8)}`;
+		const before = process.umask(umask);
+		let child: Child;
+		try {
+			child = new Child(module, "make", [directory, ALICE, name, "{}"]);
+		} finally {
+			process.umask(before);
+		}
+		assert.is(await child.hear(), "ready", name);
+		await child.kill();
+		assert.is(statSync(regionPath(name)).mode & 0o777, 0o600, name);
+	}
+});
+
 test.run();

@@ -29,13 +29,21 @@ static char *temporary_name(const char *directory, size_t directory_length) {
 	return name;
 }
 
+/* The umask may have taken the owner's bits, without which the second descriptor could not be opened. */
+static bool open_lock_descriptor_of_new(struct file *file, const char *path, struct failure *failure) {
+	if (fchmod(file->fd, 0600) != 0) {
+		return failed(failure, "fchmod");
+	}
+	return open_lock_descriptor(file, path, failure);
+}
+
 static bool open_nameless(struct file *file, const char *directory, struct failure *failure) {
 	file->fd = open_descriptor(directory, O_TMPFILE | O_RDWR);
 	if (file->fd < 0) {
 		const bool is_missing = errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL;
 		return is_missing || failed(failure, "open");
 	}
-	if (open_lock_descriptor(file, NULL, failure)) {
+	if (open_lock_descriptor_of_new(file, NULL, failure)) {
 		return true;
 	}
 	/* linkat() will need /proc too: without it, a file made like this could never be published. */
@@ -60,7 +68,7 @@ static bool open_temporary(struct file *file, const char *directory, struct fail
 		file->temporary = NULL;
 		return failed_with(failure, "open", -number);
 	}
-	return open_lock_descriptor(file, file->temporary, failure);
+	return open_lock_descriptor_of_new(file, file->temporary, failure);
 }
 
 /* Locks the file as one that is being made; `claimed` is false when somebody removed it as litter before. */
