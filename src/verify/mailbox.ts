@@ -14,8 +14,11 @@
 import {
 	INTENT_PUT,
 	MAILBOX_END,
+	MAILBOX_ENDS,
+	MAILBOX_FEWEST_PLACES,
 	MAILBOX_OLDEST,
 	MAILBOX_PLACES,
+	MAILBOX_SPARE,
 	OBJECT_CAPACITY,
 	OBJECT_REQUESTED,
 	OWNER_IN_FLIGHT,
@@ -28,6 +31,8 @@ import {
 	RECORD_BLOCK,
 	RECORD_DATA,
 	RECORD_HEADER,
+	RECORD_KIND,
+	RECORD_LENGTH,
 } from "../../assembly/layout.js";
 import { hex } from "./memory.js";
 import { isIntended } from "./participants.js";
@@ -37,7 +42,7 @@ import type { Subject } from "./subject.js";
 export function checkMailbox(subject: Subject): void {
 	const { memory, report, object, data, room, word, fail } = subject;
 	const places = word(OBJECT_CAPACITY);
-	const isSound = isPowerOfTwo(places) && places >= 4 && places <= MAILBOX_PLACES;
+	const isSound = isPowerOfTwo(places) && places >= MAILBOX_FEWEST_PLACES && places <= MAILBOX_PLACES;
 	if (!isSound || places << PLACE_SHIFT > room || word(OBJECT_REQUESTED) === 0) {
 		fail(
 			"M1",
@@ -45,15 +50,15 @@ export function checkMailbox(subject: Subject): void {
 		);
 		return;
 	}
-	const kept = Math.min(word(OBJECT_REQUESTED), places - 2);
+	const kept = Math.min(word(OBJECT_REQUESTED), places - MAILBOX_SPARE);
 	const tail = word(QUEUE_TAIL);
 	const oldest = word(MAILBOX_OLDEST);
 	const used = distance(oldest, tail);
-	if (used > kept + (report.isAtRest ? 0 : 2))
+	if (used > kept + (report.isAtRest ? 0 : MAILBOX_SPARE))
 		fail("M2", `has messages from ${oldest} to ${tail}, and keeps ${kept}`);
 	const end = word(MAILBOX_END);
 	// Positions go round after 2^32, so what is behind is less than half of that ahead.
-	if (end > 1 || (end === 1 && distance(word(MAILBOX_END + 4), tail) > 0x7fffffff))
+	if (end > MAILBOX_ENDS || (end === MAILBOX_ENDS && distance(word(MAILBOX_END + 4), tail) > 0x7fffffff))
 		fail("M7", `ends at ${word(MAILBOX_END + 4)}, which is not before its tail`);
 	const isBeingPut = !report.isAtRest && isIntended(memory, [INTENT_PUT], object);
 	for (let index = 0; index < places; index++) {
@@ -69,15 +74,15 @@ export function checkMailbox(subject: Subject): void {
 		if (state === PLACE_CLAIMED && report.isAtRest)
 			fail("M6", `has a message at ${position} that is half received`);
 		if (state !== PLACE_KEPT) continue;
-		if (distance(oldest, position) >= used + (isBeingPut ? 2 : 0))
+		if (distance(oldest, position) >= used + (isBeingPut ? MAILBOX_SPARE : 0))
 			fail("M4", `keeps a message at ${position}, and has some from ${oldest} to ${tail}`);
 		checkEnvelope(subject, (contents & ~PLACE_STATE) >>> 0, position);
 	}
 }
 
 function checkEnvelope({ memory, claims, fail }: Subject, envelope: number, position: number): void {
-	const length = memory.word(envelope);
-	const kind = memory.word(envelope + 4);
+	const length = memory.word(envelope + RECORD_LENGTH);
+	const kind = memory.word(envelope + RECORD_KIND);
 	const isSound =
 		memory.owner(envelope) === OWNER_IN_FLIGHT &&
 		!memory.isReference(envelope) &&

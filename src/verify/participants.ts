@@ -12,6 +12,8 @@
  */
 import {
 	CLASSES,
+	CURRENT_SHIFT,
+	CURRENT_SPAN,
 	INTENT_CLAIM,
 	INTENT_DISPOSE,
 	INTENT_DROP,
@@ -57,7 +59,7 @@ export function checkParticipants(memory: Memory, report: Report): void {
 			report.add("P1", slot, `slot ${index} says participant ${id}, and its generation is ${generation}`);
 		checkIntent(memory, report, index);
 		for (let sizeClass = 0; id !== 0 && sizeClass < CLASSES; sizeClass++) {
-			const span = memory.word(slot + SLOT_CURRENT + sizeClass * 8);
+			const span = memory.word(slot + SLOT_CURRENT + (sizeClass << CURRENT_SHIFT) + CURRENT_SPAN);
 			if (span !== 0 && !memory.isHeapSpan(span))
 				report.add("P4", slot, `slot ${index} allocates from span ${span}, which is none of the heap`);
 		}

@@ -11,7 +11,7 @@
  *  Q6  a message with a block that is not released  →  that is in flight, and has room for its length; or the consumer is
  *      taking it out                                                                    at rest: in flight
  *  Q7  RESERVED is 0 or in the ring                   at rest: with a producer, RESERVED = 0 or CLAIMED's payload
- *  Q8  CACHED_HEAD ≤ HEAD ≤ CACHED_HEAD + C + 8
+ *  Q8  CACHED_HEAD ≤ HEAD, and CLAIMED ≤ CACHED_HEAD + C
  * ```
  */
 import {
@@ -29,12 +29,14 @@ import {
 	QUEUE_RESERVED_BYTES,
 	QUEUE_SMALLEST,
 	QUEUE_TAIL,
+	RECORD_ALIGNMENT,
 	RECORD_BLOCK,
 	RECORD_DATA,
 	RECORD_END,
 	RECORD_HEADER,
 	RECORD_KIND,
 	RECORD_LARGE,
+	RECORD_LENGTH,
 	RECORD_PAD,
 	RECORD_RELEASED,
 	REFERENCE_BYTES,
@@ -65,7 +67,7 @@ export function checkQueue(subject: Subject): void {
 	const head = word(QUEUE_HEAD);
 	const tail = word(QUEUE_TAIL);
 	const used = distance(head, tail);
-	if (used > capacity || ((head | tail) & 7) !== 0) {
+	if (used > capacity || (head | tail) % RECORD_ALIGNMENT !== 0) {
 		fail("Q2", `has its head at ${head} and its tail at ${tail}, with capacity ${capacity}`);
 		return;
 	}
@@ -82,7 +84,8 @@ export function checkQueue(subject: Subject): void {
 			"Q4",
 			`is claimed up to ${word(QUEUE_CLAIMED)}, which is not between its tail and the end of its room`,
 		);
-	if (distance(word(QUEUE_CACHED_HEAD), head) > capacity + RECORD_HEADER)
+	const promised = distance(word(QUEUE_CACHED_HEAD), word(QUEUE_CLAIMED));
+	if (promised > capacity || distance(word(QUEUE_CACHED_HEAD), head) > promised)
 		fail("Q8", `has its head at ${head}, and its producer believes ${word(QUEUE_CACHED_HEAD)}`);
 	checkReservation(subject, capacity);
 	checkRing(subject, capacity, head, tail);
@@ -106,16 +109,12 @@ function checkRing(subject: Subject, capacity: number, head: number, tail: numbe
 		const offset = position & (capacity - 1);
 		const record = data + offset;
 		const left = Math.min(capacity - offset, distance(position, tail));
-		const length = memory.word(record);
+		const length = memory.word(record + RECORD_LENGTH);
 		const kind = memory.word(record + RECORD_KIND);
-		const bytes = RECORD_HEADER + Math.ceil(length / 8) * 8;
+		const bytes = RECORD_HEADER + Math.ceil(length / RECORD_ALIGNMENT) * RECORD_ALIGNMENT;
 		// What the consumer gives back is written over: then this was not of the ring any more.
 		const isOld = () => distance(word(QUEUE_HEAD), position) > capacity;
-		if (
-			bytes > left ||
-			!isKind(kind) ||
-			((kind & ~RECORD_RELEASED) === RECORD_PAD && offset + bytes !== capacity)
-		) {
+		if (bytes > left || !isKind(kind) || (kind === RECORD_PAD && offset + bytes !== capacity)) {
 			if (!isOld()) fail("Q5", `has a record of kind ${kind} and length ${length} at position ${position}`);
 			return;
 		}
@@ -124,9 +123,10 @@ function checkRing(subject: Subject, capacity: number, head: number, tail: numbe
 	}
 }
 
+/** Whether records are of this kind. Only messages are released; the rest is passed over as it is. */
 function isKind(kind: number): boolean {
-	const plain = (kind & ~RECORD_RELEASED) >>> 0;
-	return plain >= RECORD_DATA && plain <= RECORD_END;
+	const isMessage = (of: number) => of === RECORD_DATA || of === RECORD_LARGE || of === RECORD_BLOCK;
+	return isMessage(kind & ~RECORD_RELEASED) || kind === RECORD_PAD || kind === RECORD_END;
 }
 
 function checkBlock(
@@ -152,6 +152,6 @@ export function attached(memory: Memory, record: number): { block: number; owner
 	const payload = record + RECORD_HEADER;
 	const block = memory.word(payload + REFERENCE_OFFSET);
 	const length = memory.word(payload + REFERENCE_LENGTH);
-	const isSound = memory.word(record) >= REFERENCE_BYTES && length <= memory.capacity(block);
+	const isSound = memory.word(record + RECORD_LENGTH) >= REFERENCE_BYTES && length <= memory.capacity(block);
 	return { block, owner: memory.owner(block), isSound };
 }
