@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 import { MAGIC_HIGH, MAGIC_LOW, OBJECT_BYTES, OWNER_NONE, SLAB_LARGEST } from "../assembly/layout.js";
 import { type Grade, verify } from "../src/verify/index.js";
 import { Memory } from "../src/verify/memory.js";
+import { mutations } from "./allocator/mutations.js";
 import { randomFrom } from "./allocator/player.js";
 import { World } from "./allocator/world.js";
 import { build } from "./hostile/contents.js";
@@ -62,6 +63,21 @@ test("each invariant has a number of its own, and something is damaged that brea
 	assert.ok(numbers.length > 50);
 	assert.equal([...new Set(numbers)], numbers);
 	assert.equal([...new Set(damages.map(({ invariant }) => invariant))].sort(), numbers);
+});
+
+test("the handbook lists each invariant, and the mutations that it names are there", () => {
+	const handbook = readFileSync(join(root, "docs/maintaining.md"), "utf8");
+	const rows = Array.from(handbook.matchAll(/^\| ([A-Z]\d) \| .* \| (.*) \|$/gm));
+	assert.equal(rows.map(([, number]) => number).sort(), documented());
+	const known = mutations.map(({ name }) => name);
+	const named = rows.flatMap(([, number, names]) =>
+		number?.startsWith("H") ? [] : (names?.split("; ") ?? []),
+	);
+	assert.ok(named.length > 30);
+	assert.equal(
+		named.filter((name) => name !== "—" && !known.includes(name)),
+		[],
+	);
 });
 
 test("blocks are as large, and whose, as the core says", () => {
