@@ -1,5 +1,5 @@
 /**
- * Owner bytes: whose each block is.
+ * Owner bytes: who owns each block.
  *
  * ```text
  *  B1  in a SLAB a block's byte is FREE, a participant's, in flight or the region's; 0 only while somebody makes or
@@ -39,7 +39,7 @@ export function checkBlocks(memory: Memory, report: Report): void {
 	}
 }
 
-/** Whether an owner byte of this value is somebody's. */
+/** Whether an owner byte with this value means that the block has an owner. */
 function isOwner(owner: number): boolean {
 	return owner !== OWNER_NONE && owner <= OWNER_REGION;
 }
@@ -90,7 +90,7 @@ function checkOther(memory: Memory, report: Report, span: number): void {
 	}
 }
 
-/** Checks that the participant whose owner byte this is can own something in `span`. */
+/** Checks that a participant with this owner byte exists, and has touched `span`. */
 export function checkOwner(memory: Memory, report: Report, owner: number, at: number, span: number): void {
 	if (owner < 1 || owner > SLOTS) return;
 	if (memory.holder(owner - 1) === 0)

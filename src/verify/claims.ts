@@ -2,11 +2,11 @@
  * References: who refers to which block.
  *
  * ```text
- *  R1  a block or reference that nobody in particular owns is referred to once at most        (at rest)
- *  R2  what is the region's is referred to by an object, a map, a share or a handle           (at rest)
- *  R3  what is in flight is referred to by a message                                          (at rest)
+ *  R1  at most one structure refers to a block or reference of the region's, or in flight    (at rest)
+ *  R2  an object, a map, a share or a handle refers to each block of the region's            (at rest)
+ *  R3  a message refers to each block in flight                                              (at rest)
  * ```
- * Objects and handles are not referred to, they are found: D5, K1. So nothing leaks, and nothing is freed twice.
+ * So no memory leaks, and none is freed twice. Nothing refers to objects and handles: a name or a token finds them.
  */
 import {
 	CLASS_HANDLE,
@@ -40,7 +40,7 @@ export class Claims {
 		this.#blocks = new Uint8Array((memory.ready * OWNERS_PER_SPAN) >>> 3);
 	}
 
-	/** Notes that `who` refers to the block at `offset`; whether it is the first to do so, and what is there may be followed. */
+	/** Notes that `who` refers to the block at `offset`. False if another one does too: then do not follow the reference. */
 	add(offset: number, who: string): boolean {
 		const at = this.#memory.ownerByte(offset);
 		if (at === 0) return false;
@@ -49,7 +49,11 @@ export class Claims {
 			return true;
 		}
 		if (this.#report.isAtRest)
-			this.#report.add("R1", offset, `${who} refers to the block at ${hex(offset)}, and so does another`);
+			this.#report.add(
+				"R1",
+				offset,
+				`${who} refers to the block at ${hex(offset)}, and so does something else`,
+			);
 		return false;
 	}
 
@@ -65,7 +69,7 @@ export class Claims {
 		else this.#blocks[index >>> 3] = (this.#blocks[index >>> 3] as number) | (1 << (index & 7));
 	}
 
-	/** Finds what nobody refers to, once all who refer to something have said so. */
+	/** Finds blocks that nothing refers to. Call it after all `add`s. */
 	check(): void {
 		const { ready, heap } = this.#memory;
 		for (let span = heap; span < ready; span++) {

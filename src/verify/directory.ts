@@ -37,7 +37,7 @@ export function isRemoved(memory: Memory, object: number): boolean {
 	return (memory.word(object + OBJECT_NEXT) & LINK_REMOVED) !== 0;
 }
 
-/** The object's name, to be told; what stands for controls and the like does not matter here. */
+/** The object's name, for findings. */
 export function nameOf(memory: Memory, object: number): string {
 	const length = Math.min(memory.word(object + OBJECT_NAME_LENGTH), NAME_BYTES);
 	return Buffer.from(memory.bytes.slice(object + OBJECT_NAME, object + OBJECT_NAME + length)).toString();

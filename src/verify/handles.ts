@@ -1,5 +1,5 @@
 /**
- * Handles: saved blocks. Looked at are those that are the region's; others are being made or freed.
+ * Handles: saved blocks. Only those of the region's are checked: others are being made or freed.
  *
  * ```text
  *  K1  NONCE ≠ 0

@@ -5,15 +5,17 @@
  *  H1  magic, version and features are those of this layout
  *  H2  spans · 64 KiB = bytes of the region                                8 ≤ spans ≤ 65534
  *  H3  the tables follow one another, each with room for what is in it:
- *        slots ≤ busy      busy + ⌈spans / 8⌉ ≤ committed      committed + ⌈spans / 8⌉ ≤ owned      owned + ⌈spans / 32⌉ ≤ buckets
- *        buckets + 8 · (mask + 1) ≤ touched          touched + 128 · touchedBytes ≤ descriptors    8 · touchedBytes ≥ spans
+ *        slots ≤ busy                                busy + ⌈spans / 8⌉ ≤ committed
+ *        committed + ⌈spans / 8⌉ ≤ owned             owned + ⌈spans / 32⌉ ≤ buckets
+ *        buckets + 8 · (mask + 1) ≤ touched          8 · touchedBytes ≥ spans
+ *        touched + 128 · touchedBytes ≤ descriptors
  *        descriptors + 16 · spans ≤ available        available + 4 · spans ≤ owners
  *        owners + 1024 · spans ≤ 64 KiB · heap       heap ≤ spans
  *  H4  mask + 1 is a power of two, 64 to 4096
  *  H5  lifetime is persistent or last-close
  *  H6  ready ≤ spans, and it is spans or a multiple of 1024
  * ```
- * All hold always. Without H2 and H3 nothing else can be looked at.
+ * All of them hold always. If H2 or H3 does not, nothing else can be checked.
  */
 import {
 	BUCKET_BYTES,
@@ -56,7 +58,7 @@ const MOST_SPANS = 65534;
 const FEWEST_BUCKETS = 64;
 const MOST_BUCKETS = 4096;
 
-/** Whether the rest can be looked at. */
+/** Whether the rest can be checked. */
 export function checkHeader(memory: Memory, report: Report): boolean {
 	const word = (field: number) => memory.word(field);
 	const isMarked = word(HEADER_MAGIC) === MAGIC_LOW && word(HEADER_MAGIC + 4) === MAGIC_HIGH;

@@ -1,6 +1,6 @@
 /**
- * The invariants of a region as code: a file for each structure, which begins with what must hold. It reads memory
- * alone, of any contents: what is wrong is found, and not followed.
+ * The invariants of a region as code: one file per structure, which begins with the invariants as equations. The bytes
+ * may be anything: what is read is checked before it is used, so that damage is reported and never followed.
  */
 import { checkBlocks } from "./blocks.js";
 import { Claims } from "./claims.js";
@@ -16,7 +16,7 @@ import { checkSpans } from "./spans.js";
 
 export type { Finding, Grade } from "./report.js";
 
-/** What does not hold in a region with these bytes. Never throws, and takes time in proportion to the region's size. */
+/** Which invariants do not hold in a region with these bytes. Never throws, and takes time in proportion to their number. */
 export function verify(bytes: Uint8Array, grade: Grade): Finding[] {
 	const memory = new Memory(bytes);
 	const report = new Report(grade);

@@ -89,7 +89,10 @@ function checkEnvelope({ memory, claims, fail }: Subject, envelope: number, posi
 		length + RECORD_HEADER <= memory.capacity(envelope) &&
 		(kind === RECORD_DATA || kind === RECORD_BLOCK);
 	if (!isSound) {
-		fail("M5", `keeps a message of kind ${kind} at ${position}, whose envelope at ${hex(envelope)} has none`);
+		fail(
+			"M5",
+			`keeps a message at ${position}, but its envelope at ${hex(envelope)} is not a message in flight`,
+		);
 		return;
 	}
 	if (!claims.add(envelope, `the place of position ${position}`) || kind !== RECORD_BLOCK) return;

@@ -24,7 +24,7 @@ import { hashOfKey } from "./hash.js";
 import { hex, type Memory } from "./memory.js";
 import type { Subject } from "./subject.js";
 
-/** Entries of one hash that are compared. More are there only where somebody has written them so. */
+/** Entries with the same hash that are compared. Only a hostile peer makes more. */
 const MOST_ALIKE = 16;
 
 export function checkMap(subject: Subject): void {
@@ -34,7 +34,7 @@ export function checkMap(subject: Subject): void {
 	const byHash = new Map<number, number[]>();
 	let entries = 0;
 	let gone = 0;
-	/** Places before this one that are not 0; what the table ends with goes on at its beginning. */
+	/** How many places in a row before this one are not 0. The end of the table counts as before its start. */
 	let filled = 0;
 	for (let index = places - 1; index >= 0 && memory.word(data + index * 4) !== 0; index--) filled++;
 	for (let index = 0; index < places; index++, filled++) {
@@ -65,7 +65,7 @@ function checkEntry({ memory, report, claims, fail }: Subject, entry: number, in
 		fail("T1", `has ${hex(entry)} at place ${index}, where there is no entry`);
 		return false;
 	}
-	// What somebody else has as well is not followed.
+	// Do not follow what something else refers to as well.
 	if (!claims.add(entry, `place ${index} of a map`)) return false;
 	if (hashOfKey(memory, entry + ENTRY_KEY, keyLength) === memory.word(entry + ENTRY_HASH)) return true;
 	fail("T2", `has an entry at ${hex(entry)} with another hash than its key's`);

@@ -1,6 +1,6 @@
 /**
- * A region's bytes, read and never written. No read throws: outside of the region there are zeros. Nothing that is read
- * is believed, so every length is limited by what there is.
+ * A region's bytes, which are only read. Reading never throws: outside the region there are zeros. The bytes may be
+ * anything, so the size of the region limits every length.
  */
 import {
 	CLASS_LARGEST,
@@ -53,7 +53,7 @@ export class Memory {
 	readonly heap: number;
 	/** Spans whose descriptors may be read. */
 	readonly ready: number;
-	/** For each span the spans of the run that begins there, if its descriptors agree, or 0. `checkSpans` finds out. */
+	/** For each span, the length of the run that begins there; 0 if there is none, or its tails disagree (`checkSpans`). */
 	readonly runs: Uint32Array;
 	readonly #descriptors: number;
 	readonly #owned: number;
@@ -171,7 +171,7 @@ export class Memory {
 		return isRun ? this.owners(span) : 0;
 	}
 
-	/** Whose the block or reference at `offset` is; OWNER_NONE where none starts. */
+	/** The owner of the block or reference at `offset`; OWNER_NONE where none starts. */
 	owner(offset: number): number {
 		const at = this.ownerByte(offset);
 		return at === 0 ? OWNER_NONE : this.byte(at);

@@ -70,7 +70,7 @@ export function checkObject(memory: Memory, report: Report, claims: Claims, obje
 	const hasType = isBlock(OBJECT_TYPE, "type");
 	if (word(OBJECT_TYPE_BYTES) > memory.capacity(hasType ? word(OBJECT_TYPE) : 0))
 		fail("O3", `has a type of ${word(OBJECT_TYPE_BYTES)} bytes, which its block has no room for`);
-	// What somebody else has as well is not followed, or a region of garbage would be looked at without end.
+	// Do not follow what something else refers to as well: checking a region of garbage would take too long.
 	if (!isBlock(OBJECT_DATA, "data") && word(OBJECT_DATA) !== 0) return;
 	const data = word(OBJECT_DATA);
 	const room = memory.capacity(data);

@@ -95,7 +95,7 @@ function checkTouched(memory: Memory, report: Report, index: number): void {
 	}
 }
 
-/** Whether somebody is about to do `intent` with `a`: with the participant whose owner byte is `tag`, if one is given. */
+/** Whether a participant has noted one of these intents about `a`. With `tag`, only the one that has this owner byte. */
 export function isIntended(memory: Memory, intents: readonly number[], a: number, tag?: number): boolean {
 	for (let index = 0; index < SLOTS; index++) {
 		if (tag !== undefined && index !== tag - 1) continue;

@@ -1,5 +1,5 @@
 /**
- * The byte queue. Differences are modulo 2^32, C is the capacity, and `a ≤ b` of positions means that b - HEAD is not less.
+ * The byte queue. C is the capacity. Positions count modulo 2^32, so `a ≤ b` means a - HEAD ≤ b - HEAD.
  *
  * ```text
  *  Q1  C is a power of two, 64 B to 1 GiB, and DATA has room for it
@@ -112,7 +112,7 @@ function checkRing(subject: Subject, capacity: number, head: number, tail: numbe
 		const length = memory.word(record + RECORD_LENGTH);
 		const kind = memory.word(record + RECORD_KIND);
 		const bytes = RECORD_HEADER + Math.ceil(length / RECORD_ALIGNMENT) * RECORD_ALIGNMENT;
-		// What the consumer gives back is written over: then this was not of the ring any more.
+		// While others run, the consumer may have given this record back, and the producer written over it.
 		const isOld = () => distance(word(QUEUE_HEAD), position) > capacity;
 		if (bytes > left || !isKind(kind) || (kind === RECORD_PAD && offset + bytes !== capacity)) {
 			if (!isOld()) fail("Q5", `has a record of kind ${kind} and length ${length} at position ${position}`);
@@ -123,7 +123,7 @@ function checkRing(subject: Subject, capacity: number, head: number, tail: numbe
 	}
 }
 
-/** Whether records are of this kind. Only messages are released; the rest is passed over as it is. */
+/** Whether this kind exists. Only messages can be released. */
 function isKind(kind: number): boolean {
 	const isMessage = (of: number) => of === RECORD_DATA || of === RECORD_LARGE || of === RECORD_BLOCK;
 	return isMessage(kind & ~RECORD_RELEASED) || kind === RECORD_PAD || kind === RECORD_END;

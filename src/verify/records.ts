@@ -26,7 +26,7 @@ export function checkRecords({ word, fail, room }: Subject): void {
 	const capacity = word(OBJECT_CAPACITY);
 	const dtype = dtypeOf(word(OBJECT_ELEMENT));
 	if (dtype === undefined || !isPowerOfTwo(capacity) || capacity < 2 || capacity * bytesPer(dtype) > room) {
-		fail("N1", `has capacity ${capacity} of element ${word(OBJECT_ELEMENT)}, and room for ${room} bytes`);
+		fail("N1", `has room for ${capacity} records of type ${word(OBJECT_ELEMENT)}, but only ${room} bytes`);
 		return;
 	}
 	const head = word(QUEUE_HEAD);

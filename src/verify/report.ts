@@ -1,6 +1,6 @@
-/** What a check says: findings, each with the number of the invariant that does not hold. */
+/** What the checks find. */
 
-/** An invariant that does not hold somewhere. */
+/** A place where an invariant does not hold. */
 export interface Finding {
 	/** Its number, such as `Q3`: `docs/maintaining.md` lists them. */
 	readonly invariant: string;
@@ -11,12 +11,12 @@ export interface Finding {
 }
 
 /**
- * When the region is looked at. What holds `always` holds between any two writes, also while participants run and after
- * one has died. `atRest` nobody is in the midst of an operation, and the dead have been recovered from.
+ * Which invariants to expect. Some hold `always`: between any two writes, while participants run, and after one has died.
+ * More hold `atRest`: when no operation is under way, and every dead participant has been recovered from.
  */
 export type Grade = "always" | "atRest";
 
-/** More than anybody reads. */
+/** Nobody reads more. */
 const MOST_FINDINGS = 100;
 
 export class Report {

@@ -1,5 +1,5 @@
 /**
- * Shares: several references to one block. Looked at are those that are the region's; others are being made or ended.
+ * Shares: several references to one block. Only those of the region's are checked: others are being made or given back.
  *
  * ```text
  *  C1  a reference's byte is 0, a participant's, in flight or the region's

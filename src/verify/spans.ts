@@ -10,7 +10,7 @@
  *  S6  the keeper of a SLAB is 0, or a participant that has touched it
  *  S7  committed ⊆ spans of the heap
  * ```
- * The bitmaps of busy and of available spans are hints: whatever they say is right.
+ * The bitmaps of busy and of available spans are hints, so any value of them is allowed.
  */
 import {
 	CLASSES,
@@ -41,7 +41,7 @@ export function checkSpans(memory: Memory, report: Report): void {
 	checkCommitted(memory, report);
 }
 
-/** Notes how long the run is that begins at `span`, if its tails agree. */
+/** Notes the length of the run that begins at `span`, if its tails agree. */
 function measureRun(memory: Memory, report: Report, span: number): void {
 	const length = memory.word(memory.descriptor(span) + DESCRIPTOR_SPANS);
 	const tail = SPAN_TAIL | (span << 16);
