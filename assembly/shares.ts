@@ -73,7 +73,8 @@ export function addReference(me: u32, reference: u32): u32 {
 export function freeReference(me: u32, reference: u32): void {
 	intend(me, INTENT_UNSHARE, reference, 0, 0, 0);
 	// SYNC: pairs with the loads in `isOver`: what was done through this reference is done.
-	atomic.store<u8>(reference, OWNER_NONE);
+	// Only if it is `me`'s: recovery also looks at a share that another participant is making, where any bytes may lie.
+	atomic.cmpxchg<u8>(reference, <u8>tagOf(me), <u8>OWNER_NONE);
 	settleUnshare(me, reference);
 }
 

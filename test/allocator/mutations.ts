@@ -342,6 +342,13 @@ export const mutations: readonly Mutation[] = [
 		"else if (sizeClass == CLASS_SHARE && owner != OWNER_FREE && owner != OWNER_NONE) sweepShare(me, block);",
 	),
 	mutation(
+		"giving up a reference is no compare-and-swap",
+		"recover from one",
+		"shares",
+		"atomic.cmpxchg<u8>(reference, <u8>tagOf(me), <u8>OWNER_NONE);",
+		"atomic.store<u8>(reference, OWNER_NONE);",
+	),
+	mutation(
 		"adding a reference is no compare-and-swap",
 		"adding",
 		"shares",
