@@ -15,6 +15,7 @@ const rooms = [
 	"queue/",
 	"handles/",
 	"inspect/",
+	"region-contents.ts",
 	"region.ts",
 	"index.ts",
 	"workflow/",

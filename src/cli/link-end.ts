@@ -2,7 +2,8 @@
 
 import { DhmemError } from "../errors.js";
 import { type Queue, RecordQueue } from "../queue/queue.js";
-import type { RecordConsumer, RecordProducer } from "../queue/records.js";
+import type { RecordConsumer } from "../queue/record-consumer.js";
+import type { RecordProducer } from "../queue/record-producer.js";
 import { Region } from "../region.js";
 import type { DType } from "../values/dtypes.js";
 import { Input } from "../workflow/input.js";

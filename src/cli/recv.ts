@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { RecordConsumer } from "../queue/records.js";
+import type { RecordConsumer } from "../queue/record-consumer.js";
 import { type DType, type TypedArrayOf, typedArray } from "../values/dtypes.js";
 import { Input } from "../workflow/input.js";
 import { checkRecords, type FramingOptions, framingOptions, written, writtenRecords } from "./framing.js";

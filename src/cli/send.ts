@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { RecordProducer } from "../queue/records.js";
+import type { RecordProducer } from "../queue/record-producer.js";
 import type { DType, TypedArrayOf } from "../values/dtypes.js";
 import { Output } from "../workflow/output.js";
 import { checkRecords, type FramingOptions, framingOptions, messagesIn } from "./framing.js";

@@ -11,7 +11,8 @@ import type { Consumer } from "./consumer.js";
 import { endpointOptions, holderOf, type Side } from "./endpoint.js";
 import { MailboxConsumer, MailboxProducer } from "./mailbox.js";
 import type { Producer } from "./producer.js";
-import { RecordConsumer, RecordProducer } from "./records.js";
+import { RecordConsumer } from "./record-consumer.js";
+import { RecordProducer } from "./record-producer.js";
 import { RingConsumer, RingProducer } from "./ring.js";
 
 /** What all queues have in common. */
