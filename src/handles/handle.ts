@@ -5,16 +5,22 @@ import { inspected } from "../values/console.js";
 import { checkMade } from "../values/made.js";
 
 /**
- * A name for what was saved that is good in any process: `String(handle)` is a token of printable characters.
- * It carries the region's identity, the offset, and a random number, so one that was made up, or whose
- * block was freed or object removed, is found out.
+ * A reference to a saved value that works in any process. `String(handle)` is a token of printable characters. It
+ * contains the region's identity, an offset and a random number, so loading detects a forged token, and one whose block
+ * was freed or whose object was removed. From `region.save(value)`.
+ *
+ * @example
+ * ```ts
+ * const token = String(region.save(block));
+ * const loaded = region.load(token); // in any process
+ * ```
  *
  * ```text
  *  format u8   what u8   2 reserved   region u64   offset u32   segment u16   2 reserved   nonce u64     28 bytes, as base64url
  * ```
  */
 export class Handle<T = unknown> {
-	/** Only a type: what it is of. */
+	/** Only for the compiler: the type of the saved value. */
 	declare protected readonly of: T;
 	readonly #token: string;
 
@@ -41,10 +47,10 @@ export class Handle<T = unknown> {
 const FORMAT = 1;
 const BYTES = 28;
 
-/** What a handle is of, by the number that stands for it: a block and its record, or a named object. */
+/** The kinds of values a handle can refer to; a token has the index: a block by its handle's record, or a named object. */
 const kinds = ["block", "object"] as const;
 
-/** What a token says. */
+/** The contents of a token. */
 export interface Target {
 	of: (typeof kinds)[number];
 	region: readonly [number, number];
@@ -71,13 +77,13 @@ export function decodeHandle(handle: Handle | string): Target {
 		throw badArgument("The handle", handle, "a Handle or its token");
 	}
 	const words = wordsOf(String(handle).trim());
-	if (words === undefined) throw badHandle("is not a token of dhmem's");
+	if (words === undefined) throw badHandle("is not a dhmem token");
 	const word = (index: number) => words[index] as number;
 	const of = kinds[word(0) >>> 8] as Target["of"];
 	return { of, region: [word(1), word(2)], at: word(3), nonce: [word(5), word(6)] };
 }
 
-/** The words of a token; undefined if it is none of dhmem's. */
+/** Returns the words of a token; undefined if it is not a dhmem token. */
 function wordsOf(token: string): Uint32Array | undefined {
 	if (typeof token !== "string") return undefined;
 	const bytes = Uint8Array.from(Buffer.from(token, "base64url"));
@@ -85,10 +91,10 @@ function wordsOf(token: string): Uint32Array | undefined {
 	const words = new Uint32Array(bytes.buffer);
 	const first = words[0] as number;
 	const isKnown = (first & 0xff) === FORMAT && first >>> 8 < kinds.length && words[4] === 0;
-	// Decoding is lenient, so that many strings could mean one handle: only the one that we write counts.
+	// Base64 decoding is lenient, so many strings decode to the same bytes. Only the canonical one is accepted.
 	return isKnown && Buffer.from(bytes).toString("base64url") === token ? words : undefined;
 }
 
 export function badHandle(why: string): DhmemError {
-	return new DhmemError("DHMEM_BAD_HANDLE", `The handle ${why}; ask whoever gave it for a new one`);
+	return new DhmemError("DHMEM_BAD_HANDLE", `The handle ${why}; ask the sender for a new one`);
 }

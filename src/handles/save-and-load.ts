@@ -1,4 +1,4 @@
-/** Handles: what is saved under one, and finding it again. */
+/** Saving values under handles, and loading them. */
 import { getRandomValues } from "node:crypto";
 import {
 	BAD_HANDLE,
@@ -29,20 +29,20 @@ import { bytesPer, type DType, dtypeOf } from "../values/dtypes.js";
 import type { Schema, Struct } from "../values/schema.js";
 import { badHandle, decodeHandle, encodeHandle, type Handle, type Target } from "./handle.js";
 
-/** A struct that was loaded without saying its type. `kind` is not its own property, so `{ ...struct }` has fields only. */
+/** A struct that was loaded without a schema. `kind` is not its own property, so `{ ...struct }` has only the fields. */
 export type LoadedStruct = Struct & { readonly kind: "struct" };
 
-/** What a handle gives back, to be told apart by `kind`. */
+/** A loaded value. Its `kind` tells which type it has. */
 export type Loaded = Block | SharedArray | Vector | LoadedStruct;
 
-/** What can be saved. */
+/** A value that can be saved. */
 export type Saveable = Block | SharedArray | Vector | Struct;
 
 export function save<T extends Saveable>(attachment: Attachment, value: T): Handle<T> {
 	const object = objectOf(value);
 	if (object !== undefined) return saveObject(attachment, object);
 	if (Block.isBlock(value)) return saveBlock(attachment, value);
-	throw badArgument("What is saved", value, "a Block, or an array, vector or struct that has a name");
+	throw badArgument("The value to save", value, "a Block, or an array, vector or struct that has a name");
 }
 
 function objectOf(value: unknown): NamedObject | undefined {
@@ -55,11 +55,11 @@ function identity(attachment: Attachment): [number, number] {
 	return [attachment.header(HEADER_IDENTITY), attachment.header(HEADER_IDENTITY + 4)];
 }
 
-/** Named objects are the region's already: their handle is what is in their record. */
+/** Named objects belong to the region already, and their record contains a nonce, so saving one changes nothing. */
 function saveObject<T>(attachment: Attachment, object: NamedObject): Handle<T> {
 	object.check();
 	if (object.attachment !== attachment) {
-		throw badArgument("What is saved", object.name, `of the same opening of ${attachment.path}`);
+		throw badArgument("The value to save", object.name, `an object of this same opening of ${attachment.path}`);
 	}
 	const nonce: [number, number] = [object.word(OBJECT_NONCE), object.word(OBJECT_NONCE + 4)];
 	return encodeHandle({ of: "object", region: identity(attachment), at: object.at, nonce });
@@ -77,7 +77,7 @@ function saveBlock<T>(attachment: Attachment, block: Block): Handle<T> {
 	return encodeHandle({ of: "block", region: identity(attachment), at, nonce: [low, high] });
 }
 
-/** What the handle names; of type `type`, if that is given. */
+/** Loads the value that a handle refers to. With `type`, checks that the value has that type. */
 export function load(
 	attachment: Attachment,
 	handle: Handle | string,
@@ -87,18 +87,18 @@ export function load(
 	attachment.check();
 	const [low, high] = identity(attachment);
 	if (target.region[0] !== low || target.region[1] !== high) {
-		throw badHandle(`is of another region than ${attachment.path}`);
+		throw badHandle(`belongs to another region than ${attachment.path}`);
 	}
 	return target.of === "block" ? loadBlock(attachment, target, type) : loadObject(attachment, target, type);
 }
 
-const gone = "is of something that was freed or removed, or was made up";
+const gone = "is forged, or refers to a value that was freed or removed";
 
 function loadBlock(attachment: Attachment, { at, nonce }: Target, type?: DType | Schema): Loaded | Struct {
 	const { core, me } = attachment;
 	const offset = core.lookUp(at, ...nonce) >>> 0;
 	const length = objectWord(attachment, at, HANDLE_REFERENCE + REFERENCE_LENGTH);
-	// The handle may have been freed between the two looks at it.
+	// The handle may have been freed between the first lookup and the read of the length, so it is looked up again.
 	if (offset === BAD_HANDLE || core.lookUp(at, ...nonce) >>> 0 !== offset) throw badHandle(gone);
 	const free = () => {
 		const status = core.freeSaved(me, at, ...nonce) >>> 0;
@@ -109,15 +109,15 @@ function loadBlock(attachment: Attachment, { at, nonce }: Target, type?: DType |
 	return type === undefined ? block : typed(attachment, block, type);
 }
 
-/** A block has no type of its own, so it is seen as what is asked for, if it can be that. */
+/** Views a block as the requested type, if its length allows it. A block has no type of its own. */
 function typed(attachment: Attachment, block: Block, type: DType | Schema): SharedArray | Struct {
 	if (typeof type === "object") {
 		if (block.length >= type.size) return block.as(type)[0] as Struct;
-		throw otherType(`a block of ${block.length} bytes`, `a struct ${type}, which has ${type.size}`);
+		throw otherType(`a block of ${block.length} bytes`, `a struct ${type}, which has ${type.size} bytes`);
 	}
 	const size = bytesPer(type);
 	if (block.length % size !== 0)
-		throw otherType(`a block of ${block.length} bytes`, `${type}, each of ${size}`);
+		throw otherType(`a block of ${block.length} bytes`, `${type} elements of ${size} bytes`);
 	const source = { attachment, name: "of a saved block", checkNotRemoved() {} };
 	return new SharedArray(source, type, [block.length / size], block.as(type));
 }
@@ -158,6 +158,6 @@ function loaded(object: NamedObject, type?: DType | Schema): Loaded | Struct {
 function otherType(is: string, wanted: string): DhmemError {
 	return new DhmemError(
 		"DHMEM_TYPE_MISMATCH",
-		`The handle is of ${is}, and was loaded as ${wanted}; load it as it is`,
+		`The handle refers to ${is}, but was loaded as ${wanted}; load it as the type it has`,
 	);
 }

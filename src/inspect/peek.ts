@@ -1,4 +1,4 @@
-/** What waits in a queue, looked at without taking an endpoint: nothing is received. */
+/** Reads the messages or records that wait in a queue, without taking an endpoint and without receiving them. */
 import {
 	KIND_MAILBOX,
 	KIND_QUEUE,
@@ -30,20 +30,23 @@ import type { NamedObject } from "../objects/named-object.js";
 import { bytesPer, type DType, dtypeOf } from "../values/dtypes.js";
 
 export interface Peeked {
-	/** Of a queue of records. */
+	/** The type of the records; undefined for a queue of messages. */
 	readonly dtype: DType | undefined;
-	/** Copies: the messages, one after the other, or pieces of the records. */
+	/** Copies: each is one message, or in a queue of records one piece with many records. */
 	readonly pieces: Iterable<Uint8Array>;
 }
 
-/** Bytes of a piece of records. */
+/** The largest size of a piece of records, in bytes. */
 const PIECE = 65_536;
 
 /** @throws DHMEM_NOT_FOUND, DHMEM_TYPE_MISMATCH, DHMEM_CORRUPT */
 export function peekAt(attachment: Attachment, name: string): Peeked {
 	const queue = findObject(attachment, name);
 	if (queue === undefined)
-		throw new DhmemError("DHMEM_NOT_FOUND", `There is no queue ${name} in ${attachment.path}`);
+		throw new DhmemError(
+			"DHMEM_NOT_FOUND",
+			`There is no queue ${name} in ${attachment.path}; \`dhmem stat\` lists its queues`,
+		);
 	switch (queue.word(OBJECT_KIND)) {
 		case KIND_QUEUE:
 			return { dtype: undefined, pieces: inRing(queue) };
@@ -51,25 +54,25 @@ export function peekAt(attachment: Attachment, name: string): Peeked {
 			return { dtype: undefined, pieces: inMailbox(queue) };
 		case KIND_RECORDS: {
 			const dtype = dtypeOf(queue.word(OBJECT_ELEMENT));
-			if (dtype === undefined) throw spoilt(queue);
+			if (dtype === undefined) throw corrupted(queue);
 			return { dtype, pieces: inRecords(queue, bytesPer(dtype)) };
 		}
 		default:
 			throw new DhmemError(
 				"DHMEM_TYPE_MISMATCH",
-				`${name} in ${attachment.path} is ${describeObject(attachment, queue.at)}, and no queue`,
+				`${name} in ${attachment.path} is ${describeObject(attachment, queue.at)}, not a queue; give a queue's name`,
 			);
 	}
 }
 
-/** Messages of a ring, oldest first. One is copied, and counts if the consumer had not done with it by then. */
+/** The messages of a ring, oldest first. Each is copied first, and counts only if it was still unreleased afterwards. */
 function* inRing(queue: NamedObject): Generator<Uint8Array> {
 	const capacity = capacityOf(queue, 1);
 	let position = queue.word(QUEUE_HEAD);
 	const end = queue.word(QUEUE_TAIL);
-	// More turns than there can be records: what changes for so long is no queue.
+	// A queue can't have more records than that, so one that goes on for longer is corrupted.
 	for (let turn = 0; ahead(end, position) > 0; turn++) {
-		if (turn > capacity) throw spoilt(queue);
+		if (turn > capacity) throw corrupted(queue);
 		const head = queue.word(QUEUE_HEAD);
 		if (ahead(position, head) < 0) {
 			position = head;
@@ -79,18 +82,18 @@ function* inRing(queue: NamedObject): Generator<Uint8Array> {
 		const [length, kind] = [wordAt(queue, record), wordAt(queue, record + 4)];
 		const message = copyOf(queue, record, length, kind);
 		queue.attachment.fence();
-		// Released meanwhile, or that which it was copied from was something else by then.
+		// The record was released meanwhile, or was overwritten during the copy.
 		if (ahead(position, queue.word(QUEUE_HEAD)) < 0 || wordAt(queue, record + 4) !== kind) continue;
-		if (length > capacity || position % 8 !== 0) throw spoilt(queue);
+		if (length > capacity || position % 8 !== 0) throw corrupted(queue);
 		position = (position + RECORD_HEADER + ((length + 7) & ~7)) >>> 0;
 		if (message !== undefined) yield message;
 	}
 }
 
-/** Messages that a mailbox keeps, oldest first. */
+/** The messages that a mailbox keeps, oldest first. */
 function* inMailbox(queue: NamedObject): Generator<Uint8Array> {
 	const places = capacityOf(queue, 2 ** PLACE_SHIFT);
-	if (places > MAILBOX_PLACES) throw spoilt(queue);
+	if (places > MAILBOX_PLACES) throw corrupted(queue);
 	const end = queue.word(QUEUE_TAIL);
 	for (let position = (end - places) >>> 0; position !== end; position = (position + 1) >>> 0) {
 		const place = queue.word(OBJECT_DATA) + ((position & (places - 1)) << PLACE_SHIFT);
@@ -114,27 +117,27 @@ function* inRecords(queue: NamedObject, size: number): Generator<Uint8Array> {
 		const at = queue.word(OBJECT_DATA) + start * size;
 		const piece = sliceOf(queue, at, count * size) ?? new Uint8Array();
 		queue.attachment.fence();
-		// Popped meanwhile, and perhaps written over.
+		// Records that were popped meanwhile may have been overwritten.
 		const popped = Math.min(Math.max(0, ahead(queue.word(QUEUE_HEAD), position)), count);
 		position = (position + count) >>> 0;
 		if (popped < count) yield piece.slice(popped * size);
 	}
 }
 
-/** By how much one position is ahead of another; they count modulo 2^32. */
+/** Returns by how much one position is ahead of another. Positions count modulo 2^32. */
 function ahead(position: number, of: number): number {
 	return (position - of) | 0;
 }
 
-/** A power of two, as the other side checks it too. */
+/** Returns the queue's capacity after checking that it is a possible one: a power of two, inside the region. */
 function capacityOf(queue: NamedObject, size: number): number {
 	const capacity = queue.word(OBJECT_CAPACITY);
 	const isPossible = capacity > 0 && (capacity & (capacity - 1)) === 0 && capacity * size <= QUEUE_LARGEST;
 	if (isPossible && queue.word(OBJECT_DATA) + capacity * size <= queue.attachment.size) return capacity;
-	throw spoilt(queue);
+	throw corrupted(queue);
 }
 
-/** The message in a record; undefined if it has none, or if it is gone. */
+/** Copies the message in a record; undefined if the record has no message, or none any more. */
 function copyOf(queue: NamedObject, record: number, length: number, kind: number): Uint8Array | undefined {
 	const payload = record + RECORD_HEADER;
 	switch (kind) {
@@ -155,7 +158,7 @@ function copyOf(queue: NamedObject, record: number, length: number, kind: number
 	}
 }
 
-/** Undefined if it would be outside the region: then it is not what it was taken for. */
+/** Copies bytes of the region; undefined if they would lie outside it, which means that the figures are wrong. */
 function sliceOf({ attachment }: NamedObject, at: number, length: number): Uint8Array | undefined {
 	if (at + length > attachment.size) return undefined;
 	const copy = new Uint8Array(length);
@@ -167,9 +170,9 @@ function wordAt({ attachment }: NamedObject, at: number): number {
 	return at + 4 <= attachment.size ? Atomics.load(attachment.words, at >>> 2) : 0;
 }
 
-function spoilt({ name, attachment }: NamedObject): DhmemError {
+function corrupted({ name, attachment }: NamedObject): DhmemError {
 	return new DhmemError(
 		"DHMEM_CORRUPT",
-		`Queue ${name} in ${attachment.path} holds what can't be; a peer has spoilt it`,
+		`Queue ${name} in ${attachment.path} is corrupted: a peer has overwritten it; remove the region and create it again`,
 	);
 }

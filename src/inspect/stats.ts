@@ -1,4 +1,4 @@
-/** What is in a region, as it looks at a moment. */
+/** Figures about a region, its participants and its queues, read while others may change them. */
 import {
 	KIND_MAILBOX,
 	KIND_QUEUE,
@@ -27,56 +27,56 @@ import { listObjects, nameOf, objectWord } from "../objects/directory.js";
 const QUEUES: readonly number[] = [KIND_QUEUE, KIND_RECORDS, KIND_MAILBOX];
 
 export interface RegionStats {
-	/** The most the region may grow to, bytes. */
+	/** The largest size the region may grow to, in bytes. */
 	size: number;
-	/** Bytes in blocks that belong to somebody: participants, messages, objects. */
+	/** Bytes in blocks that are in use: they belong to participants, messages or objects. */
 	used: number;
-	/** Bytes that the file system has given it. */
+	/** Bytes of the file that the file system has allocated. */
 	committed: number;
-	/** Bytes of the largest block that could be allocated. */
+	/** The size of the largest block that could be allocated, in bytes. */
 	largestFree: number;
-	/** Who has it open, but for those who only read. */
+	/** The participants that have the region open. Openings that only read are not participants. */
 	participants: Participant[];
-	/** How many named objects there are. */
+	/** The number of named objects. */
 	objects: number;
 	queues: QueueStats[];
 }
 
 export interface QueueStats {
 	name: string;
-	/** Room in the ring, bytes or records; where the oldest is dropped, how many messages are kept. */
+	/** The size of the ring in bytes or records; of a queue that drops its oldest message, the number of messages it keeps. */
 	capacity: number;
-	/** Messages sent and not yet released; where the oldest is dropped, not yet received or dropped. */
+	/** Messages sent and not yet released; in a queue that drops its oldest message, not yet received or dropped. */
 	depth: number;
-	/** Bytes, or records, of the ring in use; 0 where there is none. */
+	/** Bytes or records of the ring that are in use; 0 for a queue that drops its oldest message, which has no ring. */
 	bytes: number;
-	/** Messages, or records, since the queue was made, modulo 2^32. */
+	/** Messages or records sent and received since the queue was created, modulo 2^32. */
 	sent: number;
 	received: number;
-	/** Messages that were dropped for newer ones. */
+	/** Messages that were dropped to make room for newer ones. */
 	dropped: number;
 }
 
-/** What happens in a region: for those who look often. */
+/** The part of the statistics that is cheap enough to read often. */
 export interface Activity extends Pick<RegionStats, "participants"> {
 	queues: QueueActivity[];
 }
 
-/** A queue, and what its two endpoints do. */
+/** A queue and the state of its two endpoints. */
 export interface QueueActivity extends QueueStats {
 	/**
-	 * Whether the producer waits until the consumer has done something: it lives, has looked at what there is, and
-	 * sleeps. Likewise the consumer.
+	 * True while the producer is alive and sleeps until the consumer does something. `consumerWaits` is the same for the
+	 * consumer.
 	 */
 	producerWaits: boolean;
 	consumerWaits: boolean;
-	/** The number of the last stream, if its producer has ended it; 0 while it goes on. */
+	/** The number of the last stream if its producer has ended it; 0 while the stream continues. */
 	ended: number;
-	/** Whether everything was read and released: messages, and the end of the last stream. */
+	/** True when all messages were read and released, and the consumer has seen the end of the last stream. */
 	drained: boolean;
 }
 
-/** A named object: its name, and what it is. */
+/** The name and the type of a named object. */
 export interface Entry {
 	name: string;
 	type: string;
@@ -101,7 +101,7 @@ export function readStats(attachment: Attachment): RegionStats {
 	};
 }
 
-/** Who is there, and how queues fare: what can be looked at often, for it does not grow with the memory in use. */
+/** Reads participants and queues. It can be called often, because its cost does not grow with the memory in use. */
 export function readActivity(attachment: Attachment): Activity {
 	return {
 		participants: readParticipants(attachment),
@@ -120,8 +120,8 @@ function queuesOf(attachment: Attachment): number[] {
 
 function readEnds(attachment: Attachment, at: number): Omit<QueueActivity, keyof QueueStats> {
 	const word = (field: number) => objectWord(attachment, at, field);
-	// Whatever the other side does takes the announcement away, until this one has looked again. A participant that died
-	// leaves its own behind.
+	// Any action of the peer clears the announcement, until the waiter has checked again. A participant that died leaves
+	// its announcement set, so this also checks that it is alive.
 	const waits = (announced: number, holder: number) =>
 		word(announced) !== 0 && attachment.isAlive(word(holder));
 	const ended = word(QUEUE_ENDED);

@@ -10,10 +10,18 @@ import { batchesOf, eachOf } from "./iteration.js";
 import { type Holder, Message } from "./message.js";
 import { type ReadableOptions, readable } from "./streams.js";
 
-/** The one endpoint that receives. From `queue.consumer()`. */
+/**
+ * The receiving endpoint of a queue. From `queue.consumer()`.
+ *
+ * @example
+ * ```ts
+ * using consumer = region.queue("steps").consumer();
+ * for await (const message of consumer) console.log(message.text());
+ * ```
+ */
 export abstract class Consumer extends Endpoint implements AsyncIterable<Message> {
 	#ended = false;
-	/** Messages that were given back, which come before all others. */
+	/** Messages that were given back. They are received again before all others. */
 	#again: Message[] = [];
 	readonly #holder: Holder;
 
@@ -26,13 +34,13 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 		};
 	}
 
-	/** Whether the stream has ended: all was received. */
+	/** True when the stream has ended and all its messages were received. */
 	get ended(): boolean {
 		return this.#ended && this.#again.length === 0;
 	}
 
 	/**
-	 * Sees the end of a stream that was read before this endpoint was opened.
+	 * Marks the stream as ended, for a stream that was read to its end before this endpoint was opened.
 	 *
 	 * @internal
 	 */
@@ -41,8 +49,9 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	}
 
 	/**
-	 * The next message, if there is one now. A `receive` that still waits is not served first.
+	 * Receives the next message if there is one now. Never waits, and may overtake a `receive` that is still waiting.
 	 *
+	 * @returns undefined if there is no message now, or the stream has ended
 	 * @throws DHMEM_CLOSED, DHMEM_CORRUPT
 	 */
 	tryReceive(): Message | undefined {
@@ -52,8 +61,9 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	}
 
 	/**
-	 * The next message, blocking this thread until there is one; undefined when the stream has ended.
+	 * Receives the next message, blocking this thread until there is one.
 	 *
+	 * @returns undefined when the stream has ended
 	 * @throws DHMEM_TIMEOUT, DHMEM_PEER_GONE, DHMEM_CLOSED, DHMEM_CORRUPT
 	 */
 	receiveSync(options?: WaitOptions): Message | undefined {
@@ -61,20 +71,26 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	}
 
 	/**
-	 * The next message, without blocking the event loop; undefined when the stream has ended.
+	 * Receives the next message, waiting without blocking the event loop.
 	 *
+	 * @returns undefined when the stream has ended
 	 * @throws as `receiveSync`; the signal's reason
+	 * @example
+	 * ```ts
+	 * const message = await consumer.receive({ timeout: 1000 });
+	 * ```
 	 */
 	receive(options?: WaitOptions): Promise<Message | undefined> {
 		return this.waitFor("a message from", () => this.#attempt(), options);
 	}
 
-	/** Up to `max` messages that are there now. */
+	/** Receives up to `max` messages that are there now. Never waits. @throws DHMEM_BAD_ARGUMENT, as `tryReceive` */
 	receiveMany(max: number): Message[] {
 		this.checkOpen();
 		checkCount("The number of messages", max, 1, 2 ** 32);
 		const messages: Message[] = [];
-		// What was given back is alone: others may lie between it and the next, and a run is released as one piece.
+		// A message that was given back makes a run of its own: the next message may not follow it directly, and a run is
+		// released as one piece.
 		const most = this.#again.length > 0 ? 1 : max;
 		while (messages.length < most) {
 			const message = this.#attempt();
@@ -85,7 +101,7 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	}
 
 	/**
-	 * Releases all that one call of `receiveMany` gave, whatever of it was released already.
+	 * Releases all messages of one call of `receiveMany`, of which some may be released already.
 	 *
 	 * @internal
 	 */
@@ -95,14 +111,14 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	}
 
 	/**
-	 * Messages of this consumer that somebody did not get to: they are received again, before all others.
+	 * Takes back messages of this consumer that a reader did not use. They are received again, before all others.
 	 *
 	 * @internal
 	 */
 	giveBack(messages: readonly Message[]): void {
 		if (messages.length === 0 || this.closed) return;
 		this.#again = [...messages, ...this.#again];
-		// Some wait may be for these.
+		// A pending wait may now get one of these.
 		this.attachment.waiter.onRing();
 	}
 
@@ -119,14 +135,17 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 		return undefined;
 	}
 
-	/** The core's next message: where its payload is, and in the slot's results what it is; or a status. */
+	/** Asks the core for the next message: the offset of its payload, described by the slot's results; or a status. */
 	protected abstract next(): number;
-	/** Ends a message: frees its block, or makes that this participant's own. A status, or a doorbell. */
+	/**
+	 * Releases a message; its block is freed, or with `keep` becomes this participant's own. Returns a status or a
+	 * doorbell.
+	 */
 	protected abstract finish(hold: number, block: number, keep: 0 | 1): number;
 
 	/**
-	 * The messages up to the end of the stream; each is released when the loop asks for the next one. Leaving
-	 * the loop early leaves the last one unreleased.
+	 * Iterates over the messages up to the end of the stream. Each is released when the loop asks for the next one. If
+	 * the loop is left early, the last message stays unreleased.
 	 *
 	 * @example
 	 * ```ts
@@ -137,20 +156,26 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 		return eachOf(this);
 	}
 
-	/** The same in batches of what is there, at least 1 and at most `max` messages, released together. */
+	/**
+	 * Iterates in batches: each has the messages that are there, at least 1 and at most `max`. The messages of a batch
+	 * are released together, when the loop asks for the next batch.
+	 *
+	 * @throws DHMEM_BAD_ARGUMENT, as `receive`
+	 */
 	batches(max: number): AsyncGenerator<Message[], undefined> {
 		return batchesOf(this, max);
 	}
 
 	/**
-	 * A Node stream of the messages' bytes, copies; with `objectMode` each chunk is one message. It reads nothing ahead. A
-	 * message is released when its reader, having taken its chunk, asks for the next one. When the stream is destroyed the
-	 * rest stays in the queue, and this consumer, or the next one, receives it again: also the chunk that its reader has
-	 * taken last, and may not have done with.
+	 * Returns a Node stream of copies of the messages' bytes; with `objectMode`, each chunk is one message. The stream
+	 * does not read ahead. A message is released when the reader has taken its chunk and asks for the next one. When the
+	 * stream is destroyed, unreleased messages stay in the queue, and this consumer or the next one receives them again.
+	 * This includes the last chunk that the reader has taken, because the reader may still be working on it.
 	 *
-	 * What a stream is piped into takes chunks into its own buffer: give it a `highWaterMark` of 1 where each has to be
-	 * done with before its message is released. With the event `readable`, call `read()` until it gives null; and
-	 * `read(n)` for more bytes than the queue holds waits for ever, since nothing is released before it was taken.
+	 * A stream that this one is piped into takes chunks into its own buffer. If a message must not be released before
+	 * its chunk was processed, give that stream a `highWaterMark` of 1. In a listener for `readable`, call `read()` until
+	 * it returns null. `read(n)` for more bytes than the queue can hold waits forever, because nothing is released before
+	 * it was taken.
 	 *
 	 * @throws DHMEM_BAD_ARGUMENT
 	 * @example

@@ -26,12 +26,12 @@ const words = {
 	consumer: { holder: QUEUE_CONSUMER, count: QUEUE_CONSUMER_COUNT },
 };
 
-/** The participant that has a side of the queue, 0 for nobody. */
+/** Returns the participant that holds an endpoint of the queue, 0 if none does. */
 export function holderOf(queue: NamedObject, side: Side): number {
 	return queue.word(words[side].holder);
 }
 
-/** An endpoint's options, checked; each is read once. */
+/** Checks an endpoint's options. Each is read once. */
 export function endpointOptions(given: EndpointOptions | undefined, side: Side): EndpointOptions {
 	const waits = waitOptions(given, {}, endpointNames, `The ${side} of a queue`);
 	const patient = given?.patient ?? false;
@@ -39,7 +39,7 @@ export function endpointOptions(given: EndpointOptions | undefined, side: Side):
 	return { ...waits, patient };
 }
 
-/** One endpoint of a queue, held by this participant: what the four kinds have in common. */
+/** One endpoint of a queue, held by this participant: the common part of producers and consumers of all queues. */
 export abstract class Endpoint {
 	protected readonly queue: NamedObject;
 	protected readonly attachment: Attachment;
@@ -49,16 +49,16 @@ export abstract class Endpoint {
 	readonly #peer: Side;
 	readonly #peersBefore: number;
 	readonly #patient: boolean;
-	/** The waits of this endpoint, in turn: a message that would fit must not overtake one that doesn't yet. */
+	/** The waits of this endpoint in their order: a small message must not overtake a large one that doesn't fit yet. */
 	readonly #line = new Line<Pending>();
-	/** How many waits have not settled: until they have, a later one must not resolve before them. */
+	/** The number of pending waits. While there are any, a later wait must not resolve before them. */
 	#waiting = 0;
 	#closed = false;
 
 	/** @throws DHMEM_ENDPOINT_TAKEN */
 	protected constructor(queue: NamedObject, side: Side, options: EndpointOptions | undefined) {
 		checkMade(queue instanceof NamedObject, `A ${side}`, `call queue.${side}()`);
-		// The options first: a getter could remove the queue.
+		// Read before the check, because a getter in the options could remove the queue.
 		const { patient = false, ...defaults } = endpointOptions(options, side);
 		this.defaults = defaults;
 		queue.check();
@@ -84,9 +84,9 @@ export abstract class Endpoint {
 			const who = this.attachment.result();
 			throw new DhmemError(
 				"DHMEM_ENDPOINT_TAKEN",
-				`Queue ${this.queue.name} has a ${this.#side} already (participant ${who}` +
-					`${who === me ? ", this one" : ""}); it may have one at a time: dispose that one first, or wait for it to ` +
-					`leave with queue.acquire${this.#side === "producer" ? "Producer" : "Consumer"}()`,
+				`Queue ${this.queue.name} already has a ${this.#side} (participant ${who}` +
+					`${who === me ? ", this one" : ""}), and can have only one at a time; close that one first, or wait for ` +
+					`it to leave with queue.acquire${this.#side === "producer" ? "Producer" : "Consumer"}()`,
 			);
 		}
 		if (result !== OK && result < STATUS_LIMIT) throw this.attachment.unexpected(result, this.what);
@@ -95,22 +95,25 @@ export abstract class Endpoint {
 
 	readonly #onRemoval = (): void => this.close();
 
-	/** How many there have been on the other side. */
+	/** The number of participants that have held the other endpoint so far. */
 	#peers(): number {
 		return this.queue.word(words[this.#peer].count);
 	}
 
-	/** For messages. */
+	/** How error messages name this endpoint. */
 	protected get what(): string {
 		return `The ${this.#side} of queue ${this.queue.name}`;
 	}
 
-	/** Whether this endpoint was left or the region closed. */
+	/** True after this endpoint or the region was closed. */
 	get closed(): boolean {
 		return this.#closed || this.attachment.closed;
 	}
 
-	/** Leaves this endpoint. It does not end the stream, and what was not released is delivered again. */
+	/**
+	 * Leaves this endpoint, which another participant can take then. This does not end the stream, and unreleased
+	 * messages are delivered again.
+	 */
 	close(): void {
 		if (this.closed) return;
 		this.queue.endings.delete(this.#onRemoval);
@@ -127,12 +130,12 @@ export abstract class Endpoint {
 		this.close();
 	}
 
-	/** As loggers make it. Its fields lead to the whole ring. @internal */
+	/** What loggers print. Without this they would follow the fields into the whole ring. @internal */
 	toJSON(): object {
 		return { queue: this.queue.name, side: this.#side, closed: this.closed };
 	}
 
-	/** What has to be handed over before leaving. */
+	/** Called before this endpoint leaves, while it can still hand things over. */
 	protected beforeClose(): void {}
 
 	protected checkOpen(): void {
@@ -140,48 +143,49 @@ export abstract class Endpoint {
 		this.checkHeld();
 	}
 
-	/** Enough before an operation of the core, which finds by itself that the participant has left: FENCED. */
+	/** A sufficient check before an operation of the core, which itself returns FENCED if the participant has left. */
 	protected checkHeld(): void {
 		if (this.#closed) throw new DhmemError("DHMEM_CLOSED", `${this.what} was closed; open a new one`);
 	}
 
-	/** An error for a status of an operation of this endpoint. */
+	/** Returns the error for a status that this endpoint's operation does not expect. */
 	protected unexpected(status: number): DhmemError {
 		return this.attachment.unexpected(status, this.what);
 	}
 
-	/** Throws if the peer came, and left or died without ending the stream, unless another is waited for. */
+	/** Throws if the peer left or died without ending the stream. A patient endpoint waits for the next peer instead. */
 	protected checkPeer(): void {
 		if (this.#patient) return;
-		// In this order: an endpoint that is taken is counted after, so one that comes between the looks is seen.
+		// The count is read before the holder. A new peer takes the endpoint before it is counted, so a peer that comes
+		// between the two reads is seen as holder.
 		const count = this.#peers();
 		if (count === this.#peersBefore || holderOf(this.queue, this.#peer) !== 0) return;
-		// The producer of the stream before this one may still have been there when this endpoint was opened.
+		// The peer that left may be the producer of the previous stream, which still held its endpoint when this one opened.
 		const ended = this.queue.word(QUEUE_ENDED);
 		if (this.#peer === "producer" && ended === count) return;
-		// Another one has come since, and what was read may be of both.
+		// Another peer has come since, so the words read above may belong to either of them.
 		if (this.#peers() !== count) return;
 		throw new DhmemError(
 			"DHMEM_PEER_GONE",
-			`The ${this.#peer} of queue ${this.queue.name} left or died without end(); ` +
+			`The ${this.#peer} of queue ${this.queue.name} left or died without calling end(); ` +
 				"wait for the next one with queue.waitForPeer(), or give up",
 		);
 	}
 
-	/** A stream can't end before the one before it was read. */
+	/** The error of an `end()` that finds no room, because earlier ended streams were not read yet. */
 	protected unread(): DhmemError {
 		return new DhmemError(
 			"DHMEM_TIMEOUT",
-			`Queue ${this.queue.name} is full of streams that have ended and were not read; let a consumer drain it first`,
+			`Queue ${this.queue.name} is full of ended streams that no consumer has read; let a consumer drain it first`,
 		);
 	}
 
-	/** Whether something was sent and not yet released. */
+	/** True while the queue contains messages that were sent and not yet released. */
 	protected get hasContents(): boolean {
 		return this.queue.word(QUEUE_TAIL) !== this.queue.word(QUEUE_HEAD);
 	}
 
-	/** A wait for `attempt` to give something; it fails when the peer has gone and nothing is left to do. */
+	/** A wait that repeats `attempt` until it succeeds. It fails if the peer is gone and a last attempt brings nothing. */
 	#wait<T>(what: string, attempt: () => T | typeof PENDING): Wait<T> {
 		return {
 			what: `${what} queue ${this.queue.name}`,
@@ -189,7 +193,7 @@ export abstract class Endpoint {
 				this.checkOpen();
 				const result = attempt();
 				if (result !== PENDING) return result;
-				// The peer's last act may lie between the two looks.
+				// The peer may have sent or released something between the attempt and its death.
 				try {
 					this.checkPeer();
 				} catch (gone) {
@@ -209,7 +213,7 @@ export abstract class Endpoint {
 		};
 	}
 
-	/** Waits in turn, without blocking. */
+	/** Waits behind this endpoint's earlier waits, without blocking the event loop. */
 	protected async waitFor<T>(
 		what: string,
 		attempt: () => T | typeof PENDING,

@@ -1,4 +1,4 @@
-/** Going through the messages of something that receives: a queue's consumer, or a task's input. */
+/** Iterating over the messages of a receiver: a queue's consumer, or a task's input. */
 
 import { checkCount } from "../values/arguments.js";
 import type { Message } from "./message.js";
@@ -6,15 +6,15 @@ import type { Message } from "./message.js";
 interface Receiver {
 	receive(): Promise<Message | undefined>;
 	receiveMany(max: number): Message[];
-	/** Releases all that one call of `receiveMany` gave. */
+	/** Releases all messages of one call of `receiveMany`. */
 	releaseRun(messages: readonly Message[]): void;
-	/** Messages that nobody got to are received again. */
+	/** Takes back messages that the loop did not use. They are received again. */
 	giveBack(messages: readonly Message[]): void;
 }
 
-/** One message after the other up to the end; each is released when the next one is asked for. */
+/** Iterates over single messages up to the end. Each is released when the next one is requested. */
 export function eachOf(receiver: Pick<Receiver, "receive" | "giveBack">): AsyncIterator<Message, undefined> {
-	// More than one, if several were asked for at once.
+	// There may be more than one, because a caller may request several before the first arrives.
 	const given: Message[] = [];
 	let isLeft = false;
 	return {
@@ -24,7 +24,7 @@ export function eachOf(receiver: Pick<Receiver, "receive" | "giveBack">): AsyncI
 			const message = await receiver.receive();
 			if (message === undefined) return { done: true, value: undefined };
 			if (isLeft) {
-				// It came when nobody went on any more, as when a stream over this was destroyed.
+				// The loop was left while this message was awaited, for example because a stream over it was destroyed.
 				receiver.giveBack([message]);
 				return { done: true, value: undefined };
 			}
@@ -38,11 +38,12 @@ export function eachOf(receiver: Pick<Receiver, "receive" | "giveBack">): AsyncI
 	};
 }
 
-/** The same in batches of what is there, at least 1 and at most `max` messages, released together. */
+/** Iterates in batches of 1 to `max` messages, as many as are there. The messages of a batch are released together. */
 export function batchesOf(receiver: Receiver, max: number): AsyncGenerator<Message[], undefined> {
 	let isLeft = false;
 	const batches = batchesUntil(receiver, max, () => isLeft);
-	// By itself a generator that waits learns of these only afterwards, and what came meanwhile would have no reader.
+	// A generator that is awaiting a message handles `return` and `throw` only afterwards. The message would have no
+	// reader then, so the flag is set at once.
 	const { return: end, throw: fail } = batches;
 	batches.return = (value) => {
 		isLeft = true;

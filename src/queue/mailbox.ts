@@ -1,4 +1,7 @@
-/** The two endpoints of a queue that drops its oldest message: each is a block of its own, and then the receiver's. */
+/**
+ * The two endpoints of a queue that drops its oldest message. Each message is in a block of its own, the envelope,
+ * which belongs to the receiver once it is received.
+ */
 import {
 	CORRUPT,
 	OK,
@@ -16,11 +19,14 @@ import { dropsFor } from "./making-room.js";
 import { Producer, type Sendable } from "./producer.js";
 import { Reservation } from "./reservation.js";
 
-/** How often room is made for one message: others may take what was made. Each turn searches the whole region. */
+/**
+ * The number of attempts to make room for one message. Other participants may take the room that was made, and each
+ * attempt searches the whole region.
+ */
 const TURNS = 3;
 
 export class MailboxProducer extends Producer {
-	/** Every message is copied, into an envelope of its own. */
+	/** There is no limit, because every message is copied into an envelope of its own. */
 	override readonly inline = Number.POSITIVE_INFINITY;
 
 	protected override put(bytes: Uint8Array, block: Block | undefined): boolean {
@@ -41,14 +47,14 @@ export class MailboxProducer extends Producer {
 		return true;
 	}
 
-	/** An envelope for a payload of so many bytes. */
+	/** Allocates an envelope for a payload of `length` bytes. */
 	#allocate(length: number): number {
 		const bytes = RECORD_HEADER + length;
 		this.checkSize(bytes);
 		return this.tryAllocate(bytes);
 	}
 
-	/** Where there is no room, older messages make way, if that helps. The newest stays: this send may fail yet. */
+	/** Allocates, dropping older messages if that makes room. The newest message stays, because this send may still fail. */
 	protected override tryAllocate(bytes: number): number {
 		const { attachment } = this;
 		for (let turn = 0; ; turn++) {
@@ -62,7 +68,7 @@ export class MailboxProducer extends Producer {
 		}
 	}
 
-	/** Drops as many older messages as make room for `bytes`; whether any number does. */
+	/** Drops as many older messages as needed for `bytes`; false, and drops none, if no number is enough. */
 	#makeRoom(bytes: number, { code }: DhmemError): boolean {
 		const { attachment, at } = this;
 		const drops = dropsFor(this.queue, bytes, code === "DHMEM_NO_SPACE");
@@ -96,7 +102,7 @@ export class MailboxProducer extends Producer {
 		let sent = 0;
 		for (const item of items) {
 			const bytes = bytesOf(item);
-			// The iterable may have used this producer.
+			// Checked each time, because the iterable may have used this producer.
 			this.checkSending();
 			this.put(bytes, undefined);
 			sent++;
@@ -111,7 +117,7 @@ export class MailboxProducer extends Producer {
 }
 
 export class MailboxConsumer extends Consumer {
-	/** The envelopes of messages that were received and not released, with the block in each, or 0. */
+	/** The envelopes of received and unreleased messages, each with the block that it carries, or 0. */
 	readonly #held = new Map<number, number>();
 
 	protected override next(): number {
@@ -132,7 +138,7 @@ export class MailboxConsumer extends Consumer {
 		return status === OK ? core.free(me, envelope) >>> 0 : status;
 	}
 
-	/** What was received and not released goes with the consumer. */
+	/** Frees the messages that were received and not released. */
 	protected override beforeClose(): void {
 		for (const [envelope, block] of this.#held) this.#free(envelope, block);
 		this.#held.clear();

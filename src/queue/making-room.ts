@@ -1,9 +1,10 @@
 /**
- * Which messages of a mailbox have to be dropped to make room for a block: as few as will do, and none where no number
- * would. Only a look: what others allocate or free meanwhile may make it wrong, but never harmful.
+ * Decides how many messages of a mailbox must be dropped to make room for a block: as few as are enough, and none if
+ * no number is enough. This only reads the region. Other participants may allocate and free meanwhile, which can make
+ * the answer wrong, but never harmful.
  *
  * Room is a block of the same size class, or a run of free spans. The core takes the first run that is long enough, so
- * where the file system is full, that run must have its pages already.
+ * if the file system is full, that run must have its pages already.
  */
 import {
 	DESCRIPTOR_BYTES,
@@ -36,7 +37,7 @@ import {
 import type { Attachment } from "../attachment/attachment.js";
 import type { NamedObject } from "../objects/named-object.js";
 
-/** Bytes of the block that the core gives for `bytes`. SYNC: as `classFor` and `classBytes` of the core's slabs. */
+/** Returns the size of the block that the core allocates for `bytes`. SYNC: `classFor` and `classBytes` in the core's slabs. */
 export function sizeOfBlock(bytes: number): number {
 	const units = Math.max(Math.ceil(bytes / 64), 1);
 	if (bytes > SLAB_LARGEST) return Math.ceil(bytes / SPAN_BYTES) * SPAN_BYTES;
@@ -47,10 +48,10 @@ export function sizeOfBlock(bytes: number): number {
 }
 
 /**
- * How many of the oldest messages to drop so that a block of `bytes` fits: undefined if none but the newest would be
- * left and it still would not.
+ * Returns how many of the oldest messages to drop so that a block of `bytes` fits; undefined if it would not fit even
+ * with only the newest message left.
  *
- * @param needsPages whether the file system has no pages left
+ * @param needsPages true if the file system has no pages left
  */
 export function dropsFor(mailbox: NamedObject, bytes: number, needsPages: boolean): number | undefined {
 	const room = new Room(mailbox.attachment, bytes, needsPages);
@@ -64,7 +65,7 @@ export function dropsFor(mailbox: NamedObject, bytes: number, needsPages: boolea
 	return undefined;
 }
 
-/** The envelopes of the messages that are kept, but for the newest, oldest first. */
+/** Returns the envelopes of the kept messages, oldest first, without the newest. */
 function olderMessages(mailbox: NamedObject): number[] {
 	const { words } = mailbox.attachment;
 	const places = mailbox.word(OBJECT_CAPACITY);
@@ -83,24 +84,24 @@ function olderMessages(mailbox: NamedObject): number[] {
 	return envelopes;
 }
 
-/** The block that goes with a message, 0 if none does; and whether it is one of several references to it. */
+/** Returns the block that a message carries, 0 if none, and whether it is a reference to a shared block. */
 function attachedTo({ words, core }: Attachment, envelope: number): { block: number; reference: boolean } {
 	if (words[(envelope + 4) >>> 2] !== RECORD_BLOCK) return { block: 0, reference: false };
 	const block = words[(envelope + RECORD_HEADER + REFERENCE_OFFSET) >>> 2] ?? 0;
 	return { block, reference: core.bytesOf(block) >>> 0 !== block };
 }
 
-/** The region's free memory, and what it would be if blocks were freed. */
+/** The region's free memory, as it would be after certain blocks were freed. */
 class Room {
 	readonly #attachment: Attachment;
 	readonly #block: number;
 	readonly #spans: number;
 	readonly #needsPages: boolean;
-	/** Where the core would look first, and find no pages. */
+	/** The run that the core would try first, if that run lacks pages. */
 	#firstRun = Number.POSITIVE_INFINITY;
-	/** At both ends of each run of free spans its length. */
+	/** For each run of free spans, its length, at the index of its first and of its last span. */
 	readonly #runs: Uint32Array;
-	/** Blocks of a slab, by its span, and references of a share, by its offset, that somebody would have still. */
+	/** The number of blocks of a slab (by its span) and references of a share (by its offset) that would still be owned. */
 	readonly #owned = new Map<number, number>();
 
 	constructor(attachment: Attachment, bytes: number, needsPages: boolean) {
@@ -109,10 +110,10 @@ class Room {
 		this.#spans = Math.ceil(this.#block / SPAN_BYTES);
 		this.#needsPages = needsPages;
 		this.#runs = new Uint32Array(attachment.spans + 1);
-		this.#lookAtSpans();
+		this.#findRuns();
 	}
 
-	#lookAtSpans(): void {
+	#findRuns(): void {
 		const { words, spans } = this.#attachment;
 		const table = this.#attachment.header(HEADER_DESCRIPTORS) + DESCRIPTOR_STATE;
 		const ready = this.#attachment.header(HEADER_READY);
@@ -125,7 +126,7 @@ class Room {
 		}
 	}
 
-	/** Notes a run of free spans; whether it is room. */
+	/** Records a run of free spans. Returns true if it provides the room. */
 	#isRunEnough(start: number, length: number): boolean {
 		this.#runs[start] = length;
 		this.#runs[start + length - 1] = length;
@@ -143,7 +144,7 @@ class Room {
 		return true;
 	}
 
-	/** Frees a block; whether there is room then. */
+	/** Counts a block as freed. Returns true if there is room then. */
 	free(block: number): boolean {
 		const size = this.#attachment.core.capacityOf(block) >>> 0;
 		const span = Math.floor(block / SPAN_BYTES);
@@ -154,7 +155,7 @@ class Room {
 		return this.#isLast(span, owners, Math.floor(SPAN_BYTES / size)) && this.#freeRun(span, 1);
 	}
 
-	/** Gives up a reference; whether it was the last one, and there is room then. */
+	/** Counts a reference as freed. Returns true if it was the last one and there is room then. */
 	freeReference(reference: number): boolean {
 		const { core } = this.#attachment;
 		const share = reference - (reference % SHARE_BYTES);
@@ -162,7 +163,7 @@ class Room {
 		return isLast && this.free(core.bytesOf(reference) >>> 0);
 	}
 
-	/** Frees one of those whose owner bytes begin at `from`; whether nobody has any of them then. */
+	/** Counts one of the `count` owner bytes from `from` as freed. Returns true if it was the last owned one. */
 	#isLast(key: number, from: number, count: number): boolean {
 		let owned = this.#owned.get(key);
 		if (owned === undefined) {

@@ -23,25 +23,33 @@ import type { Fields, Schema, Struct } from "../values/schema.js";
 
 /** A block that came with a message, or that is the message. */
 interface Attached {
-	/** That is the message, too large for the ring; only that which was handed over is seen. */
+	/** True if the block is the message itself, which was too large for the ring. `message.block` is undefined then. */
 	readonly large: boolean;
 	readonly offset: number;
 	readonly length: number;
 }
 
-/** The consumer, as its messages know it. */
+/** What a message needs of its consumer. */
 export interface Holder {
-	/** Whether it has left, and its messages with it. */
+	/** True after the consumer has left; its messages are invalid then. */
 	isGone(): boolean;
-	/** Ends the message that the core knows by `hold`, with its block or 0; what the core says to that. */
+	/** Releases the message that the core knows as `hold`, with its block or 0. Returns the core's result. */
 	finish(hold: number, block: number, keep: 0 | 1): number;
 }
 
-/** A received message, read in place. It holds its room in the queue until it is released. */
+/**
+ * A received message, read in place. It occupies its room in the queue until it is released.
+ *
+ * @example
+ * ```ts
+ * using message = await consumer.receive();
+ * if (message) process(message.as("f64"));
+ * ```
+ */
 export class Message implements Payload {
 	readonly #length: number;
 	/**
-	 * What the core knows the message by.
+	 * The core's name for the message.
 	 *
 	 * @internal
 	 */
@@ -55,7 +63,7 @@ export class Message implements Payload {
 	#released = false;
 
 	/**
-	 * The message whose payload is at `offset`, as the core described it last.
+	 * Makes the message with its payload at `offset` from the core's latest results.
 	 *
 	 * @internal
 	 */
@@ -104,7 +112,7 @@ export class Message implements Payload {
 		return JSON.parse(this.text());
 	}
 
-	/** The block that was handed over with the message, if one was. Releasing frees it; `take()` keeps it. */
+	/** The block that was handed over with the message; undefined without one. Releasing frees it, `take()` keeps it. */
 	get block(): Block | undefined {
 		if (this.#attached === undefined || this.#attached.large) return undefined;
 		const keeper = this.#released || this.#holder.isGone() ? "spent" : "message";
@@ -113,9 +121,9 @@ export class Message implements Payload {
 	}
 
 	/**
-	 * Takes the message's block for one's own, and releases the message.
+	 * Makes the message's block this participant's own, and releases the message.
 	 *
-	 * @throws DHMEM_BAD_ARGUMENT if it carries none; DHMEM_CLOSED if it was released
+	 * @throws DHMEM_BAD_ARGUMENT if the message carries no block; DHMEM_CLOSED if it was released
 	 * @example
 	 * ```ts
 	 * using field = message.take();
@@ -132,8 +140,9 @@ export class Message implements Payload {
 	}
 
 	/**
-	 * Gives the room back; the views end here. Releasing twice does nothing, nor does it when the consumer has
-	 * left: then the message is the next one's, or gone where the oldest message is dropped.
+	 * Gives the message's room back. Its views are invalid from then on. A second release does nothing. Nor does a
+	 * release after the consumer has left: the message then belongs to the next consumer, or is freed in a queue that
+	 * drops its oldest message.
 	 */
 	release(): void {
 		if (!this.#released && !this.#holder.isGone()) this.#end(0);
@@ -143,7 +152,7 @@ export class Message implements Payload {
 		this.release();
 	}
 
-	/** Whether it was released. */
+	/** True after the message was released. */
 	get released(): boolean {
 		return this.#released;
 	}
@@ -156,7 +165,7 @@ export class Message implements Payload {
 	}
 
 	/**
-	 * It was released.
+	 * Marks the message as released.
 	 *
 	 * @internal
 	 */
@@ -165,16 +174,16 @@ export class Message implements Payload {
 		this.#block?.spend();
 	}
 
-	/** Where the bytes are; throws if they are not this message's any more. */
+	/** The offset of the bytes. Throws if they don't belong to this message any more. */
 	#checkedOffset(): number {
 		if (this.#released) {
-			throw new DhmemError("DHMEM_CLOSED", "This message was released; copy what is needed longer");
+			throw new DhmemError("DHMEM_CLOSED", "This message was released; copy what you need before releasing it");
 		}
 		if (this.#holder.isGone()) {
 			this.#attachment.check();
 			throw new DhmemError(
 				"DHMEM_CLOSED",
-				"The consumer of this message has left, and the message is no longer its; receive with another",
+				"The consumer of this message was closed, and its messages with it; open a new consumer to go on receiving",
 			);
 		}
 		return this.#offset;

@@ -1,4 +1,4 @@
-/** Opening queues: what is asked for, and which of the three kinds that is. */
+/** Opens queues of the three kinds: messages in a ring, mailboxes, and records. */
 import {
 	KIND_MAILBOX,
 	KIND_QUEUE,
@@ -22,39 +22,39 @@ import { bytesPer, checkDType, type DType, dtypeNumber, dtypeOf } from "../value
 import { Mailbox, Queue, RecordQueue } from "./queue.js";
 
 export interface QueueOptions {
-	/** Room for messages on their way. `"1MiB"` by default; rounded up to a power of two, 64 bytes to 1 GiB. */
+	/** Room for messages that are sent and not yet released, 64 bytes to 1 GiB, rounded up to a power of two. `"1MiB"` by default. */
 	capacity?: Size | undefined;
-	/** What becomes of the next message when it is full: its sender waits. */
+	/** The sender waits while the queue is full. This is the default. */
 	policy?: "block" | undefined;
 }
 
 /**
- * A queue whose sender never waits: `"latest"` keeps one message, `"drop-oldest"` the last `keep`. An older one is
- * dropped and freed. So is, when a consumer leaves or dies, what it had received and not released.
+ * A queue whose sender never waits: `"latest"` keeps one message, `"drop-oldest"` the last `keep`. Older messages are
+ * dropped and freed. When a consumer leaves or dies, messages that it had received and not released are freed too.
  */
 export type DroppingQueueOptions =
 	| { policy: "latest" }
 	| {
 			policy: "drop-oldest";
-			/** How many messages it keeps, 1 to 4096. 16 by default. */
+			/** The number of messages that the queue keeps, 1 to 4096. 16 by default. */
 			keep?: number | undefined;
-			/** @deprecated It is called `keep`. */
+			/** @deprecated Use `keep`. */
 			slots?: number | undefined;
 	  };
 
 export interface RecordQueueOptions<D extends DType> {
 	/** The type of each record. */
 	record: D;
-	/** Room for so many records; rounded up to a power of two. 4096 by default. */
+	/** The number of records that fit the queue, rounded up to a power of two. 4096 by default. */
 	capacity?: number | undefined;
-	/** @deprecated It is called `capacity`. */
+	/** @deprecated Use `capacity`. */
 	slots?: number | undefined;
 }
 
 type Options = QueueOptions | DroppingQueueOptions | RecordQueueOptions<DType>;
 type Dropping<Policy> = Extract<DroppingQueueOptions, { policy: Policy }>;
 
-/** Any of the options, as a program without types may give them. */
+/** The options of all kinds together, as a program without types may combine them. */
 interface Given {
 	record?: DType | undefined;
 	policy?: unknown;
@@ -74,7 +74,7 @@ const DEFAULT_CAPACITY = "1MiB";
 const DEFAULT_RECORDS = 4096;
 const DEFAULT_KEEP = 16;
 
-/** The queue of this name. Without options it may be of any kind. */
+/** Opens or creates the queue of this name. Without options, an existing queue of any kind is accepted. */
 export function openQueue(attachment: Attachment, name: string, options?: Options): Queue | RecordQueue {
 	return openObject(attachment, name, wantedQueue(attachment, options), queueOf);
 }
@@ -96,7 +96,7 @@ function queueOf(object: NamedObject): Queue | RecordQueue {
 function wantedQueue(attachment: Attachment, options: Options | undefined): Wanted {
 	if (options !== undefined && (typeof options !== "object" || options === null))
 		throw badArgument("The options", options, "an object");
-	// Each is read once: it may be a getter, and give another value the next time.
+	// Each option is read once, because it may be a getter that returns another value the next time.
 	const { record, policy, capacity, keep, slots } = (options ?? {}) as Given;
 	const given: Given = { record, policy, capacity, keep, slots };
 	if (record !== undefined) {
@@ -141,7 +141,7 @@ function wantedRing({ policy, capacity }: Given): Wanted {
 }
 
 function wantedMailbox(attachment: Attachment, requested: number, explicit: boolean): Wanted {
-	// Two more: for the message that comes before the oldest is dropped, and for a place that is passed over.
+	// MAILBOX_SPARE is two: one place for a message that is put before the oldest is dropped, one for a skipped position.
 	const capacity = powerOfTwo(requested + MAILBOX_SPARE);
 	const bytes = capacity << PLACE_SHIFT;
 	const prepare = (offset: number) => void attachment.bytes.fill(0, offset, offset + bytes);

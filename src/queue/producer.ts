@@ -18,7 +18,7 @@ import { Endpoint } from "./endpoint.js";
 import type { Reservation } from "./reservation.js";
 import { writable } from "./streams.js";
 
-/** What can be sent: text goes as UTF-8, a view as the bytes it shows. */
+/** Data that can be sent: a string is sent as UTF-8, a view as its bytes. */
 export type Sendable = string | ArrayBufferView;
 
 export interface SendOptions extends WaitOptions {
@@ -29,12 +29,21 @@ export interface SendOptions extends WaitOptions {
 export const sendNames = optionNames<SendOptions>({ timeout: true, signal: true, block: true });
 const trySendNames = optionNames<Pick<SendOptions, "block">>({ block: true });
 
-/** What is to be sent: read once, however often it is tried. */
+/** Reads the arguments of a send once, however often the send is tried. */
 function readOnce(data: Sendable, options: SendOptions | undefined) {
 	return { bytes: bytesOf(data), block: options?.block };
 }
 
-/** The one endpoint that sends. From `queue.producer()`. Where the oldest message is dropped it never waits. */
+/**
+ * The sending endpoint of a queue. From `queue.producer()`. In a queue that drops its oldest message, it never waits.
+ *
+ * @example
+ * ```ts
+ * using producer = region.queue("steps").producer();
+ * await producer.send("step 1");
+ * producer.end();
+ * ```
+ */
 export abstract class Producer extends Endpoint {
 	#ended = false;
 	#reservation: Reservation | undefined;
@@ -45,14 +54,15 @@ export abstract class Producer extends Endpoint {
 	}
 
 	/**
-	 * Sends if there is room now; whether it did. A `send` that still waits is not served first.
+	 * Sends if there is room now. Never waits, and may overtake a `send` that is still waiting.
 	 *
-	 * @throws DHMEM_QUEUE_ENDED, DHMEM_MESSAGE_TOO_LARGE, DHMEM_BAD_ARGUMENT, DHMEM_CLOSED; and where nothing that
-	 * was sent is left to be released, or to be dropped, DHMEM_REGION_FULL and DHMEM_NO_SPACE
+	 * @returns false if there is no room now
+	 * @throws DHMEM_QUEUE_ENDED, DHMEM_MESSAGE_TOO_LARGE, DHMEM_BAD_ARGUMENT, DHMEM_CLOSED; DHMEM_REGION_FULL or
+	 * DHMEM_NO_SPACE if there is no memory, and no sent message whose release or drop could provide it
 	 */
 	trySend(data: Sendable, options?: { block?: Block | undefined }): boolean {
 		checkOptions(options, trySendNames, "trySend");
-		// Before the data: a getter could change that.
+		// Read before the data, because a getter could change the data.
 		const block = options?.block;
 		return this.#attempt(bytesOf(data), block);
 	}
@@ -69,7 +79,8 @@ export abstract class Producer extends Endpoint {
 	}
 
 	/**
-	 * Sends, waiting for room without blocking the event loop. Don't change `data` before the promise settles.
+	 * Sends, waiting for room without blocking the event loop. Don't change `data` before the promise is resolved or
+	 * rejected.
 	 *
 	 * @throws as `trySend`; DHMEM_TIMEOUT, DHMEM_PEER_GONE, the signal's reason
 	 * @example
@@ -81,13 +92,13 @@ export abstract class Producer extends Endpoint {
 	 */
 	async send(data: Sendable, options?: SendOptions): Promise<void> {
 		const { bytes, block } = readOnce(data, options);
-		// Again each time, for its buffer may have been transferred meanwhile.
+		// Checked again each time, because the buffer may have been transferred meanwhile.
 		const attempt = () => this.#attempt(bytesOf(bytes), block) || PENDING;
 		await this.waitFor("room in", attempt, options, sendNames);
 	}
 
 	/**
-	 * Sends a block that is the message, as what is too large for the ring travels.
+	 * Sends a block as the message itself, in the way that messages too large for the ring travel.
 	 *
 	 * @internal
 	 */
@@ -100,7 +111,7 @@ export abstract class Producer extends Endpoint {
 	}
 
 	/**
-	 * A block, waiting for memory while the consumer has messages that it may release.
+	 * Allocates a block. While the consumer has messages that it may release, this waits for memory.
 	 *
 	 * @internal
 	 */
@@ -111,7 +122,7 @@ export abstract class Producer extends Endpoint {
 	}
 
 	/**
-	 * The largest message that is copied to where it is kept, bytes; what is larger travels as a block.
+	 * The largest message that is copied into the queue, in bytes. Larger messages travel as a block.
 	 *
 	 * @internal
 	 */
@@ -129,22 +140,23 @@ export abstract class Producer extends Endpoint {
 		if (this.#ended) {
 			throw new DhmemError(
 				"DHMEM_QUEUE_ENDED",
-				`This producer of queue ${this.queue.name} has called end(); open another for the next stream`,
+				`This producer of queue ${this.queue.name} has called end(); open a new one for the next stream`,
 			);
 		}
 		if (this.#reservation?.open) {
 			this.attachment.check();
 			throw new DhmemError(
 				"DHMEM_BAD_ARGUMENT",
-				`A reservation of queue ${this.queue.name} is open; commit() or abort() it first`,
+				`Queue ${this.queue.name} has an open reservation; commit() or abort() it first`,
 			);
 		}
 	}
 
 	/**
-	 * Room to write a message of up to `length` bytes in place; undefined if there is none now. One at a time.
+	 * Reserves room to write a message of up to `length` bytes in place. Only one reservation can be open at a time.
 	 *
-	 * @throws as `trySend`
+	 * @returns undefined if there is no room now
+	 * @throws as `trySend`; DHMEM_BAD_ARGUMENT while another reservation is open
 	 * @example
 	 * ```ts
 	 * const reservation = producer.tryReserve(4096);
@@ -161,11 +173,12 @@ export abstract class Producer extends Endpoint {
 	}
 
 	/**
-	 * Sends as many as there is room for, published at once; how many. An item that is not sent is taken
-	 * from the iterable all the same, unless it is an array. Where the oldest message is dropped all are sent, one by
-	 * one.
+	 * Sends as many items as there is room for, and publishes them together. Never waits. The first item that does not
+	 * fit has already been taken from the iterable, and is lost unless the iterable is an array. A queue that drops its
+	 * oldest message takes all items, one by one.
 	 *
-	 * @throws as `trySend`; what came before is sent
+	 * @returns the number of items sent
+	 * @throws as `trySend`; the items before the one that failed are sent
 	 */
 	sendMany(items: Iterable<Sendable>): number {
 		this.checkOpen();
@@ -175,9 +188,10 @@ export abstract class Producer extends Endpoint {
 	}
 
 	/**
-	 * Ends the stream: the consumer drains what was sent, and then sees the end. Twice does nothing.
+	 * Ends the stream. The consumer drains what was sent, and then sees the end. A second call does nothing.
 	 *
-	 * @throws DHMEM_BAD_ARGUMENT while a reservation is open
+	 * @throws DHMEM_BAD_ARGUMENT while a reservation is open; DHMEM_CLOSED; DHMEM_TIMEOUT if the queue is full of ended
+	 * streams that no consumer has read
 	 */
 	end(): void {
 		if (this.#ended) return;
@@ -186,16 +200,16 @@ export abstract class Producer extends Endpoint {
 		this.#ended = true;
 	}
 
-	/** A Node stream that sends what is written to it, copying, and ends the queue with itself. */
+	/** Returns a Node stream that sends a copy of each chunk written to it. When the stream finishes, it calls `end()`. */
 	writable(): Writable {
 		return writable(this, this.defaults.signal);
 	}
 
 	/** Sends a message; false if there is no room now. */
 	protected abstract put(bytes: Uint8Array, block: Block | undefined): boolean;
-	/** Sends a block that is the message; false if there is no room now. */
+	/** Sends a block as the message itself; false if there is no room now. */
 	protected abstract putBlock(block: Block): boolean;
-	/** A block's offset; 0 if there is no memory now, but there will be when messages are released. */
+	/** Returns a new block's offset; 0 if there is no memory now, but there will be when messages are released. */
 	protected abstract tryAllocate(length: number): number;
 	protected abstract putMany(items: Iterable<Sendable>): number;
 	protected abstract reserve(length: number): Reservation | undefined;
@@ -205,7 +219,7 @@ export abstract class Producer extends Endpoint {
 		this.#reservation?.abort();
 	}
 
-	/** Wakes the consumer if that is what an operation of the core gave. */
+	/** Wakes the consumer if the core returned its doorbell; throws if the core returned an error. */
 	protected wake(result: number): void {
 		if (result >= STATUS_LIMIT) this.attachment.wake(result);
 		else if (result !== OK) throw this.unexpected(result);
@@ -216,8 +230,8 @@ export abstract class Producer extends Endpoint {
 		if (length <= largest) return;
 		throw new DhmemError(
 			"DHMEM_MESSAGE_TOO_LARGE",
-			`A message of ${length} bytes exceeds the region ${this.attachment.path}, whose largest is ` +
-				`${largest}; split it, or make the region larger`,
+			`A message of ${length} bytes does not fit the region ${this.attachment.path}, where a message can have at ` +
+				`most ${largest} bytes; split it, or make the region larger`,
 		);
 	}
 

@@ -15,7 +15,7 @@ import { RecordConsumer } from "./record-consumer.js";
 import { RecordProducer } from "./record-producer.js";
 import { RingConsumer, RingProducer } from "./ring.js";
 
-/** What all queues have in common. */
+/** The common part of all queues. */
 abstract class AnyQueue {
 	readonly name: string;
 	protected readonly object: NamedObject;
@@ -27,27 +27,32 @@ abstract class AnyQueue {
 		this.object = object;
 	}
 
-	/** Room in the ring, in bytes or records: what was asked for, rounded up to a power of two. */
+	/** The size of the ring, in bytes or records: the requested capacity, rounded up to a power of two. */
 	get capacity(): number {
 		this.object.check();
 		return this.object.word(OBJECT_CAPACITY);
 	}
 
 	/**
-	 * Waits until somebody holds the other endpoint: the one that this participant does not hold itself.
+	 * Waits until a participant holds the other endpoint: the one that this participant does not hold itself.
 	 *
 	 * @throws DHMEM_TIMEOUT, DHMEM_CLOSED, the signal's reason
+	 * @example
+	 * ```ts
+	 * using steps = queue.producer();
+	 * await queue.waitForPeer({ timeout: 10_000 });
+	 * ```
 	 */
 	async waitForPeer(options?: WaitOptions): Promise<void> {
 		const { attachment, at } = this.object;
 		const { core, me } = attachment;
-		// The options first: a getter could remove the queue.
+		// Read before the check, because a getter in the options could remove the queue.
 		const checked = waitOptions(options, {});
 		this.object.check();
 		const others = () => {
 			const sides: Side[] = ["producer", "consumer"];
 			const ours = sides.filter((side) => holderOf(this.object, side) === me);
-			// Holding neither endpoint, either is a peer; holding both, this participant is its own.
+			// A participant that holds neither endpoint waits for either; one that holds both is its own peer.
 			const rest = sides.filter((side) => !ours.includes(side));
 			return rest.length === 0 ? ours : rest;
 		};
@@ -84,7 +89,7 @@ async function acquire<T>(
 	given: EndpointOptions | undefined,
 ): Promise<T> {
 	const checked = waitOptions(options, {});
-	// Once, and not when the endpoint is free at last.
+	// Read once and now, not later when the endpoint is free.
 	const defaults = endpointOptions(given, side);
 	object.check();
 	const { attachment } = object;
@@ -100,53 +105,65 @@ async function acquire<T>(
 				try {
 					return take(defaults);
 				} catch (error) {
-					// Another one that waits was first.
+					// Another waiting participant was faster.
 					if (error instanceof DhmemError && error.code === "DHMEM_ENDPOINT_TAKEN") return PENDING;
 					throw error;
 				}
 			},
-			// Nobody rings for this: a participant that leaves wakes the other endpoint. So this looks in slices.
+			// A participant that leaves wakes only the other endpoint, so this wait polls instead.
 			announce() {},
 			peer: holder,
 			dependsOn: [object],
-			slice: LOOK,
+			slice: POLL_INTERVAL,
 		},
 		checked,
 	);
 }
 
-/** Milliseconds between looks at whether an endpoint is free. */
-const LOOK = 20;
+/** Milliseconds between checks whether an endpoint is free. */
+const POLL_INTERVAL = 20;
 
 /** A single-producer single-consumer queue of messages of any size. From `region.queue(name)`. */
 export class Queue extends AnyQueue {
 	/**
-	 * The one sending endpoint.
+	 * Takes the sending endpoint. A queue has one at a time.
 	 *
-	 * @param defaults for every wait of it
-	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, has it
+	 * @param defaults for every wait of the endpoint
+	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, holds it; DHMEM_CLOSED, DHMEM_READ_ONLY,
+	 * DHMEM_BAD_ARGUMENT
+	 * @example
+	 * ```ts
+	 * using producer = region.queue("steps").producer({ timeout: 5000 });
+	 * ```
 	 */
 	producer(defaults?: EndpointOptions): Producer {
 		return new RingProducer(this.object, defaults);
 	}
 
 	/**
-	 * The one receiving endpoint. What the last one did not release is delivered again.
+	 * Takes the receiving endpoint. A queue has one at a time. Messages that the previous consumer had not released are
+	 * delivered again.
 	 *
-	 * @param defaults for every wait of it, iteration included
-	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, has it
+	 * @param defaults for every wait of the endpoint, iteration included
+	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, holds it; DHMEM_CLOSED, DHMEM_READ_ONLY,
+	 * DHMEM_BAD_ARGUMENT
+	 * @example
+	 * ```ts
+	 * using consumer = region.queue("steps").consumer();
+	 * for await (const message of consumer) console.log(message.text());
+	 * ```
 	 */
 	consumer(defaults?: EndpointOptions): Consumer {
 		return new RingConsumer(this.object, defaults);
 	}
 
 	/**
-	 * The sending endpoint, as soon as its holder has left or died: for a task that is restarted while its predecessor may
-	 * still be there.
+	 * Takes the sending endpoint as soon as its holder has left or died. Use it in a task that is restarted while its
+	 * predecessor may still be running.
 	 *
-	 * @param options of this wait
+	 * @param options for this wait
 	 * @param defaults for every wait of the endpoint
-	 * @throws DHMEM_TIMEOUT, DHMEM_CLOSED, the signal's reason
+	 * @throws DHMEM_TIMEOUT, DHMEM_CLOSED, DHMEM_READ_ONLY, the signal's reason
 	 * @example
 	 * ```ts
 	 * using producer = await queue.acquireProducer({ timeout: 10_000 });
@@ -156,7 +173,7 @@ export class Queue extends AnyQueue {
 		return acquire(this.object, "producer", (checked) => this.producer(checked), options, defaults);
 	}
 
-	/** The same of the receiving endpoint. @throws as `acquireProducer` */
+	/** Takes the receiving endpoint as soon as its holder has left or died. @throws as `acquireProducer` */
 	acquireConsumer(options?: WaitOptions, defaults?: EndpointOptions): Promise<Consumer> {
 		return acquire(this.object, "consumer", (checked) => this.consumer(checked), options, defaults);
 	}
@@ -169,7 +186,7 @@ export class Queue extends AnyQueue {
 
 /** A queue that drops its oldest message when it is full. From `region.queue(name, { policy })`. */
 export class Mailbox extends Queue {
-	/** How many messages it keeps. */
+	/** The number of messages that the queue keeps. */
 	override get capacity(): number {
 		this.object.check();
 		return this.object.word(OBJECT_REQUESTED);
@@ -179,7 +196,7 @@ export class Mailbox extends Queue {
 		return new MailboxProducer(this.object, defaults);
 	}
 
-	/** The one receiving endpoint. What it did not release is gone when it leaves. */
+	/** Takes the receiving endpoint. Messages that it has not released are freed when it leaves. */
 	override consumer(defaults?: EndpointOptions): Consumer {
 		return new MailboxConsumer(this.object, defaults);
 	}
@@ -195,22 +212,26 @@ export class RecordQueue<D extends DType = DType> extends AnyQueue {
 		this.dtype = dtype;
 	}
 
-	/** The one pushing endpoint. @throws DHMEM_ENDPOINT_TAKEN */
+	/** Takes the pushing endpoint. @throws DHMEM_ENDPOINT_TAKEN, DHMEM_CLOSED, DHMEM_READ_ONLY, DHMEM_BAD_ARGUMENT */
 	producer(defaults?: EndpointOptions): RecordProducer<D> {
 		return new RecordProducer(this.object, this.dtype, defaults);
 	}
 
-	/** The one popping endpoint. @throws DHMEM_ENDPOINT_TAKEN */
+	/** Takes the popping endpoint. @throws DHMEM_ENDPOINT_TAKEN, DHMEM_CLOSED, DHMEM_READ_ONLY, DHMEM_BAD_ARGUMENT */
 	consumer(defaults?: EndpointOptions): RecordConsumer<D> {
 		return new RecordConsumer(this.object, this.dtype, defaults);
 	}
 
-	/** The pushing endpoint, as soon as its holder has left or died. @throws DHMEM_TIMEOUT, DHMEM_CLOSED, the signal's reason */
+	/**
+	 * Takes the pushing endpoint as soon as its holder has left or died.
+	 *
+	 * @throws DHMEM_TIMEOUT, DHMEM_CLOSED, DHMEM_READ_ONLY, the signal's reason
+	 */
 	acquireProducer(options?: WaitOptions, defaults?: EndpointOptions): Promise<RecordProducer<D>> {
 		return acquire(this.object, "producer", (checked) => this.producer(checked), options, defaults);
 	}
 
-	/** The same of the popping endpoint. @throws as `acquireProducer` */
+	/** Takes the popping endpoint as soon as its holder has left or died. @throws as `acquireProducer` */
 	acquireConsumer(options?: WaitOptions, defaults?: EndpointOptions): Promise<RecordConsumer<D>> {
 		return acquire(this.object, "consumer", (checked) => this.consumer(checked), options, defaults);
 	}

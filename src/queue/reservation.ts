@@ -9,7 +9,18 @@ import type { DType, TypedArrayOf } from "../values/dtypes.js";
 import { checkMade } from "../values/made.js";
 import type { Fields, Schema, Struct } from "../values/schema.js";
 
-/** A reservation: room to write one message in place. From `producer.tryReserve`. */
+/**
+ * Room to write one message in place. From `producer.tryReserve`.
+ *
+ * @example
+ * ```ts
+ * using reservation = producer.tryReserve(8000);
+ * if (reservation) {
+ *   reservation.as("f64").fill(0.5);
+ *   reservation.commit();
+ * }
+ * ```
+ */
 export class Reservation implements Payload {
 	readonly #length: number;
 	readonly #attachment: Attachment;
@@ -57,13 +68,13 @@ export class Reservation implements Payload {
 		return JSON.parse(this.text());
 	}
 
-	/** Whether it was neither committed nor aborted. */
+	/** True until the reservation is committed or aborted. */
 	get open(): boolean {
 		return this.#open;
 	}
 
 	/**
-	 * Sends the first `length` bytes, by default all.
+	 * Sends the first `length` bytes as a message; all of them by default.
 	 *
 	 * @throws DHMEM_CLOSED if it was committed or aborted; DHMEM_BAD_ARGUMENT
 	 */
@@ -73,7 +84,7 @@ export class Reservation implements Payload {
 		this.#open = false;
 	}
 
-	/** Sends nothing. After a commit it does nothing. */
+	/** Gives the room back without sending. Does nothing after a commit. */
 	abort(): void {
 		if (!this.#open) return;
 		this.#open = false;
@@ -84,10 +95,10 @@ export class Reservation implements Payload {
 		this.abort();
 	}
 
-	/** Where the bytes are; throws if they are not this reservation's any more. */
+	/** The offset of the bytes. Throws if they don't belong to this reservation any more. */
 	#checkedOffset(): number {
 		if (this.#open) return this.#offset;
-		throw new DhmemError("DHMEM_CLOSED", "This reservation was committed or aborted; make another");
+		throw new DhmemError("DHMEM_CLOSED", "This reservation was committed or aborted; make a new one");
 	}
 
 	/** @internal */

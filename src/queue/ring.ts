@@ -1,4 +1,4 @@
-/** The two endpoints of a byte queue: messages in its ring, written and read in place. */
+/** The two endpoints of a byte queue, whose messages are written and read in place in its ring. */
 import {
 	BAD_STATE,
 	CORRUPT,
@@ -21,9 +21,9 @@ import { Producer, type Sendable } from "./producer.js";
 import { Reservation } from "./reservation.js";
 
 export class RingProducer extends Producer {
-	/** The largest payload that fits the ring; what is larger travels as a block. */
+	/** The largest payload that fits the ring, in bytes. Larger messages travel as a block. */
 	override readonly inline: number;
-	/** How many messages are written and not published yet. */
+	/** The number of messages that are written and not yet published. */
 	#staged = 0;
 
 	constructor(queue: NamedObject, options?: EndpointOptions) {
@@ -44,17 +44,17 @@ export class RingProducer extends Producer {
 	}
 
 	#commit(length: number): void {
-		// The iterable of `sendMany` may send too: each publication counts what is staged.
+		// The iterable of `sendMany` may call this too, so the messages staged before are published first.
 		this.#publish();
 		this.wake(this.attachment.core.commit(this.attachment.me, this.at, length) >>> 0);
 	}
 
-	/** Room in the ring, or a status. */
+	/** Reserves room in the ring and returns its offset, or a status. */
 	#reserve(length: number): number {
 		const { core, me } = this.attachment;
 		let payload = core.reserve(me, this.at, length) >>> 0;
 		if (payload === BAD_STATE) {
-			// No reservation is open, so a send was cut off before its commit: by the end of the stack, where all can throw.
+			// No reservation is open, so an earlier send threw before its commit. On a stack overflow any call can throw.
 			core.abort(me, this.at);
 			payload = core.reserve(me, this.at, length) >>> 0;
 		}
@@ -95,7 +95,10 @@ export class RingProducer extends Producer {
 		return true;
 	}
 
-	/** A block for the open reservation; 0, and the reservation is given up, if there will be room for one later. */
+	/**
+	 * Allocates a block for the open reservation. Returns 0 if there is no memory now but there will be later. The
+	 * reservation is aborted unless a block is returned.
+	 */
 	#allocate(length: number): number {
 		let block = 0;
 		try {
@@ -107,7 +110,7 @@ export class RingProducer extends Producer {
 	}
 
 	protected override tryAllocate(length: number): number {
-		// Looked at first: what is released while the allocation fails has made room, if too late for it.
+		// Read before the attempt: a message that is released while the allocation fails makes room for the next attempt.
 		const roomWillCome = this.hasContents;
 		try {
 			return allocate(this.attachment, length);
@@ -130,8 +133,8 @@ export class RingProducer extends Producer {
 		if (status === TOO_LARGE) {
 			throw new DhmemError(
 				"DHMEM_MESSAGE_TOO_LARGE",
-				`${length} bytes beside a block don't fit queue ${this.queue.name}, which takes ` +
-					`${this.inline - REFERENCE_BYTES}; put them into the block, or make its capacity larger`,
+				`${length} bytes sent along with a block do not fit queue ${this.queue.name}, which takes at most ` +
+					`${this.inline - REFERENCE_BYTES}; put them into the block, or give the queue a larger capacity`,
 			);
 		}
 		throw this.unexpected(status);
@@ -171,7 +174,7 @@ export class RingProducer extends Producer {
 		try {
 			for (const item of items) {
 				const bytes = bytesOf(item);
-				// The iterable may have used this producer.
+				// Checked each time, because the iterable may have used this producer.
 				this.checkSending();
 				if (!this.#stage(bytes)) break;
 				sent++;
@@ -182,13 +185,13 @@ export class RingProducer extends Producer {
 		return sent;
 	}
 
-	/** Adds a message to those that are published together; false if there is no room. */
+	/** Writes a message that is published together with others later; false if there is no room. */
 	#stage(bytes: Uint8Array): boolean {
 		const { attachment, at } = this;
 		const { core, me } = attachment;
 		const length = lengthIn(bytes);
 		if (length > this.inline) {
-			// A block is handed over by a publication of its own, behind what was added before.
+			// A block is published by itself, after the messages staged before it.
 			return this.#sendLarge(bytes, length);
 		}
 		const payload = this.#reserve(length);
@@ -207,7 +210,7 @@ export class RingProducer extends Producer {
 		this.wake(this.attachment.core.publish(this.attachment.me, this.at, count) >>> 0);
 	}
 
-	/** The iterable of `sendMany` may close this producer: what it gave before is sent. */
+	/** The iterable of `sendMany` may close this producer. The items before that are sent. */
 	protected override beforeClose(): void {
 		super.beforeClose();
 		this.#publish();
@@ -232,10 +235,10 @@ export class RingConsumer extends Consumer {
 		return core.release(me, this.at, hold, keep) >>> 0;
 	}
 
-	/** By one operation: nothing was received between them. */
+	/** Releases a run by one operation. This is correct because no other message was received between its first and last. */
 	override releaseRun(messages: readonly Message[]): void {
 		if (this.closed) return;
-		// What was released may be behind by any number of positions, so that the core would take it for another.
+		// Released messages are left out: their positions may since have wrapped around and mean other messages.
 		const first = messages.find((message) => !message.released);
 		const last = messages.findLast((message) => !message.released);
 		if (first === undefined || last === undefined) return;

@@ -1,4 +1,4 @@
-/** Node streams over the two endpoints of a queue. They copy: a stream keeps what it was given. */
+/** Node streams over the two endpoints of a queue. They copy messages, because streams keep the chunks they are given. */
 import { Buffer } from "node:buffer";
 import { Readable, Writable } from "node:stream";
 import { badArgument } from "../errors.js";
@@ -8,7 +8,7 @@ import type { Message } from "./message.js";
 /** What a readable needs of a consumer. */
 interface Source {
 	receive(options: WaitOptions): Promise<Message | undefined>;
-	/** Messages that the reader is not done with are received again. */
+	/** Takes back messages that the reader has not finished with. They are received again. */
 	giveBack(messages: readonly Message[]): void;
 }
 
@@ -19,36 +19,37 @@ interface Sink {
 }
 
 export interface ReadableOptions {
-	/** Each chunk is one message, a Buffer, also where it is empty. By default messages join to one stream of bytes. */
+	/** Each chunk is one message, as a Buffer, which may be empty. By default the messages form one stream of bytes. */
 	objectMode?: boolean | undefined;
 }
 
 const readableNames = optionNames<ReadableOptions>({ objectMode: true });
 
-/** A message whose chunk was pushed, and what has to leave the buffer before the reader has all of it. */
+/** A message whose chunk was pushed into the stream's buffer. */
 interface Given {
 	readonly message: Message;
-	/** A position, as `#pushed` counts. */
+	/** The reader has the whole chunk once everything up to this position, counted as `#pushed`, has left the buffer. */
 	end: number;
 }
 
 /**
- * It reads nothing ahead: it asks the queue when its reader asks for more. A message is released when its chunk has
- * left the stream's buffer and the reader asks again, so what fails while it works on a chunk gets that again.
+ * A readable stream that does not read ahead: it receives from the queue only when its reader asks for more. A message
+ * is released when its chunk has left the stream's buffer and the reader asks again. So if the reader fails while it
+ * works on a chunk, the message is received again.
  */
 class MessageStream extends Readable {
 	readonly #source: Source;
 	readonly #aborter = new AbortController();
 	readonly #signal: AbortSignal;
 	readonly #given: Given[] = [];
-	/** All that was ever put into the buffer, as it counts: bytes, characters or chunks. */
+	/** The total that was ever put into the buffer, in the buffer's own units: bytes, characters or chunks. */
 	#pushed = 0;
 
 	constructor(source: Source, signal: AbortSignal | undefined, objectMode: boolean) {
 		super({ objectMode, highWaterMark: 0 });
 		this.#source = source;
 		this.#signal = either(this.#aborter.signal, signal);
-		// The first listener: others may close the consumer.
+		// Registered before any other listener, because another one may close the consumer.
 		this.once("end", () => this.#release(Number.POSITIVE_INFINITY));
 	}
 
@@ -60,7 +61,7 @@ class MessageStream extends Readable {
 		);
 	}
 
-	/** Releases what is complete up to a position. */
+	/** Releases the messages whose chunks end at or before a position. */
 	#release(position: number): void {
 		if (this.destroyed) return;
 		for (let first = this.#given[0]; first !== undefined && first.end <= position; first = this.#given[0]) {
@@ -69,7 +70,7 @@ class MessageStream extends Readable {
 		}
 	}
 
-	/** The next message that gives a chunk: in a stream of bytes an empty one has nothing to be taken. */
+	/** Receives the next message that makes a chunk. In a stream of bytes an empty message makes none. */
 	async #next(): Promise<Message | undefined> {
 		for (;;) {
 			const message = await this.#source.receive({ signal: this.#signal });
@@ -90,17 +91,17 @@ class MessageStream extends Readable {
 		const given: Given = { message, end: Number.POSITIVE_INFINITY };
 		this.#given.push(given);
 		const before = this.readableLength;
-		// Where the reader listens it has the chunk now, and it was never in the buffer; it may also destroy the stream.
+		// A listening reader gets the chunk at once, without the buffer, and may destroy the stream in this call.
 		this.push(Buffer.from(message.bytes));
 		const added = Math.max(0, this.readableLength - before);
 		this.#pushed += added;
 		const isInCharacter = this.#isInCharacter();
 		given.end = this.#pushed + (isInCharacter ? 1 : 0);
-		// Nothing to read came of it, and so nobody would ask for more.
+		// The chunk gave the reader nothing to read, so the reader would not ask for more.
 		if (isInCharacter && added === 0) this.read(0);
 	}
 
-	/** Whether the first bytes of a character were kept until the rest of it comes. */
+	/** True while the decoder keeps the first bytes of a character until the rest of it arrives. */
 	#isInCharacter(): boolean {
 		const { decoder } = (this as unknown as { _readableState: { decoder?: { lastNeed?: number } | null } })
 			._readableState;
@@ -110,13 +111,13 @@ class MessageStream extends Readable {
 	override setEncoding(encoding: BufferEncoding): this {
 		const before = this.readableLength;
 		super.setEncoding(encoding);
-		// What is in the buffer counts in characters now.
+		// The buffer now counts in characters.
 		this.#pushed += this.readableLength - before;
 		for (const given of this.#given) given.end = this.#pushed;
 		return this;
 	}
 
-	/** What the reader has not done with is received again. */
+	/** Gives back the messages that the reader has not finished with. */
 	override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
 		this.#aborter.abort(error ?? destroyed());
 		this.#source.giveBack(this.#given.splice(0).map(({ message }) => message));

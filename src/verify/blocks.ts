@@ -1,13 +1,13 @@
 /**
- * Owner bytes: who owns each block.
+ * Owner bytes, which say who owns each block.
  *
  * ```text
- *  B1  in a SLAB a block's byte is FREE, a participant's, in flight or the region's; 0 only while somebody makes or
- *      retires the slab                                                                  at rest: never 0
- *  B2  in a SLAB the bytes behind the last block's are 0
- *  B3  in a RUN the first byte is an owner's, the others are 0
- *  B4  in a FREE span and in a TAIL all are 0; in a CLAIMED one none is FREE
- *  B5  a participant's byte  →  it is there, and has touched the span
+ *  B1  in a SLAB, a block's byte is FREE, a participant, in flight or the region; it is 0 only while a participant makes
+ *      or retires the slab                                                               at rest: never 0
+ *  B2  in a SLAB, the bytes after the last block's are 0
+ *  B3  in a RUN, the first byte is an owner, the others are 0
+ *  B4  in a FREE span and in a TAIL, all bytes are 0; in a CLAIMED span, none is FREE
+ *  B5  a byte is a participant  →  its slot is taken, and it has touched the span
  * ```
  */
 import {
@@ -39,7 +39,7 @@ export function checkBlocks(memory: Memory, report: Report): void {
 	}
 }
 
-/** Whether an owner byte with this value means that the block has an owner. */
+/** True if an owner byte of this value stands for an owner. */
 function isOwner(owner: number): boolean {
 	return owner !== OWNER_NONE && owner <= OWNER_REGION;
 }
@@ -57,14 +57,14 @@ function checkSlab(memory: Memory, report: Report, span: number, blocks: number)
 			const fail = (invariant: string, text: string) =>
 				report.add(invariant, owners + each, `block ${each} of span ${span} ${text}`);
 			if (each >= blocks) {
-				if (owner !== OWNER_NONE) fail("B2", `has owner ${owner}, and there is no such block`);
+				if (owner !== OWNER_NONE) fail("B2", `has owner ${owner}, but there is no such block`);
 			} else if (owner === OWNER_NONE) isUnmade = true;
-			else if (owner !== OWNER_FREE && !isOwner(owner)) fail("B1", `has owner ${owner}, which is none`);
+			else if (owner !== OWNER_FREE && !isOwner(owner)) fail("B1", `has owner ${owner}, which does not exist`);
 			else checkOwner(memory, report, owner, owners + each, span);
 		}
 	}
 	if (isUnmade && (report.isAtRest || !isIntended(memory, MAKING, span)))
-		report.add("B1", owners, `span ${span} has blocks that are neither free nor anybody's`);
+		report.add("B1", owners, `span ${span} has blocks that are not free, but have no owner`);
 }
 
 function checkOther(memory: Memory, report: Report, span: number): void {
@@ -81,20 +81,20 @@ function checkOther(memory: Memory, report: Report, span: number): void {
 				report.add(invariant, owners + each, `span ${span} ${text}`);
 			if (isRun && each === 0) {
 				if (isOwner(owner)) checkOwner(memory, report, owner, owners, span);
-				else fail("B3", `is a run, and its owner is ${owner}, which is none`);
-			} else if (isRun && owner !== OWNER_NONE) fail("B3", `is a run, and has an owner at ${each}`);
-			else if (isClaimed && owner === OWNER_FREE) fail("B4", `is claimed, and has a free block at ${each}`);
+				else fail("B3", `is a run with owner ${owner}, which does not exist`);
+			} else if (isRun && owner !== OWNER_NONE) fail("B3", `is a run, but has another owner at ${each}`);
+			else if (isClaimed && owner === OWNER_FREE) fail("B4", `is claimed, but has a free block at ${each}`);
 			else if (!isRun && !isClaimed && owner !== OWNER_NONE)
-				fail("B4", `has no blocks, and an owner at ${each}`);
+				fail("B4", `has no blocks, but an owner at ${each}`);
 		}
 	}
 }
 
-/** Checks that a participant with this owner byte exists, and has touched `span`. */
+/** If the owner byte stands for a participant, checks that this participant can own something in `span`. */
 export function checkOwner(memory: Memory, report: Report, owner: number, at: number, span: number): void {
 	if (owner < 1 || owner > SLOTS) return;
 	if (memory.holder(owner - 1) === 0)
-		report.add("B5", at, `something in span ${span} is slot ${owner - 1}'s, where nobody is`);
+		report.add("B5", at, `a block in span ${span} belongs to slot ${owner - 1}, which is free`);
 	else if (!memory.isTouched(owner - 1, span))
-		report.add("B5", at, `something in span ${span} is slot ${owner - 1}'s, which has not touched the span`);
+		report.add("B5", at, `a block in span ${span} belongs to slot ${owner - 1}, which has not touched the span`);
 }

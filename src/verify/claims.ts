@@ -1,12 +1,13 @@
 /**
- * References: who refers to which block.
+ * References: which block is referred to by what.
  *
  * ```text
- *  R1  at most one structure refers to a block or reference of the region's, or in flight    (at rest)
- *  R2  an object, a map, a share or a handle refers to each block of the region's            (at rest)
- *  R3  a message refers to each block in flight                                              (at rest)
+ *  R1  a block or reference that no participant owns is referred to at most once              (at rest)
+ *  R2  a block that the region owns is referred to by an object, a map, a share or a handle   (at rest)
+ *  R3  a block in flight is referred to by a message                                          (at rest)
  * ```
- * So no memory leaks, and none is freed twice. Nothing refers to objects and handles: a name or a token finds them.
+ * Nothing refers to objects and handles; they are found by other means (D5, K1). So no block leaks, and none is freed
+ * twice.
  */
 import {
 	CLASS_HANDLE,
@@ -28,9 +29,9 @@ export class Claims {
 	readonly #memory: Memory;
 	readonly #report: Report;
 	readonly #owners: number;
-	/** A bit for each owner byte of the table. */
+	/** A bit for each owner byte of the table, set once something refers to its block. */
 	readonly #blocks: Uint8Array;
-	/** Owner bytes of references, which are in their shares. */
+	/** The same for the owner bytes of references, which are in their shares. */
 	readonly #references = new Set<number>();
 
 	constructor(memory: Memory, report: Report) {
@@ -40,8 +41,8 @@ export class Claims {
 		this.#blocks = new Uint8Array((memory.ready * OWNERS_PER_SPAN) >>> 3);
 	}
 
-	/** Notes that `who` refers to the block at `offset`. False if another one does too: then do not follow the reference. */
-	add(offset: number, who: string): boolean {
+	/** Notes that `what` refers to the block at `offset`. True if it is the first to do so; only then follow the block. */
+	add(offset: number, what: string): boolean {
 		const at = this.#memory.ownerByte(offset);
 		if (at === 0) return false;
 		if (!this.#has(at)) {
@@ -49,11 +50,7 @@ export class Claims {
 			return true;
 		}
 		if (this.#report.isAtRest)
-			this.#report.add(
-				"R1",
-				offset,
-				`${who} refers to the block at ${hex(offset)}, and so does something else`,
-			);
+			this.#report.add("R1", offset, `${what} is not the only one that refers to the block at ${hex(offset)}`);
 		return false;
 	}
 
@@ -69,13 +66,13 @@ export class Claims {
 		else this.#blocks[index >>> 3] = (this.#blocks[index >>> 3] as number) | (1 << (index & 7));
 	}
 
-	/** Finds blocks that nothing refers to. Call it after all `add`s. */
+	/** Reports blocks that nothing refers to. Call it after all references were added. */
 	check(): void {
 		const { ready, heap } = this.#memory;
 		for (let span = heap; span < ready; span++) {
 			const sizeClass = this.#memory.classOf(span);
 			if (sizeClass < 0) {
-				if (this.#memory.state(span) === SPAN_RUN) this.#look(this.#memory.owners(span), span * SPAN_BYTES);
+				if (this.#memory.state(span) === SPAN_RUN) this.#checkReferred(this.#memory.owners(span), span * SPAN_BYTES);
 				continue;
 			}
 			if (sizeClass === CLASS_OBJECT || sizeClass === CLASS_HANDLE) continue;
@@ -83,21 +80,21 @@ export class Claims {
 			const owners = this.#memory.owners(span);
 			for (let index = 0; (index + 1) * bytes <= SPAN_BYTES; index++) {
 				const block = span * SPAN_BYTES + index * bytes;
-				if (sizeClass !== CLASS_SHARE) this.#look(owners + index, block);
-				else if (this.#memory.byte(owners + index) === OWNER_REGION) this.#lookAtShare(block);
+				if (sizeClass !== CLASS_SHARE) this.#checkReferred(owners + index, block);
+				else if (this.#memory.byte(owners + index) === OWNER_REGION) this.#checkShare(block);
 			}
 		}
 	}
 
-	#lookAtShare(share: number): void {
-		for (let at = share + SHARE_OWNERS; at < share + SHARE_BYTES; at++) this.#look(at, at);
+	#checkShare(share: number): void {
+		for (let at = share + SHARE_OWNERS; at < share + SHARE_BYTES; at++) this.#checkReferred(at, at);
 	}
 
-	#look(at: number, offset: number): void {
+	#checkReferred(at: number, offset: number): void {
 		const owner = this.#memory.byte(at);
 		if ((owner !== OWNER_REGION && owner !== OWNER_IN_FLIGHT) || this.#has(at)) return;
 		const isRegions = owner === OWNER_REGION;
-		const lost = isRegions ? "is the region's, and nothing refers to it" : "is in flight, and in no message";
+		const lost = isRegions ? "belongs to the region, but nothing refers to it" : "is in flight, but in no message";
 		this.#report.add(isRegions ? "R2" : "R3", offset, `the block at ${hex(offset)} ${lost}`);
 	}
 }

@@ -1,13 +1,13 @@
 /**
- * The directory, and who has its objects open.
+ * The directory, and the pins of its objects.
  *
  * ```text
- *  D1  each list leads over objects, each once, to 0
- *  D2  what is in the list of bucket b was not freed, and its hash & mask = b
+ *  D1  each list consists of objects and ends with 0, and no object is in the lists twice
+ *  D2  an object in the list of bucket b was not freed, and its hash & mask = b
  *  D3  hash = FNV-1a(name),  1 ≤ length of the name ≤ 200
- *  D4  no two objects that are not removed have one name
- *  D5  at rest: an object is the region's  ⟷  it is in its list, or removed and pinned
- *  D6  an object's pin for slot i  →  somebody has slot i, and has touched the span
+ *  D4  no two objects have the same name, unless one is removed
+ *  D5  at rest: an object belongs to the region  ⟷  it is in its list, or removed and pinned
+ *  D6  an object has a pin for slot i  →  a participant has slot i, and has touched the span
  * ```
  */
 import {
@@ -37,13 +37,13 @@ export function isRemoved(memory: Memory, object: number): boolean {
 	return (memory.word(object + OBJECT_NEXT) & LINK_REMOVED) !== 0;
 }
 
-/** The object's name, for findings. */
+/** Returns the object's name for findings. It may contain any characters; output escapes them later. */
 export function nameOf(memory: Memory, object: number): string {
 	const length = Math.min(memory.word(object + OBJECT_NAME_LENGTH), NAME_BYTES);
 	return Buffer.from(memory.bytes.slice(object + OBJECT_NAME, object + OBJECT_NAME + length)).toString();
 }
 
-/** The objects that are in use: those in the lists, and at rest also those that were removed and are still open. */
+/** Returns the objects in use: those in the lists, and at rest also removed objects that are still open. */
 export function checkDirectory(memory: Memory, report: Report): number[] {
 	const listed = new Set<number>();
 	const buckets = memory.word(HEADER_BUCKET_MASK) + 1;
@@ -58,7 +58,7 @@ export function checkDirectory(memory: Memory, report: Report): number[] {
 			const isOpen = isRemoved(memory, object) && isPinned;
 			if (isOpen) used.push(object);
 			else if (!listed.has(object) || isRemoved(memory, object))
-				report.add("D5", object, `the object at ${hex(object)} can't be found, and nobody has it open`);
+				report.add("D5", object, `the object at ${hex(object)} is in no list, and no participant has it open`);
 		}
 	}
 	return used;
@@ -73,21 +73,21 @@ function checkList(memory: Memory, report: Report, bucket: number, listed: Set<n
 		const object = (memory.word(link) & ~LINK_REMOVED) >>> 0;
 		if (object === 0) return;
 		if (!memory.isObject(object) || listed.has(object)) {
-			const what = listed.has(object) ? "is in a list already" : "is no object's";
-			report.add("D1", link, `bucket ${bucket} leads to ${hex(object)}, which ${what}`);
+			const what = listed.has(object) ? "is already in a list" : "is not an object";
+			report.add("D1", link, `the list of bucket ${bucket} contains ${hex(object)}, which ${what}`);
 			return;
 		}
 		listed.add(object);
 		const owner = memory.owner(object);
 		if (owner === OWNER_FREE || owner === OWNER_NONE)
-			report.add("D2", object, `bucket ${bucket} leads to the object at ${hex(object)}, which was freed`);
+			report.add("D2", object, `the list of bucket ${bucket} contains the object at ${hex(object)}, which was freed`);
 		else if (report.isAtRest && owner !== OWNER_REGION && !isRemoved(memory, object))
-			report.add("D5", object, `the object at ${hex(object)} is in the directory, and not the region's`);
+			report.add("D5", object, `the object at ${hex(object)} is in the directory, but does not belong to the region`);
 		if (((memory.word(object + OBJECT_HASH) ^ bucket) & mask) !== 0)
 			report.add(
 				"D2",
 				object,
-				`the object at ${hex(object)} is in bucket ${bucket}, where its hash does not belong`,
+				`the object at ${hex(object)} is in bucket ${bucket}, but its hash belongs to another bucket`,
 			);
 		checkName(memory, report, object, names);
 		link = object + OBJECT_NEXT;
@@ -98,7 +98,7 @@ function checkName(memory: Memory, report: Report, object: number, names: Set<st
 	const length = memory.word(object + OBJECT_NAME_LENGTH);
 	const isSound = length >= 1 && length <= NAME_BYTES;
 	if (!isSound || fnv1a(memory, object + OBJECT_NAME, length) !== memory.word(object + OBJECT_HASH)) {
-		report.add("D3", object, `the object at ${hex(object)} has another name than its hash is of`);
+		report.add("D3", object, `the object at ${hex(object)} has a hash that is not that of its name`);
 		return;
 	}
 	if (isRemoved(memory, object)) return;
@@ -106,11 +106,11 @@ function checkName(memory: Memory, report: Report, object: number, names: Set<st
 		"latin1",
 	);
 	if (names.has(name))
-		report.add("D4", object, `two objects are called ${JSON.stringify(nameOf(memory, object))}`);
+		report.add("D4", object, `two objects have the name ${JSON.stringify(nameOf(memory, object))}`);
 	names.add(name);
 }
 
-/** Whether anybody has the object pinned. */
+/** Checks the object's pins. True if it has any. */
 function checkPins(memory: Memory, report: Report, object: number, span: number): boolean {
 	let isPinned = false;
 	for (let from = 0; from < SLOTS; from += 32) {
@@ -121,14 +121,14 @@ function checkPins(memory: Memory, report: Report, object: number, span: number)
 				report.add(
 					"D6",
 					object,
-					`the object at ${hex(object)} is pinned for slot ${index}, which does not know of it`,
+					`the object at ${hex(object)} has a pin for slot ${index}, which is free or has not touched its span`,
 				);
 		}
 	}
 	return isPinned;
 }
 
-/** Whether the participant has the object open. */
+/** True if the participant has the object open. */
 export function isPinnedBy(memory: Memory, object: number, participant: number): boolean {
 	const index = (participant & 0xff) - 1;
 	return memory.isCurrent(participant) && memory.bit(object + OBJECT_PINS, index);

@@ -19,16 +19,16 @@ import { isPinnedBy } from "./directory.js";
 import type { Subject } from "./subject.js";
 
 export function checkEndpoints({ memory, object, word, fail }: Subject): void {
-	for (const [end, field] of [
+	for (const [side, field] of [
 		["producer", QUEUE_PRODUCER],
 		["consumer", QUEUE_CONSUMER],
 	] as const) {
 		const holder = word(field);
 		if (holder !== 0 && !isPinnedBy(memory, object, holder))
-			fail("E1", `has ${holder} as its ${end}, who does not have it open`);
+			fail("E1", `has participant ${holder} as its ${side}, which does not have it open`);
 	}
 	if (word(QUEUE_PRODUCER_WAITS) > 1 || word(QUEUE_CONSUMER_WAITS) > 1)
-		fail("E2", "has an endpoint that neither waits nor doesn't");
+		fail("E2", "has an endpoint whose wait flag is neither 0 nor 1");
 	if (word(QUEUE_ENDED) > word(QUEUE_PRODUCER_COUNT))
-		fail("E3", `was ended by producer ${word(QUEUE_ENDED)} of ${word(QUEUE_PRODUCER_COUNT)}`);
+		fail("E3", `was ended by producer number ${word(QUEUE_ENDED)}, but has had only ${word(QUEUE_PRODUCER_COUNT)}`);
 }

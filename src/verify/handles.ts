@@ -1,9 +1,9 @@
 /**
- * Handles: saved blocks. Only those of the region's are checked: others are being made or freed.
+ * Handles: saved blocks. Only handles that belong to the region are checked; others are being made or freed.
  *
  * ```text
  *  K1  NONCE ≠ 0
- *  K2  REFERENCE is a block or a reference of the region's, and has room for its length
+ *  K2  REFERENCE is a block or a reference that belongs to the region, and has room for its length
  * ```
  */
 import {
@@ -36,6 +36,6 @@ function checkHandle(memory: Memory, report: Report, claims: Claims, handle: num
 	const block = memory.word(handle + HANDLE_REFERENCE + REFERENCE_OFFSET);
 	const length = memory.word(handle + HANDLE_REFERENCE + REFERENCE_LENGTH);
 	if (memory.owner(block) !== OWNER_REGION || length > memory.capacity(block))
-		report.add("K2", handle, `${name} is of ${length} bytes at ${hex(block)}, which are not the region's`);
+		report.add("K2", handle, `${name} refers to ${length} bytes at ${hex(block)}, which do not belong to the region`);
 	else claims.add(block, name);
 }

@@ -1,7 +1,7 @@
-/** The hashes of names and of keys. SYNC: as `assembly/hash.ts` and `assembly/map.ts` have them. */
+/** The hashes of names and of keys. SYNC: `assembly/hash.ts` and `assembly/map.ts`. */
 import type { Memory } from "./memory.js";
 
-/** FNV-1a of the `length` bytes at `from`. */
+/** Returns the FNV-1a hash of `length` bytes from `from`. */
 export function fnv1a({ bytes }: Memory, from: number, length: number): number {
 	let hash = 2166136261;
 	const end = Math.min(from + length, bytes.length);
@@ -9,7 +9,7 @@ export function fnv1a({ bytes }: Memory, from: number, length: number): number {
 	return hash >>> 0;
 }
 
-/** What a map's table is searched by. */
+/** Returns the hash of a key, which determines its place in a map's table. */
 export function hashOfKey(memory: Memory, from: number, length: number): number {
 	let hash = fnv1a(memory, from, length);
 	hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -1,21 +1,19 @@
 /**
- * The header, and where the tables are.
+ * The header, with the offsets of the tables.
  *
  * ```text
  *  H1  magic, version and features are those of this layout
  *  H2  spans · 64 KiB = bytes of the region                                8 ≤ spans ≤ 65534
- *  H3  the tables follow one another, each with room for what is in it:
- *        slots ≤ busy                                busy + ⌈spans / 8⌉ ≤ committed
- *        committed + ⌈spans / 8⌉ ≤ owned             owned + ⌈spans / 32⌉ ≤ buckets
- *        buckets + 8 · (mask + 1) ≤ touched          8 · touchedBytes ≥ spans
- *        touched + 128 · touchedBytes ≤ descriptors
+ *  H3  the tables follow one another, each with room for its contents:
+ *        slots ≤ busy      busy + ⌈spans / 8⌉ ≤ committed      committed + ⌈spans / 8⌉ ≤ owned      owned + ⌈spans / 32⌉ ≤ buckets
+ *        buckets + 8 · (mask + 1) ≤ touched          touched + 128 · touchedBytes ≤ descriptors    8 · touchedBytes ≥ spans
  *        descriptors + 16 · spans ≤ available        available + 4 · spans ≤ owners
  *        owners + 1024 · spans ≤ 64 KiB · heap       heap ≤ spans
  *  H4  mask + 1 is a power of two, 64 to 4096
  *  H5  lifetime is persistent or last-close
  *  H6  ready ≤ spans, and it is spans or a multiple of 1024
  * ```
- * All of them hold always. If H2 or H3 does not, nothing else can be checked.
+ * All of them always hold. Nothing else can be checked unless H2 and H3 hold.
  */
 import {
 	BUCKET_BYTES,
@@ -58,13 +56,13 @@ const MOST_SPANS = 65534;
 const FEWEST_BUCKETS = 64;
 const MOST_BUCKETS = 4096;
 
-/** Whether the rest can be checked. */
+/** Checks the header. True if the rest can be checked. */
 export function checkHeader(memory: Memory, report: Report): boolean {
 	const word = (field: number) => memory.word(field);
 	const isMarked = word(HEADER_MAGIC) === MAGIC_LOW && word(HEADER_MAGIC + 4) === MAGIC_HIGH;
 	const features = word(HEADER_FEATURES_ALL) | word(HEADER_FEATURES_WRITE);
 	if (!isMarked || word(HEADER_VERSION) !== LAYOUT_VERSION || features !== 0)
-		report.add("H1", HEADER_MAGIC, `the header is not that of layout ${LAYOUT_VERSION}`);
+		report.add("H1", HEADER_MAGIC, `the header is not a header of layout version ${LAYOUT_VERSION}`);
 	const buckets = word(HEADER_BUCKET_MASK) + 1;
 	const isPower = (buckets & (buckets - 1)) === 0;
 	if (!isPower || buckets < FEWEST_BUCKETS || buckets > MOST_BUCKETS)
@@ -74,13 +72,13 @@ export function checkHeader(memory: Memory, report: Report): boolean {
 	const spans = word(HEADER_SPANS);
 	const ready = word(HEADER_READY);
 	if (ready > spans || (ready !== spans && ready % READY_STEP !== 0))
-		report.add("H6", HEADER_READY, `${ready} of ${spans} spans can't be ready`);
+		report.add("H6", HEADER_READY, `${ready} of ${spans} spans are ready, which is not a possible number`);
 	return checkSize(memory, report, spans) && checkTables(memory, report, spans);
 }
 
 function checkSize({ bytes }: Memory, report: Report, spans: number): boolean {
 	if (spans * SPAN_BYTES === bytes.length && spans >= FEWEST_SPANS && spans <= MOST_SPANS) return true;
-	report.add("H2", HEADER_SPANS, `the header says ${spans} spans, and the region has ${bytes.length} bytes`);
+	report.add("H2", HEADER_SPANS, `the header says ${spans} spans, but the region has ${bytes.length} bytes`);
 	return false;
 }
 
@@ -104,6 +102,6 @@ function checkTables(memory: Memory, report: Report, spans: number): boolean {
 		end = start + bytes;
 	}
 	if (isSound && word(HEADER_HEAP) <= spans) return true;
-	report.add("H3", HEADER_BUSY, "the header's tables overlap, or have no room for what is in them");
+	report.add("H3", HEADER_BUSY, "the header's tables overlap, or are too small for their contents");
 	return false;
 }

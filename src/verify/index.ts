@@ -1,6 +1,6 @@
 /**
- * The invariants of a region as code: one file per structure, which begins with the invariants as equations. The bytes
- * may be anything: what is read is checked before it is used, so that damage is reported and never followed.
+ * The invariants of a region as code. There is a file for each structure, and it begins with a list of what must hold.
+ * The checks only read, and the memory may contain anything: a wrong value is reported, and not followed.
  */
 import { checkBlocks } from "./blocks.js";
 import { Claims } from "./claims.js";
@@ -16,7 +16,10 @@ import { checkSpans } from "./spans.js";
 
 export type { Finding, Grade } from "./report.js";
 
-/** Which invariants do not hold in a region with these bytes. Never throws, and takes time in proportion to their number. */
+/**
+ * Reports the invariants that do not hold in a region with these bytes. Never throws, and takes time in proportion to
+ * the region's size.
+ */
 export function verify(bytes: Uint8Array, grade: Grade): Finding[] {
 	const memory = new Memory(bytes);
 	const report = new Report(grade);

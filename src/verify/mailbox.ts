@@ -4,11 +4,11 @@
  * ```text
  *  M1  P is a power of two, 4 to 8192, DATA has room for it, and REQUESTED ≥ 1
  *  M2  OLDEST ≤ TAIL ≤ OLDEST + kept + 2                                              at rest: TAIL ≤ OLDEST + kept
- *  M3  a place is empty, or has a state that there is, of a position that belongs there
+ *  M3  a place is empty, or has a valid state and a position that belongs there
  *  M4  KEPT  →  OLDEST ≤ position, and position < TAIL, or it is being put            at rest: position < TAIL
- *  M5  KEPT  →  the envelope is in flight, has room for its message, and so has the block that goes with it
+ *  M5  KEPT  →  the envelope, and the block that the message carries, are in flight and have room for their lengths
  *  M6  at rest: no place is CLAIMED
- *  M7  END is 0, or marked and of a position ≤ TAIL
+ *  M7  END is 0, or it is 1 and its position is ≤ TAIL
  * ```
  */
 import {
@@ -46,7 +46,7 @@ export function checkMailbox(subject: Subject): void {
 	if (!isSound || places << PLACE_SHIFT > room || word(OBJECT_REQUESTED) === 0) {
 		fail(
 			"M1",
-			`has ${places} places, of which it keeps ${word(OBJECT_REQUESTED)}, and room for ${room} bytes`,
+			`has ${places} places and keeps ${word(OBJECT_REQUESTED)} messages, but its data block has ${room} bytes`,
 		);
 		return;
 	}
@@ -54,11 +54,19 @@ export function checkMailbox(subject: Subject): void {
 	const tail = word(QUEUE_TAIL);
 	const oldest = word(MAILBOX_OLDEST);
 	const used = distance(oldest, tail);
+<<<<<<< HEAD
 	if (used > kept + (report.isAtRest ? 0 : MAILBOX_SPARE))
 		fail("M2", `has messages from ${oldest} to ${tail}, and keeps ${kept}`);
 	const end = word(MAILBOX_END);
 	// Positions go round after 2^32, so what is behind is less than half of that ahead.
 	if (end > MAILBOX_ENDS || (end === MAILBOX_ENDS && distance(word(MAILBOX_END + 4), tail) > 0x7fffffff))
+=======
+	if (used > kept + (report.isAtRest ? 0 : 2))
+		fail("M2", `has messages from ${oldest} to ${tail}, but keeps only ${kept}`);
+	const end = word(MAILBOX_END);
+	// Positions wrap around at 2^32, so one that is less than half of that ahead counts as ahead, otherwise as behind.
+	if (end > 1 || (end === 1 && distance(word(MAILBOX_END + 4), tail) > 0x7fffffff))
+>>>>>>> 79c459c (Queues, handles, inspection and invariants in plainer words)
 		fail("M7", `ends at ${word(MAILBOX_END + 4)}, which is not before its tail`);
 	const isBeingPut = !report.isAtRest && isIntended(memory, [INTENT_PUT], object);
 	for (let index = 0; index < places; index++) {
@@ -68,14 +76,19 @@ export function checkMailbox(subject: Subject): void {
 		const state = contents & PLACE_STATE;
 		if (contents === 0 && position === 0) continue;
 		if (state < PLACE_KEPT || state > PLACE_DROPPED || (position & (places - 1)) !== index) {
-			fail("M3", `has state ${state} of position ${position} in place ${index}`);
+			fail("M3", `has state ${state} and position ${position} in place ${index}`);
 			continue;
 		}
 		if (state === PLACE_CLAIMED && report.isAtRest)
-			fail("M6", `has a message at ${position} that is half received`);
+			fail("M6", `has a message at ${position} whose receiving was not finished`);
 		if (state !== PLACE_KEPT) continue;
+<<<<<<< HEAD
 		if (distance(oldest, position) >= used + (isBeingPut ? MAILBOX_SPARE : 0))
 			fail("M4", `keeps a message at ${position}, and has some from ${oldest} to ${tail}`);
+=======
+		if (distance(oldest, position) >= used + (isBeingPut ? 2 : 0))
+			fail("M4", `keeps a message at ${position}, but its messages are those from ${oldest} to ${tail}`);
+>>>>>>> 79c459c (Queues, handles, inspection and invariants in plainer words)
 		checkEnvelope(subject, (contents & ~PLACE_STATE) >>> 0, position);
 	}
 }
@@ -89,14 +102,11 @@ function checkEnvelope({ memory, claims, fail }: Subject, envelope: number, posi
 		length + RECORD_HEADER <= memory.capacity(envelope) &&
 		(kind === RECORD_DATA || kind === RECORD_BLOCK);
 	if (!isSound) {
-		fail(
-			"M5",
-			`keeps a message at ${position}, but its envelope at ${hex(envelope)} is not a message in flight`,
-		);
+		fail("M5", `keeps a message of kind ${kind} at ${position}, but ${hex(envelope)} is not a valid envelope`);
 		return;
 	}
 	if (!claims.add(envelope, `the place of position ${position}`) || kind !== RECORD_BLOCK) return;
 	const { block, owner, isSound: hasRoom } = attached(memory, envelope);
 	if (owner === OWNER_IN_FLIGHT && hasRoom) claims.add(block, `the envelope at ${hex(envelope)}`);
-	else fail("M5", `keeps a message at ${position} with the block at ${hex(block)}, which is not in flight`);
+	else fail("M5", `keeps a message at ${position} with the block at ${hex(block)}, which is not in flight or too small`);
 }

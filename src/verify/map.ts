@@ -2,11 +2,11 @@
  * The map: a table of places, searched linearly.
  *
  * ```text
- *  T1  a place is 0, GONE, or an entry: a block of the region's, or of somebody's who is about to give it to the map, that
- *      has room for its key and value                                                   at rest: the region's
+ *  T1  a place is 0, GONE, or an entry: a block with room for its key and value, which belongs to the region, or to a
+ *      participant that is about to add it to the map                                   at rest: to the region
  *  T2  the entry's HASH is that of its key
- *  T3  from where an entry's hash belongs to where it is no place is 0, so it is found
- *  T4  no two entries have one key
+ *  T3  no place is 0 from the place of an entry's hash to the entry, so the search finds it
+ *  T4  no two entries have the same key
  *  T5  at rest: COUNT = entries;  always: GONE_COUNT ≥ places that are GONE
  * ```
  */
@@ -24,7 +24,7 @@ import { hashOfKey } from "./hash.js";
 import { hex, type Memory } from "./memory.js";
 import type { Subject } from "./subject.js";
 
-/** Entries with the same hash that are compared. Only a hostile peer makes more. */
+/** The largest number of entries with one hash that are compared. Only an attacker can make more of them. */
 const MOST_ALIKE = 16;
 
 export function checkMap(subject: Subject): void {
@@ -34,7 +34,7 @@ export function checkMap(subject: Subject): void {
 	const byHash = new Map<number, number[]>();
 	let entries = 0;
 	let gone = 0;
-	/** How many places in a row before this one are not 0. The end of the table counts as before its start. */
+	/** The number of places without a 0 directly before this one. The end of the table continues at its beginning. */
 	let filled = 0;
 	for (let index = places - 1; index >= 0 && memory.word(data + index * 4) !== 0; index--) filled++;
 	for (let index = 0; index < places; index++, filled++) {
@@ -46,14 +46,14 @@ export function checkMap(subject: Subject): void {
 			if (!checkEntry(subject, entry, index)) continue;
 			const hash = memory.word(entry + ENTRY_HASH);
 			if (((index - hash) & (places - 1)) > filled)
-				fail("T3", `has an entry at place ${index} that is not found, for its hash is ${hash}`);
+				fail("T3", `has an entry at place ${index} that can't be found from its hash ${hash}`);
 			checkKey(subject, entry, hash, byHash);
 		}
 	}
 	if (report.isAtRest && entries !== word(OBJECT_COUNT))
-		fail("T5", `has ${entries} entries, and says ${word(OBJECT_COUNT)}`);
+		fail("T5", `has ${entries} entries, but its count says ${word(OBJECT_COUNT)}`);
 	if (gone > word(MAP_GONE_COUNT))
-		fail("T5", `has ${gone} places that are gone, and says ${word(MAP_GONE_COUNT)}`);
+		fail("T5", `has ${gone} deleted places, but its count says ${word(MAP_GONE_COUNT)}`);
 }
 
 function checkEntry({ memory, report, claims, fail }: Subject, entry: number, index: number): boolean {
@@ -62,13 +62,13 @@ function checkEntry({ memory, report, claims, fail }: Subject, entry: number, in
 	const keyLength = memory.word(entry + ENTRY_KEY_LENGTH);
 	const bytes = ENTRY_KEY + Math.ceil(keyLength / 8) * 8 + memory.word(entry + ENTRY_VALUE_LENGTH);
 	if (!isOwned || bytes > memory.capacity(entry)) {
-		fail("T1", `has ${hex(entry)} at place ${index}, where there is no entry`);
+		fail("T1", `refers to ${hex(entry)} at place ${index}, which is not a valid entry`);
 		return false;
 	}
-	// Do not follow what something else refers to as well.
+	// An entry that something else refers to as well is not followed.
 	if (!claims.add(entry, `place ${index} of a map`)) return false;
 	if (hashOfKey(memory, entry + ENTRY_KEY, keyLength) === memory.word(entry + ENTRY_HASH)) return true;
-	fail("T2", `has an entry at ${hex(entry)} with another hash than its key's`);
+	fail("T2", `has an entry at ${hex(entry)} whose hash is not that of its key`);
 	return false;
 }
 
@@ -83,12 +83,12 @@ function checkKey(
 		byHash.set(hash, [entry]);
 		return;
 	}
-	if (alike.some((other) => haveOneKey(memory, entry, other)))
-		fail("T4", `has two entries with the key of the one at ${hex(entry)}`);
+	if (alike.some((other) => haveSameKey(memory, entry, other)))
+		fail("T4", `has a second entry with the same key as the one at ${hex(entry)}`);
 	if (alike.length < MOST_ALIKE) alike.push(entry);
 }
 
-function haveOneKey(memory: Memory, one: number, other: number): boolean {
+function haveSameKey(memory: Memory, one: number, other: number): boolean {
 	const length = memory.word(one + ENTRY_KEY_LENGTH);
 	if (memory.word(other + ENTRY_KEY_LENGTH) !== length) return false;
 	const key = (entry: number) => memory.bytes.subarray(entry + ENTRY_KEY, entry + ENTRY_KEY + length);

@@ -1,6 +1,6 @@
 /**
- * A region's bytes, which are only read. Reading never throws: outside the region there are zeros. The bytes may be
- * anything, so the size of the region limits every length.
+ * Reads a region's bytes, and never writes them. No read throws; bytes outside the region read as zeros. The contents
+ * are not trusted, so every length is limited to what exists.
  */
 import {
 	CLASS_LARGEST,
@@ -32,7 +32,7 @@ import {
 	SPAN_SLAB,
 } from "../../assembly/layout.js";
 
-/** Bytes of a block of the class. SYNC: as `classBytes` of the core's slabs. */
+/** The size of a block of the class, in bytes. SYNC: `classBytes` in the core's slabs. */
 export function classBytes(sizeClass: number): number {
 	if (sizeClass < 8) return (sizeClass + 1) * 64;
 	if (sizeClass < CLASS_LARGEST) {
@@ -51,9 +51,9 @@ export class Memory {
 	readonly words: Uint32Array;
 	readonly spans: number;
 	readonly heap: number;
-	/** Spans whose descriptors may be read. */
+	/** The number of spans whose descriptors may be read. */
 	readonly ready: number;
-	/** For each span, the length of the run that begins there; 0 if there is none, or its tails disagree (`checkSpans`). */
+	/** For each span, the length in spans of a consistent run that begins there, or 0. `checkSpans` fills it in. */
 	readonly runs: Uint32Array;
 	readonly #descriptors: number;
 	readonly #owned: number;
@@ -75,7 +75,7 @@ export class Memory {
 		this.#touchedBytes = this.word(HEADER_TOUCHED_BYTES);
 	}
 
-	/** The word at `at`, a multiple of 4. */
+	/** Returns the word at `at`, which is a multiple of 4. */
 	word(at: number): number {
 		return this.words[at >>> 2] ?? 0;
 	}
@@ -84,7 +84,7 @@ export class Memory {
 		return this.bytes[at] ?? 0;
 	}
 
-	/** The bit number `index` of the bitmap at `table`. */
+	/** Returns bit `index` of the bitmap at `table`. */
 	bit(table: number, index: number): boolean {
 		return ((this.word(table + (index >>> 5) * 4) >>> (index & 31)) & 1) === 1;
 	}
@@ -95,27 +95,27 @@ export class Memory {
 		return SLOTS_START + index * SLOT_BYTES;
 	}
 
-	/** Who has slot `index`, or 0. */
+	/** Returns the participant that has slot `index`, or 0. */
 	holder(index: number): number {
 		return index < SLOTS ? this.word(this.slot(index) + SLOT_ID) : 0;
 	}
 
-	/** Whether `participant` has its slot. */
+	/** True if `participant` still has its slot. */
 	isCurrent(participant: number): boolean {
 		return participant !== 0 && this.holder((participant & 0xff) - 1) === participant;
 	}
 
-	/** Whether an owner byte is that of a participant. */
+	/** True if the owner byte stands for a participant. */
 	isTag(owner: number): boolean {
 		return owner >= 1 && owner <= SLOTS;
 	}
 
-	/** Whether slot `index` says that it may own something in `span`. */
+	/** True if slot `index` has marked that it may own something in `span`. */
 	isTouched(index: number, span: number): boolean {
 		return this.bit(this.#touched + index * this.#touchedBytes, span);
 	}
 
-	/** The bits of the 32 spans from `span` on, a multiple of 32, of what slot `index` has touched. */
+	/** Returns the `touched` bits of slot `index` for 32 spans from `span`, which is a multiple of 32. */
 	touchedBits(index: number, span: number): number {
 		return this.word(this.#touched + index * this.#touchedBytes + (span >>> 3));
 	}
@@ -134,7 +134,7 @@ export class Memory {
 		return this.word(this.descriptor(span) + DESCRIPTOR_STATE);
 	}
 
-	/** The size class of the slab that `span` is, or -1. */
+	/** Returns the size class of `span` if it is a slab, otherwise -1. */
 	classOf(span: number): number {
 		if (!this.isHeapSpan(span)) return -1;
 		const state = this.state(span);
@@ -145,19 +145,19 @@ export class Memory {
 		return BYTES_OF_CLASS[sizeClass] as number;
 	}
 
-	/** Where the owner bytes of `span` are. */
+	/** Returns the offset of the owner bytes of `span`. */
 	owners(span: number): number {
 		return this.#owners + span * OWNERS_PER_SPAN;
 	}
 
-	/** Whether there are pages for the owner bytes of `span`. */
+	/** True if the owner bytes of `span` have pages. */
 	hasOwners(span: number): boolean {
 		return this.bit(this.#owned, span >>> 2);
 	}
 
 	// ------------------------------------------------------------------------------------------- blocks
 
-	/** Where the owner byte of the block or reference at `offset` is; 0 where none starts. */
+	/** Returns the offset of the owner byte of the block or reference at `offset`; 0 if none starts there. */
 	ownerByte(offset: number): number {
 		const span = Math.floor(offset / SPAN_BYTES);
 		const sizeClass = this.classOf(span);
@@ -171,18 +171,18 @@ export class Memory {
 		return isRun ? this.owners(span) : 0;
 	}
 
-	/** The owner of the block or reference at `offset`; OWNER_NONE where none starts. */
+	/** Returns the owner of the block or reference at `offset`; OWNER_NONE if none starts there. */
 	owner(offset: number): number {
 		const at = this.ownerByte(offset);
 		return at === 0 ? OWNER_NONE : this.byte(at);
 	}
 
-	/** Whether `offset` is that of a reference to a shared block. */
+	/** True if `offset` is the offset of a reference to a shared block. */
 	isReference(offset: number): boolean {
 		return offset !== 0 && this.ownerByte(offset) === offset;
 	}
 
-	/** Bytes that the block or reference at `offset` has room for; 0 where there is none. */
+	/** Returns the size in bytes of the block or reference at `offset`; 0 if there is none. */
 	capacity(offset: number): number {
 		const block = this.isReference(offset)
 			? this.word(offset - (offset % SHARE_BYTES) + SHARE_BLOCK)
@@ -193,7 +193,7 @@ export class Memory {
 		return sizeClass >= 0 ? this.blockBytes(sizeClass) : (this.runs[span] ?? 0) * SPAN_BYTES;
 	}
 
-	/** Whether the memory at `offset` is an object's, or waits to be one. */
+	/** True if the memory at `offset` belongs to an object, or is free for one. */
 	isObject(offset: number): boolean {
 		const within = offset % SPAN_BYTES;
 		const isBlock = within % OBJECT_BYTES === 0 && within + OBJECT_BYTES <= SPAN_BYTES;
@@ -201,7 +201,7 @@ export class Memory {
 	}
 }
 
-/** An offset, as findings write it. */
+/** Formats an offset for findings. */
 export function hex(offset: number): string {
 	return `0x${offset.toString(16)}`;
 }

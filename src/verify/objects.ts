@@ -1,10 +1,10 @@
 /**
- * Named objects that are in use: what all have in common, and then what each kind has.
+ * Named objects in use: the common part, and then the checks of each kind.
  *
  * ```text
- *  O1  KIND is one that there is
- *  O2  DATA and TYPE are 0 or blocks, not references, of the region's; or of somebody's who is about to give them to it
- *                                                                       at rest: the region's
+ *  O1  KIND is a valid kind
+ *  O2  DATA and TYPE are 0 or blocks, not references, that belong to the region, or to a participant that is about to
+ *      give them to the region                                          at rest: to the region
  *  O3  bytes of TYPE ≤ its capacity;  SEGMENT = 0
  *  A1  ELEMENT is a dtype in an array, and 0 in a struct
  * ```
@@ -42,7 +42,7 @@ import type { Report } from "./report.js";
 import type { Subject } from "./subject.js";
 import { checkVector } from "./vector.js";
 
-/** A kind of object: what it is called, and what is checked of it. */
+/** The kinds of objects: their names and their checks. */
 const kinds: Record<number, { name: string; checks: ((subject: Subject) => void)[] }> = {
 	[KIND_QUEUE]: { name: "queue", checks: [checkEndpoints, checkQueue] },
 	[KIND_RECORDS]: { name: "queue of records", checks: [checkEndpoints, checkRecords] },
@@ -62,15 +62,15 @@ export function checkObject(memory: Memory, report: Report, claims: Claims, obje
 		`the ${isRemoved(memory, object) ? "removed " : ""}${kind?.name ?? "object"} ${JSON.stringify(nameOf(memory, object))}`;
 	const fail = (invariant: string, text: string) => report.add(invariant, object, `${name()} ${text}`);
 	if (kind === undefined) {
-		fail("O1", `has kind ${word(OBJECT_KIND)}, which is none`);
+		fail("O1", `has kind ${word(OBJECT_KIND)}, which does not exist`);
 		return;
 	}
 	if (((word(OBJECT_DATA_SEGMENT) | word(OBJECT_TYPE_SEGMENT)) & 0xffff) !== 0)
 		fail("O3", "refers to another segment");
 	const hasType = isBlock(OBJECT_TYPE, "type");
 	if (word(OBJECT_TYPE_BYTES) > memory.capacity(hasType ? word(OBJECT_TYPE) : 0))
-		fail("O3", `has a type of ${word(OBJECT_TYPE_BYTES)} bytes, which its block has no room for`);
-	// Do not follow what something else refers to as well: checking a region of garbage would take too long.
+		fail("O3", `has a type of ${word(OBJECT_TYPE_BYTES)} bytes, but the block for it is smaller`);
+	// A block that something else refers to as well is not followed. Otherwise checking garbage might never end.
 	if (!isBlock(OBJECT_DATA, "data") && word(OBJECT_DATA) !== 0) return;
 	const data = word(OBJECT_DATA);
 	const room = memory.capacity(data);
@@ -94,16 +94,16 @@ export function checkObject(memory: Memory, report: Report, claims: Claims, obje
 		if (block === 0) return false;
 		const owner = memory.isReference(block) ? 0 : memory.owner(block);
 		const isSound = owner === OWNER_REGION || (!report.isAtRest && memory.isTag(owner));
-		if (!isSound) fail("O2", `has its ${what} at ${hex(block)}, which is no block of the region's`);
+		if (!isSound) fail("O2", `has its ${what} at ${hex(block)}, which is not a block that belongs to the region`);
 		return isSound && claims.add(block, `the ${what} of object ${hex(object)}`);
 	}
 }
 
 function checkStruct({ word, fail }: Subject): void {
-	if (word(OBJECT_ELEMENT) !== 0) fail("A1", `has elements, of number ${word(OBJECT_ELEMENT)}`);
+	if (word(OBJECT_ELEMENT) !== 0) fail("A1", `has element type ${word(OBJECT_ELEMENT)}, but a struct has none`);
 }
 
 function checkArray({ word, fail }: Subject): void {
 	if (dtypeOf(word(OBJECT_ELEMENT)) === undefined)
-		fail("A1", `has elements of number ${word(OBJECT_ELEMENT)}, which is no dtype`);
+		fail("A1", `has element type ${word(OBJECT_ELEMENT)}, which is not a dtype`);
 }

@@ -3,8 +3,8 @@
  *
  * ```text
  *  P1  ID = 0, or generation · 256 + slot + 1
- *  P2  INTENT is one that there is                                    at rest: INTENT = NONE
- *  P3  INTENT ≠ NONE  →  A is what the intent is about: a span of the heap, an object, or a word of the heap
+ *  P2  INTENT is a valid intent                                       at rest: INTENT = NONE
+ *  P3  INTENT ≠ NONE  →  A is the subject of the intent: a span of the heap, an object, or a word of the heap
  *  P4  CURRENT is 0 or a span of the heap, for each class
  *  P5  ID = 0  →  nothing is touched
  *  P6  touched ⊆ spans of the heap
@@ -53,15 +53,15 @@ export function checkParticipants(memory: Memory, report: Report): void {
 		const slot = memory.slot(index);
 		const generation = memory.word(slot + SLOT_GENERATION);
 		const id = memory.holder(index);
-		// Nobody was ever there, and there may be no pages for what it would have touched.
+		// The slot was never used, and its `touched` bitmap may have no pages.
 		if (generation === 0 && id === 0) continue;
 		if (id !== 0 && (id >>> 8 !== generation || (id & 0xff) !== index + 1 || generation === 0))
-			report.add("P1", slot, `slot ${index} says participant ${id}, and its generation is ${generation}`);
+			report.add("P1", slot, `slot ${index} has participant ${id}, which does not match its generation ${generation}`);
 		checkIntent(memory, report, index);
 		for (let sizeClass = 0; id !== 0 && sizeClass < CLASSES; sizeClass++) {
 			const span = memory.word(slot + SLOT_CURRENT + (sizeClass << CURRENT_SHIFT) + CURRENT_SPAN);
 			if (span !== 0 && !memory.isHeapSpan(span))
-				report.add("P4", slot, `slot ${index} allocates from span ${span}, which is none of the heap`);
+				report.add("P4", slot, `slot ${index} allocates from span ${span}, which is not in the heap`);
 		}
 		checkTouched(memory, report, index);
 	}
@@ -72,14 +72,14 @@ function checkIntent(memory: Memory, report: Report, index: number): void {
 	const intent = memory.word(slot + SLOT_INTENT);
 	if (intent === INTENT_NONE) return;
 	const a = memory.word(slot + SLOT_INTENT_A);
-	if (intent > LAST_INTENT) report.add("P2", slot, `slot ${index} has intent ${intent}, which is none`);
-	else if (report.isAtRest) report.add("P2", slot, `slot ${index} has intent ${intent} left half done`);
+	if (intent > LAST_INTENT) report.add("P2", slot, `slot ${index} has intent ${intent}, which does not exist`);
+	else if (report.isAtRest) report.add("P2", slot, `slot ${index} has an unfinished intent ${intent}`);
 	const isSound = ABOUT_SPANS.includes(intent)
 		? memory.isHeapSpan(a)
 		: ABOUT_OBJECTS.includes(intent)
 			? memory.isObject(a)
 			: memory.isHeapSpan(Math.floor(a / SPAN_BYTES));
-	if (!isSound) report.add("P3", slot, `slot ${index} has intent ${intent} about ${hex(a)}`);
+	if (!isSound) report.add("P3", slot, `slot ${index} has intent ${intent} about ${hex(a)}, which can't be its subject`);
 }
 
 function checkTouched(memory: Memory, report: Report, index: number): void {
@@ -88,14 +88,17 @@ function checkTouched(memory: Memory, report: Report, index: number): void {
 		for (let bits = memory.touchedBits(index, span); bits !== 0; bits &= bits - 1) {
 			const touched = span + 31 - Math.clz32(bits & -bits);
 			const at = memory.slot(index);
-			if (isFree) report.add("P5", at, `slot ${index} is free, and has touched span ${touched}`);
+			if (isFree) report.add("P5", at, `slot ${index} is free, but has touched span ${touched}`);
 			else if (!memory.isHeapSpan(touched))
-				report.add("P6", at, `slot ${index} has touched span ${touched}, which is none of the heap`);
+				report.add("P6", at, `slot ${index} has touched span ${touched}, which is not in the heap`);
 		}
 	}
 }
 
-/** Whether a participant has noted one of these intents about `a`. With `tag`, only the one that has this owner byte. */
+/**
+ * True if a participant has noted one of `intents` about `a`. With `tag`, only the participant with that owner byte
+ * counts.
+ */
 export function isIntended(memory: Memory, intents: readonly number[], a: number, tag?: number): boolean {
 	for (let index = 0; index < SLOTS; index++) {
 		if (tag !== undefined && index !== tag - 1) continue;

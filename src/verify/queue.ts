@@ -1,14 +1,14 @@
 /**
- * The byte queue. C is the capacity. Positions count modulo 2^32, so `a ≤ b` means a - HEAD ≤ b - HEAD.
+ * The byte queue. C is the capacity. Positions count modulo 2^32, and `a ≤ b` means a - HEAD ≤ b - HEAD.
  *
  * ```text
  *  Q1  C is a power of two, 64 B to 1 GiB, and DATA has room for it
  *  Q2  HEAD ≤ TAIL ≤ HEAD + C,  and both are multiples of 8
  *  Q3  HEAD ≤ NEXT ≤ CACHED_TAIL ≤ TAIL
  *  Q4  TAIL ≤ CLAIMED ≤ HEAD + C
- *  Q5  records lie end to end from HEAD to TAIL; each is of a kind that there is, and none crosses the end of the ring,
- *      which a PAD reaches
- *  Q6  a message with a block that is not released  →  that is in flight, and has room for its length; or the consumer is
+ *  Q5  records lie end to end from HEAD to TAIL; each has a valid kind, and none crosses the end of the ring; a PAD
+ *      reaches to the end of the ring
+ *  Q6  an unreleased message carries a block  →  the block is in flight and has room for its length, or the consumer is
  *      taking it out                                                                    at rest: in flight
  *  Q7  RESERVED is 0 or in the ring                   at rest: with a producer, RESERVED = 0 or CLAIMED's payload
  *  Q8  CACHED_HEAD ≤ HEAD, and CLAIMED ≤ CACHED_HEAD + C
@@ -47,7 +47,7 @@ import { hex, type Memory } from "./memory.js";
 import { isIntended } from "./participants.js";
 import type { Subject } from "./subject.js";
 
-/** From one position to another, modulo 2^32. */
+/** Returns the distance from one position to another, modulo 2^32. */
 export function distance(from: number, to: number): number {
 	return (to - from) >>> 0;
 }
@@ -61,7 +61,7 @@ export function checkQueue(subject: Subject): void {
 	const capacity = word(OBJECT_CAPACITY);
 	const isSound = isPowerOfTwo(capacity) && capacity >= QUEUE_SMALLEST && capacity <= QUEUE_LARGEST;
 	if (!isSound || capacity > room) {
-		fail("Q1", `has capacity ${capacity}, and room for ${room} bytes`);
+		fail("Q1", `has capacity ${capacity}, but its data block has ${room} bytes`);
 		return;
 	}
 	const head = word(QUEUE_HEAD);
@@ -76,17 +76,17 @@ export function checkQueue(subject: Subject): void {
 	if (next > cachedTail || cachedTail > used)
 		fail(
 			"Q3",
-			`is read at ${word(QUEUE_NEXT)}, which is not between its head and the tail that its consumer knows`,
+			`has NEXT at ${word(QUEUE_NEXT)}, which is not between its head and its consumer's cached tail`,
 		);
 	const claimed = distance(head, word(QUEUE_CLAIMED));
 	if (claimed < used || claimed > capacity)
 		fail(
 			"Q4",
-			`is claimed up to ${word(QUEUE_CLAIMED)}, which is not between its tail and the end of its room`,
+			`has CLAIMED at ${word(QUEUE_CLAIMED)}, which is not between its tail and the end of its free room`,
 		);
 	const promised = distance(word(QUEUE_CACHED_HEAD), word(QUEUE_CLAIMED));
 	if (promised > capacity || distance(word(QUEUE_CACHED_HEAD), head) > promised)
-		fail("Q8", `has its head at ${head}, and its producer believes ${word(QUEUE_CACHED_HEAD)}`);
+		fail("Q8", `has its head at ${head}, but its producer's cached head is ${word(QUEUE_CACHED_HEAD)}`);
 	checkReservation(subject, capacity);
 	checkRing(subject, capacity, head, tail);
 }
@@ -100,7 +100,7 @@ function checkReservation({ report, word, fail, data }: Subject, capacity: numbe
 		!report.isAtRest ||
 		word(QUEUE_PRODUCER) === 0 ||
 		(reserved === expected && word(QUEUE_RESERVED_BYTES) <= capacity / 2);
-	if (!isInRing || !isExact) fail("Q7", `has a reservation at ${hex(reserved)}, where none can be`);
+	if (!isInRing || !isExact) fail("Q7", `has a reservation at the impossible offset ${hex(reserved)}`);
 }
 
 function checkRing(subject: Subject, capacity: number, head: number, tail: number): void {
@@ -112,7 +112,7 @@ function checkRing(subject: Subject, capacity: number, head: number, tail: numbe
 		const length = memory.word(record + RECORD_LENGTH);
 		const kind = memory.word(record + RECORD_KIND);
 		const bytes = RECORD_HEADER + Math.ceil(length / RECORD_ALIGNMENT) * RECORD_ALIGNMENT;
-		// While others run, the consumer may have given this record back, and the producer written over it.
+		// The consumer may have released the record meanwhile, and the producer may have overwritten it.
 		const isOld = () => distance(word(QUEUE_HEAD), position) > capacity;
 		if (bytes > left || !isKind(kind) || (kind === RECORD_PAD && offset + bytes !== capacity)) {
 			if (!isOld()) fail("Q5", `has a record of kind ${kind} and length ${length} at position ${position}`);
@@ -123,7 +123,7 @@ function checkRing(subject: Subject, capacity: number, head: number, tail: numbe
 	}
 }
 
-/** Whether this kind exists. Only messages can be released. */
+/** Whether records are of this kind. Only messages are released; the rest is passed over as it is. */
 function isKind(kind: number): boolean {
 	const isMessage = (of: number) => of === RECORD_DATA || of === RECORD_LARGE || of === RECORD_BLOCK;
 	return isMessage(kind & ~RECORD_RELEASED) || kind === RECORD_PAD || kind === RECORD_END;
@@ -143,11 +143,11 @@ function checkBlock(
 	if (report.isAtRest || !isTaken)
 		fail(
 			"Q6",
-			`has a message at position ${position} with the block at ${hex(block)}, which is not in flight`,
+			`has a message at position ${position} with the block at ${hex(block)}, which is not in flight or too small`,
 		);
 }
 
-/** The block that goes with the message in a record, and whether it has room for what the message says. */
+/** Returns the block that the message in a record carries. It is sound if it has room for the length in the record. */
 export function attached(memory: Memory, record: number): { block: number; owner: number; isSound: boolean } {
 	const payload = record + RECORD_HEADER;
 	const block = memory.word(payload + REFERENCE_OFFSET);

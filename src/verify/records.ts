@@ -2,7 +2,7 @@
  * The queue of records. C is the capacity, in records.
  *
  * ```text
- *  N1  C is a power of two ≥ 2, ELEMENT is a dtype, and DATA has room for C of it
+ *  N1  C is a power of two ≥ 2, ELEMENT is a dtype, and DATA has room for C of them
  *  N2  HEAD ≤ CACHED_TAIL ≤ TAIL ≤ HEAD + C
  *  N3  CACHED_HEAD ≤ HEAD ≤ CACHED_HEAD + C
  *  N4  ENDS is 0 or 1;  ENDS = 1  →  HEAD ≤ END ≤ TAIL
@@ -26,7 +26,7 @@ export function checkRecords({ word, fail, room }: Subject): void {
 	const capacity = word(OBJECT_CAPACITY);
 	const dtype = dtypeOf(word(OBJECT_ELEMENT));
 	if (dtype === undefined || !isPowerOfTwo(capacity) || capacity < 2 || capacity * bytesPer(dtype) > room) {
-		fail("N1", `has room for ${capacity} records of type ${word(OBJECT_ELEMENT)}, but only ${room} bytes`);
+		fail("N1", `has capacity ${capacity} of element type ${word(OBJECT_ELEMENT)}, but its data block has ${room} bytes`);
 		return;
 	}
 	const head = word(QUEUE_HEAD);
@@ -34,7 +34,7 @@ export function checkRecords({ word, fail, room }: Subject): void {
 	if (used > capacity || distance(head, word(QUEUE_CACHED_TAIL)) > used)
 		fail("N2", `has its head at ${head} and its tail at ${word(QUEUE_TAIL)}, with capacity ${capacity}`);
 	if (distance(word(QUEUE_CACHED_HEAD), head) > capacity)
-		fail("N3", `has its head at ${head}, and its producer believes ${word(QUEUE_CACHED_HEAD)}`);
+		fail("N3", `has its head at ${head}, but its producer's cached head is ${word(QUEUE_CACHED_HEAD)}`);
 	const ends = word(QUEUE_ENDS);
 	if (ends > 1 || (ends === 1 && distance(head, word(QUEUE_END)) > used))
 		fail("N4", `ends at ${word(QUEUE_END)}, which is not between its head and its tail`);

@@ -1,22 +1,23 @@
-/** What the checks find. */
+/** The findings of a check, each with the number of the invariant that does not hold. */
 
-/** A place where an invariant does not hold. */
+/** An invariant that does not hold at some offset. */
 export interface Finding {
 	/** Its number, such as `Q3`: `docs/maintaining.md` lists them. */
 	readonly invariant: string;
-	/** Where: an offset in the region. */
+	/** The offset in the region. */
 	readonly at: number;
-	/** What is wrong, and with what. */
+	/** A sentence that says what is wrong. */
 	readonly text: string;
 }
 
 /**
- * Which invariants to expect. Some hold `always`: between any two writes, while participants run, and after one has died.
- * More hold `atRest`: when no operation is under way, and every dead participant has been recovered from.
+ * The state of the region that is checked. `always` invariants hold between any two writes, also while participants run
+ * and after one has died. `atRest` invariants hold too when no participant is in the middle of an operation and dead
+ * participants have been recovered from.
  */
 export type Grade = "always" | "atRest";
 
-/** Nobody reads more. */
+/** Further findings are dropped. */
 const MOST_FINDINGS = 100;
 
 export class Report {

@@ -1,12 +1,13 @@
 /**
- * Shares: several references to one block. Only those of the region's are checked: others are being made or given back.
+ * Shares: several references to one block. Only shares that belong to the region are checked; others are being made or
+ * ended.
  *
  * ```text
- *  C1  a reference's byte is 0, a participant's, in flight or the region's
- *  C2  BLOCK is a block, not a reference, and the region's
- *  C3  at rest: there is a reference
+ *  C1  a reference's owner byte is 0, a participant, in flight or the region
+ *  C2  BLOCK is a block, not a reference, and belongs to the region
+ *  C3  at rest: there is at least one reference
  * ```
- * A participant's reference follows B5.
+ * B5 holds for references of participants too.
  */
 import {
 	CLASS_SHARE,
@@ -41,13 +42,13 @@ function checkShare(memory: Memory, report: Report, claims: Claims, share: numbe
 			if (owner === OWNER_NONE) continue;
 			references++;
 			if (owner > OWNER_REGION)
-				report.add("C1", at, `${name} has a reference of owner ${owner}, which is none`);
+				report.add("C1", at, `${name} has a reference of owner ${owner}, which does not exist`);
 			else checkOwner(memory, report, owner, at, Math.floor(share / SPAN_BYTES));
 		}
 	}
 	if (report.isAtRest && references === 0) report.add("C3", share, `${name} has no reference`);
 	const block = memory.word(share + SHARE_BLOCK);
 	if (memory.isReference(block) || memory.owner(block) !== OWNER_REGION)
-		report.add("C2", share, `${name} is of ${hex(block)}, which is no block of the region's`);
+		report.add("C2", share, `${name} refers to ${hex(block)}, which is not a block that belongs to the region`);
 	else claims.add(block, name);
 }

@@ -1,16 +1,16 @@
 /**
- * Spans: their descriptors, and which have pages.
+ * Spans: their descriptors, and the bitmap of spans that have pages.
  *
  * ```text
  *  S1  the state is FREE, CLAIMED by a slot, a SLAB of a class, a RUN, or a TAIL of an earlier span
  *  S2  CLAIMED by p  →  p's intent is about this span                                    at rest: none is CLAIMED
  *  S3  RUN of n at s  →  n ≥ 1,  s + n ≤ ready,  s + 1 … s + n - 1 are TAILs of s
- *  S4  TAIL of s  →  s is a RUN that reaches so far, or CLAIMED                          at rest: a RUN
+ *  S4  TAIL of s  →  s is a RUN that includes this span, or CLAIMED                      at rest: a RUN
  *  S5  SLAB, RUN, TAIL  →  committed;  SLAB, RUN  →  owned
  *  S6  the keeper of a SLAB is 0, or a participant that has touched it
  *  S7  committed ⊆ spans of the heap
  * ```
- * The bitmaps of busy and of available spans are hints, so any value of them is allowed.
+ * The bitmaps of busy and of available spans are hints, which may have any contents.
  */
 import {
 	CLASSES,
@@ -41,7 +41,7 @@ export function checkSpans(memory: Memory, report: Report): void {
 	checkCommitted(memory, report);
 }
 
-/** Notes the length of the run that begins at `span`, if its tails agree. */
+/** Notes the length of the run that begins at `span`, if its tails agree with it. */
 function measureRun(memory: Memory, report: Report, span: number): void {
 	const length = memory.word(memory.descriptor(span) + DESCRIPTOR_SPANS);
 	const tail = SPAN_TAIL | (span << 16);
@@ -53,11 +53,11 @@ function measureRun(memory: Memory, report: Report, span: number): void {
 		report.add(
 			"S3",
 			memory.descriptor(span),
-			`span ${span} begins a run of ${length}, of which ${found} are there`,
+			`span ${span} begins a run of ${length} spans, but only ${found} belong to it`,
 		);
 }
 
-/** Whether `state` is one that `span` can be in. */
+/** True if `span` can be in `state`. */
 function isState(memory: Memory, state: number, span: number): boolean {
 	const part = (state >>> 8) & 0xff;
 	const head = state >>> 16;
@@ -79,18 +79,18 @@ function checkSpan(memory: Memory, report: Report, span: number): void {
 	const fail = (invariant: string, text: string) =>
 		report.add(invariant, memory.descriptor(span), `span ${span} ${text}`);
 	if (state === SPAN_FREE) return;
-	if (!isState(memory, state, span)) fail("S1", `has state ${hex(state)}, which is none`);
+	if (!isState(memory, state, span)) fail("S1", `has state ${hex(state)}, which does not exist`);
 	else if (kind === SPAN_CLAIMED) {
 		const tag = state >>> 8;
 		if (report.isAtRest) fail("S2", `is still claimed by slot ${tag - 1}`);
 		else if (!isIntended(memory, CLAIMING, span, tag))
-			fail("S2", `is claimed by slot ${tag - 1}, which does not know of it`);
+			fail("S2", `is claimed by slot ${tag - 1}, which has no intent about it`);
 	} else {
 		if (kind === SPAN_SLAB) checkKeeper(memory, report, span);
 		if (kind === SPAN_TAIL) checkTail(memory, report, span, state >>> 16);
-		if (!memory.bit(memory.word(HEADER_COMMITTED), span)) fail("S5", "is in use, and was not committed");
+		if (!memory.bit(memory.word(HEADER_COMMITTED), span)) fail("S5", "is in use, but not committed");
 		else if (kind !== SPAN_TAIL && !memory.hasOwners(span))
-			fail("S5", "is in use, and has no pages of owner bytes");
+			fail("S5", "is in use, but its owner bytes have no pages");
 	}
 }
 
@@ -98,9 +98,9 @@ function checkKeeper(memory: Memory, report: Report, span: number): void {
 	const keeper = memory.word(memory.descriptor(span) + DESCRIPTOR_KEEPER);
 	if (keeper === 0) return;
 	const at = memory.descriptor(span);
-	if (!memory.isCurrent(keeper)) report.add("S6", at, `span ${span} is kept by ${keeper}, who has left`);
+	if (!memory.isCurrent(keeper)) report.add("S6", at, `the keeper of span ${span} is participant ${keeper}, which has left`);
 	else if (!memory.isTouched((keeper & 0xff) - 1, span))
-		report.add("S6", at, `span ${span} is kept by ${keeper}, who has not touched it`);
+		report.add("S6", at, `the keeper of span ${span} is participant ${keeper}, which has not touched it`);
 }
 
 function checkTail(memory: Memory, report: Report, span: number, head: number): void {
@@ -111,7 +111,7 @@ function checkTail(memory: Memory, report: Report, span: number, head: number): 
 		report.add(
 			"S4",
 			memory.descriptor(span),
-			`span ${span} is a tail of span ${head}, where no run reaches so far`,
+			`span ${span} is a tail of span ${head}, but no run from there includes it`,
 		);
 }
 
@@ -119,12 +119,12 @@ function checkCommitted(memory: Memory, report: Report): void {
 	const table = memory.word(HEADER_COMMITTED);
 	for (let span = 0; span < memory.spans; span += 32) {
 		let bits = memory.word(table + (span >>> 3));
-		// What is in use was looked at.
+		// Spans in use were checked above.
 		if (span >= memory.heap && span + 32 <= memory.ready) continue;
 		for (; bits !== 0; bits &= bits - 1) {
 			const committed = span + 31 - Math.clz32(bits & -bits);
 			if (!memory.isHeapSpan(committed))
-				report.add("S7", table, `span ${committed} is committed, and is none of the heap`);
+				report.add("S7", table, `span ${committed} is committed, but is not in the heap`);
 		}
 	}
 }

@@ -1,9 +1,9 @@
-/** A named object that is checked. */
+/** The named object that is being checked. */
 import type { Claims } from "./claims.js";
 import type { Memory } from "./memory.js";
 import type { Report } from "./report.js";
 
-/** What checks of an object need. */
+/** Everything that the check of an object needs. */
 export interface Subject {
 	readonly memory: Memory;
 	readonly report: Report;
@@ -11,9 +11,9 @@ export interface Subject {
 	readonly object: number;
 	readonly name: string;
 	readonly data: number;
-	/** Bytes that the data have room for. */
+	/** The size of the data block, in bytes. */
 	readonly room: number;
-	/** A word of the object. */
+	/** Reads a word of the object. */
 	word(field: number): number;
 	fail(invariant: string, text: string): void;
 }
