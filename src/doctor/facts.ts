@@ -1,4 +1,4 @@
-/** What a doctor looks at. It changes nothing: the region that it makes is gone at once. */
+/** Collects the facts for `dhmem doctor`. It changes nothing; the region that it creates as a trial is removed at once. */
 import { lstatSync, readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { pathOf } from "../attachment/leftovers.js";
@@ -22,16 +22,16 @@ export interface Facts {
 	readonly platform: string;
 	readonly isSupported: boolean;
 	readonly node: string;
-	/** The oldest Node that will do. */
+	/** The oldest supported version of Node. */
 	readonly oldestNode: string;
 	readonly version: string;
-	/** Why the shim can't be loaded. */
+	/** The message of the error if the shim can't be loaded. */
 	readonly shimError: string | undefined;
 	readonly host: string;
 	readonly process: number;
 	readonly user: User;
 	readonly folder: Folder;
-	/** Why no region can be made in the folder. */
+	/** The message of the error if no region can be created in the folder. */
 	readonly trialError: string | undefined;
 	readonly regions: readonly RegionFacts[];
 }
@@ -41,23 +41,23 @@ export interface Folder {
 	readonly item: Item | undefined;
 	readonly mount: Mount | undefined;
 	readonly room: Room | undefined;
-	/** The same for all who see the same folder, and for nobody else on the machine. */
+	/** Device and inode. On one machine, two processes see the same number only if they see the same folder. */
 	readonly identity: string | undefined;
 }
 
 export interface RegionFacts {
 	readonly name: string;
-	/** Why it can't be opened. */
+	/** The message of the error if the region can't be opened. */
 	readonly error?: string;
-	/** Whether it is only that it belongs to a stranger, who may make names in this folder. */
+	/** True if the region can't be opened only because it belongs to a stranger. */
 	readonly isStrangers?: boolean;
-	/** How many have it open. */
+	/** The number of participants that have it open. */
 	readonly participants?: number;
-	/** Bytes that it occupies. */
+	/** The memory that it occupies, in bytes. */
 	readonly committed?: number;
 }
 
-/** Memory that has to be there for any use. */
+/** The size of the block that the trial allocates: less memory than this would be of no use. */
 const TRIAL_BYTES = 2 ** 20;
 
 export function findFacts(directory: string): Facts {
@@ -104,17 +104,17 @@ function findRegions(directory: string): RegionFacts[] {
 	try {
 		names = Region.list({ directory });
 	} catch {
-		// The folder is what is wrong, and has an entry of its own.
+		// The folder is wrong, and another finding says so.
 	}
 	return names.flatMap((name) => findRegion(directory, name) ?? []);
 }
 
-/** Undefined if it is gone by now, as another doctor's trial is. */
+/** Undefined if the region is gone by now, like the trial region of another doctor. */
 export function findRegion(directory: string, name: string): RegionFacts | undefined {
 	try {
 		using region = Region.open(name, { directory, mode: "open" });
 		const { participants, committed } = region.stats();
-		// One of them is the doctor.
+		// The doctor itself is one of the participants.
 		return { name, participants: participants.length - 1, committed };
 	} catch (error) {
 		if (error instanceof DhmemError && error.code === "DHMEM_NOT_FOUND") return undefined;

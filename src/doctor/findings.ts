@@ -1,4 +1,4 @@
-/** What the facts mean, in plain words: pure. */
+/** Turns facts into findings in plain words. A pure function. */
 import {
 	howToGetFolder,
 	howToMakeRoom,
@@ -13,14 +13,14 @@ import type { Facts, Folder, RegionFacts } from "./facts.js";
 
 export interface Finding {
 	about: string;
-	/** A warning may be meant so; with a problem nothing works. */
+	/** A warning may be intended. With a problem, dhmem does not work. */
 	status: "ok" | "warning" | "problem";
 	text: string;
-	/** What to do about it. */
+	/** The advice. */
 	todo?: string;
 }
 
-/** What runtimes give a container that asks for nothing: little for data. */
+/** The size of /dev/shm that container runtimes provide by default. It is small for data. */
 const USUAL_ROOM = 64 * 2 ** 20;
 
 export function findingsOf(facts: Facts): Finding[] {
@@ -41,8 +41,8 @@ function platform(facts: Facts): Finding {
 	return {
 		about,
 		status: "problem",
-		text: `${facts.platform} has no shared regions`,
-		todo: "use 64-bit little-endian Linux; Region.temporary() works here, in memory of one thread",
+		text: `dhmem can't share regions on ${facts.platform}`,
+		todo: "use 64-bit little-endian Linux; here only Region.temporary() works, within one thread",
 	};
 }
 
@@ -67,8 +67,8 @@ function shim({ shimError, version }: Facts): Finding {
 	return {
 		about,
 		status: "problem",
-		text: `${version}; its native shim can't be loaded: ${shimError}`,
-		todo: "install or build it inside the image, for its C library and processor",
+		text: `${version}, but its native shim can't be loaded: ${shimError}`,
+		todo: "install or build dhmem inside the image, for the C library and processor there",
 	};
 }
 
@@ -77,7 +77,7 @@ function user(facts: Facts): Finding {
 	return {
 		about: "user",
 		status: "ok",
-		text: `${me.user} of groups ${me.groups.join(", ")}; process ${process} of ${host}`,
+		text: `${me.user} in groups ${me.groups.join(", ")}; process ${process} on ${host}`,
 	};
 }
 
@@ -85,19 +85,19 @@ function folder(of: Folder): Finding[] {
 	const { path, item, mount, room, identity } = of;
 	const about = "folder";
 	if (item === undefined) {
-		return [{ about, status: "problem", text: `${path} is not there`, todo: howToGetFolder(path) }];
+		return [{ about, status: "problem", text: `${path} does not exist`, todo: howToGetFolder(path) }];
 	}
 	if (!item.isFolder) {
 		return [
 			{
 				about,
 				status: "problem",
-				text: `${path} is no folder`,
-				todo: "set DHMEM_DIR to one in shared memory",
+				text: `${path} is not a folder`,
+				todo: "set DHMEM_DIR to a folder in shared memory",
 			},
 		];
 	}
-	const text = `${path}, number ${identity}, which is the same wherever it is the same folder`;
+	const text = `${path}, number ${identity} (whoever sees the same folder sees the same number)`;
 	return [folder(), ...(room === undefined ? [] : [space(room)])];
 
 	function folder(): Finding {
@@ -105,16 +105,16 @@ function folder(of: Folder): Finding[] {
 			return {
 				about,
 				status: "warning",
-				text: `${text}; a /dev/shm of this container's own, seen only by those who join its IPC namespace`,
-				todo: `unless they do (--ipc=container:…), give all containers one folder: ${SHARE}`,
+				text: `${text}; this is the container's own /dev/shm, which only containers in its IPC namespace see`,
+				todo: `start the other containers with --ipc=container:…, or give all containers one folder: ${SHARE}`,
 			};
 		}
 		if (isInMemory(mount)) return { about, status: "ok", text };
 		return {
 			about,
 			status: "warning",
-			text: `${text}; on ${mount?.type ?? "an unknown file system"}, not in memory: slow, and perhaps seen here alone`,
-			todo: `set DHMEM_DIR to a folder in /dev/shm; in a container mount one, as with -v /dev/shm/NAME:${path}`,
+			text: `${text}; it is on ${mount?.type ?? "an unknown file system"}, not in memory, so it is slow and may not be shared`,
+			todo: `set DHMEM_DIR to a folder in /dev/shm; in a container, mount one, for example with -v /dev/shm/NAME:${path}`,
 		};
 	}
 
@@ -124,7 +124,7 @@ function folder(of: Folder): Finding[] {
 			return {
 				about: "room",
 				status: "problem",
-				text: `${said}, and no further file can be made`,
+				text: `${said}, but no further file can be created`,
 				todo: howToMakeRoom(mount, has, 0),
 			};
 		}
@@ -139,20 +139,20 @@ function folder(of: Folder): Finding[] {
 }
 
 function trial({ trialError, isSupported, shimError, folder: { item } }: Facts): Finding[] {
-	// What is wrong was said.
+	// Another finding already says what is wrong.
 	if (!isSupported || shimError !== undefined || !item?.isFolder) return [];
 	const about = "trial";
 	if (trialError === undefined)
-		return [{ about, status: "ok", text: "a region can be made here, and has memory" }];
-	return [{ about, status: "problem", text: "no region can be made here", todo: trialError }];
+		return [{ about, status: "ok", text: "a region can be created here, and gets memory" }];
+	return [{ about, status: "problem", text: "no region can be created here", todo: trialError }];
 }
 
 function region({ name, error, isStrangers, participants = 0, committed = 0 }: RegionFacts): Finding {
 	const about = `region ${name}`;
 	if (error !== undefined && isStrangers) {
-		return { about, status: "warning", text: "belongs to another user, and is left alone", todo: error };
+		return { about, status: "warning", text: "belongs to another user, so dhmem does not open it", todo: error };
 	}
 	if (error !== undefined) return { about, status: "problem", text: "can't be opened", todo: error };
-	const who = participants === 0 ? "nobody has it open" : `open ${participants} times`;
-	return { about, status: "ok", text: `${mebibytes(committed)}, ${who}` };
+	const use = participants === 0 ? "not open" : `open ${participants} times`;
+	return { about, status: "ok", text: `${mebibytes(committed)}, ${use}` };
 }

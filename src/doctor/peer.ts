@@ -1,4 +1,4 @@
-/** Two doctors, one on each side: whether they see one folder, shown by a message each way through it. */
+/** Lets two doctors, one on each side, check that they see the same folder, by sending a message each way through it. */
 
 import { DhmemError } from "../errors.js";
 import { isOwnSharedMemory, SHARE } from "../host/advice.js";
@@ -10,15 +10,15 @@ import type { WaitOptions } from "../values/arguments.js";
 import type { Facts } from "./facts.js";
 import type { Finding } from "./findings.js";
 
-/** Where they meet. It is gone with the last of them. */
+/** The region in which they meet. It is removed when the last of them leaves. */
 const MEETING = "dhmem-doctor";
-/** For others of the folder's group, as regions that containers share should be. */
+/** The folder's group may write too, as in regions that containers share. */
 const PERMISSIONS = 0o660;
 
-/** More bytes than a card has. */
+/** An upper limit for the size of a card, in bytes. */
 const CARD_BYTES = 4096;
 
-/** What one tells the other of itself. */
+/** What a doctor tells the other about itself. */
 interface Card {
 	host: string;
 	user: number;
@@ -41,7 +41,7 @@ export async function meet(facts: Facts, wait: WaitOptions): Promise<Finding> {
 	} catch (error) {
 		if (!(error instanceof DhmemError)) throw error;
 		if (error.code === "DHMEM_TIMEOUT") return { about, ...nobody(facts) };
-		return { about, status: "problem", text: "the other side can't be met", todo: error.message };
+		return { about, status: "problem", text: "can't exchange messages with the other side", todo: error.message };
 	}
 }
 
@@ -49,7 +49,7 @@ function cardOf({ host, user, process, version }: Facts): Card {
 	return { host, user: user.user, process, version };
 }
 
-/** Sends a card one way, and has one from the other way; undefined if what came is none. */
+/** Sends a card and receives the other doctor's; undefined if the received message is not a card. */
 async function exchange(region: Region, mine: Card, wait: WaitOptions): Promise<Card | undefined> {
 	const there = region.queue("there", { capacity: "4KiB" });
 	const back = region.queue("back", { capacity: "4KiB" });
@@ -61,7 +61,7 @@ async function exchange(region: Region, mine: Card, wait: WaitOptions): Promise<
 	return message === undefined ? undefined : readCard(message);
 }
 
-/** Anybody may have written it. */
+/** Parses a card. Any program may have written it, so it is checked. */
 function readCard(message: Message): Card | undefined {
 	if (message.length > CARD_BYTES) return undefined;
 	const text = message.text();
@@ -81,7 +81,7 @@ function isCard(value: unknown): value is Card {
 	return areNumbers && typeof host === "string" && typeof version === "string";
 }
 
-/** Undefined if another one has it: then this is the second doctor. */
+/** Undefined if the endpoint is taken, which means that this is the second doctor. */
 function tryProducer(open: () => Producer): Producer | undefined {
 	try {
 		return open();
@@ -92,33 +92,33 @@ function tryProducer(open: () => Producer): Producer | undefined {
 }
 
 function foundBy(other: Card, { version }: Facts): Omit<Finding, "about"> {
-	const text = `met user ${other.user}, process ${other.process} of ${other.host}: a message went each way`;
+	const text = `exchanged messages with process ${other.process} of user ${other.user} on ${other.host}`;
 	if (other.version === version) return { status: "ok", text };
 	return {
 		status: "warning",
-		text: `${text}; it has dhmem ${other.version}, and this one is ${version}`,
-		todo: "use one version on all sides",
+		text: `${text}; dhmem is version ${other.version} there and ${version} here`,
+		todo: "use the same version on all sides",
 	};
 }
 
 function foundStranger({ path }: Region): Omit<Finding, "about"> {
 	return {
 		status: "problem",
-		text: `what came through ${path} is not from a doctor`,
-		todo: `another program uses that region: end it, remove the region by \`dhmem rm ${MEETING}\`, and try again`,
+		text: `the message in ${path} is not from a doctor`,
+		todo: `another program uses that region: end the program, remove the region with \`dhmem rm ${MEETING}\`, and try again`,
 	};
 }
 
-/** Why nobody came. */
+/** Explains why no other doctor was met. */
 export function nobody({ folder: { path, identity, mount } }: Pick<Facts, "folder">): Omit<Finding, "about"> {
-	const text = `nobody came to ${path}, number ${identity}`;
+	const text = `no other doctor came to ${path}, number ${identity}`;
 	if (isOwnSharedMemory(mount)) {
 		return {
 			status: "problem",
-			text: `${text}, which is a /dev/shm of this container's own`,
+			text: `${text}, which is this container's own /dev/shm`,
 			todo:
-				`if \`dhmem doctor --peer\` runs in the other container now, that one has its own too: give both one folder ` +
-				`(${SHARE}), or start one with --ipc=shareable and the other with --ipc=container:THAT`,
+				`if \`dhmem doctor --peer\` is running in the other container, that container also has its own: give both one ` +
+				`folder (${SHARE}), or start one with --ipc=shareable and the other with --ipc=container:THAT`,
 		};
 	}
 	const root =
@@ -129,7 +129,7 @@ export function nobody({ folder: { path, identity, mount } }: Pick<Facts, "folde
 		status: "problem",
 		text,
 		todo:
-			"if `dhmem doctor --peer` runs on the other side now, it looks at another folder: compare the numbers, mount " +
-			`${root} on both sides (-v), and set DHMEM_DIR to where it is`,
+			"if `dhmem doctor --peer` is running on the other side, it uses another folder: compare the numbers, mount " +
+			`${root} on both sides (-v), and set DHMEM_DIR to its path`,
 	};
 }

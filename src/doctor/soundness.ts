@@ -1,10 +1,10 @@
-/** Whether a region is sound inside: what `dhmem doctor --region` says. */
+/** The findings of `dhmem doctor --region`, which checks a region's invariants. */
 import { DhmemError } from "../errors.js";
 import type { Examination } from "../inspect/examine.js";
 import { Region } from "../region.js";
 import type { Finding } from "./findings.js";
 
-/** Looks into the region, without taking part and without changing anything. */
+/** Checks the region without joining it and without changing anything. */
 export function soundnessOf(directory: string, name: string): Finding[] {
 	const about = `region ${name}`;
 	try {
@@ -12,11 +12,11 @@ export function soundnessOf(directory: string, name: string): Finding[] {
 		return findingsIn(name, region.examine());
 	} catch (error) {
 		if (!(error instanceof DhmemError) || error.code === "DHMEM_BAD_ARGUMENT") throw error;
-		return [{ about, status: "problem", text: "it can't be looked into", todo: error.message }];
+		return [{ about, status: "problem", text: "can't be opened for reading", todo: error.message }];
 	}
 }
 
-/** What an examination means, in plain words: pure. */
+/** Turns an examination into findings in plain words. A pure function. */
 export function findingsIn(name: string, { living, dead, grade, findings }: Examination): Finding[] {
 	const about = `region ${name}`;
 	const all: Finding[] = findings.map(({ invariant, at, text }) => ({
@@ -27,15 +27,15 @@ export function findingsIn(name: string, { living, dead, grade, findings }: Exam
 	const last = all.at(-1);
 	if (last !== undefined) {
 		last.todo =
-			"something has written over it, or dhmem has a defect: end the programs that use it, and remove it by " +
-			`\`dhmem rm ${name}\`; please report this output, with what the programs did`;
+			"a program has overwritten the region, or dhmem has a defect: end the programs that use it, and remove it with " +
+			`\`dhmem rm ${name}\`; please report this output, and what the programs did`;
 	}
 	if (dead > 0) {
 		all.push({
 			about,
 			status: "warning",
-			text: `${dead} ${dead === 1 ? "participant has" : "participants have"} died, and nobody has recovered from that yet`,
-			todo: "run `dhmem clean`, then this again: it can look at more when nothing is half done",
+			text: `${dead} ${dead === 1 ? "participant has" : "participants have"} died and not been recovered from yet`,
+			todo: "run `dhmem clean`, and then this command again: it checks more when no operation is unfinished",
 		});
 	}
 	if (last === undefined) all.push({ about, status: "ok", text: soundText(living, grade) });
@@ -43,7 +43,7 @@ export function findingsIn(name: string, { living, dead, grade, findings }: Exam
 }
 
 function soundText(living: number, grade: Examination["grade"]): string {
-	if (grade === "atRest") return "every invariant holds; nobody has it open";
+	if (grade === "atRest") return "every invariant holds; no participant has it open";
 	const who = living === 1 ? "1 participant has" : `${living} participants have`;
-	return `every invariant that holds at each moment does; those of a region at rest were not checked: ${who} it open`;
+	return `every invariant that must always hold does; those of a region at rest were not checked, because ${who} it open`;
 }

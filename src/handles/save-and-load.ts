@@ -59,7 +59,7 @@ function identity(attachment: Attachment): [number, number] {
 function saveObject<T>(attachment: Attachment, object: NamedObject): Handle<T> {
 	object.check();
 	if (object.attachment !== attachment) {
-		throw badArgument("The value to save", object.name, `an object of this same opening of ${attachment.path}`);
+		throw badArgument("The value to save", object.name, `from this same opening of ${attachment.path}`);
 	}
 	const nonce: [number, number] = [object.word(OBJECT_NONCE), object.word(OBJECT_NONCE + 4)];
 	return encodeHandle({ of: "object", region: identity(attachment), at: object.at, nonce });

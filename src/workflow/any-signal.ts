@@ -1,13 +1,13 @@
-/** A signal that follows others for the time of one call. */
+/** A signal that follows other signals during one call. */
 export interface FollowingSignal {
 	readonly signal: AbortSignal;
-	/** Lets go of the others, which may live much longer. */
+	/** Stops following the other signals, which may live much longer. */
 	release(): void;
 }
 
 /**
- * A signal that aborts when the first of `signals` does. `AbortSignal.any` would be the same, but it keeps a
- * dependent signal for each call on one that lives as long as the task.
+ * Returns a signal that aborts when the first of `signals` does. `AbortSignal.any` is not used because it would leave a
+ * dependent signal per call on a signal that lives as long as the task.
  */
 export function anySignal(signals: readonly (AbortSignal | undefined)[]): FollowingSignal {
 	const given = signals.filter((signal) => signal !== undefined);

@@ -1,11 +1,11 @@
 /**
- * Streams whose end a task has read or written, and whether the task's work with them is done.
+ * Keeps track of streams whose end a task has read or written, across restarts of the task.
  *
- * Reading an end takes it out of its queue. A task that fails afterwards is started again, and has to see that end
- * again; one that has finished well, and is started again, waits for the next stream. Likewise a task that has ended an
- * output: after a failure that end stands, since the consumer may have seen it and finished; otherwise the next stream
- * begins. Which of the two it is shows only when the task ends: `dhmem run` notes it, and where nobody runs the workflow,
- * the task's process itself.
+ * Reading an end takes it out of its queue. If the task then fails and is restarted, it must see that end again. If it
+ * finished successfully and is started again, it waits for the next stream. The same holds for a task that has ended an
+ * output: after a failure the stream stays ended, because the consumer may have seen the end and finished; after a
+ * success the next stream begins. Only the task's exit shows which of the two applies. `dhmem run` notes it; without a
+ * runner, the task's own process does.
  */
 import { dirname } from "node:path";
 import process from "../host/process.js";
@@ -19,8 +19,9 @@ function activityOf(region: Region, link: Link) {
 }
 
 /**
- * Whether a run of the task that did not finish well has read the end of a stream: it has noted that, or died before it
- * could, but the last stream is over. Without the note, a stream that has begun since would hide the end.
+ * True if a run of the task that did not finish successfully has read the end of a stream. Either it has noted that in
+ * `again`, or it died before it could, but the last stream is over. The note is needed because a new stream that has
+ * begun since would hide the end.
  */
 export function hasReadEnd(region: Region, link: Link): boolean {
 	const queue = activityOf(region, link);
@@ -32,13 +33,13 @@ function isOver({ ended, drained }: QueueActivity): boolean {
 	return ended !== 0 && drained;
 }
 
-/** Whether the last stream on a link has ended, by a run of its task that did not finish well. */
+/** True if a run of the task that did not finish successfully has ended the last stream on a link. */
 export function hasEnded(region: Region, link: Link): boolean {
 	const { ended = 0 } = activityOf(region, link) ?? {};
 	return ended !== 0 && linkState(region, link).written !== ended;
 }
 
-/** Notes that a run of a task has finished well: the next one begins new streams, and waits for new streams. */
+/** Notes that a run of a task has finished successfully, so the next run sends and receives new streams. */
 export function completeRun(region: Region, task: string, links: readonly Link[]): void {
 	for (const link of links) {
 		const queue = activityOf(region, link);
@@ -58,7 +59,7 @@ interface OwnEnd {
 	readonly isRun: boolean;
 }
 
-/** Ends that tasks of this process have read or written, by file, link and task. */
+/** The stream ends that tasks of this process have read or written, by file, link and task. */
 const ownEnds = new Map<string, OwnEnd>();
 let listens = false;
 
@@ -67,9 +68,9 @@ function keyOf({ path }: Region, task: string, link: Link): string {
 }
 
 /**
- * A task of this process has read or written the end of a link.
+ * Notes that a task of this process has read or written the end of a link.
  *
- * @param isRun whether somebody runs the workflow, who notes by itself how the task ends
+ * @param isRun true if a runner runs the workflow; the runner itself notes how the task exits
  */
 export function noteEnd(region: Region, task: string, link: Link, isRun: boolean): void {
 	if (!listens) process.on("exit", onExit);
@@ -78,22 +79,22 @@ export function noteEnd(region: Region, task: string, link: Link, isRun: boolean
 	ownEnds.set(keyOf(region, task, link), { region: name, directory: dirname(path), task, link, isRun });
 }
 
-/** If this task was run before by this process, which goes on, that run has not failed. */
+/** If this process has run the task before, that run did not fail, because the process still lives. */
 export function completeOwnRun(region: Region, task: string, link: Link): void {
 	if (ownEnds.delete(keyOf(region, task, link))) completeRun(region, task, [link]);
 }
 
-/** Without a runner, how the process ends is how its tasks end. */
+/** Without a runner, the exit status of the process counts as the exit status of its tasks. */
 function onExit(code: number): void {
 	if (code !== 0) return;
 	for (const { region: name, directory, task, link, isRun } of ownEnds.values()) {
 		if (isRun) continue;
 		try {
-			// Its file was trusted when the task opened it.
+			// The file's owner was checked when the task opened it.
 			using region = Region.open(name, { directory, mode: "open", trust: "any" });
 			completeRun(region, task, [link]);
 		} catch {
-			// The region is gone, and its streams with it; or it can't be changed any more.
+			// The region is gone together with its streams, or it can't be changed any more.
 		}
 	}
 }

@@ -1,4 +1,4 @@
-/** How a task learns what it is: the variables that `dhmem run` sets, or whoever starts the task by hand. */
+/** The environment variables that tell a task its name, region and links. `dhmem run` sets them, or a user by hand. */
 import { badArgument, DhmemError } from "../errors.js";
 import { checkTrust, type Trust } from "../host/trust.js";
 import { checkRegionName } from "../values/arguments.js";
@@ -7,29 +7,29 @@ import { formatLinks, type Link, type LocalLink, NAME, NAME_RULE, parseLinks } f
 /** Variables, as in `process.env`. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** What the environment says about a task. */
+/** The description of a task in its environment. */
 export interface TaskEnvironment {
 	readonly region: string;
 	/** The folder of the region; undefined for the default. */
 	readonly directory: string | undefined;
 	readonly task: string;
 	readonly links: readonly LocalLink[];
-	/** The label of the participant that runs the workflow, if one does. */
+	/** The label of the participant that runs the workflow; undefined if the task was started by hand. */
 	readonly runner: string | undefined;
-	/** The file mode of the region, if this task is the first and makes it; undefined for the default. */
+	/** The file mode of the region, used if this task creates it; undefined for the default. */
 	readonly permissions: number | undefined;
-	/** Whose region is joined where strangers can make names; undefined for the default. */
+	/** The users whose regions are joined in a folder where strangers can create files; undefined for the default. */
 	readonly trust?: Trust | undefined;
 }
 
 export const transports = ["auto", "memory"] as const;
 
-/** How links communicate: shared memory, where `auto` finds nothing else. */
+/** How links communicate. At present, `auto` always chooses shared memory. */
 export type Transport = (typeof transports)[number];
 
-const HELP = "`dhmem run --print-env TASK FILE` shows what a task needs";
+const HELP = "`dhmem run --print-env TASK FILE` shows the variables that a task needs";
 
-/** @throws DHMEM_NOT_FOUND for a variable that is missing; DHMEM_BAD_ARGUMENT, DHMEM_UNSUPPORTED for a wrong one */
+/** @throws DHMEM_NOT_FOUND for a missing variable; DHMEM_BAD_ARGUMENT, DHMEM_UNSUPPORTED for a wrong one */
 export function readEnvironment(given: Variables): TaskEnvironment {
 	const variables = variablesOf(given);
 	const need = (name: string, what: string): string => {
@@ -37,13 +37,13 @@ export function readEnvironment(given: Variables): TaskEnvironment {
 		if (value !== undefined && value !== "") return value;
 		throw new DhmemError(
 			"DHMEM_NOT_FOUND",
-			`This task's environment has no ${name}, ${what}. Start it with \`dhmem run\`, or set it; ${HELP}`,
+			`This task's environment has no ${name} (${what}). Start the task with \`dhmem run\`, or set the variable; ${HELP}`,
 		);
 	};
 	const task = need("DHMEM_TASK", "the task's name");
 	if (!NAME.test(task)) throw badArgument("DHMEM_TASK", task, NAME_RULE);
 	const region = checked("DHMEM_REGION", () => checkRegionName(need("DHMEM_REGION", "the region's name")));
-	// A task without links is one too, so an empty text is not a missing one.
+	// A task may have no links, so an empty value is accepted here.
 	const text = variables.DHMEM_LINKS ?? need("DHMEM_LINKS", "the task's links");
 	const links = checked("DHMEM_LINKS", () => parseLinks(text));
 	for (const { link } of links) checkOwn(link, task);
@@ -70,7 +70,7 @@ const names = [
 	"DHMEM_TRUST",
 ] as const;
 
-/** What is read of the environment, and nothing else: Deno asks for each. */
+/** Reads these variables and no others, because Deno asks for permission for each. */
 function variablesOf(given: Variables): Variables {
 	if (typeof given !== "object" || given === null)
 		throw badArgument("The environment", given, "an object of variables, such as process.env");
@@ -78,12 +78,12 @@ function variablesOf(given: Variables): Variables {
 		names.map((name) => {
 			const value: unknown = given[name];
 			if (value === undefined || typeof value === "string") return [name, value];
-			throw badArgument(name, value, "a text");
+			throw badArgument(name, value, "a string");
 		}),
 	);
 }
 
-/** The variables that `readEnvironment` reads. */
+/** Returns the variables from which `readEnvironment` reads this description. */
 export function writeEnvironment(environment: TaskEnvironment): Record<string, string> {
 	const { directory, runner, permissions, trust } = environment;
 	return {
@@ -107,7 +107,7 @@ function checkOwn({ from, to }: Link, task: string): void {
 	if ((from.task === task) !== (to.task === task)) return;
 	throw new DhmemError(
 		"DHMEM_BAD_ARGUMENT",
-		`DHMEM_LINKS has a link from ${from.task} to ${to.task}, and DHMEM_TASK is ${task}, which must be one of the ` +
+		`DHMEM_LINKS has a link from ${from.task} to ${to.task}, but DHMEM_TASK is ${task}; it must be one of the ` +
 			`two; ${HELP}`,
 	);
 }
@@ -118,8 +118,8 @@ function checkTransport(text: string | undefined): void {
 	if (text === "network") {
 		throw new DhmemError(
 			"DHMEM_UNSUPPORTED",
-			"DHMEM_TRANSPORT is network, which this version can't do yet; set it to auto or memory, and let all tasks " +
-				"see one folder in memory",
+			"DHMEM_TRANSPORT is network, which this version does not support yet; set it to auto or memory, and give all " +
+				"tasks the same folder in shared memory",
 		);
 	}
 	throw badArgument("DHMEM_TRANSPORT", text, `one of ${transports.join(", ")}`);
@@ -131,7 +131,7 @@ function readPermissions(text: string | undefined): number | undefined {
 	throw badArgument("DHMEM_PERMISSIONS", text, "an octal file mode, such as 0660");
 }
 
-/** Errors of `read` with the variable's name. */
+/** Calls `read`, and puts the variable's name in front of its error messages. */
 function checked<T>(variable: string, read: () => T): T {
 	try {
 		return read();

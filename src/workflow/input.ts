@@ -9,17 +9,17 @@ import { tooLate } from "../waiting/waiter.js";
 import { anySignal } from "./any-signal.js";
 import type { LinkReceiver } from "./transport.js";
 
-/** One of the links of an input, and what came from it while another was waited for as well. */
+/** A link of an input, and messages that were received from it while the input waited for several links. */
 interface Source {
 	readonly receiver: LinkReceiver;
 	readonly held: Message[];
 }
 
 /**
- * What a task receives by a name: the messages of one link, or of several, each in its turn. From `task.input(name)`.
+ * A named input of a task. It receives the messages of one link, or of several links by turns. From `task.input(name)`.
  *
- * A producer that dies is waited for, until it is restarted. What was not released when this task ends is delivered
- * again to its successor.
+ * If a producer dies, the input waits until it is restarted. Messages that are not released when this task ends are
+ * delivered again to its successor.
  *
  * @example
  * ```ts
@@ -30,7 +30,7 @@ export class Input implements AsyncIterable<Message> {
 	readonly name: string;
 	readonly #sources: readonly Source[];
 	readonly #signal: AbortSignal;
-	/** Where the next look begins. */
+	/** The index of the link that is asked first next time. */
 	#next = 0;
 
 	/** @internal */
@@ -40,13 +40,13 @@ export class Input implements AsyncIterable<Message> {
 		this.#signal = signal;
 	}
 
-	/** Whether all links have ended, and everything was received. */
+	/** True when all links have ended and all their messages were received. */
 	get ended(): boolean {
 		return this.#sources.every(({ receiver, held }) => receiver.ended && held.length === 0);
 	}
 
 	/**
-	 * The next message, if there is one now.
+	 * Receives the next message; undefined if there is none now. Never waits.
 	 *
 	 * @throws DHMEM_CLOSED, DHMEM_CORRUPT
 	 */
@@ -63,9 +63,14 @@ export class Input implements AsyncIterable<Message> {
 	}
 
 	/**
-	 * The next message; undefined when all links have ended.
+	 * Receives the next message, waiting without blocking the event loop.
 	 *
-	 * @throws DHMEM_TIMEOUT, DHMEM_CLOSED, DHMEM_CORRUPT; the reason of `task.signal`, or of the signal given
+	 * @returns undefined when all links have ended
+	 * @throws DHMEM_TIMEOUT, DHMEM_CLOSED, DHMEM_CORRUPT; the reason of `task.signal` or of the given signal
+	 * @example
+	 * ```ts
+	 * const guess = await task.input("guesses").receive({ timeout: 1000 });
+	 * ```
 	 */
 	async receive(options: WaitOptions = {}): Promise<Message | undefined> {
 		const { timeout, signal } = waitOptions(options, {});
@@ -93,7 +98,7 @@ export class Input implements AsyncIterable<Message> {
 		}
 	}
 
-	/** Waits until a link has something, or has ended; what comes from more than one is held. */
+	/** Waits until a link has a message or has ended. If several links have messages at once, all are held. */
 	async #arrival(timeout: number | undefined, signal: AbortSignal): Promise<void> {
 		const enough = new AbortController();
 		const stop = anySignal([signal, enough.signal]);
@@ -114,8 +119,8 @@ export class Input implements AsyncIterable<Message> {
 	}
 
 	/**
-	 * The messages up to the end of all links; each is released when the loop asks for the next one. Leaving the loop
-	 * early leaves the last one unreleased.
+	 * Iterates over the messages until all links have ended. Each is released when the loop asks for the next one. If
+	 * the loop is left early, the last message stays unreleased.
 	 *
 	 * @throws as `receive`
 	 */
@@ -123,7 +128,12 @@ export class Input implements AsyncIterable<Message> {
 		return eachOf(this);
 	}
 
-	/** The same in batches of what is there, at least 1 and at most `max` messages, released together. */
+	/**
+	 * Iterates in batches: each has the messages that are there, at least 1 and at most `max`. The messages of a batch
+	 * are released together, when the loop asks for the next batch.
+	 *
+	 * @throws DHMEM_BAD_ARGUMENT, as `receive`
+	 */
 	batches(max: number): AsyncGenerator<Message[], undefined> {
 		return batchesOf(this, max);
 	}
@@ -140,7 +150,7 @@ export class Input implements AsyncIterable<Message> {
 	}
 
 	/**
-	 * By any of the links: what it receives again need not be its own.
+	 * Gives messages back to the first link: it does not matter from which of the links they are received again.
 	 *
 	 * @internal
 	 */

@@ -1,13 +1,13 @@
-/** Being asked to end, by a signal: process 1 of a container gets only those that it has a handler for. */
+/** Handles SIGTERM and SIGINT. Process 1 of a container gets only the signals for which it has a handler. */
 import { constants } from "node:os";
 import process from "../host/process.js";
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
-/** Why waits end when the process is asked to. */
+/** The reason with which waits end after SIGTERM or SIGINT. */
 export class Interrupted extends Error {
 	override readonly name = "AbortError";
-	/** What a shell says of a program that the signal has ended. */
+	/** The exit status that a shell reports for a program that this signal has ended. */
 	readonly status: number;
 
 	constructor(who: string, signal: (typeof SIGNALS)[number]) {
@@ -16,12 +16,12 @@ export class Interrupted extends Error {
 	}
 }
 
-/** Aborts a signal on SIGTERM and SIGINT. The second one of them ends the process. */
+/** Aborts an AbortSignal on the first SIGTERM or SIGINT. The second one ends the process. */
 export class Interruption {
 	readonly #controller = new AbortController();
 	readonly #who: string;
 
-	/** @param who for the reason */
+	/** @param who the subject of the reason's message, such as "Task steer" */
 	constructor(who: string) {
 		this.#who = who;
 		for (const signal of SIGNALS) process.on(signal, this.#onSignal);
@@ -43,13 +43,13 @@ export class Interruption {
 		this.#controller.abort(reason);
 	}
 
-	/** Leaves signals to the process again. */
+	/** Stops handling signals. */
 	stop(): void {
 		for (const signal of SIGNALS) process.off(signal, this.#onSignal);
 	}
 }
 
-/** A program that lets the reason pass has ended as it was asked to: with the status for that, and without a stack. */
+/** A program that does not catch the reason ends as the signal asks: with the signal's exit status, and without a stack. */
 function onUncaught(error: unknown): void {
 	if (error instanceof Interrupted) process.exit(error.status);
 	console.error(error);

@@ -1,31 +1,31 @@
-/** What connects tasks: links from a port of one to a port of another, and their text in `DHMEM_LINKS`. */
+/** Links, each from a port of one task to a port of another, and their text form in `DHMEM_LINKS`. */
 import { MAILBOX_LARGEST, QUEUE_LARGEST } from "../../assembly/layout.js";
 import { badArgument, DhmemError } from "../errors.js";
 import { checkCount, parseSize, type Size } from "../values/arguments.js";
 
 export const policies = ["block", "drop-oldest", "latest"] as const;
 
-/** What happens when the consumer is slower: the producer waits, the oldest goes, or only the newest stays. */
+/** For a slow consumer: the producer waits, the oldest message is dropped, or only the newest message is kept. */
 export type Policy = (typeof policies)[number];
 
-/** A named endpoint of a task. */
+/** A named input or output of a task. */
 export interface Port {
 	readonly task: string;
 	readonly port: string;
 }
 
-/** One producer, one consumer, and how messages go from one to the other. */
+/** A connection from one producer to one consumer. */
 export interface Link {
 	readonly from: Port;
 	readonly to: Port;
 	readonly policy: Policy;
-	/** Bytes of the queue of a `block` link; left out, the queue's own default. */
+	/** The capacity of the queue of a `block` link, in bytes; by default the queue's own default. */
 	readonly capacity?: number | undefined;
-	/** Messages that a `drop-oldest` link keeps; left out, the queue's own default. */
+	/** The number of messages that a `drop-oldest` link keeps; by default the queue's own default. */
 	readonly keep?: number | undefined;
 }
 
-/** The name of the link, and of its queue in the region. */
+/** Returns the name of the link, which is also the name of its queue in the region. */
 export function linkName({ from, to }: Pick<Link, "from" | "to">): string {
 	return `${portName(from)}>${portName(to)}`;
 }
@@ -34,31 +34,31 @@ export function portName({ task, port }: Port): string {
 	return `${task}.${port}`;
 }
 
-/** Of a task or a port. Four of them are a link's name, which is a queue's, so they are short. */
+/** The name of a task or a port. It is short, because four of them make a link's name, which is also a queue's name. */
 export const NAME = /^[A-Za-z0-9_-]{1,48}$/;
 
-/** What `NAME` says, for messages. */
+/** The rule of `NAME` in words, for error messages. */
 export const NAME_RULE = "1 to 48 of A-Z a-z 0-9 _ -";
 
-/** The port that `task.port` names, undefined if it names none. */
+/** Parses `task.port`; undefined if it is not a port's name. */
 export function parsePort(text: string): Port | undefined {
 	const [task = "", port = "", ...rest] = text.split(".");
 	return NAME.test(task) && NAME.test(port) && rest.length === 0 ? { task, port } : undefined;
 }
 
-/** The two endpoints in a link's name, undefined if it is not one. */
+/** Parses a link's name into its two ports; undefined if it is not a link's name. */
 export function parseLinkName(name: string): Pick<Link, "from" | "to"> | undefined {
 	const [from, to, ...rest] = name.split(">").map(parsePort);
 	return from && to && rest.length === 0 ? { from, to } : undefined;
 }
 
-/** What a task calls a link. */
+/** A link with the name that the task's program uses for it. */
 export interface LocalLink {
 	readonly local: string;
 	readonly link: Link;
 }
 
-/** As in `DHMEM_LINKS`: `values=evaluate.values>steer.values;policy=latest,…`. */
+/** Formats links for `DHMEM_LINKS`: `values=evaluate.values>steer.values;policy=latest,…`. */
 export function formatLinks(links: readonly LocalLink[]): string {
 	return links
 		.map(({ local, link }) => {
@@ -73,9 +73,9 @@ export function formatLinks(links: readonly LocalLink[]): string {
 }
 
 /**
- * The links in the text of `DHMEM_LINKS`.
+ * Parses the text of `DHMEM_LINKS`.
  *
- * @throws DHMEM_BAD_ARGUMENT, naming the link
+ * @throws DHMEM_BAD_ARGUMENT; the message names the link
  */
 export function parseLinks(text: string): LocalLink[] {
 	const links = text
@@ -85,7 +85,7 @@ export function parseLinks(text: string): LocalLink[] {
 		.map(parseLink);
 	const names = links.map(({ link }) => linkName(link));
 	const twice = names.find((name, i) => names.indexOf(name) !== i);
-	if (twice !== undefined) throw badArgument("A link", twice, "there once");
+	if (twice !== undefined) throw badArgument("A link", twice, "listed only once");
 	return links;
 }
 
@@ -94,11 +94,11 @@ function parseLink(text: string): LocalLink {
 	const [local = "", name = ""] = split(head, "=");
 	const endpoints = parseLinkName(name);
 	if (!NAME.test(local) || endpoints === undefined) {
-		throw badArgument("A link", text, `such as values=evaluate.values>steer.values, names of ${NAME_RULE}`);
+		throw badArgument("A link", text, `of the form values=evaluate.values>steer.values, with names of ${NAME_RULE}`);
 	}
 	const given = new Map(options.map((option) => split(option, "=")));
-	if (given.size < options.length) throw badArgument("A link", text, "with each of its options once");
-	// `slots` is an older name of `keep`.
+	if (given.size < options.length) throw badArgument("A link", text, "without an option that is given twice");
+	// `slots` is an old name for `keep`.
 	const { policy = "block", capacity, slots, keep = slots, ...unknown } = Object.fromEntries(given);
 	if (Object.keys(unknown).length > 0) {
 		throw badArgument("A link's option", Object.keys(unknown)[0], "policy, capacity or keep");
@@ -107,11 +107,11 @@ function parseLink(text: string): LocalLink {
 		throw badArgument(
 			"A link",
 			text,
-			"with capacity where it blocks, and with keep where the oldest is dropped",
+			"without that option: capacity is for policy block, and keep for policy drop-oldest",
 		);
 	}
 	if (policy === "latest" && keep !== undefined) {
-		throw badArgument("A link", text, "without keep: with policy latest it holds one message");
+		throw badArgument("A link", text, "without keep, because policy latest always keeps one message");
 	}
 	return {
 		local,
@@ -124,7 +124,7 @@ function parseLink(text: string): LocalLink {
 	};
 }
 
-/** Bytes of a link's queue. @throws DHMEM_BAD_ARGUMENT */
+/** Parses the capacity of a link's queue, in bytes. @throws DHMEM_BAD_ARGUMENT */
 export function parseCapacity(what: string, size: Size): number {
 	const bytes = parseSize(what, size);
 	if (bytes > QUEUE_LARGEST) throw badArgument(what, size, "at most 1 GiB");
@@ -137,17 +137,18 @@ function parsePolicy(text: string): Policy {
 	return policy;
 }
 
-/** The two parts of a text around the first `separator`. */
+/** Splits a text at the first `separator`. */
 function split(text: string, separator: string): [string, string] {
 	const at = text.indexOf(separator);
 	return at < 0 ? [text.trim(), ""] : [text.slice(0, at).trim(), text.slice(at + 1).trim()];
 }
 
-/** For a port that a task has not. */
+/** The error for a port that a task does not have. */
 export function noSuchPort(what: "input" | "output", name: string, task: string, has: string[]): DhmemError {
 	const list = has.length === 0 ? "none" : has.join(", ");
 	return new DhmemError(
 		"DHMEM_NOT_FOUND",
-		`Task ${task} has no ${what} "${name}"; DHMEM_LINKS gives it ${list}. Add a link to the workflow file`,
+		`Task ${task} has no ${what} "${name}" (its ${what}s in DHMEM_LINKS: ${list}); use one of these, or add a link to ` +
+			"the workflow file",
 	);
 }

@@ -1,4 +1,4 @@
-/** Links through shared memory: each is a queue of the region, by the link's name. */
+/** Links through shared memory. Each link is a queue of the region with the link's name. */
 import { Buffer } from "node:buffer";
 import type { Message } from "../queue/message.js";
 import type { Queue } from "../queue/queue.js";
@@ -14,7 +14,7 @@ export class MemoryTransport implements LinkTransport {
 	readonly #isRun: boolean;
 	readonly #log: (text: string) => void;
 
-	/** @param isRun whether somebody runs the workflow */
+	/** @param isRun true if a runner runs the workflow */
 	constructor(region: Region, task: string, isRun: boolean, log: (text: string) => void) {
 		this.#region = region;
 		this.#task = task;
@@ -24,12 +24,12 @@ export class MemoryTransport implements LinkTransport {
 
 	sender(link: Link): LinkSender {
 		completeOwnRun(this.#region, this.#task, link);
-		// By hand, a task that was ended by a signal after its work is not told from one that failed.
+		// Without a runner, a task that a signal ended after its work can't be distinguished from one that failed.
 		if (this.#isRun && hasEnded(this.#region, link)) return this.#droppingSender(link);
-		// Before the endpoint: where there is no room for it, the endpoint must not stay taken.
+		// Opened before the endpoint is taken, because this may fail for lack of room, and the endpoint would stay taken.
 		const state = linkState(this.#region, link);
 		const producer = this.#queue(link).producer({ patient: true });
-		// A predecessor that was killed may have left it otherwise.
+		// A killed predecessor may have left another number.
 		state.sending = 0;
 		const counting = async (bytes: number, send: () => Promise<void>) => {
 			state.sending++;
@@ -54,10 +54,10 @@ export class MemoryTransport implements LinkTransport {
 		};
 	}
 
-	/** For a link that this task had ended before it failed: its consumer has, or will have, the whole stream. */
+	/** Used for a link that this task had ended before it failed. Its consumer gets the whole stream of the failed run. */
 	#droppingSender(link: Link): LinkSender {
 		this.#log(
-			`${linkName(link)} had ended before this task was restarted; what it sends there now is dropped`,
+			`${linkName(link)} had already ended before this task was restarted; messages sent there now are dropped`,
 		);
 		return {
 			inline: Number.POSITIVE_INFINITY,

@@ -9,10 +9,10 @@ import { anySignal } from "./any-signal.js";
 import type { LinkSender } from "./transport.js";
 
 /**
- * What a task sends by a name: to one link, or to several, each of which gets every message, in a queue of its own.
- * From `task.output(name)`.
+ * A named output of a task. It sends every message to each of its links, which all have their own queue. From
+ * `task.output(name)`.
  *
- * A consumer that dies is waited for, until it is restarted.
+ * If a consumer dies, the output waits until it is restarted.
  *
  * @example
  * ```ts
@@ -35,13 +35,17 @@ export class Output {
 	}
 
 	/**
-	 * Sends to every link, waiting for room where the link's policy says so. A block is handed over without a copy,
-	 * each link having a reference of its own. Don't change `data` before the promise settles.
+	 * Sends to every link. On links with policy `block` this waits for room. A block is handed over without a copy; each
+	 * link gets a reference of its own. Don't change `data` before the promise is resolved or rejected.
 	 *
-	 * When it fails for one link, others may have got the message; the block is this task's still.
+	 * If sending fails on one link, other links may have the message already. The block still belongs to this task then.
 	 *
 	 * @throws DHMEM_TIMEOUT, DHMEM_QUEUE_ENDED, DHMEM_MESSAGE_TOO_LARGE, DHMEM_REGION_FULL, DHMEM_NO_SPACE,
-	 * DHMEM_BAD_ARGUMENT, DHMEM_CLOSED; the reason of `task.signal`, or of the signal given
+	 * DHMEM_BAD_ARGUMENT, DHMEM_CLOSED; the reason of `task.signal` or of the given signal
+	 * @example
+	 * ```ts
+	 * await task.output("values").send(new Float64Array([1, 2, 3]));
+	 * ```
 	 */
 	async send(data: Sendable, options: SendOptions = {}): Promise<void> {
 		const bytes = bytesOf(data);
@@ -60,7 +64,7 @@ export class Output {
 		}
 	}
 
-	/** What is large is copied once, into a block that is shared by those to whom it travels as one. */
+	/** Copies a large message only once, into a block that is shared by all links on which it travels as a block. */
 	async #sendCopies(bytes: Uint8Array, wait: WaitOptions): Promise<void> {
 		const sharing = this.#senders.filter(({ inline }) => bytes.length > inline);
 		const copying = this.#senders.filter((each) => sharing.length < 2 || !sharing.includes(each));
@@ -76,11 +80,12 @@ export class Output {
 	}
 
 	/**
-	 * A block to send. Where there is no memory left, this waits for consumers to release what they got: with
-	 * `region.allocate` that would be an error.
+	 * Allocates a block for sending. If there is no memory left, this waits for consumers to release messages, while
+	 * `region.allocate` would throw.
 	 *
-	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE if nothing that was sent is left to be released; DHMEM_MESSAGE_TOO_LARGE
-	 * for more than the region; DHMEM_TIMEOUT, DHMEM_CLOSED, the reason of `task.signal` or of the signal given
+	 * @throws DHMEM_REGION_FULL or DHMEM_NO_SPACE if there is no sent message whose release could provide memory;
+	 * DHMEM_MESSAGE_TOO_LARGE if the region is too small; DHMEM_TIMEOUT, DHMEM_CLOSED, the reason of `task.signal` or of
+	 * the given signal
 	 * @example
 	 * ```ts
 	 * const block = await field.allocate(8 * 1000 * 1000);
@@ -99,7 +104,7 @@ export class Output {
 		}
 	}
 
-	/** Ends every link: the consumers drain what was sent, and then see the end. Twice does nothing. */
+	/** Ends every link. The consumers drain what was sent, and then see the end. A second call does nothing. */
 	end(): void {
 		for (const sender of this.#senders) sender.end();
 	}
@@ -115,7 +120,7 @@ export class Output {
 	}
 }
 
-/** Any link may have what gives memory back; only if none has, there is none. */
+/** Tries every link, because messages on any of them may give memory back. Throws only if none of them can. */
 async function allocateFor(senders: readonly LinkSender[], bytes: number, wait: WaitOptions): Promise<Block> {
 	let full: unknown;
 	for (const sender of senders) {
@@ -129,7 +134,7 @@ async function allocateFor(senders: readonly LinkSender[], bytes: number, wait: 
 	throw full;
 }
 
-/** Sends a reference of its own to each; when all have one, the block itself is given up. */
+/** Sends each sender a reference of its own to the block. When all have one, frees this task's reference. */
 async function sendClones(
 	block: Block,
 	senders: readonly LinkSender[],
@@ -142,12 +147,12 @@ async function sendClones(
 		await all(senders.map((each, i) => send(each, clones[i] as Block)));
 		block.free();
 	} finally {
-		// Those that were sent are spent.
+		// Disposing does nothing to the clones that were sent.
 		for (const clone of clones) clone[dispose]();
 	}
 }
 
-/** Waits for all, however they end; then throws what the first that failed threw. */
+/** Waits until all are resolved or rejected; then throws the error of the first one that was rejected. */
 async function all(sends: readonly Promise<void>[]): Promise<void> {
 	for (const result of await Promise.allSettled(sends)) {
 		if (result.status === "rejected") throw result.reason;

@@ -1,35 +1,38 @@
-/** Finding what can't go on: links in a circle, all full, each producer waiting for the next task to receive. */
+/**
+ * Finds links that can't continue: a cycle of full links whose producers all wait for the next task to receive, and
+ * waits for a task that has finished.
+ */
 import { isFull } from "../errors.js";
 import type { Region } from "../region.js";
 import { linkState } from "./link-state.js";
 import { type Link, parseLinkName } from "./links.js";
 
-/** Milliseconds for which nothing has to move, so that a task that works for long is not taken for stuck. */
+/** Milliseconds without any progress before a link counts as stuck, since a task may simply work for long. */
 const STILL = 5000;
 
-/** A link, as it looks at a moment. */
+/** The state of a link at one moment. */
 export interface LinkSnapshot {
 	readonly name: string;
 	readonly from: string;
 	readonly to: string;
-	/** Bytes of the queue; where the oldest is dropped, messages. */
+	/** The size of the queue in bytes; with a policy that drops the oldest message, in messages. */
 	readonly capacity: number;
-	/** Messages. */
+	/** Numbers of messages, modulo 2^32. */
 	readonly sent: number;
 	readonly received: number;
 	readonly dropped: number;
-	/** Messages that were sent, and neither released nor dropped. */
+	/** The number of messages that were sent and neither released nor dropped. */
 	readonly depth: number;
-	/** Bytes that were sent, blocks included. */
+	/** The number of bytes that were sent, blocks included. */
 	readonly bytes: number;
-	/** Sends, and receives, that wait for what the other side does; none of a task that is not running. */
+	/** The numbers of sends and receives that wait for the other side; 0 for a task that is not running. */
 	readonly sending: number;
 	readonly receiving: number;
-	/** Whether the last stream has ended, and its end was read. */
+	/** True when the last stream has ended and the consumer has read its end. */
 	readonly ended?: boolean;
 }
 
-/** The links of a region, by their queues. */
+/** Reads the state of all links of a region, which it finds by the names of their queues. */
 export function readLinks(region: Region, { queues } = region.activity()): LinkSnapshot[] {
 	return queues.flatMap((queue) => {
 		const link = parseLinkName(queue.name);
@@ -41,7 +44,7 @@ export function readLinks(region: Region, { queues } = region.activity()): LinkS
 				from: link.from.task,
 				to: link.to.task,
 				bytes,
-				// What the ends have noted themselves stays when they die, and while they have not yet seen what came.
+				// The counts that the two tasks noted are outdated after a task has died, and until a task has noticed what arrived.
 				sending: queue.producerWaits ? sending : 0,
 				receiving: queue.consumerWaits ? receiving : 0,
 				ended: queue.ended !== 0 && queue.drained,
@@ -50,7 +53,7 @@ export function readLinks(region: Region, { queues } = region.activity()): LinkS
 	});
 }
 
-/** What the ends of a link have noted; nothing, where the region is too full for them to have noted anything. */
+/** Reads the counts that the link's two tasks have noted; zeros if the region was too full to note anything. */
 function stateOf(region: Region, link: Pick<Link, "from" | "to">) {
 	try {
 		const { bytes, sending, receiving } = linkState(region, link);
@@ -63,18 +66,18 @@ function stateOf(region: Region, link: Pick<Link, "from" | "to">) {
 
 type Waiting = "sending" | "receiving";
 
-/** Looks at the links again and again, and says what has been stuck for long. */
+/** Follows the links over time, and reports those that have been stuck for long. */
 export class StuckLinks {
-	/** When each link last moved, and where it was then. */
+	/** For each link that a task waits for: its counts at its last progress, and the time of it. */
 	readonly #still = new Map<string, { sent: number; received: number; since: number }>();
-	/** The same, whether or not anybody waits. */
+	/** The same for every link, whether or not a task waits for it. */
 	readonly #moved = new Map<string, { sent: number; received: number; since: number }>();
 	readonly #told = new Set<string>();
 
 	/**
-	 * What can't go on, in words; each thing once.
+	 * Returns a message for each link or cycle that is found to be stuck, but each message only once.
 	 *
-	 * @param finished tasks that have ended for good
+	 * @param finished tasks that have ended and are not restarted
 	 */
 	update(links: readonly LinkSnapshot[], now: number, finished: ReadonlySet<string> = new Set()): string[] {
 		const sending = links.filter((link) => this.#stillFor(link, "sending", now) >= STILL);
@@ -85,7 +88,7 @@ export class StuckLinks {
 		const found = [
 			...(cycle.length === 0 ? [] : [describeCycle(cycle)]),
 			...sending.filter(({ to }) => finished.has(to)).map(describeUnread),
-			// Once one has waited for long, all are named.
+			// As soon as one of them has waited for long, all of them are named.
 			...(inVain.some((link) => receiving.includes(link)) ? inVain : []).map(describeEndless),
 		];
 		const news = found.filter((text) => !this.#told.has(text));
@@ -93,7 +96,7 @@ export class StuckLinks {
 		return news;
 	}
 
-	/** Whether nothing more comes on a link, or nothing has moved there for long. */
+	/** True if a link has ended, or has had no progress for long. */
 	#isQuiet({ name, sent, received, ended }: LinkSnapshot, now: number): boolean {
 		const last = this.#moved.get(name);
 		if (last === undefined || last.sent !== sent || last.received !== received) {
@@ -103,7 +106,7 @@ export class StuckLinks {
 		return ended === true || now - last.since >= STILL;
 	}
 
-	/** For how long somebody has waited, in milliseconds, with nothing moving; 0 if nobody does. */
+	/** Returns for how many milliseconds a task has waited without progress; 0 if none waits. */
 	#stillFor(link: LinkSnapshot, what: Waiting, now: number): number {
 		const key = `${what} ${link.name}`;
 		const { sent, received } = link;
@@ -115,8 +118,9 @@ export class StuckLinks {
 }
 
 /**
- * Whether all that the receiver waits for is to come from tasks that have ended. On a link where it does not wait it may
- * be working on the last message, and ask for the next one soon: such a link counts only when it is quiet.
+ * True if the receiver can get messages only from tasks that have finished. On a link where the receiver does not wait at
+ * this moment, it may be working on the last message and ask for the next one soon, so such a link counts only when it
+ * is quiet.
  */
 function waitsInVain(
 	{ to }: LinkSnapshot,
@@ -131,25 +135,25 @@ function waitsInVain(
 
 function describeUnread({ name, from, to, capacity }: LinkSnapshot): string {
 	return (
-		`${from} waits for room in ${name} (capacity ${capacity} bytes), and ${to} has finished without receiving all: ` +
-		"receive until the end, or choose a policy that never waits (latest, drop-oldest)"
+		`${from} waits for room in ${name} (capacity ${capacity} bytes), but ${to} has finished without receiving all ` +
+		`messages: let ${to} receive until the end, or choose a policy that never waits (latest, drop-oldest)`
 	);
 }
 
 function describeEndless({ name, from, to, ended }: LinkSnapshot): string {
 	if (ended === true) {
 		return (
-			`${to} waits for another stream of ${name}, and ${from}, which has ended one, has finished: ` +
+			`${to} waits for another stream of ${name}, but ${from} has ended its stream and finished: ` +
 			"let both tasks restart, or neither"
 		);
 	}
 	return (
-		`${to} waits for a message of ${name}, and ${from} has finished without ending it: ` +
-		`call end() of each output when all is sent`
+		`${to} waits for a message of ${name}, but ${from} has finished without ending that stream: ` +
+		`let ${from} call end() on each output when everything is sent`
 	);
 }
 
-/** Links of which each ends at the task where the next begins, and the last where the first began; none if there is no such circle. */
+/** Returns links that form a cycle: each leads to the task where the next one starts. Returns none if there is no cycle. */
 export function findCycle<L extends Pick<LinkSnapshot, "from" | "to">>(links: readonly L[]): L[] {
 	const done = new Set<string>();
 	const search = (task: string, path: L[]): L[] => {
@@ -175,8 +179,8 @@ function describeCycle(cycle: readonly LinkSnapshot[]): string {
 	const links = cycle.map(({ name, capacity }) => `${name} (capacity ${capacity} bytes)`).join(", ");
 	const tasks = [...cycle.map(({ from }) => from), cycle[0]?.from].join(" → ");
 	return (
-		`deadlock: ${tasks}. Each waits for the next one to receive, and these links are full: ${links}. ` +
-		"Give one of them a larger capacity, or a policy that never waits (latest, drop-oldest), or let a task receive " +
+		`deadlock: ${tasks}. Each of these tasks waits for the next one to receive, and their links are full: ${links}. ` +
+		"Give one link a larger capacity or a policy that never waits (latest, drop-oldest), or let a task receive " +
 		"while it sends"
 	);
 }

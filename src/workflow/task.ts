@@ -15,8 +15,8 @@ import type { LinkTransport } from "./transport.js";
 import { Watch } from "./watch.js";
 
 /**
- * One task of a workflow: what it receives and sends, by names, whatever connects them. The environment says what
- * that is, so the program is the same alone, in a container, or in many.
+ * One task of a workflow, with its named inputs and outputs. The environment says how they are connected, so the
+ * program is the same as a single process, in a container, or spread over many.
  *
  * @example
  * ```ts
@@ -31,7 +31,10 @@ export class Task {
 	readonly name: string;
 	/** The memory that the tasks share. */
 	readonly region: Region;
-	/** Aborted by SIGTERM and SIGINT, or when who runs the workflow is gone: every wait of the task ends with its reason. */
+	/**
+	 * Aborted by SIGTERM and SIGINT, and when the `dhmem run` that started the task is gone. All waits of the task's inputs
+	 * and outputs then end with the signal's reason.
+	 */
 	readonly signal: AbortSignal;
 	readonly #links: TaskEnvironment["links"];
 	readonly #transport: LinkTransport;
@@ -51,7 +54,7 @@ export class Task {
 			label: task,
 			permissions,
 			trust,
-			// Who runs the workflow has made the region; if it is gone, so is the workflow.
+			// The runner created the region. If the region is gone, so is the workflow.
 			mode: runner === undefined ? "open-or-create" : "open",
 		});
 		this.#interruption = new Interruption(`Task ${task}`);
@@ -65,21 +68,25 @@ export class Task {
 	}
 
 	/**
-	 * The task that the environment describes: `DHMEM_TASK`, `DHMEM_REGION`, `DHMEM_DIR`, `DHMEM_LINKS`,
+	 * Opens the task that the environment describes: `DHMEM_TASK`, `DHMEM_REGION`, `DHMEM_DIR`, `DHMEM_LINKS`,
 	 * `DHMEM_TRANSPORT`, `DHMEM_PERMISSIONS`, `DHMEM_TRUST`. `dhmem run` sets them, and `dhmem run --print-env` shows them.
 	 *
-	 * @param variables instead of `process.env`
-	 * @throws DHMEM_NOT_FOUND, DHMEM_BAD_ARGUMENT, DHMEM_UNSUPPORTED, with the variable that is missing or wrong; as
-	 * `Region.open`
+	 * @param variables used instead of `process.env`
+	 * @throws DHMEM_NOT_FOUND, DHMEM_BAD_ARGUMENT or DHMEM_UNSUPPORTED for a missing or wrong variable, which the message
+	 * names; as `Region.open`
+	 * @example
+	 * ```ts
+	 * using task = Task.fromEnvironment();
+	 * ```
 	 */
 	static fromEnvironment(variables: Variables = process.env): Task {
 		return withRights(() => new Task(readEnvironment(variables)));
 	}
 
 	/**
-	 * The input of this name.
+	 * Returns the input of this name.
 	 *
-	 * @throws DHMEM_NOT_FOUND if the task has none; DHMEM_ENDPOINT_TAKEN while another process is this task
+	 * @throws DHMEM_NOT_FOUND if the task has no such input; DHMEM_ENDPOINT_TAKEN while another process runs this task
 	 */
 	input(name: string): Input {
 		return remembered(this.#inputs, name, () => {
@@ -90,9 +97,9 @@ export class Task {
 	}
 
 	/**
-	 * The output of this name.
+	 * Returns the output of this name.
 	 *
-	 * @throws DHMEM_NOT_FOUND if the task has none; DHMEM_ENDPOINT_TAKEN while another process is this task
+	 * @throws DHMEM_NOT_FOUND if the task has no such output; DHMEM_ENDPOINT_TAKEN while another process runs this task
 	 */
 	output(name: string): Output {
 		return remembered(this.#outputs, name, () => {
@@ -109,12 +116,15 @@ export class Task {
 		throw noSuchPort(what, name, this.name, [...new Set(ours.map(({ local }) => local))]);
 	}
 
-	/** Writes a line to standard error, with the time and the task's name. Formats as `console.log` does. */
+	/** Writes a line to standard error, with the time and the task's name. Formats its arguments like `console.log`. */
 	readonly log = (...data: unknown[]): void => {
 		process.stderr.write(`${new Date().toISOString()} ${this.name}: ${format(...data)}\n`);
 	};
 
-	/** Leaves: inputs and outputs are a successor's then. It does not end the outputs; `end()` does. */
+	/**
+	 * Leaves the workflow. A successor can take the inputs and outputs then. This does not end the outputs; call `end()`
+	 * for that.
+	 */
 	close(): void {
 		this.#watch.stop();
 		this.#interruption.stop();
@@ -139,7 +149,7 @@ function remembered<T>(known: Map<string, T>, name: string, make: () => T): T {
 	return value;
 }
 
-/** One endpoint for each link; if one can't be had, none is kept. */
+/** Opens an endpoint for each link. If one fails, closes those that were opened before. */
 function opened<T extends { close(): void }>(links: readonly Link[], open: (link: Link) => T): T[] {
 	const endpoints: T[] = [];
 	try {

@@ -1,42 +1,42 @@
-/** The seam between tasks and what carries their links: a task uses the two endpoints, and does not know what is between. */
+/** The interface between tasks and transports. A task uses the two ends of a link without knowing how it communicates. */
 import type { Block } from "../memory/block.js";
 import type { Message } from "../queue/message.js";
 import type { Sendable } from "../queue/producer.js";
 import type { WaitOptions } from "../values/arguments.js";
 import type { Link } from "./links.js";
 
-/** The end of a link that sends. Its waits outlast a peer that dies and is restarted. */
+/** The sending side of a link. If the peer dies, its waits continue until the peer is restarted. */
 export interface LinkSender {
-	/** Bytes of the largest message that is copied; what is larger travels as a block. */
+	/** The largest message that is copied into the queue, in bytes. Larger messages travel as a block. */
 	readonly inline: number;
-	/** Sends, with a block beside it that is handed over. Later sends wait behind earlier ones. */
+	/** Sends data, and hands a block over with it if one is given. Later sends wait behind earlier ones. */
 	send(data: Sendable, options: WaitOptions & { block?: Block | undefined }): Promise<void>;
-	/** A block, waiting for memory while the receiver has messages that it may release. */
+	/** Allocates a block. While the receiver has messages that it may release, this waits for memory. */
 	allocate(bytes: number, options: WaitOptions): Promise<Block>;
-	/** Sends a block that is the message. */
+	/** Sends a block as the message itself. */
 	sendBlock(block: Block, options: WaitOptions): Promise<void>;
-	/** Ends the stream: the receiver drains what was sent, and then sees the end. */
+	/** Ends the stream. The receiver drains what was sent, and then sees the end. */
 	end(): void;
-	/** Leaves. It does not end the stream. */
+	/** Leaves the link without ending the stream. */
 	close(): void;
 }
 
-/** The end of a link that receives. Its waits outlast a peer that dies and is restarted. */
+/** The receiving side of a link. If the peer dies, its waits continue until the peer is restarted. */
 export interface LinkReceiver {
 	tryReceive(): Message | undefined;
-	/** The next message; undefined when the stream has ended. */
+	/** Receives the next message; undefined when the stream has ended. */
 	receive(options: WaitOptions): Promise<Message | undefined>;
 	readonly ended: boolean;
-	/** Messages that nobody got to are received again. */
+	/** Takes back messages that a reader did not use. They are received again. */
 	giveBack(messages: readonly Message[]): void;
-	/** Leaves. What was not released is delivered again. */
+	/** Leaves the link. Unreleased messages are delivered again. */
 	close(): void;
 }
 
-/** What carries links. */
+/** A way in which links communicate. */
 export interface LinkTransport {
-	/** @throws DHMEM_ENDPOINT_TAKEN while another process has it */
+	/** @throws DHMEM_ENDPOINT_TAKEN while another process holds that endpoint */
 	sender(link: Link): LinkSender;
-	/** @throws DHMEM_ENDPOINT_TAKEN while another process has it */
+	/** @throws DHMEM_ENDPOINT_TAKEN while another process holds that endpoint */
 	receiver(link: Link): LinkReceiver;
 }

@@ -1,4 +1,4 @@
-/** A task's look at the workflow around it, now and then: whether somebody still runs it, and whether it moves. */
+/** Lets a task check periodically whether the workflow's runner still lives, and whether links are stuck. */
 import { performance } from "node:perf_hooks";
 import { clearInterval, setInterval } from "node:timers";
 import { DhmemError } from "../errors.js";
@@ -6,11 +6,11 @@ import type { RegionStats } from "../inspect/stats.js";
 import type { Region } from "../region.js";
 import { readLinks, StuckLinks } from "./stuck.js";
 
-/** Milliseconds between looks. */
+/** Milliseconds between checks. */
 const INTERVAL = 500;
 
 export interface WatchOptions {
-	/** The label of the participant that runs the workflow, if one does. */
+	/** The label of the participant that runs the workflow; undefined if the task was started by hand. */
 	runner: string | undefined;
 	onRunnerGone(reason: DhmemError): void;
 	onStuck(message: string): void;
@@ -26,10 +26,10 @@ export class Watch {
 		this.#region = region;
 		this.#options = options;
 		// It does not keep the process alive.
-		this.#timer = setInterval(() => this.#look(), INTERVAL).unref();
+		this.#timer = setInterval(() => this.#check(), INTERVAL).unref();
 	}
 
-	#look(): void {
+	#check(): void {
 		try {
 			const activity = this.#region.activity();
 			if (this.#isRunnerGone(activity)) {
@@ -40,7 +40,7 @@ export class Watch {
 				for (const message of this.#stuck.update(links, performance.now())) this.#options.onStuck(message);
 			}
 		} catch (error) {
-			// The region is closed or broken: whoever uses it next is told.
+			// The region is closed or corrupted. The next call that uses it throws.
 			if (!(error instanceof DhmemError)) throw error;
 			this.stop();
 		}
@@ -60,7 +60,7 @@ export class Watch {
 function runnerGone(path: string): DhmemError {
 	return new DhmemError(
 		"DHMEM_PEER_GONE",
-		`The \`dhmem run\` that started this task is gone (was it killed?), so nobody restarts tasks any more or removes ` +
-			`${path}; run the workflow again`,
+		`The \`dhmem run\` that started this task is gone (was it killed?), so no task will be restarted, and ${path} ` +
+			`will not be removed; run the workflow again`,
 	);
 }
