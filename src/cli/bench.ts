@@ -7,12 +7,12 @@ const MAIN = fileURLToPath(new URL("../../bench/main.js", import.meta.url));
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** In a process of its own: it has options of its own, and what it loads is nobody else's. */
+/** Runs the benchmarks in a separate process, because they have their own options and load much. */
 export function bench(program: Command): void {
 	program
 		.command("bench")
-		.description("measure dhmem here, in turn with what else there is for it: --quick for a look of a minute")
-		.argument("[options...]", "see dhmem bench --help")
+		.description("measure dhmem on this machine, by turns with alternatives; --quick takes about a minute")
+		.argument("[options...]", "dhmem bench --help lists them")
 		.allowUnknownOption()
 		.helpOption(false)
 		.action(async (options: string[]) => {

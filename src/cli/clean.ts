@@ -7,12 +7,12 @@ import { Region } from "../region.js";
 import { toJson } from "../terminal/escape.js";
 import { lookAt } from "./look.js";
 
-/** What was found, and done unless it was only looked for. */
+/** A region that was cleaned, or with --dry-run would be. */
 interface Finding {
 	region: string;
-	/** It was to go with its last participant, who is gone. */
+	/** True if it was a `last-close` region whose participants are all gone. */
 	removed: boolean;
-	/** Participants that had died, and what they had was given back. */
+	/** The number of dead participants that it was recovered from. */
 	recovered: number;
 }
 
@@ -20,9 +20,9 @@ export function clean(program: Command): void {
 	program
 		.command("clean")
 		.description(
-			"recover from participants that died, and remove regions that were to go with their last one",
+			"recover from participants that died, and remove last-close regions that have no participants any more",
 		)
-		.option("--dry-run", "only say what would be done")
+		.option("--dry-run", "only print what would be done")
 		.option("--json", "as JSON")
 		.action(({ dryRun = false, json }: { dryRun?: boolean; json?: true }) => {
 			const directory = directoryOf({});
@@ -51,7 +51,7 @@ function namesOf(directory: string): string[] {
 	}
 }
 
-/** How many of a region's participants have died; unless this is a dry run, it is recovered from them. */
+/** Returns the number of a region's dead participants. Unless this is a dry run, recovers from them. */
 function recovered(region: string, dryRun: boolean): number {
 	const look = dryRun ? whileOnlyLooking(() => lookAt(region)) : lookAt(region);
 	const dead = look?.participants.filter(({ alive }) => !alive).length ?? 0;
@@ -61,7 +61,7 @@ function recovered(region: string, dryRun: boolean): number {
 		Region.open(region, { mode: "open" }).close();
 		return dead;
 	} catch (error) {
-		// Another user's, or gone meanwhile.
+		// The region belongs to another user, or is gone.
 		if (error instanceof DhmemError) return 0;
 		throw error;
 	}
@@ -69,6 +69,6 @@ function recovered(region: string, dryRun: boolean): number {
 
 function inWords({ region, removed, recovered }: Finding, dryRun: boolean): string {
 	const would = dryRun ? "would be " : "";
-	if (removed) return `${region}: ${would}removed, its last participant is gone`;
+	if (removed) return `${region}: ${would}removed, because its last participant is gone`;
 	return `${region}: ${would}recovered from ${recovered} dead participant${recovered === 1 ? "" : "s"}`;
 }

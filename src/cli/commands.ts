@@ -1,4 +1,4 @@
-/** Every command of `dhmem`, in the order of its help. */
+/** All commands of `dhmem`, in the order of `dhmem --help`. */
 import type { Command } from "commander";
 import { bench } from "./bench.js";
 import { clean } from "./clean.js";

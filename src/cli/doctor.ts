@@ -19,11 +19,11 @@ export function doctor(program: Command): void {
 	program
 		.command("doctor")
 		.description(
-			"look at what regions need here, and say what is wrong and what to do; the exit status is 1 then",
+			"check that regions work on this machine, and say what is wrong and what to do; exits with 1 if anything is wrong",
 		)
-		.option("--region <name>", "also look for damage inside this region; it is only read, and may be in use")
-		.option("--peer", "also meet a second doctor, which is to be started in the other container")
-		.option("--timeout <seconds>", "how long to wait for it", parseSeconds, 30)
+		.option("--region <name>", "also check this region for damage; it may be in use, and is only read")
+		.option("--peer", "also exchange messages with a second doctor, started in another container")
+		.option("--timeout <seconds>", "how long to wait for the second doctor", parseSeconds, 30)
 		.option("--json", "as JSON")
 		.action(async (options: DoctorOptions) => {
 			process.exitCode = await examine(options);
@@ -33,12 +33,12 @@ export function doctor(program: Command): void {
 function parseSeconds(text: string): number {
 	const seconds = Number(text);
 	if (text.trim() !== "" && seconds >= 0) return seconds;
-	throw new InvalidArgumentError("It must be 0 or more.");
+	throw new InvalidArgumentError("It must be a number of seconds, 0 or more.");
 }
 
 async function examine({ peer, region, timeout, json }: DoctorOptions): Promise<number> {
 	const directory = directoryOf({});
-	// Before anything opens the region to take part, and so recovers from who has died there.
+	// Checked first, because the next step joins the region, which recovers from dead participants.
 	const soundness = region === undefined ? [] : soundnessOf(directory, region);
 	const facts = findFacts(directory);
 	const findings = [...findingsOf(facts), ...soundness];

@@ -1,4 +1,4 @@
-/** What `dhmem export` does with a file. */
+/** The `dhmem export` command, for one file. */
 import { Document, visit } from "yaml";
 import { composeOf } from "../export/compose.js";
 import { podOf } from "../export/kubernetes.js";
@@ -12,7 +12,7 @@ const formats: Record<FormatName, (workflow: Workflow) => object> = { compose: c
 
 export function exportFile(format: FormatName, file: string): void {
 	const workflow = fromUser(() => readWorkflow(file));
-	// Both are read by the rules of YAML 1.1, by which a bare no is false.
+	// Compose and Kubernetes read YAML 1.1, in which an unquoted `no` means false.
 	const document = new Document(
 		fromUser(() => formats[format](workflow)),
 		{ version: "1.1" },
@@ -23,7 +23,7 @@ export function exportFile(format: FormatName, file: string): void {
 	process.stdout.write(textOf(document));
 }
 
-/** What other readers of YAML 1.1 take for a number or the end of a line, as that of Go does. */
+/** Matches texts that some readers of YAML 1.1, such as Go's, take for a number or a line break. */
 const AMBIGUOUS = /^[-+._]*\d|[\u0085\u2028\u2029]/;
 
 function textOf(document: Document): string {
@@ -32,6 +32,6 @@ function textOf(document: Document): string {
 			if (typeof node.value === "string" && AMBIGUOUS.test(node.value)) node.type = "QUOTE_DOUBLE";
 		},
 	});
-	// In quotes, and in comments.
+	// These characters can occur in quoted strings and in comments.
 	return document.toString().replace(/[\u0085\u2028\u2029]/g, escapeControls);
 }

@@ -12,13 +12,13 @@ export function filter(program: Command): void {
 	program
 		.command("filter")
 		.description(
-			"let a program be a task: each message of an input is a line for it, and each line that it prints is the answer",
+			"run a program as a task: it reads each message of an input as a line, and each line that it prints is the answer",
 		)
 		.usage("--in PORT --out PORT [--as DTYPE] -- COMMAND…")
 		.addOption(new Option("--in <port>", "the task's input").makeOptionMandatory())
 		.addOption(new Option("--out <port>", "the task's output").makeOptionMandatory())
 		.addOption(asOption())
-		.argument("<command...>", "the program and its arguments, behind --")
+		.argument("<command...>", "the program and its arguments, after --")
 		.action(async (command: string[], { in: input, out: output, as }: FilterOptions) => {
 			const { filterBy } = await import("./filtering.js");
 			process.exitCode = await filterBy(command, { input, output, as });

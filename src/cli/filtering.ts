@@ -1,7 +1,7 @@
 /**
- * A program between an input and an output of a task. The nth line that it prints answers the nth message, which is
- * released when the answer was sent. The output ends only if the program has answered all and ended well, so what
- * fails on the way can be started again: it gets what was not answered.
+ * Runs a program between an input and an output of a task. The nth line that the program prints answers the nth message,
+ * which is released when the answer was sent. The output ends only if the program has answered all messages and exited
+ * with 0. So after a failure the program can be started again, and gets the messages that it has not answered.
  */
 import { isUtf8 } from "node:buffer";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
@@ -20,22 +20,22 @@ import { linesIn, messageIn, written } from "./framing.js";
 import { UsageError } from "./usage-error.js";
 
 export interface Between {
-	/** Names of the task's ports. */
+	/** The names of the task's ports. */
 	readonly input: string;
 	readonly output: string;
-	/** What lines consist of: numbers of this type, or text. */
+	/** Lines consist of numbers of this type; if undefined, of text. */
 	readonly as: DType | undefined;
 }
 
-/** Milliseconds for a program to end when it is asked to. */
+/** Milliseconds that a program has to end after SIGTERM. */
 const GRACE = 5000;
-/** Milliseconds for which nothing has to come before the output of a program that has failed is let go of. */
+/** Milliseconds without output after which the output of a failed program is closed. */
 const OUTPUT_GRACE = 1000;
 
-/** The program has done, or was given, what can't be made sense of. */
+/** The program printed something that can't be an answer, or was sent something that can't be a line. */
 class Mistake extends Error {}
 
-/** The status to exit with. */
+/** Runs the program, and returns the exit status. */
 export async function filterBy(command: readonly string[], { input, output, as }: Between): Promise<number> {
 	using task = Task.fromEnvironment();
 	const filter = new Filter(command, task.input(input), task.output(output), as);
@@ -53,11 +53,11 @@ class Filter {
 	readonly #input: Input;
 	readonly #output: Output;
 	readonly #as: DType | undefined;
-	/** Messages that the program was given, and has not answered. */
+	/** The messages that the program was given and has not answered. */
 	readonly #unanswered: Message[] = [];
 	#given = 0;
 	#answered = 0;
-	/** Whether the program was given all, and told so. */
+	/** True once the program was given all messages and its input was closed. */
 	#isAllGiven = false;
 
 	constructor(command: readonly string[], input: Input, output: Output, as: DType | undefined) {
@@ -75,10 +75,10 @@ class Filter {
 		const [program = "", ...args] = this.#command;
 		const child = spawn(program, args, {
 			stdio: ["pipe", "pipe", "inherit"],
-			// Otherwise Python keeps its output in a buffer, and whoever waits for an answer waits for ever.
+			// Otherwise Python buffers its output, and a sender that waits for an answer waits forever.
 			env: { PYTHONUNBUFFERED: "1", ...process.env },
 		});
-		// It ends with this process, however that does.
+		// The program ends with this process, in whatever way this process exits.
 		const kill = () => child.kill("SIGKILL");
 		process.once("exit", kill);
 		const onAbort = () => end(child);
@@ -87,7 +87,7 @@ class Filter {
 			return await this.#runWith(child);
 		} finally {
 			end(child);
-			// Whoever still holds the other ends would keep this process.
+			// A process that still holds the other ends of these pipes would keep this process alive.
 			child.stdin.destroy();
 			child.stdout.destroy();
 			signal.removeEventListener("abort", onAbort);
@@ -96,14 +96,14 @@ class Filter {
 	}
 
 	async #runWith(child: Child): Promise<number> {
-		// The program is gone, or has closed its output: it answers no more.
+		// Aborted when the program is gone or has closed its output, since it can't answer any more.
 		const gone = new AbortController();
 		const ended = endOf(child).finally(() => gone.abort());
-		// What the program does not read any more is told by how it ends.
+		// If the program stops reading, its exit status tells why.
 		child.stdin.on("error", () => {});
 		const giving = this.#give(child.stdin, gone.signal);
 		const answering = this.#receiveAnswers(child.stdout).finally(() => gone.abort());
-		// The first that fails ends the program, and with it the others.
+		// The first failure ends the program, and so the other two.
 		const outcome = Promise.all([giving, answering, ended]);
 		let failed = false;
 		outcome.catch(() => {
@@ -116,7 +116,7 @@ class Filter {
 		return this.#conclude(ending, rest);
 	}
 
-	/** Gives the program all messages, and then the end. */
+	/** Gives the program all messages, and then closes its input. */
 	async #give(stdin: Writable, gone: AbortSignal): Promise<void> {
 		for (;;) {
 			const message = await this.#next(gone);
@@ -146,12 +146,12 @@ class Filter {
 	#check(message: Message): void {
 		if (this.#as !== undefined || !message.bytes.includes(10)) return;
 		throw new Mistake(
-			`message ${this.#given + 1} of input ${this.#input.name} has a line feed in it, and so is no line for ` +
-				`${this.#name}; send it as JSON, or numbers with --as`,
+			`message ${this.#given + 1} of input ${this.#input.name} contains a line feed, so it can't be a line for ` +
+				`${this.#name}; send it as JSON, or use --as for numbers`,
 		);
 	}
 
-	/** Sends each line as an answer; at last what no line feed ends. */
+	/** Sends each line as an answer. Returns the rest, which no line feed ends. */
 	async #receiveAnswers(stdout: Readable): Promise<Buffer> {
 		const lines = linesIn(stdout);
 		try {
@@ -174,7 +174,7 @@ class Filter {
 	}
 
 	#read(line: Buffer) {
-		const where = `line ${this.#answered + 1} that ${this.#name} has printed`;
+		const where = `line ${this.#answered + 1} of the output of ${this.#name}`;
 		if (!isUtf8(line)) throw new Mistake(`${where} is not UTF-8`);
 		try {
 			return messageIn(line, this.#as, where);
@@ -183,7 +183,7 @@ class Filter {
 		}
 	}
 
-	/** What it comes to when the program has ended. */
+	/** Decides the outcome after the program has ended. Returns the exit status. */
 	async #conclude({ code, signal }: Ending, rest: Buffer): Promise<number> {
 		if (code !== 0) {
 			const how = signal === null ? `failed with status ${code}` : `was ended by ${signal}`;
@@ -191,9 +191,9 @@ class Filter {
 			return signal === null ? (code ?? 1) : 128 + constants.signals[signal];
 		}
 		if (!this.#isAllGiven) {
-			throw new Mistake(`${this.#name} ended before the end of its input, ${this.#state()}`);
+			throw new Mistake(`${this.#name} exited before it had read all of its input, ${this.#state()}`);
 		}
-		// Nothing is sent in vain: where more is unanswered, this line is not enough.
+		// The rest is sent only if it is the last missing answer; otherwise the run fails anyway.
 		if (rest.length > 0 && this.#unanswered.length === 1) await this.#answer(rest);
 		if (this.#unanswered.length > 0) throw this.#miscounted(this.#answered);
 		this.#output.end();
@@ -201,13 +201,13 @@ class Filter {
 	}
 
 	#state(): string {
-		return `with ${this.#answered} of ${this.#given} messages answered; the others come again when it is started again`;
+		return `with ${this.#answered} of ${this.#given} messages answered; the others are delivered again when it is restarted`;
 	}
 
 	#miscounted(lines: number): Mistake {
 		return new Mistake(
-			`${this.#name} has printed ${lines} lines for ${this.#given} messages, and filter takes a line for each as its ` +
-				"answer; let it print one for each, or use a pipe of dhmem recv and dhmem send",
+			`${this.#name} printed ${lines} lines for ${this.#given} messages, but dhmem filter expects one line for each ` +
+				"message; let the program print one for each, or use a pipe of dhmem recv and dhmem send",
 		);
 	}
 }
@@ -224,13 +224,13 @@ async function endOf(child: Child): Promise<Ending> {
 		const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
 		return { code, signal };
 	} catch (error) {
-		// As a shell says it.
+		// 127 and 126 are the exit statuses that a shell would return.
 		say(`the program can't be started: ${(error as Error).message}`);
 		return { code: isCodeOf(error, "ENOENT") ? 127 : 126, signal: null };
 	}
 }
 
-/** Closes the output of a program that has failed when all was read: what it has started may hold it open for ever. */
+/** Closes the output of a failed program after it was read, because child processes may hold it open forever. */
 async function letGoOf(stdout: Readable): Promise<void> {
 	const socket = stdout as Socket;
 	for (let before = -1; before !== socket.bytesRead || socket.readableLength > 0; ) {
@@ -249,9 +249,9 @@ function end(child: Child): void {
 	setTimeout(() => child.kill("SIGKILL"), GRACE).unref();
 }
 
-/** Resolves when it was taken, or never will be. */
+/** Writes to the program. Resolves when the data was written or can't be written any more. */
 function write(stdin: Writable, data: string | Uint8Array): Promise<void> {
-	// A copy: Node's streams don't take views over shared memory.
+	// Copied, because Node's streams don't take views over shared memory.
 	const bytes = typeof data === "string" ? data : data.slice();
 	return new Promise((resolve) => stdin.write(bytes, () => resolve()));
 }

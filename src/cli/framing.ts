@@ -1,4 +1,4 @@
-/** Messages as text, and text as messages: how commands speak with programs that know nothing of dhmem. */
+/** Turns messages into text and text into messages, for programs that know nothing of dhmem. */
 import { constants, isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import { type Command, Option } from "commander";
@@ -16,14 +16,14 @@ export interface FramingOptions {
 export function framingOptions(command: Command): Command {
 	return command
 		.addOption(asOption().conflicts("raw"))
-		.addOption(new Option("--raw", "bytes, without anything between messages"));
+		.addOption(new Option("--raw", "plain bytes, with nothing between messages"));
 }
 
 export function asOption(): Option {
-	return new Option("--as <dtype>", "a line of numbers for each message").choices(dtypes);
+	return new Option("--as <dtype>", "each message is a line of numbers of this type").choices(dtypes);
 }
 
-/** The messages in a stream; when `signal` aborts while nothing comes, its reason is thrown. */
+/** Reads messages from a stream. If `signal` aborts while it waits, its reason is thrown. */
 export async function* messagesIn(
 	stream: Readable,
 	{ as, raw }: FramingOptions,
@@ -39,7 +39,7 @@ export async function* messagesIn(
 	let number = 0;
 	const messageOf = (line: Buffer) => {
 		const where = `line ${++number} of standard input`;
-		if (!isUtf8(line)) throw new UsageError(`${where} is not UTF-8; send bytes as they are with --raw`);
+		if (!isUtf8(line)) throw new UsageError(`${where} is not UTF-8; use --raw to send plain bytes`);
 		return messageIn(line, as, where);
 	};
 	const lines = linesIn(stream);
@@ -48,7 +48,7 @@ export async function* messagesIn(
 	if (next.value.length > 0) yield messageOf(next.value);
 }
 
-/** The lines of a stream, without the line feed that ends each, and nothing else does; at last what no line feed ends. */
+/** Reads the lines of a stream, without their line feeds; only a line feed ends a line. Returns the unfinished rest. */
 export async function* linesIn(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer, Buffer> {
 	let rest: Buffer[] = [];
 	for await (const chunk of stream) {
@@ -64,10 +64,10 @@ export async function* linesIn(stream: AsyncIterable<Buffer>): AsyncGenerator<Bu
 }
 
 /**
- * The message that a line of UTF-8 is.
+ * Turns a line of UTF-8 into a message.
  *
- * @param where the line is, for messages
- * @throws UsageError for what is no number of the dtype
+ * @param where how error messages name the line
+ * @throws UsageError for a word that is not a number of the dtype
  */
 export function messageIn(line: Buffer, as: DType | undefined, where: string): Sendable {
 	if (as === undefined) return line;
@@ -76,14 +76,14 @@ export function messageIn(line: Buffer, as: DType | undefined, where: string): S
 	return numbersIn(line.toString(), as, where);
 }
 
-/** The numbers in a line, as other languages write them. */
+/** Parses the numbers in a line, in the notations of common languages. */
 function numbersIn(line: string, dtype: DType, where: string): TypedArrayOf<DType> {
 	const words = line.split(/[\s,]+/).filter((word) => word !== "");
 	const numbers = typedArray(dtype, new SharedArrayBuffer(words.length * bytesPer(dtype)), 0, words.length);
 	for (const [i, word] of words.entries()) {
 		const value = numberIn(word, dtype);
 		if (value !== undefined) numbers[i] = value;
-		// An integer that does not fit would be stored as another one.
+		// An integer that does not fit the dtype would be stored as another number.
 		const isStored = value !== undefined && (dtype.startsWith("f") || numbers[i] === value);
 		if (!isStored) throw new UsageError(`${where}: ${word} is not a number of type ${dtype}`);
 	}
@@ -99,12 +99,12 @@ function numberIn(word: string, dtype: DType): number | bigint | undefined {
 	return Number.isNaN(value) ? undefined : value;
 }
 
-/** Messages of up to so many bytes are written at once, with the end of their line. */
+/** Messages of up to this many bytes are written in one piece, together with their line feed. */
 const SMALL = 65_536;
-/** Numbers that become text at once: all of a message can be more than a string holds. */
+/** The number of numbers that become text at once. The text of a whole message may be too long for a string. */
 const NUMBERS = 4096;
 
-/** A message as it goes to a stream, piece by piece. */
+/** Formats a message for a stream, in pieces. */
 export function* written(message: Uint8Array, { as, raw }: FramingOptions): Generator<string | Uint8Array> {
 	const { length } = message;
 	if (as !== undefined) {
@@ -125,11 +125,11 @@ function numbersOf({ buffer, byteOffset, length }: Uint8Array, dtype: DType): Ty
 	if (length % size === 0) return typedArray(dtype, buffer as SharedArrayBuffer, byteOffset, length / size);
 	throw new DhmemError(
 		"DHMEM_TYPE_MISMATCH",
-		`A message of ${length} bytes is no whole number of ${dtype}; choose another --as, or --raw`,
+		`A message of ${length} bytes is not a whole number of ${dtype} elements; use another --as, or --raw`,
 	);
 }
 
-/** A line of numbers. */
+/** Formats a line of numbers, in pieces. */
 function* lineOf(numbers: TypedArrayOf<DType>): Generator<string> {
 	for (let at = 0; at < numbers.length; at += NUMBERS) {
 		yield (at === 0 ? "" : " ") + numbers.subarray(at, at + NUMBERS).join(" ");
@@ -137,13 +137,13 @@ function* lineOf(numbers: TypedArrayOf<DType>): Generator<string> {
 	yield "\n";
 }
 
-/** Records as they go to a stream: a line each, or their bytes. */
+/** Formats records for a stream: one line for each, or their bytes. */
 export function writtenRecords(records: TypedArrayOf<DType>, raw?: true): string | Uint8Array {
 	if (!raw) return `${records.join("\n")}\n`;
 	return new Uint8Array(records.buffer, records.byteOffset, records.byteLength);
 }
 
-/** @throws UsageError if `as` is given and another dtype than that of the queue's records */
+/** @throws UsageError if `as` differs from the dtype of the queue's records */
 export function checkRecords(dtype: DType, as: DType = dtype): void {
-	if (as !== dtype) throw new UsageError(`the queue has records of ${dtype}, which can't be taken for ${as}`);
+	if (as !== dtype) throw new UsageError(`the queue has records of type ${dtype}, not ${as}; use --as ${dtype}, or leave --as out`);
 }

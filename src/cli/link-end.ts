@@ -1,4 +1,4 @@
-/** What `send` and `recv` work on: a link of the task that they are part of, or a queue of a region, of any kind. */
+/** Opens what `send` and `recv` work on: an input or output of the task they are part of, or a queue of any kind. */
 
 import { DhmemError } from "../errors.js";
 import { type Queue, RecordQueue } from "../queue/queue.js";
@@ -12,15 +12,15 @@ import { Output } from "../workflow/output.js";
 import { Task } from "../workflow/task.js";
 import { UsageError } from "./usage-error.js";
 
-/** An endpoint of a queue of records, and what they are. */
+/** An endpoint of a queue of records, and the type of the records. */
 export interface Records<End> {
 	readonly end: End;
 	readonly dtype: DType;
 }
 
 /**
- * Runs `body` with the end that `names` says: `QUEUE` of this task, or `REGION QUEUE`; and with the signal that ends its
- * waits. What is not there is made only if `create` says so.
+ * Runs `body` with the input that `names` means, which is `INPUT` of this task or `REGION QUEUE`, and with the signal
+ * that ends its waits. Region and queue are created only with `create`.
  */
 export async function withInput(
 	names: readonly string[],
@@ -37,7 +37,7 @@ export async function withInput(
 	});
 }
 
-/** The same with an output. */
+/** Runs `body` with an output, likewise. Region and queue are created if they don't exist. */
 export async function withOutput(
 	names: readonly string[],
 	body: (output: Output | Records<RecordProducer>, signal: AbortSignal) => Promise<void>,
@@ -53,10 +53,10 @@ export async function withOutput(
 }
 
 export function wrongNames(): UsageError {
-	return new UsageError("give a region and a queue, or, inside a task, an input or output of its own");
+	return new UsageError("give a region and a queue; or inside a task, one of its inputs or outputs");
 }
 
-/** One name is that of a task's own end; outside a task the other one was forgotten. @throws UsageError */
+/** Checks that a single name is given only inside a task, where it means an input or output. @throws UsageError */
 export function checkInTask(): void {
 	const { DHMEM_TASK, DHMEM_LINKS } = process.env;
 	if (!DHMEM_TASK && DHMEM_LINKS === undefined) throw wrongNames();
@@ -99,5 +99,5 @@ function existing(name: string): Region {
 }
 
 function notThere(what: string): DhmemError {
-	return new DhmemError("DHMEM_NOT_FOUND", `${what}. Start what sends first, or make it with --create`);
+	return new DhmemError("DHMEM_NOT_FOUND", `${what}. Start the sender first, or use --create`);
 }

@@ -2,7 +2,7 @@ import { DhmemError } from "../errors.js";
 import type { Entry, RegionStats } from "../inspect/stats.js";
 import { Region } from "../region.js";
 
-/** What is in a region, looked at without taking part. */
+/** The contents of a region, read without joining it. */
 export interface Look extends Omit<RegionStats, "objects"> {
 	name: string;
 	path: string;
@@ -10,7 +10,7 @@ export interface Look extends Omit<RegionStats, "objects"> {
 	entries: Entry[];
 }
 
-/** A look at a region; undefined if it went away meanwhile, is another user's, or is none that can be read. */
+/** Reads a region; undefined if it is gone meanwhile, belongs to another user, or can't be read. */
 export function lookAt(name: string): Look | undefined {
 	try {
 		using region = Region.open(name, { mode: "read-only" });

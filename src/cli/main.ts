@@ -11,13 +11,13 @@ import { writeWhole } from "./write-out.js";
 
 const program = new Command("dhmem")
 	.description("Memory shared between processes and containers")
-	.showHelpAfterError("(--help says more)")
+	.showHelpAfterError("(see --help)")
 	.exitOverride();
 for (const register of commands) register(program);
 
 writeWhole(process.stdout);
 writeWhole(process.stderr);
-// What can't be written is a failure too, which the console passes over, and others would not catch.
+// A failed write is a failure too. The console ignores it, and most code does not wait for its writes.
 let unwritten: unknown;
 process.stdout.on("error", (error) => {
 	unwritten ??= error;
@@ -31,15 +31,15 @@ try {
 	await program.parseAsync();
 } catch (error) {
 	process.exitCode = fail(error);
-	// What nobody has read of the output would keep it alive.
+	// Otherwise unread output would keep the process alive.
 	if (error instanceof Interrupted) process.exit();
 }
 
-/** Says what went wrong, as far as it was not said; the exit status: 2 for a wrong call, 1 for all else. */
+/** Prints the error unless that was done already. Returns the exit status: 2 for a wrong call, otherwise mostly 1. */
 function fail(error: unknown): number {
 	if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
 	if (error instanceof Interrupted) return error.status;
-	// Nobody reads any more: as SIGPIPE would, which Node ignores.
+	// The reader is gone. SIGPIPE would give this status, but Node ignores that signal.
 	if (codeOf(error) === "EPIPE") return 128 + constants.signals.SIGPIPE;
 	if (error instanceof UsageError) {
 		console.error(`dhmem: ${error.message.split("\n").map(escapeControls).join("\n")}`);
@@ -58,11 +58,11 @@ function fail(error: unknown): number {
 		return 1;
 	}
 	console.error(`dhmem: ${error.message} (${error.code})`);
-	// What can't be given to a function was given to us.
+	// The wrong argument came from the command line.
 	return error.code === "DHMEM_BAD_ARGUMENT" ? 2 : 1;
 }
 
-/** Whether a system call of this name has failed. */
+/** True if the error is a failure of the system call `call`. */
 function isOf(error: unknown, call: string): error is Error {
 	return error instanceof Error && "syscall" in error && error.syscall === call;
 }

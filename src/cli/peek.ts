@@ -1,4 +1,4 @@
-/** `dhmem recv --peek`: what waits in a queue. It takes part in nothing, so it disturbs nobody. */
+/** `dhmem recv --peek`: writes what waits in a queue. It does not join the region, so it disturbs no participant. */
 
 import type { Peeked } from "../inspect/peek.js";
 import { Region } from "../region.js";
@@ -30,7 +30,7 @@ export async function writePeeked(
 	}
 }
 
-/** A queue of a region, or each of the links of an input of this task. */
+/** Peeks at a queue of a region, or at each link of an input of this task. */
 function* peekedAt(names: readonly string[]): Generator<Peeked> {
 	const [first, second, ...rest] = names;
 	if (first === undefined || rest.length > 0) throw wrongNames();

@@ -7,9 +7,9 @@ import { writeOut } from "./write-out.js";
 export function put(program: Command): void {
 	const command = program
 		.command("put")
-		.description("put standard input into a block, and print its token")
+		.description("copy standard input into a saved block, and print the block's token")
 		.action(async (options: RegionChoice) => {
-			// Piece by piece: there may be more than fits one of Node's buffers.
+			// Read in pieces, because the input may be larger than one of Node's buffers can be.
 			const pieces: Buffer[] = [];
 			for await (const piece of standardInput() as AsyncIterable<Buffer>) pieces.push(piece);
 			const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
@@ -25,7 +25,7 @@ export function put(program: Command): void {
 			try {
 				await writeOut(`${handle}\n`);
 			} catch (error) {
-				// Nobody knows its token.
+				// Nothing else knows the token, so the block could never be freed.
 				region.load(handle).free();
 				throw error;
 			}

@@ -15,19 +15,22 @@ export interface RecvOptions extends FramingOptions {
 	peek?: true;
 }
 
-/** Records that are written at once. */
+/** The largest number of records that are written at once. */
 const RECORDS = 4096;
 
 export function recv(program: Command): void {
 	const command = program
 		.command("recv")
-		.description("write messages to standard output, a line each, until the stream ends")
-		.argument("<queue...>", "REGION QUEUE, or inside a task an input of its own")
-		.option("--create", "make region and queue if they are not there yet, and wait for who sends")
-		.option("--count <messages>", "end after so many messages or records", parseCount)
-		.option("--timeout <milliseconds>", "fail when nothing comes for so long", parseTimeout)
+		.description("receive messages and write each as a line to standard output, until the stream ends")
+		.argument("<queue...>", "REGION QUEUE, or inside a task the name of one of its inputs")
+		.option("--create", "create the region and the queue if they don't exist, and wait for a sender")
+		.option("--count <messages>", "stop after this many messages or records", parseCount)
+		.option("--timeout <milliseconds>", "fail if nothing arrives for this long", parseTimeout)
 		.addOption(
-			new Option("--peek", "write what waits there now, and leave it there").conflicts(["create", "timeout"]),
+			new Option("--peek", "write what waits in the queue now, without receiving it").conflicts([
+				"create",
+				"timeout",
+			]),
 		)
 		.action((names: string[], options: RecvOptions) =>
 			options.peek
@@ -50,7 +53,7 @@ function parseCount(text: string): number {
 function parseTimeout(text: string): number {
 	const milliseconds = Number(text);
 	if (text.trim() !== "" && milliseconds >= 0) return milliseconds;
-	throw new InvalidArgumentError("It must be milliseconds, 0 or more.");
+	throw new InvalidArgumentError("It must be a number of milliseconds, 0 or more.");
 }
 
 async function writeMessages(
@@ -62,7 +65,7 @@ async function writeMessages(
 		const message = await input.receive({ timeout });
 		if (message === undefined) return;
 		for (const piece of written(message.bytes, framing)) await writeOut(piece, signal);
-		// Only now: what can't be written, or what its reader has not taken, comes again.
+		// Released only now, so that a message that could not be written is delivered again.
 		message.release();
 	}
 }

@@ -6,17 +6,17 @@ export interface RegionChoice {
 	region?: string;
 }
 
-/** Adds the choice of a region to a command. */
+/** Adds the option `--region` to a command. */
 export function regionOption(command: Command): Command {
-	return command.option("--region <name>", "the region; inside a task its own");
+	return command.option("--region <name>", "the region's name; inside a task, its own region by default");
 }
 
-/** The region that was chosen, or that of the task. */
+/** Opens the chosen region, or the task's own. */
 export function openRegion(
 	{ region = process.env.DHMEM_REGION }: RegionChoice,
 	mode: "open" | "open-or-create",
 ): Region {
 	if (region === undefined || region === "")
-		throw new UsageError("give a region by --region, or set DHMEM_REGION");
+		throw new UsageError("no region is given; use --region, or set DHMEM_REGION");
 	return Region.open(region, { mode });
 }

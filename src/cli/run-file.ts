@@ -1,4 +1,4 @@
-/** What `dhmem run` does with a file. */
+/** The `dhmem run` command, for one file. */
 import { constants } from "node:os";
 import { resolve } from "node:path";
 import { directoryOf } from "../attachment/region-options.js";
@@ -14,17 +14,17 @@ import { trustOf, writeEnvironment } from "../workflow/environment.js";
 import type { RunOptions, RuntimeName } from "./run-options.js";
 import { fromUser, UsageError } from "./usage-error.js";
 
-/** Milliseconds for which the last lines of a run that was asked to end may still be read. */
+/** Milliseconds that readers of the output have for the last lines, after a signal has ended the run. */
 const READER_GRACE = 1000;
 
-/** The status to exit with. */
+/** Runs, checks or explains the workflow in the file. Returns the exit status. */
 export async function runFile(file: string, options: RunOptions): Promise<number> {
 	const workflow = fromUser(() => readWorkflow(file));
 	if (options.printEnv !== undefined) return printEnvironment(workflow, options.printEnv);
 	const runtime = fromUser(() => runtimeOf(workflow, options.runtime));
 	if (options.check) {
 		console.log(
-			`${file}: ${workflow.tasks.length} tasks and ${workflow.links.length} links, nothing is wrong`,
+			`${file}: ${workflow.tasks.length} tasks and ${workflow.links.length} links, no mistakes found`,
 		);
 		return 0;
 	}
@@ -50,7 +50,7 @@ async function runToEnd(workflow: Workflow, runtime: Runtime): Promise<number> {
 			running.interrupt(signal);
 		});
 	}
-	// Who read what the run prints has gone, or it can't be written.
+	// The reader of the output is gone, or the output can't be written.
 	for (const stream of [process.stdout, process.stderr]) {
 		stream.on("error", (error) => running.abandon(error));
 	}
@@ -58,17 +58,17 @@ async function runToEnd(workflow: Workflow, runtime: Runtime): Promise<number> {
 		return await running.toEnd();
 	} finally {
 		over = true;
-		// What was printed and not yet read keeps the process, but not one that was asked to end.
+		// Unread output keeps the process alive. After a signal it does so only for a moment.
 		if (asked) setTimeout(() => process.exit(), READER_GRACE).unref();
 	}
 }
 
-/** For tasks that are started by hand: the region has the workflow's name, so that all of them agree. */
+/** Prints the environment for a task that is started by hand. All tasks agree on the region: it has the workflow's name. */
 function printEnvironment(workflow: Workflow, task: string): number {
 	const spec = workflow.tasks.find(({ name }) => name === task);
 	if (spec === undefined) {
 		const known = workflow.tasks.map(({ name }) => name).join(", ");
-		throw new UsageError(`there is no task ${task}; there are ${known}`);
+		throw new UsageError(`there is no task ${task}; the tasks are ${known}`);
 	}
 	const environment = writeEnvironment({
 		region: workflow.name,
@@ -77,7 +77,7 @@ function printEnvironment(workflow: Workflow, task: string): number {
 		links: linksOf(workflow, task),
 		runner: undefined,
 		permissions: workflow.region.permissions,
-		// As the folder, it is what the caller has set for all of them.
+		// Like the folder, it comes from the caller's environment, which is the same for all tasks.
 		trust: fromUser(() => trustOf(process.env)),
 	});
 	for (const [name, value] of Object.entries({ ...spec.environment, ...environment }))
@@ -85,7 +85,7 @@ function printEnvironment(workflow: Workflow, task: string): number {
 	return 0;
 }
 
-/** A word for the shell, whatever is in it. */
+/** Quotes a text as one word for the shell. */
 function quoted(value: string): string {
 	return `'${value.replaceAll("'", "'\\''")}'`;
 }

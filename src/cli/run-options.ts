@@ -1,4 +1,4 @@
-/** What `dhmem run` is told: apart, so that listing the commands does not load the runner. */
+/** The options of `dhmem run`. They have a file of their own, so that `dhmem --help` does not load the runner. */
 export interface RunOptions {
 	runtime: RuntimeName;
 	check?: true;

@@ -6,12 +6,12 @@ export function run(program: Command): void {
 		.command("run")
 		.description("run the workflow that a YAML or JSON file describes")
 		.argument("<file>", "the workflow file")
-		.addOption(new Option("--runtime <name>", "what runs the tasks").choices(runtimeNames).default("process"))
+		.addOption(new Option("--runtime <name>", "how to run the tasks").choices(runtimeNames).default("process"))
 		.option("--check", "only check the file")
-		.option("--explain", "only say in plain words what would run, and how tasks communicate")
-		.option("--print-env <task>", "only print the environment of a task, to start it by hand")
+		.option("--explain", "only explain in plain words what would run, and how the tasks communicate")
+		.option("--print-env <task>", "only print the environment of a task, for starting it by hand")
 		.action(async (file: string, options: RunOptions) => {
-			// Only now: tasks that are pipes, and containers, need nothing of it.
+			// Loaded only when needed: commands inside tasks and containers start faster without it.
 			const { runFile } = await import("./run-file.js");
 			process.exitCode = await runFile(file, options);
 		});

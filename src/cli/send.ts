@@ -10,8 +10,11 @@ import { UsageError } from "./usage-error.js";
 export function send(program: Command): void {
 	const command = program
 		.command("send")
-		.description("send standard input as messages, a line each, and end the stream with it")
-		.argument("<queue...>", "REGION QUEUE, which are made if need be, or inside a task an output of its own")
+		.description("send each line of standard input as a message, and end the stream when the input ends")
+		.argument(
+			"<queue...>",
+			"REGION QUEUE (created if they don't exist), or inside a task the name of one of its outputs",
+		)
 		.action((names: string[], options: FramingOptions) =>
 			withOutput(names, (output, signal) =>
 				output instanceof Output
@@ -27,14 +30,14 @@ async function sendMessages(output: Output, options: FramingOptions, signal: Abo
 	output.end();
 }
 
-/** The numbers of all lines, however many a line has. */
+/** Sends the numbers of all lines as records. A line may have any number of them. */
 async function sendRecords(
 	{ end: producer, dtype }: Records<RecordProducer>,
 	{ as = dtype, raw }: FramingOptions,
 	signal: AbortSignal,
 ): Promise<void> {
 	if (raw)
-		throw new UsageError("the queue has records, which can't be sent with --raw; send lines of numbers");
+		throw new UsageError("--raw can't send to a queue of records; send lines of numbers");
 	checkRecords(dtype, as);
 	for await (const message of messagesIn(standardInput(), { as }, signal)) {
 		for (let rest = message as TypedArrayOf<DType>; rest.length > 0; ) {

@@ -2,11 +2,11 @@ import { fstatSync } from "node:fs";
 import { UsageError } from "./usage-error.js";
 
 /**
- * Standard input. Of a folder Node makes an empty stream, and nobody would be told that nothing was read.
+ * Returns standard input.
  *
- * @throws UsageError
+ * @throws UsageError for a folder, which Node would silently treat as an empty stream
  */
 export function standardInput(): NodeJS.ReadStream {
-	if (fstatSync(0).isDirectory()) throw new UsageError("standard input is a folder; give a file, or a pipe");
+	if (fstatSync(0).isDirectory()) throw new UsageError("standard input is a folder; use a file or a pipe");
 	return process.stdin;
 }

@@ -8,7 +8,7 @@ import { type Cell, table } from "../terminal/table.js";
 export function stat(program: Command): void {
 	program
 		.command("stat")
-		.description("what is in a region: its participants, queues and named objects")
+		.description("show a region's participants, queues and named objects")
 		.argument("<region>", "the region's name")
 		.option("--json", "as JSON")
 		.action((name: string, { json }: { json?: true }) => {

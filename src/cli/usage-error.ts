@@ -1,11 +1,11 @@
 import { DhmemError } from "../errors.js";
 
-/** What the user typed or wrote is wrong: exit status 2. */
+/** A mistake in the user's arguments or files. The exit status is 2. */
 export class UsageError extends Error {
 	override readonly name = "UsageError";
 }
 
-/** What the user wrote, read: what is wrong with it is a wrong call. */
+/** Calls `read`, which reads something that the user wrote, and turns its errors into usage errors. */
 export function fromUser<T>(read: () => T): T {
 	try {
 		return read();

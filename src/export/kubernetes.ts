@@ -1,4 +1,7 @@
-/** A workflow as a Kubernetes pod: every task a container, and one volume in memory, there as long as the pod. */
+/**
+ * Exports a workflow as a Kubernetes pod. Every task becomes a container. They share a volume in memory, which exists as
+ * long as the pod.
+ */
 import type { IPod } from "kubernetes-models/v1";
 import { INSIDE } from "../runner/runtime.js";
 import type { Workflow } from "../runner/workflow-file.js";
@@ -13,7 +16,9 @@ export function podOf(workflow: Workflow): IPod {
 	const containers = servicesOf(workflow).map(containerOf);
 	const names = new Set(containers.map(({ name }) => name));
 	if (names.size < containers.length) {
-		throw notExportable(`two tasks would be one of ${[...names].join(", ")} in Kubernetes; rename one`);
+		throw notExportable(
+			`two tasks would have the same name in Kubernetes (the names are ${[...names].join(", ")}); rename one`,
+		);
 	}
 	return {
 		apiVersion: "v1",
@@ -44,11 +49,11 @@ function containerOf({ name, image, command, directory, environment }: Service) 
 	};
 }
 
-/** A name as Kubernetes has them (RFC 1123). */
+/** Turns a name into a Kubernetes name (RFC 1123). */
 function labelOf(name: string): string {
 	const label = name.toLowerCase().replaceAll("_", "-");
 	if (/^[a-z0-9](.*[a-z0-9])?$/.test(label)) return label;
-	throw notExportable(`Kubernetes has no name such as ${name}; begin and end it with a letter or a digit`);
+	throw notExportable(`Kubernetes does not allow the name ${name}; begin and end it with a letter or a digit`);
 }
 
 /** A pod has one policy for all of its containers. */
@@ -57,8 +62,8 @@ function restartPolicyOf({ tasks }: Workflow): "Always" | "OnFailure" | "Never" 
 	if (always.length === tasks.length) return "Always";
 	if (always.length > 0) {
 		throw notExportable(
-			`a pod has one restart policy, and only ${always.map(({ name }) => name).join(", ")} is always restarted; ` +
-				"say on-failure there, or always everywhere",
+			`a pod has one restart policy for all containers, but only ${always.map(({ name }) => name).join(", ")} has ` +
+				"restart: always; use on-failure there, or always for every task",
 		);
 	}
 	return tasks.some(({ restart }) => restart === "on-failure") ? "OnFailure" : "Never";

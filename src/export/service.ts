@@ -1,4 +1,4 @@
-/** What a task of a workflow is wherever somebody else runs it: an image, its arguments, and the environment. */
+/** The common part of both formats: each task as an image, its arguments and its environment. */
 import { isAbsolute } from "node:path";
 import { SPAN_BYTES } from "../../assembly/layout.js";
 import { DhmemError } from "../errors.js";
@@ -8,9 +8,9 @@ import type { TaskSpec, Workflow } from "../runner/workflow-file.js";
 import { parseRegionSize } from "../values/arguments.js";
 import { writeEnvironment } from "../workflow/environment.js";
 
-/** Any number will do that is nobody else's: the folder belongs to it, and every container is a member. */
+/** The group of the folder, of which every container is a member. Any otherwise unused number will do. */
 const GROUP = 10_000;
-/** Whoever comes first makes the region; the others may be other users. */
+/** The first container creates the region, and the others may run as other users, so the group may write too. */
 const PERMISSIONS = 0o660;
 
 export interface Service extends TaskSpec {
@@ -18,7 +18,7 @@ export interface Service extends TaskSpec {
 }
 
 /**
- * The tasks, with all of their environment.
+ * Returns the tasks with their complete environment.
  *
  * @throws DHMEM_BAD_ARGUMENT for a task without an image
  */
@@ -26,10 +26,10 @@ export function servicesOf(workflow: Workflow): Service[] {
 	return workflow.tasks.map((task) => {
 		const { name, image, directory } = task;
 		if (image === undefined)
-			throw notExportable(`task ${name} has no image, which a container needs; give it one`);
+			throw notExportable(`task ${name} has no image, but a container needs one; add an image`);
 		if (directory !== undefined && !isAbsolute(directory)) {
 			throw notExportable(
-				`task ${name} has the directory ${directory}; a container needs it to begin with /`,
+				`task ${name} has the relative directory ${directory}; give an absolute path inside the container`,
 			);
 		}
 		const environment = writeEnvironment({
@@ -39,7 +39,7 @@ export function servicesOf(workflow: Workflow): Service[] {
 			links: linksOf(workflow, name),
 			runner: undefined,
 			permissions: workflow.region.permissions ?? PERMISSIONS,
-			// The folder is this workflow's alone, though everybody could write to an `emptyDir`.
+			// Only this workflow uses the folder, although the mode of an `emptyDir` lets every user write to it.
 			trust: "any",
 		});
 		return { ...task, image, environment: { ...task.environment, ...environment } };
@@ -54,19 +54,19 @@ export function groupOf({ region }: Workflow): number {
 	return region.group ?? GROUP;
 }
 
-/** Bytes that the folder has to have room for; undefined if the file does not say. */
+/** Returns the size that the folder needs, in bytes; undefined if the file has no region size. */
 export function roomOf({ region }: Workflow): number | undefined {
 	return region.size === undefined ? undefined : parseRegionSize(region.size) * SPAN_BYTES;
 }
 
-/** What is said of a task for `dhmem run` alone, to be looked at by hand. */
+/** Returns notes about settings that only `dhmem run` uses, which the user has to translate by hand. */
 export function notesOf({ tasks }: Workflow): string[] {
 	return tasks
 		.filter(({ options }) => options.length > 0)
-		.map(({ name, options }) => `left out: options of ${name}: ${options.join(" ")}`);
+		.map(({ name, options }) => `not exported: options of ${name}: ${options.join(" ")}`);
 }
 
-/** A text in which `$` stands for itself: in both formats it begins a variable. */
+/** Escapes `$`, which begins a variable in both formats. */
 export function literal(text: string): string {
 	return text.replaceAll("$", "$$$$");
 }

@@ -1,4 +1,4 @@
-/** Tasks as containers, by Podman or Docker, which understand the same arguments. */
+/** Runs tasks as containers with Podman or Docker, which take the same arguments. */
 import { execFile } from "node:child_process";
 import {
 	chmodSync,
@@ -23,11 +23,11 @@ import type { TaskSpec, Workflow } from "./workflow-file.js";
 
 const PREFIX = "dhmem-run-";
 const PERMISSIONS = 0o660;
-/** Its files belong to the folder's group, by which containers with different users share them. */
+/** Setgid: files in the folder get the folder's group, so containers with different users can share them. */
 const FOLDER_MODE = 0o2770;
-/** Milliseconds between attempts to signal a container that is not there yet. */
+/** Milliseconds between attempts to signal a container that may not exist yet. */
 const PAUSE = 200;
-/** Milliseconds after which an empty folder is no longer one of a run that is about to begin. */
+/** The age in milliseconds from which an empty folder counts as a leftover, and not as that of a starting run. */
 const LEFT_OVER = 60_000;
 
 const execute = promisify(execFile);
@@ -38,7 +38,7 @@ export class ContainerRuntime implements Runtime {
 	#run = "";
 	#folder = "";
 
-	/** @throws DHMEM_BAD_ARGUMENT for a task that this can't run */
+	/** @throws DHMEM_BAD_ARGUMENT for a task without an image */
 	constructor(workflow: Workflow, program: "podman" | "docker") {
 		for (const task of workflow.tasks) checkTask(task, program);
 		this.#workflow = workflow;
@@ -54,7 +54,7 @@ export class ContainerRuntime implements Runtime {
 		try {
 			mkdirSync(this.#folder);
 			if (group !== undefined) chownSync(this.#folder, -1, group);
-			// Exactly, whatever the umask; and chown clears the bit.
+			// chmod ignores the umask, and comes after chown because chown clears the setgid bit.
 			chmodSync(this.#folder, FOLDER_MODE);
 		} catch (error) {
 			throw systemError(error, this.#folder, "Creating");
@@ -87,7 +87,7 @@ export class ContainerRuntime implements Runtime {
 		return { ...client, kill: (signal) => void this.#kill(name, signal, () => over) };
 	}
 
-	/** The client may not have made the container yet, so this goes on until one of the two is over. */
+	/** Repeats the signal until it succeeds or the task is over, because the client may not have created the container yet. */
 	async #kill(name: string, signal: NodeJS.Signals, isOver: () => boolean): Promise<void> {
 		const args = signal === "SIGKILL" ? ["rm", "--force", name] : ["kill", `--signal=${signal}`, name];
 		while (!isOver()) {
@@ -105,31 +105,31 @@ function checkTask({ name, image, rootfs }: TaskSpec, program: string): void {
 	if (rootfs !== undefined && program === "docker") {
 		throw new DhmemError(
 			"DHMEM_BAD_ARGUMENT",
-			`task ${name} has a rootfs, which only podman runs; give it an image`,
+			`task ${name} has a rootfs, which only podman can run; give the task an image, or use --runtime podman`,
 		);
 	}
 	if (image === undefined && rootfs === undefined) {
 		throw new DhmemError(
 			"DHMEM_BAD_ARGUMENT",
-			`task ${name} has no image, which ${program} needs; give it one`,
+			`task ${name} has no image, but ${program} needs one; add an image`,
 		);
 	}
 }
 
-/** Removes the folders of runs that were killed, if nobody is in their regions any more. */
+/** Removes the folders of killed runs whose regions have no participants any more. */
 function removeLeftOvers(directory: string): void {
 	for (const name of readdirSync(directory)) {
 		if (!name.startsWith(PREFIX)) continue;
 		const folder = join(directory, name);
 		try {
-			// A stranger's folder may become a link to another one at any moment.
+			// Folders of other users are skipped, because their owner may replace one by a link at any moment.
 			const { uid, mtimeMs } = lstatSync(folder);
 			if (uid !== process.geteuid?.()) continue;
-			// Listing removes regions that were to go with their last participant.
+			// Listing removes `last-close` regions without participants.
 			Region.list({ directory: folder });
 			if (Date.now() - mtimeMs > LEFT_OVER) rmdirSync(folder);
 		} catch {
-			// In use, another user's, or gone meanwhile.
+			// The folder is in use, belongs to another user, or is gone.
 		}
 	}
 }

@@ -1,12 +1,12 @@
-/** A workflow in plain words, for `dhmem run --explain`: what runs, what is connected, and how messages go. */
+/** Describes a workflow in plain words, for `dhmem run --explain`: its tasks, its links, and how messages travel. */
 import { type Link, linkName } from "../workflow/links.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";
 
 export function explain(workflow: Workflow, runtime: string): string {
 	const { name, region, tasks, links } = workflow;
 	return [
-		`Workflow ${name}: ${tasks.length} tasks, started in any order, each ${runtime === "process" ? "a process" : `a container, by ${runtime}`}.`,
-		`They share one region of memory, of at most ${region.size ?? "4 GiB"}, which is made for the run and gone after it.`,
+		`Workflow ${name}: ${tasks.length} tasks, started in any order, each as ${runtime === "process" ? "a process" : `a ${runtime} container`}.`,
+		`They share one region of memory, of at most ${region.size ?? "4 GiB"}, which is created for the run and removed after it.`,
 		"",
 		...tasks.map((task) => explainTask(task, links)),
 		"",
@@ -42,7 +42,7 @@ function explainLink(link: Link): string {
 	const how = {
 		block: `${from.task} waits when it is full (${capacity ?? "1 MiB"}${capacity === undefined ? "" : " bytes"}), so nothing is lost`,
 		"drop-oldest": `it keeps the last ${keep ?? 16} messages and drops older ones, so ${from.task} never waits`,
-		latest: `it keeps the newest message alone, so ${from.task} never waits and ${to.task} sees what is newest`,
+		latest: `it keeps only the newest message, so ${from.task} never waits and ${to.task} always gets the newest`,
 	}[policy];
-	return `${linkName(link)}: through shared memory, since both endpoints see the same region; ${how}.`;
+	return `${linkName(link)}: through shared memory, because both tasks see the same region; ${how}.`;
 }

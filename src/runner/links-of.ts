@@ -1,7 +1,7 @@
 import type { LocalLink } from "../workflow/links.js";
 import type { Workflow } from "./workflow-file.js";
 
-/** The links of a task, by the names it calls them: those of its own ports. */
+/** Returns the links of a task, each with the name of the task's own port. */
 export function linksOf({ links }: Pick<Workflow, "links">, task: string): LocalLink[] {
 	return links.flatMap((link) => [
 		...(link.from.task === task ? [{ local: link.from.port, link }] : []),

@@ -1,4 +1,4 @@
-/** Tasks as processes of this machine. */
+/** Runs tasks as processes on this machine. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
@@ -11,29 +11,29 @@ import type { Ending, Placement, RunningTask, Runtime } from "./runtime.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";
 
 const PERMISSIONS = 0o600;
-/** Milliseconds after the end of a task for which its output may still be held open by what it has started. */
+/** Milliseconds for which child processes may keep a task's output open after the task has ended. */
 const OUTPUT_GRACE = 1000;
 
 export class ProcessRuntime implements Runtime {
 	readonly #workflow: Workflow;
 
-	/** @throws DHMEM_BAD_ARGUMENT for a task that this can't run */
+	/** @throws DHMEM_BAD_ARGUMENT for a task without a command */
 	constructor(workflow: Workflow) {
 		for (const { name, command } of workflow.tasks) {
 			if (command !== undefined) continue;
 			throw new DhmemError(
 				"DHMEM_BAD_ARGUMENT",
-				`task ${name} has no command, which a process needs; give it one, or use --runtime podman`,
+				`task ${name} has no command, but a process needs one; add a command, or use --runtime podman`,
 			);
 		}
 		this.#workflow = workflow;
 	}
 
 	prepare(): Placement {
-		// Listing removes what killed runs have left.
+		// Listing removes the regions of killed runs.
 		Region.list();
 		const permissions = this.#workflow.region.permissions ?? PERMISSIONS;
-		// Absolute, since tasks have working folders of their own.
+		// Absolute, because tasks may have other working folders.
 		const directory = resolve(directoryOf({}));
 		return { directory, inside: directory, permissions, remove: () => {} };
 	}
@@ -47,20 +47,20 @@ export class ProcessRuntime implements Runtime {
 	}
 }
 
-/** The folder of the command `dhmem`, as a file that can be run: in a clone, `dist` has none. */
+/** The folder with an executable file `dhmem`. In a clone, `dist` has none. */
 const COMMAND_FOLDER = fileURLToPath(new URL("../../../bin", import.meta.url));
-/** What the system looks through where there is no PATH. */
+/** The folders that the system searches if PATH is not set. */
 const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** The environment in which `dhmem` is the runner's own command, whatever else has that name, and run by its Node. */
+/** Returns an environment in which `dhmem` is the runner's own command, executed by the runner's Node. */
 function withCommand(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 	return { ...env, PATH: `${COMMAND_FOLDER}:${env.PATH ?? USUAL_PATH}`, DHMEM_NODE: process.execPath };
 }
 
 /**
- * Starts a program as the leader of a process group of its own, so that a signal reaches all of a pipeline, and the
- * terminal's Ctrl-C only us. Who is left of the group goes when its leader has ended; who has left the group, as a
- * daemon does, is out of reach, and its output is not waited for.
+ * Starts a program as the leader of its own process group. So a signal reaches every process of a pipeline, and Ctrl-C
+ * in the terminal reaches only the runner. When the leader has ended, the rest of the group is killed. A process that
+ * has left the group, such as a daemon, is not killed, and its output is not awaited.
  */
 export function runChild(
 	program: string,
@@ -75,7 +75,7 @@ export function runChild(
 		const ended = Promise.resolve<Ending>({ kind: "not started", reason });
 		return { stdout: Readable.from([]), stderr: Readable.from([]), ended, kill: () => {} };
 	}
-	// There are none where there were no file descriptors left to start it.
+	// The streams are missing if there were no file descriptors left to start the child.
 	const stdout = child.stdout ?? Readable.from([]);
 	const stderr = child.stderr ?? Readable.from([]);
 	const ended = new Promise<Ending>((settle) => {
@@ -85,8 +85,8 @@ export function runChild(
 		});
 		child.once("exit", () => {
 			killGroup(child, "SIGKILL");
-			const looks = setInterval(() => closeAfterLook([stdout, stderr]), OUTPUT_GRACE);
-			child.once("close", () => clearInterval(looks));
+			const checks = setInterval(() => closeWhenDrained([stdout, stderr]), OUTPUT_GRACE);
+			child.once("close", () => clearInterval(checks));
 		});
 		child.once("close", (code, signal) => {
 			if (child.pid === undefined) return;
@@ -95,17 +95,17 @@ export function runChild(
 	});
 	const kill = (signal: NodeJS.Signals) => {
 		killGroup(child, signal);
-		// Nobody may be there to read what it has left.
+		// The rest of the output may have no reader.
 		if (signal === "SIGKILL") for (const stream of [stdout, stderr]) stream.destroy();
 	};
 	return { stdout, stderr, ended, kill };
 }
 
 /**
- * Closes streams once what is in them now was read, which the event loop does before it comes to what is set here. One
- * that is paused waits for our own output to be read.
+ * Closes streams after their current contents were read. The event loop reads them before it calls this `setImmediate`.
+ * A paused stream stays open, because it waits until the runner's own output is read.
  */
-function closeAfterLook(streams: readonly Readable[]): void {
+function closeWhenDrained(streams: readonly Readable[]): void {
 	const flowing = streams.filter((stream) => !stream.isPaused());
 	setImmediate(() => {
 		for (const stream of flowing) if (!stream.isPaused()) stream.destroy();
@@ -117,7 +117,7 @@ function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
 	try {
 		process.kill(-pid, signal);
 	} catch {
-		// All of it is gone already.
+		// The whole group is gone already.
 	}
 }
 

@@ -1,4 +1,4 @@
-/** What the user sees of a run: what tasks print, what happens to them, and how their links fare. */
+/** Shows a run to the user: the output of its tasks, their starts and ends, and the state of their links. */
 import type { Readable, Writable } from "node:stream";
 import { createLogUpdate } from "log-update";
 import { formatSize } from "../terminal/format-size.js";
@@ -9,13 +9,13 @@ import { eachLine } from "./lines.js";
 import { describeEnding, type Ending, type RunningTask } from "./runtime.js";
 import type { Workflow } from "./workflow-file.js";
 
-/** Lines as they come; and on a terminal, below them, the tasks and links as they are now. */
+/** Prints lines as they arrive. On a terminal, it also shows the current state of the tasks and links below them. */
 export class Reporter {
 	readonly #workflow: Workflow;
 	readonly #width: number;
 	readonly #states: Map<string, string>;
 	readonly #draw = process.stderr.isTTY ? createLogUpdate(process.stderr) : undefined;
-	/** Outputs of tasks that are not read until ours is. */
+	/** The outputs of tasks that are paused until the runner's own output is read. */
 	readonly #held = new Map<Writable, Set<Readable>>();
 	#picture = "";
 
@@ -40,7 +40,7 @@ export class Reporter {
 		this.#pass(name, task.stderr, process.stderr);
 	}
 
-	/** Every line with the task's name before it. */
+	/** Prints every line with the task's name in front of it. */
 	#pass(name: string, from: Readable, to: Writable): void {
 		eachLine(from, (line) => {
 			const hasRoom = this.#print(`${name.padEnd(this.#width)} | ${line}`, to);
@@ -55,12 +55,12 @@ export class Reporter {
 		this.note(`${name} ${describeEnding(ending)}`);
 	}
 
-	/** Something that happened. */
+	/** Reports an event. */
 	note(text: string): void {
 		this.#print(`${this.#workflow.name}: ${text}`, process.stderr);
 	}
 
-	/** Whether there is room for more. */
+	/** Prints a line. Returns false if the stream's buffer is full. */
 	#print(line: string, to: Writable): boolean {
 		this.#draw?.clear();
 		const hasRoom = to.write(`${line}\n`);
@@ -68,22 +68,22 @@ export class Reporter {
 		return hasRoom;
 	}
 
-	/** How the links are now. */
+	/** Shows the current state of the links. */
 	update(links: readonly LinkSnapshot[]): void {
-		// Where nobody reads, pictures would only pile up.
+		// While the output is not read, further pictures would only pile up.
 		if (this.#draw === undefined || process.stderr.writableNeedDrain) return;
 		const tasks = Array.from(this.#states, ([name, state]) => `${name} ${state}`).join(", ");
 		this.#picture = `\n${tasks}\n${linkTable(this.#inOrder(links))}`;
 		this.#draw(this.#picture);
 	}
 
-	/** The links in the order of the file. */
+	/** Returns the links in the order of the file. */
 	#inOrder(links: readonly LinkSnapshot[]): LinkSnapshot[] {
 		const order = this.#workflow.links.map(linkName);
 		return [...links].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
 	}
 
-	/** How the links were at the end. */
+	/** Shows the final state of the links. */
 	finish(links: readonly LinkSnapshot[]): void {
 		if (this.#draw !== undefined) {
 			this.update(links);
@@ -105,5 +105,5 @@ function linkTable(links: readonly LinkSnapshot[]): string {
 
 function summary({ sent, received, dropped, bytes }: LinkSnapshot): string {
 	const lost = dropped > 0 ? `, ${dropped} dropped` : "";
-	return `${sent} messages of ${formatSize(bytes)} in all sent, ${received} received${lost}`;
+	return `${sent} messages sent (${formatSize(bytes)} in total), ${received} received${lost}`;
 }

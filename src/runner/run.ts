@@ -1,4 +1,4 @@
-/** Running a workflow: the region, the tasks, and what happens when one of them ends. */
+/** Runs a workflow: creates its region, starts its tasks, and restarts or stops them when one ends. */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,31 +11,31 @@ import type { Reporter } from "./reporter.js";
 import { describeEnding, type Ending, type RunningTask, type Runtime, statusOf } from "./runtime.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";
 
-/** What tasks know the runner by, among the participants of the region. */
+/** The runner's label among the participants of the region. Tasks recognise the runner by it. */
 export const RUNNER = "dhmem run";
 
-/** Milliseconds from the signal that asks tasks to end to the one that ends them. */
+/** Milliseconds between the signal that asks tasks to end and SIGKILL. */
 const GRACE = 5000;
-/** Milliseconds before the first restart of a task; each further one waits twice as long, up to the longest. */
+/** Milliseconds before the first restart of a task. Each further pause is twice as long, up to the longest one. */
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 5000;
-/** Milliseconds between looks at the links. */
+/** Milliseconds between checks of the links. */
 const INTERVAL = 250;
 
-/** A workflow that runs, once. */
+/** One run of a workflow. */
 export class Run {
 	readonly #workflow: Workflow;
 	readonly #runtime: Runtime;
 	readonly #reporter: Reporter;
 	readonly #name: string;
 	readonly #running = new Map<string, RunningTask>();
-	/** Tasks that have ended for good, and well. */
+	/** Tasks that have finished successfully and are not restarted. */
 	readonly #finished = new Set<string>();
 	readonly #stopping = new AbortController();
-	/** The status to exit with: of the task that failed first, of a signal, or 0. */
+	/** The exit status of the run: that of the task that failed first, that of a signal, or 0. */
 	#status = 0;
 	#killing: NodeJS.Timeout | undefined;
-	/** What the runner itself can't go on after. */
+	/** An error after which the runner itself can't continue. */
 	#failure: { readonly error: unknown } | undefined;
 
 	constructor(workflow: Workflow, runtime: Runtime, reporter: Reporter) {
@@ -46,10 +46,10 @@ export class Run {
 	}
 
 	/**
-	 * Runs the workflow to its end; the status to exit with.
+	 * Runs the workflow to its end, and returns the exit status.
 	 *
-	 * @throws what `abandon` was given, and DHMEM_CORRUPT, DHMEM_TRUNCATED for a region that a task has spoilt, when all
-	 * tasks have ended; as `Region.open`
+	 * @throws after all tasks have ended: the error given to `abandon`, or DHMEM_CORRUPT or DHMEM_TRUNCATED if a task has
+	 * overwritten or truncated the region; at the start: as `Region.open`
 	 */
 	async toEnd(): Promise<number> {
 		const { size } = this.#workflow.region;
@@ -66,14 +66,14 @@ export class Run {
 			});
 			const stuck = new StuckLinks();
 			const timer = setInterval(() => {
-				const links = this.#look(region);
+				const links = this.#linksIn(region);
 				this.#reporter.update(links);
 				for (const message of stuck.update(links, performance.now(), this.#finished)) this.#fail(message, 1);
 			}, INTERVAL);
 			await Promise.all(this.#workflow.tasks.map((task) => this.#supervise(task, region, inside)));
 			clearInterval(timer);
 			clearTimeout(this.#killing);
-			this.#reporter.finish(this.#look(region));
+			this.#reporter.finish(this.#linksIn(region));
 		} finally {
 			placement.remove();
 		}
@@ -81,8 +81,8 @@ export class Run {
 		return this.#status;
 	}
 
-	/** The links; none if they can't be read, after which the run can't go on. */
-	#look(region: Region): LinkSnapshot[] {
+	/** Reads the state of the links. If that fails, abandons the run and returns none. */
+	#linksIn(region: Region): LinkSnapshot[] {
 		try {
 			return readLinks(region);
 		} catch (error) {
@@ -91,13 +91,13 @@ export class Run {
 		}
 	}
 
-	/** Stops all tasks, because the runner itself can't go on; `toEnd` throws `error` when they have ended. */
+	/** Stops all tasks because the runner itself can't continue. `toEnd` throws `error` after they have ended. */
 	abandon(error: unknown): void {
 		this.#failure ??= { error };
 		this.#stop("SIGTERM");
 	}
 
-	/** Passes a signal on to all tasks; a second one ends them at once. */
+	/** Passes a signal on to all tasks. A second signal kills them at once. */
 	interrupt(signal: NodeJS.Signals): void {
 		if (this.#stopping.signal.aborted) {
 			this.#killAll("SIGKILL");
@@ -105,7 +105,7 @@ export class Run {
 		}
 		this.#reporter.note(`${signal}: asking all tasks to end`);
 		this.#status ||= 128 + constants.signals[signal];
-		// Tasks tidy up by SIGTERM; SIGHUP would end them at once, and as process 1 of a container not at all.
+		// Tasks handle SIGTERM and tidy up. SIGHUP would end them at once, or not at all if they are process 1 of a container.
 		this.#stop(signal === "SIGHUP" ? "SIGTERM" : signal);
 	}
 
@@ -117,7 +117,7 @@ export class Run {
 		}
 	}
 
-	/** Starts a task, and again as its policy says, until it has ended for good. */
+	/** Starts a task, and restarts it as its policy says, until it is not restarted any more. */
 	async #runToEnd(task: TaskSpec, region: Region, directory: string): Promise<void> {
 		const environment = writeEnvironment({
 			region: this.#name,

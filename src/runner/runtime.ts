@@ -1,46 +1,46 @@
-/** What runs tasks: processes of this machine, or containers. */
+/** The interface of runtimes, which run tasks as processes or as containers. */
 import { constants } from "node:os";
 import type { Readable } from "node:stream";
 import type { TaskSpec } from "./workflow-file.js";
 
-/** The folder of the region inside a container: in memory there too, and of this name wherever it is outside. */
+/** The folder of the region inside a container. It is always mounted at this path, wherever it is outside. */
 export const INSIDE = "/dev/shm/dhmem";
 
-/** How a task ended: its exit status, or the signal that ended it; or why it did not start. */
+/** How a task ended: with an exit status, by a signal, or without having started. */
 export type Ending =
 	| { readonly kind: "exit"; readonly code: number }
 	| { readonly kind: "signal"; readonly signal: NodeJS.Signals }
 	| { readonly kind: "not started"; readonly reason: string };
 
-/** A task that was started. */
+/** A task that is running. */
 export interface RunningTask {
 	readonly stdout: Readable;
 	readonly stderr: Readable;
-	/** Resolves when the task and all that it has started are gone, and its output was read. */
+	/** Resolves when the task and its child processes are gone, and its output was read. */
 	readonly ended: Promise<Ending>;
 	kill(signal: NodeJS.Signals): void;
 }
 
-/** Where the region of a run is. */
+/** The location of a run's region. */
 export interface Placement {
-	/** The folder, as the runner sees it. */
+	/** The folder's path for the runner. */
 	readonly directory: string;
-	/** The folder, as the tasks see it. */
+	/** The folder's path for the tasks. */
 	readonly inside: string;
-	/** File mode of the region. */
+	/** The file mode of the region. */
 	readonly permissions: number;
-	/** Removes what was made for the run. */
+	/** Removes everything that was created for the run. */
 	remove(): void;
 }
 
 export interface Runtime {
-	/** Makes what a run needs before its region, and removes what killed runs have left. @param run its unique name */
+	/** Creates what a run needs before its region, and removes leftovers of killed runs. @param run its unique name */
 	prepare(run: string): Placement;
 	/** @param attempt 0 for the first start, then the number of the restart */
 	start(task: TaskSpec, environment: Readonly<Record<string, string>>, attempt: number): RunningTask;
 }
 
-/** An ending in words, to stand behind the task's name. */
+/** Describes an ending in words that follow the task's name. */
 export function describeEnding(ending: Ending): string {
 	switch (ending.kind) {
 		case "exit":
@@ -54,13 +54,13 @@ export function describeEnding(ending: Ending): string {
 	}
 }
 
-/** The signal that an exit status of a shell or a container stands for. */
+/** Names the signal in an exit status of 128 + signal, as shells and container runtimes report it. */
 function signalOf(code: number): string {
 	const name = Object.entries(constants.signals).find(([, number]) => number === code - 128)?.[0];
 	return name === undefined ? "" : ` (${name})`;
 }
 
-/** The exit status that stands for an ending. */
+/** Returns the exit status for an ending, as a shell would report it. */
 export function statusOf(ending: Ending): number {
 	switch (ending.kind) {
 		case "exit":

@@ -1,4 +1,4 @@
-/** Workflow files: YAML or JSON, checked against the schema and for what a schema can't say, every error with its line. */
+/** Reads workflow files in YAML or JSON. Checks the schema, and rules that a schema can't express. Errors name lines. */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { ErrorObject } from "ajv";
@@ -12,28 +12,28 @@ import { type Path, readSource, Source } from "./workflow-source.js";
 export const restartPolicies = ["no", "on-failure", "always"] as const;
 export type RestartPolicy = (typeof restartPolicies)[number];
 
-/** A task as the file describes it. */
+/** The description of a task in the file. */
 export interface TaskSpec {
 	readonly name: string;
-	/** Arguments of the program; undefined for the image's own. */
+	/** The program and its arguments; undefined for the image's own command. */
 	readonly command: readonly string[] | undefined;
 	readonly image: string | undefined;
-	/** A folder that is the container's root file system, instead of an image. */
+	/** A folder used as the container's root file system instead of an image. */
 	readonly rootfs: string | undefined;
 	/** Further arguments for the container runtime. */
 	readonly options: readonly string[];
 	readonly environment: Readonly<Record<string, string>>;
-	/** The working folder; undefined for the usual one. */
+	/** The working folder; undefined for the default: the file's folder, or the image's. */
 	readonly directory: string | undefined;
 	readonly restart: RestartPolicy;
-	/** How many restarts there may be. */
+	/** The largest number of restarts. */
 	readonly restarts: number;
 }
 
-/** A workflow as the file describes it. */
+/** The contents of a workflow file. */
 export interface Workflow {
 	readonly name: string;
-	/** The folder of the file, which paths in it are relative to. */
+	/** The folder of the file. Paths in the file are relative to it. */
 	readonly folder: string;
 	readonly region: {
 		readonly size: Size | undefined;
@@ -46,7 +46,7 @@ export interface Workflow {
 
 const DEFAULT_RESTARTS = 10;
 
-/** The file's contents after the schema's check. */
+/** The file's contents after the schema was checked. */
 interface Raw {
 	name: string;
 	region?: { size?: Size; permissions?: string; group?: number };
@@ -72,21 +72,22 @@ interface RawLink {
 	capacity?: Size;
 	policy?: Policy;
 	keep?: number;
-	/** An older name of `keep`. */
+	/** An old name for `keep`. */
 	slots?: number;
 	transport?: string;
 }
 
 /**
- * The workflow in a file.
+ * Reads a workflow file.
  *
- * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION; DHMEM_BAD_ARGUMENT with a line for each mistake: file, line, what to do
+ * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION; DHMEM_BAD_ARGUMENT, whose message has a line for each mistake, with the
+ * file, the line and what to do
  */
 export function readWorkflow(path: string): Workflow {
 	return parseWorkflow(readSource(path), path);
 }
 
-/** The workflow in a file's text. @throws as `readWorkflow` */
+/** Parses the text of a workflow file. @throws as `readWorkflow` */
 export function parseWorkflow(text: string, path: string): Workflow {
 	const source = new Source(text, path);
 	const raw = source.value();
@@ -122,7 +123,7 @@ function taskOf(name: string, task: RawTask): TaskSpec {
 		options: task.options ?? [],
 		environment: Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, String(value)])),
 		directory: task.directory,
-		// Docker takes `on-failure:0` for without limit.
+		// To Docker, `on-failure:0` means no limit.
 		restart: task.restarts === 0 ? "no" : (task.restart ?? "no"),
 		restarts: task.restarts ?? DEFAULT_RESTARTS,
 	};
@@ -138,35 +139,35 @@ function linkOf({ from, to, policy = "block", capacity, keep, slots }: RawLink):
 	};
 }
 
-/** A port whose form the schema has checked. */
+/** Parses a port. The schema has already checked its form. */
 function portOf(text: string) {
 	const port = parsePort(text);
 	if (port === undefined) throw new Error(`not a port: ${text}`);
 	return port;
 }
 
-/** What a schema can't say about links: that their tasks are there, and that there is one of each. */
+/** Checks rules for links that a schema can't express: their tasks exist, and no link is there twice. */
 function checkLinks({ tasks, links = [] }: Raw, source: Source): void {
 	const known = Object.keys(tasks).join(", ");
 	const seen = new Set<string>();
 	for (const [i, link] of links.entries()) {
 		const from = portOf(link.from);
 		const to = portOf(link.to);
-		for (const [end, { task }] of [
+		for (const [side, { task }] of [
 			["from", from],
 			["to", to],
 		] as const) {
 			if (!Object.hasOwn(tasks, task))
-				source.add(["links", i, end], `there is no task ${task}; there are ${known}`);
+				source.add(["links", i, side], `there is no task ${task}; the tasks are ${known}`);
 		}
 		if (from.task === to.task) {
 			source.add(
 				["links", i],
-				`the link goes from ${from.task} to itself; tasks exchange messages with others`,
+				`the link goes from ${from.task} to itself; connect it to another task`,
 			);
 		}
 		const name = linkName({ from, to });
-		if (seen.has(name)) source.add(["links", i], `there is a link ${name} already; one is enough`);
+		if (seen.has(name)) source.add(["links", i], `there already is a link ${name}; remove one of them`);
 		seen.add(name);
 		const { policy = "block", capacity } = link;
 		for (const name of ["keep", "slots"] as const) {
@@ -174,11 +175,11 @@ function checkLinks({ tasks, links = [] }: Raw, source: Source): void {
 			if (policy === "block") {
 				source.add(
 					["links", i, name],
-					`${name} is for drop-oldest; a link that blocks has a capacity in bytes`,
+					`${name} is for policy drop-oldest; with policy block, give a capacity in bytes instead`,
 				);
 			}
 			if (policy === "latest")
-				source.add(["links", i, name], `a link with policy latest keeps one message; leave ${name} out`);
+				source.add(["links", i, name], `a link with policy latest always keeps one message; leave ${name} out`);
 		}
 		if (policy !== "block" && capacity !== undefined) {
 			source.add(
@@ -189,7 +190,7 @@ function checkLinks({ tasks, links = [] }: Raw, source: Source): void {
 	}
 }
 
-/** Sizes, and what this version can't do. */
+/** Checks sizes, and rejects what this version does not support. */
 function checkFigures(file: Raw, source: Source): void {
 	const check = (path: Path, size: Size | undefined, parse: (size: Size) => number) => {
 		if (size === undefined) return;
@@ -200,7 +201,7 @@ function checkFigures(file: Raw, source: Source): void {
 		}
 	};
 	check(["region", "size"], file.region?.size, parseRegionSize);
-	const network = "transport network is not there in this version; use auto or memory";
+	const network = "this version does not support transport network; use auto or memory";
 	if (file.transport === "network") source.add(["transport"], network);
 	for (const [i, { capacity, transport }] of (file.links ?? []).entries()) {
 		check(["links", i, "capacity"], capacity, (size) => parseCapacity("capacity", size));
@@ -215,12 +216,12 @@ const validate = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: 
 	JSON.parse(readFileSync(SCHEMA, "utf8")),
 );
 
-/** What only says why an alternative, or a name, is wrong, of which there is an error as well. */
+/** True for an error that only explains another error: why an alternative does not match, or why a name is wrong. */
 function isPartOfAnother({ schemaPath, keyword, propertyName }: ErrorObject): boolean {
 	return schemaPath.includes("/anyOf/") || (propertyName !== undefined && keyword !== "propertyNames");
 }
 
-/** Where a mistake is, and what it is, in words. */
+/** Translates a schema error into a path in the file and a message. */
 function placed({ instancePath, keyword, params, data, parentSchema }: ErrorObject): [Path, string] {
 	const path = instancePath
 		.split("/")
@@ -232,13 +233,13 @@ function placed({ instancePath, keyword, params, data, parentSchema }: ErrorObje
 			const allowed = Object.keys(parentSchema?.properties ?? {}).join(", ");
 			return [
 				[...path, params.additionalProperty],
-				`unknown key ${params.additionalProperty}; known are ${allowed}`,
+				`unknown key ${params.additionalProperty}; the known keys are ${allowed}`,
 			];
 		}
 		case "propertyNames":
 			return [
 				[...path, params.propertyName],
-				`the name ${show(params.propertyName)} has characters that names have not`,
+				`the name ${show(params.propertyName)} is not allowed; a name is 1 to 48 of A-Z a-z 0-9 _ -`,
 			];
 		case "required":
 			return [path, `${params.missingProperty} is missing here; add it`];

@@ -1,4 +1,4 @@
-/** The text of a workflow file: its values, and its mistakes, each with its line. */
+/** Parses the text of a workflow file, and collects its mistakes with their lines. */
 import { closeSync, openSync, readSync } from "node:fs";
 import {
 	type Document,
@@ -13,23 +13,23 @@ import {
 } from "yaml";
 import { DhmemError, show } from "../errors.js";
 
-/** Keys and indexes that lead to a place in the file. */
+/** The keys and indexes that lead to a node of the file. */
 export type Path = readonly (string | number)[];
 
-/** Bytes that a file may have, also with every alias written out: far more than a workflow needs. */
+/** The largest size of a file in bytes, also after expanding its aliases. Workflows need far less. */
 const LARGEST = 2 ** 19;
-/** Aliases that a file may have: looking one up takes time in proportion to the file. */
+/** The largest number of aliases in a file. Resolving one takes time in proportion to the file. */
 const MOST_ALIASES = 1000;
-/** How many mistakes are listed. */
+/** The largest number of mistakes that are listed. */
 const MOST_MISTAKES = 20;
-/** How deep lists and maps may lie in one another: the parser takes seconds to find the end of its stack. */
+/** The largest nesting depth of lists and maps. With deeper ones, the parser takes seconds to overflow its stack. */
 const DEEPEST = 200;
-/** So many lists begin on one line: `- - - …`. */
+/** Matches a line on which too many nested lists begin: `- - - …`. */
 const BEGINS_TOO_MANY = new RegExp(`^[ \\t]*(?:[-?:][ \\t]+){${DEEPEST}}`, "m");
-const TOO_DEEP = "lists and maps lie too deep in one another";
+const TOO_DEEP = `lists and maps are nested too deeply; use at most ${DEEPEST} levels`;
 
 /**
- * The text of a workflow file.
+ * Reads the text of a workflow file.
  *
  * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION; DHMEM_BAD_ARGUMENT for a file that is too long or not UTF-8
  */
@@ -39,11 +39,11 @@ export function readSource(path: string): string {
 	try {
 		return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 	} catch {
-		throw wrong(`${path}: this is not UTF-8; save the file as UTF-8`);
+		throw wrong(`${path}: the file is not UTF-8; save it as UTF-8`);
 	}
 }
 
-/** The first bytes of a file, at most `most`: a device or a pipe may have no end. */
+/** Reads at most the first `most` bytes of a file, since a device or a pipe may have no end. */
 function readUpTo(path: string, most: number): Uint8Array {
 	let file: number | undefined;
 	try {
@@ -69,12 +69,15 @@ function wrong(message: string | readonly string[]): DhmemError {
 	return new DhmemError("DHMEM_BAD_ARGUMENT", message);
 }
 
-/** Where the parser comes to the end of the stack it throws, or notes that as an error of the file. */
+/** True for the message of a stack overflow, which the parser throws or reports as an error of the file. */
 function isStackFull(message: string): boolean {
 	return message.includes("call stack");
 }
 
-/** By the text alone, before it is parsed. Brackets in a quoted text count too, where most are closed again. */
+/**
+ * Estimates the nesting depth before parsing. Brackets in quoted strings count too, which does no harm because most of
+ * them are closed again.
+ */
 function isTooDeep(text: string): boolean {
 	let depth = 0;
 	for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
@@ -85,19 +88,19 @@ function isTooDeep(text: string): boolean {
 }
 
 function tooLong(what: string): string {
-	return `${what} may have ${LARGEST} bytes; make it shorter, for example by moving scripts to files of their own`;
+	return `${what} can have at most ${LARGEST} bytes; make it shorter, for example by moving scripts into files of their own`;
 }
 
-/** The text of a file, and what is wrong with it so far. */
+/** The text of a file, and the mistakes found in it so far. */
 export class Source {
 	readonly #path: string;
 	readonly #lines = new LineCounter();
 	readonly #document: Document.Parsed | undefined;
 	readonly #mistakes = new Map<string, number>();
-	/** Mistakes beyond those that are listed. */
+	/** The number of further mistakes, which are not listed. */
 	#more = 0;
 
-	/** @throws DHMEM_BAD_ARGUMENT with a line for each mistake of YAML */
+	/** @throws DHMEM_BAD_ARGUMENT, whose message has a line for each YAML mistake */
 	constructor(text: string, path: string) {
 		this.#path = path;
 		this.#document = this.#parsed(text);
@@ -113,13 +116,13 @@ export class Source {
 			this.#mistake(0, TOO_DEEP);
 			return undefined;
 		}
-		// Its own check for unique keys compares each key with all others.
+		// The parser's own check for unique keys takes quadratic time, so `#checkKeys` does it.
 		const options = { lineCounter: this.#lines, prettyErrors: false, merge: true, uniqueKeys: false };
 		return this.#orMistake(() => {
 			const document = parseDocument(text, options);
 			for (const { code, pos, message } of [...document.errors, ...document.warnings]) {
 				if (code === "MULTIPLE_DOCS")
-					this.#mistake(pos[0], "a workflow file is one document; end it before this");
+					this.#mistake(pos[0], "a workflow file must be a single document; remove this one");
 				else this.#mistake(pos[0], isStackFull(message) ? TOO_DEEP : message);
 			}
 			this.#checkNodes(document);
@@ -127,7 +130,7 @@ export class Source {
 		});
 	}
 
-	/** The result; or what is thrown becomes a mistake of the file. */
+	/** Returns the result of `act`. If it throws, notes that as a mistake of the file. */
 	#orMistake<T>(act: () => T): T | undefined {
 		try {
 			return act();
@@ -138,10 +141,10 @@ export class Source {
 		}
 	}
 
-	/** That keys are unique, and that aliases name something and don't make much of little. */
+	/** Checks that keys are unique, and that aliases refer to earlier anchors and don't expand to too much. */
 	#checkNodes(document: Document.Parsed): void {
 		const anchors = new Map<string, Node>();
-		/** How many bytes each alias adds, and where. */
+		/** The offset of each alias, and the number of bytes that it adds when it is expanded. */
 		const aliases: { at: number; bytes: number }[] = [];
 		let bytes = 0;
 		visit(document, {
@@ -158,10 +161,11 @@ export class Source {
 				const added = inside.reduce((sum, each) => sum + each.bytes, to - from);
 				aliases.push({ at, bytes: added });
 				bytes += added;
-				if (target === undefined) this.#mistake(at, `there is no &${node.source} before this`);
-				else if (at < to) this.#mistake(at, `*${node.source} is part of &${node.source} itself`);
-				else if (aliases.length > MOST_ALIASES) this.#mistake(at, `a file may have ${MOST_ALIASES} aliases`);
-				else if (bytes > LARGEST) this.#mistake(at, tooLong("the file, with every alias written out,"));
+				if (target === undefined) this.#mistake(at, `there is no &${node.source} before this alias`);
+				else if (at < to) this.#mistake(at, `the alias *${node.source} is inside &${node.source} itself`);
+				else if (aliases.length > MOST_ALIASES)
+					this.#mistake(at, `a file can have at most ${MOST_ALIASES} aliases`);
+				else if (bytes > LARGEST) this.#mistake(at, tooLong("the file with its aliases expanded"));
 				else return undefined;
 				return visit.BREAK;
 			},
@@ -172,15 +176,15 @@ export class Source {
 		const seen = new Set<string>();
 		for (const { key } of items) {
 			if (!isScalar(key)) continue;
-			// Keys become text: 1 and "1" are one.
+			// Keys become strings, so 1 and "1" are the same key.
 			const name = String(key.value ?? "");
 			if (seen.has(name))
-				this.#mistake(startOf(key), `Map keys must be unique; ${show(name)} is here already`);
+				this.#mistake(startOf(key), `Map keys must be unique; there already is a key ${show(name)}`);
 			seen.add(name);
 		}
 	}
 
-	/** The contents as plain values. */
+	/** Returns the contents as plain values. */
 	value(): unknown {
 		if (this.#document !== undefined) keepVariables(this.#document);
 		const value = this.#orMistake(() => this.#document?.toJS());
@@ -188,9 +192,9 @@ export class Source {
 		return value;
 	}
 
-	/** Notes a mistake at a place. */
+	/** Notes a mistake at a node of the file. */
 	add(path: Path, message: string): void {
-		// Finding the place takes time in proportion to the file.
+		// Mistakes that are not listed are only counted: finding the line takes time in proportion to the file.
 		if (this.#mistakes.size >= MOST_MISTAKES) this.#more++;
 		else this.#mistake(this.#offsetOf(path), message);
 	}
@@ -209,7 +213,7 @@ export class Source {
 		throw wrong(inOrder);
 	}
 
-	/** Where the key or item is that a path leads to, or the last one of it that is there. */
+	/** Returns the offset of the key or item that a path leads to, or of the last part of the path that exists. */
 	#offsetOf(path: Path): number {
 		let offset = 0;
 		let node: unknown = this.#document?.contents;
@@ -229,11 +233,11 @@ export class Source {
 	}
 }
 
-/** Variables are text, and stay as they are written: 1.10 is not 1.1, and a long number not another one. */
+/** Keeps the values of environment variables as they are written, because as numbers 1.10 would become 1.1. */
 function keepVariables(document: Document.Parsed): void {
 	visit(document, {
 		Pair: (_, { key, value }, path) => {
-			// The document, its map, tasks, their map, a task, its map.
+			// The path consists of the document, its map, `tasks`, its map, a task, its map.
 			if (path.length !== 6 || !isScalar(key) || key.value !== "environment" || !isMap(value)) return;
 			for (const { value: each } of value.items) {
 				if (isScalar(each) && typeof each.value !== "string" && each.value !== null) each.value = each.source;
