@@ -36,8 +36,8 @@ import {
 	readEntries,
 	readStats,
 } from "./inspect/stats.js";
-import { checkOptions, checkRegionName } from "./values/arguments.js";
 import { RegionContents } from "./region-contents.js";
+import { checkOptions, checkRegionName } from "./values/arguments.js";
 import { inspected } from "./values/console.js";
 import { dispose } from "./values/dispose.js";
 import { checkMade } from "./values/made.js";

@@ -145,5 +145,8 @@ export function writtenRecords(records: TypedArrayOf<DType>, raw?: true): string
 
 /** @throws UsageError if `as` differs from the dtype of the queue's records */
 export function checkRecords(dtype: DType, as: DType = dtype): void {
-	if (as !== dtype) throw new UsageError(`the queue has records of type ${dtype}, not ${as}; use --as ${dtype}, or leave --as out`);
+	if (as !== dtype)
+		throw new UsageError(
+			`the queue has records of type ${dtype}, not ${as}; use --as ${dtype}, or leave --as out`,
+		);
 }

@@ -6,7 +6,9 @@ export function run(program: Command): void {
 		.command("run")
 		.description("run the workflow that a YAML or JSON file describes")
 		.argument("<file>", "the workflow file")
-		.addOption(new Option("--runtime <name>", "how to run the tasks").choices(runtimeNames).default("process"))
+		.addOption(
+			new Option("--runtime <name>", "how to run the tasks").choices(runtimeNames).default("process"),
+		)
 		.option("--check", "only check the file")
 		.option("--explain", "only explain in plain words what would run, and how the tasks communicate")
 		.option("--print-env <task>", "only print the environment of a task, for starting it by hand")

@@ -36,8 +36,7 @@ async function sendRecords(
 	{ as = dtype, raw }: FramingOptions,
 	signal: AbortSignal,
 ): Promise<void> {
-	if (raw)
-		throw new UsageError("--raw can't send to a queue of records; send lines of numbers");
+	if (raw) throw new UsageError("--raw can't send to a queue of records; send lines of numbers");
 	checkRecords(dtype, as);
 	for await (const message of messagesIn(standardInput(), { as }, signal)) {
 		for (let rest = message as TypedArrayOf<DType>; rest.length > 0; ) {

@@ -150,7 +150,12 @@ function trial({ trialError, isSupported, shimError, folder: { item } }: Facts):
 function region({ name, error, isStrangers, participants = 0, committed = 0 }: RegionFacts): Finding {
 	const about = `region ${name}`;
 	if (error !== undefined && isStrangers) {
-		return { about, status: "warning", text: "belongs to another user, so dhmem does not open it", todo: error };
+		return {
+			about,
+			status: "warning",
+			text: "belongs to another user, so dhmem does not open it",
+			todo: error,
+		};
 	}
 	if (error !== undefined) return { about, status: "problem", text: "can't be opened", todo: error };
 	const use = participants === 0 ? "not open" : `open ${participants} times`;

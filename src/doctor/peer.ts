@@ -41,7 +41,12 @@ export async function meet(facts: Facts, wait: WaitOptions): Promise<Finding> {
 	} catch (error) {
 		if (!(error instanceof DhmemError)) throw error;
 		if (error.code === "DHMEM_TIMEOUT") return { about, ...nobody(facts) };
-		return { about, status: "problem", text: "can't exchange messages with the other side", todo: error.message };
+		return {
+			about,
+			status: "problem",
+			text: "can't exchange messages with the other side",
+			todo: error.message,
+		};
 	}
 }
 

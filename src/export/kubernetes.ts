@@ -53,7 +53,9 @@ function containerOf({ name, image, command, directory, environment }: Service) 
 function labelOf(name: string): string {
 	const label = name.toLowerCase().replaceAll("_", "-");
 	if (/^[a-z0-9](.*[a-z0-9])?$/.test(label)) return label;
-	throw notExportable(`Kubernetes does not allow the name ${name}; begin and end it with a letter or a digit`);
+	throw notExportable(
+		`Kubernetes does not allow the name ${name}; begin and end it with a letter or a digit`,
+	);
 }
 
 /** A pod has one policy for all of its containers. */

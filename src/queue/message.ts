@@ -177,7 +177,10 @@ export class Message implements Payload {
 	/** The offset of the bytes. Throws if they don't belong to this message any more. */
 	#checkedOffset(): number {
 		if (this.#released) {
-			throw new DhmemError("DHMEM_CLOSED", "This message was released; copy what you need before releasing it");
+			throw new DhmemError(
+				"DHMEM_CLOSED",
+				"This message was released; copy what you need before releasing it",
+			);
 		}
 		if (this.#holder.isGone()) {
 			this.#attachment.check();

@@ -1,4 +1,11 @@
-import { BLOCK_ALIGNMENT, CORRUPT, OBJECT_CAPACITY, OBJECT_DATA, OK, STATUS_LIMIT } from "../../assembly/layout.js";
+import {
+	BLOCK_ALIGNMENT,
+	CORRUPT,
+	OBJECT_CAPACITY,
+	OBJECT_DATA,
+	OK,
+	STATUS_LIMIT,
+} from "../../assembly/layout.js";
 import { badArgument, type DhmemError, show } from "../errors.js";
 import { NamedObject } from "../objects/named-object.js";
 import { checkAttached, type EndpointOptions, kindOf, lengthIn } from "../values/arguments.js";

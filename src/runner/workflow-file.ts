@@ -161,10 +161,7 @@ function checkLinks({ tasks, links = [] }: Raw, source: Source): void {
 				source.add(["links", i, side], `there is no task ${task}; the tasks are ${known}`);
 		}
 		if (from.task === to.task) {
-			source.add(
-				["links", i],
-				`the link goes from ${from.task} to itself; connect it to another task`,
-			);
+			source.add(["links", i], `the link goes from ${from.task} to itself; connect it to another task`);
 		}
 		const name = linkName({ from, to });
 		if (seen.has(name)) source.add(["links", i], `there already is a link ${name}; remove one of them`);
@@ -179,7 +176,10 @@ function checkLinks({ tasks, links = [] }: Raw, source: Source): void {
 				);
 			}
 			if (policy === "latest")
-				source.add(["links", i, name], `a link with policy latest always keeps one message; leave ${name} out`);
+				source.add(
+					["links", i, name],
+					`a link with policy latest always keeps one message; leave ${name} out`,
+				);
 		}
 		if (policy !== "block" && capacity !== undefined) {
 			source.add(

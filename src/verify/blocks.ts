@@ -59,7 +59,8 @@ function checkSlab(memory: Memory, report: Report, span: number, blocks: number)
 			if (each >= blocks) {
 				if (owner !== OWNER_NONE) fail("B2", `has owner ${owner}, but there is no such block`);
 			} else if (owner === OWNER_NONE) isUnmade = true;
-			else if (owner !== OWNER_FREE && !isOwner(owner)) fail("B1", `has owner ${owner}, which does not exist`);
+			else if (owner !== OWNER_FREE && !isOwner(owner))
+				fail("B1", `has owner ${owner}, which does not exist`);
 			else checkOwner(memory, report, owner, owners + each, span);
 		}
 	}
@@ -96,5 +97,9 @@ export function checkOwner(memory: Memory, report: Report, owner: number, at: nu
 	if (memory.holder(owner - 1) === 0)
 		report.add("B5", at, `a block in span ${span} belongs to slot ${owner - 1}, which is free`);
 	else if (!memory.isTouched(owner - 1, span))
-		report.add("B5", at, `a block in span ${span} belongs to slot ${owner - 1}, which has not touched the span`);
+		report.add(
+			"B5",
+			at,
+			`a block in span ${span} belongs to slot ${owner - 1}, which has not touched the span`,
+		);
 }

@@ -50,7 +50,11 @@ export class Claims {
 			return true;
 		}
 		if (this.#report.isAtRest)
-			this.#report.add("R1", offset, `${what} is not the only one that refers to the block at ${hex(offset)}`);
+			this.#report.add(
+				"R1",
+				offset,
+				`${what} is not the only one that refers to the block at ${hex(offset)}`,
+			);
 		return false;
 	}
 
@@ -72,7 +76,8 @@ export class Claims {
 		for (let span = heap; span < ready; span++) {
 			const sizeClass = this.#memory.classOf(span);
 			if (sizeClass < 0) {
-				if (this.#memory.state(span) === SPAN_RUN) this.#checkReferred(this.#memory.owners(span), span * SPAN_BYTES);
+				if (this.#memory.state(span) === SPAN_RUN)
+					this.#checkReferred(this.#memory.owners(span), span * SPAN_BYTES);
 				continue;
 			}
 			if (sizeClass === CLASS_OBJECT || sizeClass === CLASS_HANDLE) continue;
@@ -94,7 +99,9 @@ export class Claims {
 		const owner = this.#memory.byte(at);
 		if ((owner !== OWNER_REGION && owner !== OWNER_IN_FLIGHT) || this.#has(at)) return;
 		const isRegions = owner === OWNER_REGION;
-		const lost = isRegions ? "belongs to the region, but nothing refers to it" : "is in flight, but in no message";
+		const lost = isRegions
+			? "belongs to the region, but nothing refers to it"
+			: "is in flight, but in no message";
 		this.#report.add(isRegions ? "R2" : "R3", offset, `the block at ${hex(offset)} ${lost}`);
 	}
 }

@@ -58,7 +58,11 @@ export function checkDirectory(memory: Memory, report: Report): number[] {
 			const isOpen = isRemoved(memory, object) && isPinned;
 			if (isOpen) used.push(object);
 			else if (!listed.has(object) || isRemoved(memory, object))
-				report.add("D5", object, `the object at ${hex(object)} is in no list, and no participant has it open`);
+				report.add(
+					"D5",
+					object,
+					`the object at ${hex(object)} is in no list, and no participant has it open`,
+				);
 		}
 	}
 	return used;
@@ -80,9 +84,17 @@ function checkList(memory: Memory, report: Report, bucket: number, listed: Set<n
 		listed.add(object);
 		const owner = memory.owner(object);
 		if (owner === OWNER_FREE || owner === OWNER_NONE)
-			report.add("D2", object, `the list of bucket ${bucket} contains the object at ${hex(object)}, which was freed`);
+			report.add(
+				"D2",
+				object,
+				`the list of bucket ${bucket} contains the object at ${hex(object)}, which was freed`,
+			);
 		else if (report.isAtRest && owner !== OWNER_REGION && !isRemoved(memory, object))
-			report.add("D5", object, `the object at ${hex(object)} is in the directory, but does not belong to the region`);
+			report.add(
+				"D5",
+				object,
+				`the object at ${hex(object)} is in the directory, but does not belong to the region`,
+			);
 		if (((memory.word(object + OBJECT_HASH) ^ bucket) & mask) !== 0)
 			report.add(
 				"D2",

@@ -30,5 +30,8 @@ export function checkEndpoints({ memory, object, word, fail }: Subject): void {
 	if (word(QUEUE_PRODUCER_WAITS) > 1 || word(QUEUE_CONSUMER_WAITS) > 1)
 		fail("E2", "has an endpoint whose wait flag is neither 0 nor 1");
 	if (word(QUEUE_ENDED) > word(QUEUE_PRODUCER_COUNT))
-		fail("E3", `was ended by producer number ${word(QUEUE_ENDED)}, but has had only ${word(QUEUE_PRODUCER_COUNT)}`);
+		fail(
+			"E3",
+			`was ended by producer number ${word(QUEUE_ENDED)}, but has had only ${word(QUEUE_PRODUCER_COUNT)}`,
+		);
 }

@@ -36,6 +36,10 @@ function checkHandle(memory: Memory, report: Report, claims: Claims, handle: num
 	const block = memory.word(handle + HANDLE_REFERENCE + REFERENCE_OFFSET);
 	const length = memory.word(handle + HANDLE_REFERENCE + REFERENCE_LENGTH);
 	if (memory.owner(block) !== OWNER_REGION || length > memory.capacity(block))
-		report.add("K2", handle, `${name} refers to ${length} bytes at ${hex(block)}, which do not belong to the region`);
+		report.add(
+			"K2",
+			handle,
+			`${name} refers to ${length} bytes at ${hex(block)}, which do not belong to the region`,
+		);
 	else claims.add(block, name);
 }

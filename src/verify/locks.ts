@@ -15,7 +15,8 @@ export function checkLock({ memory, object, word, fail }: Subject): void {
 	const holder = word(LOCK_HOLDER);
 	if (holder !== 0 && holder !== LOCK_ABANDONED && !isPinnedBy(memory, object, holder))
 		fail("L1", `is held by participant ${holder}, which does not have it open`);
-	if (word(LOCK_LAST) >= SLOTS) fail("L2", `says that slot ${word(LOCK_LAST)} was woken last, which does not exist`);
+	if (word(LOCK_LAST) >= SLOTS)
+		fail("L2", `says that slot ${word(LOCK_LAST)} was woken last, which does not exist`);
 	for (let from = 0; from < SLOTS; from += 32) {
 		for (let bits = word(LOCK_WAITERS + (from >>> 3)); bits !== 0; bits &= bits - 1) {
 			const index = from + 31 - Math.clz32(bits & -bits);

@@ -102,11 +102,18 @@ function checkEnvelope({ memory, claims, fail }: Subject, envelope: number, posi
 		length + RECORD_HEADER <= memory.capacity(envelope) &&
 		(kind === RECORD_DATA || kind === RECORD_BLOCK);
 	if (!isSound) {
-		fail("M5", `keeps a message of kind ${kind} at ${position}, but ${hex(envelope)} is not a valid envelope`);
+		fail(
+			"M5",
+			`keeps a message of kind ${kind} at ${position}, but ${hex(envelope)} is not a valid envelope`,
+		);
 		return;
 	}
 	if (!claims.add(envelope, `the place of position ${position}`) || kind !== RECORD_BLOCK) return;
 	const { block, owner, isSound: hasRoom } = attached(memory, envelope);
 	if (owner === OWNER_IN_FLIGHT && hasRoom) claims.add(block, `the envelope at ${hex(envelope)}`);
-	else fail("M5", `keeps a message at ${position} with the block at ${hex(block)}, which is not in flight or too small`);
+	else
+		fail(
+			"M5",
+			`keeps a message at ${position} with the block at ${hex(block)}, which is not in flight or too small`,
+		);
 }

@@ -94,13 +94,15 @@ export function checkObject(memory: Memory, report: Report, claims: Claims, obje
 		if (block === 0) return false;
 		const owner = memory.isReference(block) ? 0 : memory.owner(block);
 		const isSound = owner === OWNER_REGION || (!report.isAtRest && memory.isTag(owner));
-		if (!isSound) fail("O2", `has its ${what} at ${hex(block)}, which is not a block that belongs to the region`);
+		if (!isSound)
+			fail("O2", `has its ${what} at ${hex(block)}, which is not a block that belongs to the region`);
 		return isSound && claims.add(block, `the ${what} of object ${hex(object)}`);
 	}
 }
 
 function checkStruct({ word, fail }: Subject): void {
-	if (word(OBJECT_ELEMENT) !== 0) fail("A1", `has element type ${word(OBJECT_ELEMENT)}, but a struct has none`);
+	if (word(OBJECT_ELEMENT) !== 0)
+		fail("A1", `has element type ${word(OBJECT_ELEMENT)}, but a struct has none`);
 }
 
 function checkArray({ word, fail }: Subject): void {

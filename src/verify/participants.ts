@@ -56,7 +56,11 @@ export function checkParticipants(memory: Memory, report: Report): void {
 		// The slot was never used, and its `touched` bitmap may have no pages.
 		if (generation === 0 && id === 0) continue;
 		if (id !== 0 && (id >>> 8 !== generation || (id & 0xff) !== index + 1 || generation === 0))
-			report.add("P1", slot, `slot ${index} has participant ${id}, which does not match its generation ${generation}`);
+			report.add(
+				"P1",
+				slot,
+				`slot ${index} has participant ${id}, which does not match its generation ${generation}`,
+			);
 		checkIntent(memory, report, index);
 		for (let sizeClass = 0; id !== 0 && sizeClass < CLASSES; sizeClass++) {
 			const span = memory.word(slot + SLOT_CURRENT + (sizeClass << CURRENT_SHIFT) + CURRENT_SPAN);
@@ -72,14 +76,16 @@ function checkIntent(memory: Memory, report: Report, index: number): void {
 	const intent = memory.word(slot + SLOT_INTENT);
 	if (intent === INTENT_NONE) return;
 	const a = memory.word(slot + SLOT_INTENT_A);
-	if (intent > LAST_INTENT) report.add("P2", slot, `slot ${index} has intent ${intent}, which does not exist`);
+	if (intent > LAST_INTENT)
+		report.add("P2", slot, `slot ${index} has intent ${intent}, which does not exist`);
 	else if (report.isAtRest) report.add("P2", slot, `slot ${index} has an unfinished intent ${intent}`);
 	const isSound = ABOUT_SPANS.includes(intent)
 		? memory.isHeapSpan(a)
 		: ABOUT_OBJECTS.includes(intent)
 			? memory.isObject(a)
 			: memory.isHeapSpan(Math.floor(a / SPAN_BYTES));
-	if (!isSound) report.add("P3", slot, `slot ${index} has intent ${intent} about ${hex(a)}, which can't be its subject`);
+	if (!isSound)
+		report.add("P3", slot, `slot ${index} has intent ${intent} about ${hex(a)}, which can't be its subject`);
 }
 
 function checkTouched(memory: Memory, report: Report, index: number): void {

@@ -26,7 +26,10 @@ export function checkRecords({ word, fail, room }: Subject): void {
 	const capacity = word(OBJECT_CAPACITY);
 	const dtype = dtypeOf(word(OBJECT_ELEMENT));
 	if (dtype === undefined || !isPowerOfTwo(capacity) || capacity < 2 || capacity * bytesPer(dtype) > room) {
-		fail("N1", `has capacity ${capacity} of element type ${word(OBJECT_ELEMENT)}, but its data block has ${room} bytes`);
+		fail(
+			"N1",
+			`has capacity ${capacity} of element type ${word(OBJECT_ELEMENT)}, but its data block has ${room} bytes`,
+		);
 		return;
 	}
 	const head = word(QUEUE_HEAD);

@@ -49,6 +49,10 @@ function checkShare(memory: Memory, report: Report, claims: Claims, share: numbe
 	if (report.isAtRest && references === 0) report.add("C3", share, `${name} has no reference`);
 	const block = memory.word(share + SHARE_BLOCK);
 	if (memory.isReference(block) || memory.owner(block) !== OWNER_REGION)
-		report.add("C2", share, `${name} refers to ${hex(block)}, which is not a block that belongs to the region`);
+		report.add(
+			"C2",
+			share,
+			`${name} refers to ${hex(block)}, which is not a block that belongs to the region`,
+		);
 	else claims.add(block, name);
 }

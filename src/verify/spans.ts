@@ -98,7 +98,8 @@ function checkKeeper(memory: Memory, report: Report, span: number): void {
 	const keeper = memory.word(memory.descriptor(span) + DESCRIPTOR_KEEPER);
 	if (keeper === 0) return;
 	const at = memory.descriptor(span);
-	if (!memory.isCurrent(keeper)) report.add("S6", at, `the keeper of span ${span} is participant ${keeper}, which has left`);
+	if (!memory.isCurrent(keeper))
+		report.add("S6", at, `the keeper of span ${span} is participant ${keeper}, which has left`);
 	else if (!memory.isTouched((keeper & 0xff) - 1, span))
 		report.add("S6", at, `the keeper of span ${span} is participant ${keeper}, which has not touched it`);
 }

@@ -94,7 +94,11 @@ function parseLink(text: string): LocalLink {
 	const [local = "", name = ""] = split(head, "=");
 	const endpoints = parseLinkName(name);
 	if (!NAME.test(local) || endpoints === undefined) {
-		throw badArgument("A link", text, `of the form values=evaluate.values>steer.values, with names of ${NAME_RULE}`);
+		throw badArgument(
+			"A link",
+			text,
+			`of the form values=evaluate.values>steer.values, with names of ${NAME_RULE}`,
+		);
 	}
 	const given = new Map(options.map((option) => split(option, "=")));
 	if (given.size < options.length) throw badArgument("A link", text, "without an option that is given twice");
