@@ -1,9 +1,12 @@
-/** Blocks that are allocated, written, checked and freed, a few of them alive at a time; `native/allocate.cpp` agrees. */
+/**
+ * Allocates, writes, checks and frees blocks, with a few of them alive at a time. SYNC: `native/allocate.cpp` does the
+ * same.
+ */
 import { performance } from "node:perf_hooks";
 import type { Block, Region } from "../src/index.js";
 import type { Job } from "./measure.js";
 
-/** Blocks that live at a time. */
+/** The number of blocks alive at a time. */
 export const LIVE = 64;
 
 export class Churn {
@@ -35,7 +38,7 @@ export class Churn {
 		block.free();
 	}
 
-	/** Checks and frees what lives after `count` steps. */
+	/** Checks and frees the blocks that are alive after `count` steps. */
 	end(count: number): void {
 		for (let sequence = Math.max(0, count - LIVE); sequence < count; sequence++) {
 			this.#free(this.#live[sequence % LIVE] as Block, sequence);
@@ -44,7 +47,7 @@ export class Churn {
 	}
 }
 
-/** Milliseconds for so many blocks. */
+/** Returns the milliseconds that `job.count` blocks take. */
 export function churn(region: Region, job: Job, bytes?: number): number {
 	const blocks = new Churn(region, bytes);
 	const started = performance.now();

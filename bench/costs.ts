@@ -1,12 +1,12 @@
 /**
- * What single operations cost inside one process, by tinybench. Each task does many, because tinybench's own
- * overhead is tens of nanoseconds, and checks what comes out.
+ * The costs of single operations inside one process, measured by tinybench. Each task does many operations, because
+ * tinybench's own overhead is tens of nanoseconds, and checks the results.
  */
 import { Bench } from "tinybench";
 import { type Queue, Region } from "../src/index.js";
 import { MESSAGE_BYTES, RECORDS } from "./data.js";
 
-/** Nanoseconds for each operation: the median over the runs of its task, the quickest run, the 99th percentile. */
+/** Nanoseconds per operation: the median, the least and the 99th percentile over the runs of a task. */
 export interface Cost {
 	what: string;
 	median: number;
@@ -14,9 +14,9 @@ export interface Cost {
 	p99: number;
 }
 
-/** Operations in one run of a task. */
+/** The number of operations in one run of a task. */
 const OPERATIONS = 1000;
-/** Parts of an array that are sent in turn. */
+/** The number of parts of an array that are sent by turns. */
 const PARTS = 16;
 
 function expect(fact: boolean): void {
@@ -25,12 +25,12 @@ function expect(fact: boolean): void {
 
 export interface Task {
 	what: string;
-	/** Operations in one run. */
+	/** The number of operations in one run. */
 	operations: number;
 	run(): void;
 }
 
-/** The tasks over a region of their own. `wrong` is added to what is written: anything but 0 has to be noticed. */
+/** Returns the tasks, which work in `region`. `wrong` is added to all written values; the checks must notice any but 0. */
 export function tasksOf(region: Region, wrong = 0): Task[] {
 	const queue = region.queue("messages");
 	const producer = queue.producer();
@@ -39,7 +39,7 @@ export function tasksOf(region: Region, wrong = 0): Task[] {
 	const pusher = records.producer();
 	const popper = records.consumer();
 	const bytes = new Uint8Array(MESSAGE_BYTES);
-	// Each run sends another part of it, so that what is stale shows.
+	// Each run sends another part of the array, so that the check notices stale values.
 	const source = Float64Array.from({ length: RECORDS + PARTS }, (_, index) => index + 0.5 + wrong);
 	const expected = Buffer.from(source.map((value) => value - wrong).buffer);
 	let part = 0;

@@ -1,33 +1,33 @@
-/** How the cost of something grows with something else. */
+/** Curves, which show how a cost grows with a size or a number. */
 import { type Contender, inTurn, QUICK, type Role } from "./measure.js";
 import { type PairOptions, pair } from "./pair.js";
 import type { Scratch } from "./scratch.js";
 
 /** One line of a plot. */
 export interface Line {
-	/** Whom to ask at each place; `x` is the size of its job. */
+	/** Returns the contender for the point at `x`, which is the size of its job. */
 	at(x: number): Contender;
-	/** Where it ends, if not with the curve. */
+	/** The last `x` of the line, if it is not the curve's last. */
 	until?: number;
 }
 
-/** A line of the same work everywhere. */
+/** A line whose points all come from the same work. */
 export function lineOf({ until, ...options }: Omit<PairOptions, "size"> & { until?: number }): Line {
 	const at = (size: number) => pair({ ...options, size });
 	return until === undefined ? { at } : { at, until };
 }
 
 export interface Growth {
-	/** As `--only` takes it. */
+	/** The name for `--only`. */
 	readonly name: string;
 	readonly title: string;
 	readonly x: { label: string; values: readonly number[]; scale: "log" | "linear"; unit?: "bytes" };
-	/** What a figure is, with its unit. */
+	/** The unit of the figures. */
 	readonly y: string;
 	readonly lines: readonly Line[];
 }
 
-/** The median and the spread at one place. */
+/** The median and the spread of one line at one `x`. */
 export interface Point {
 	line: string;
 	role: Role;
@@ -42,10 +42,10 @@ export interface Curve extends Omit<Growth, "lines"> {
 	missing: readonly { name: string; reason: string }[];
 }
 
-/** The most rounds at one place. */
+/** The largest number of rounds at one `x`. */
 const ROUNDS = 3;
 
-/** All lines in turn, place by place. */
+/** Measures all lines by turns, at one `x` after another. */
 export async function grow(
 	{ lines, ...plain }: Growth,
 	scratch: Scratch,

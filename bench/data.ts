@@ -1,28 +1,28 @@
-/** What is sent, and how the receiver checks it: the same for dhmem and for its peers. `bench/native/data.hpp` agrees. */
+/** The data that is sent, and the receiver's check of it, for dhmem and its peers. SYNC: `bench/native/data.hpp`. */
 import { performance } from "node:perf_hooks";
 import type { Job } from "./measure.js";
 
 export const MESSAGE_BYTES = 64;
 export const MESSAGE_WORDS = MESSAGE_BYTES / 4;
-/** Messages in a batch. */
+/** The number of messages in a batch. */
 export const BATCH = 256;
-/** Records in a batch. */
+/** The number of records in a batch. */
 export const RECORDS = 4096;
 
-/** Writes message number `sequence` at word `at`: every word differs from that of the message before. */
+/** Writes message number `sequence` at word `at`. Every word differs from the same word of the previous message. */
 export function fillMessage(words: Uint32Array, at: number, sequence: number, { spoilt }: Job): void {
 	for (let i = 0; i < MESSAGE_WORDS; i++) words[at + i] = sequence + i;
 	if (sequence === spoilt) words[at + MESSAGE_WORDS - 1] = sequence;
 }
 
-/** Throws unless all of message number `sequence` is there. */
+/** Throws unless message number `sequence` is there, complete. */
 export function checkMessage(words: Uint32Array, at: number, sequence: number): void {
 	for (let i = 0; i < MESSAGE_WORDS; i++) {
 		if (words[at + i] !== (sequence + i) >>> 0) throw new Error(`Message ${sequence} is wrong at word ${i}`);
 	}
 }
 
-/** One message after another, in the same place; `bytes` are those of the last one that `next` made. */
+/** Makes one message after another in the same memory; `bytes` is the last one that `next` made. */
 export class MessageSource {
 	readonly #words = new Uint32Array(MESSAGE_WORDS);
 	readonly bytes = new Uint8Array(this.#words.buffer);
@@ -33,7 +33,7 @@ export class MessageSource {
 	}
 }
 
-/** Checks messages that lie anywhere, by a copy: words have to be aligned. */
+/** Checks messages at any offset, by copying them, because words must be aligned. */
 export class MessageCheck {
 	readonly #words = new Uint32Array(MESSAGE_WORDS);
 	readonly #bytes = new Uint8Array(this.#words.buffer);
@@ -46,7 +46,7 @@ export class MessageCheck {
 	}
 }
 
-/** The records from number `first`, with fractions: those are what makes garbage. */
+/** Fills `values` with the records from number `first`. They have fractions, because only those make garbage. */
 export function fillRecords(values: Float64Array, first: number, { spoilt }: Job): void {
 	for (let i = 0; i < values.length; i++) values[i] = first + i + 0.5;
 	if (spoilt >= first && spoilt < first + values.length) values[spoilt - first] = -1;
@@ -64,15 +64,15 @@ export function checkRecords(values: Float64Array, count: number, first: number)
 	for (let i = 0; i < count; i++) checkRecord(values[i], first + i);
 }
 
-/** Of contents of large messages: what part of one is stale shows. */
+/** The number of different contents of large messages, so that the check notices a stale part. */
 export const PATTERNS = 3;
 
-/** The number that fills large message number `sequence`. */
+/** Returns the number that fills large message number `sequence`. */
 export function patternOf(sequence: number): number {
 	return (sequence % PATTERNS) + 1.5;
 }
 
-/** Large messages, one after another: each has one number all over, and its own record at the end. */
+/** Makes large messages. Each is filled with one number, and has its own record at the end. */
 export class LargeMessages {
 	readonly #numbers: readonly Float64Array[];
 	readonly #bytes: readonly Uint8Array[];
@@ -86,12 +86,12 @@ export class LargeMessages {
 		this.#last = bytes / 8 - 1;
 	}
 
-	/** Message number `sequence`, until the next call. */
+	/** Returns message number `sequence`, which is valid until the next call. */
 	next(sequence: number, job: Job): Uint8Array {
 		return this.#with(sequence, recordOf(sequence, job));
 	}
 
-	/** Throws unless all of message number `sequence` is there. */
+	/** Throws unless `message` is message number `sequence`, complete. */
 	check(message: Uint8Array, sequence: number): void {
 		const expected = this.#with(sequence, sequence + 0.5);
 		if (Buffer.compare(message, expected) !== 0) throw new Error(`Message ${sequence} is wrong`);
@@ -104,26 +104,26 @@ export class LargeMessages {
 	}
 }
 
-/** Counts from the first arrival, without what came with it: starting up is not part of a rate. */
+/** Measures a rate from the first arrival on, without the messages of that arrival, so that start-up does not count. */
 export class Meter {
 	#started = 0;
 	#lead = 0;
 
-	/** So many have come, and are checked. */
+	/** Notes that `count` messages have arrived and were checked. */
 	arrived(count: number): void {
 		if (this.#started !== 0) return;
 		this.#lead = count;
 		this.#started = performance.now();
 	}
 
-	/** Millions a second; of what came all at once there is none. */
+	/** Returns the rate in millions per second; NaN if all messages came in the first arrival. */
 	rate(count: number): number {
 		if (count === this.#lead) return Number.NaN;
 		return (count - this.#lead) / (performance.now() - this.#started) / 1000;
 	}
 }
 
-/** The mean microseconds of a trip, the first left out. */
+/** Returns the mean time of a trip in microseconds, without the first trip. */
 export function meanTrip({ count }: Job, trip: (sequence: number) => void): number {
 	trip(0);
 	const started = performance.now();
@@ -131,7 +131,7 @@ export function meanTrip({ count }: Job, trip: (sequence: number) => void): numb
 	return ((performance.now() - started) * 1000) / (count - 1);
 }
 
-/** The microseconds of each trip. */
+/** Returns the time of each trip in microseconds. */
 export async function trips({ count }: Job, trip: (sequence: number) => Promise<void>): Promise<number[]> {
 	const times: number[] = [];
 	for (let sequence = 0; sequence < count; sequence++) {

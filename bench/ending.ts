@@ -1,4 +1,4 @@
-/** What is to be done where the driver ends before its time, by a signal or an error: no process is to outlive it. */
+/** Functions to call if the driver ends early, by a signal or an error, so that no process outlives it. */
 export const endings = new Set<() => void>();
 
 process.once("exit", () => {

@@ -1,15 +1,15 @@
-/** What is allocated on the JavaScript heap, by V8's sampling heap profiler. */
+/** Measures allocations on the JavaScript heap with V8's sampling heap profiler. */
 import { type HeapProfiler, Session } from "node:inspector/promises";
 import type { Job } from "./measure.js";
 
-/** Bytes between samples, on average. */
+/** The average number of bytes between samples. */
 const INTERVAL = 1024;
 
 function sizeOf({ selfSize, children }: HeapProfiler.SamplingHeapProfileNode): number {
 	return children.reduce((sum, child) => sum + sizeOf(child), selfSize);
 }
 
-/** Bytes that `task` allocates on the heap, those included that are collected meanwhile. */
+/** Returns the number of bytes that `task` allocates on the heap, including those that are collected meanwhile. */
 async function allocated(task: () => void): Promise<number> {
 	const session = new Session();
 	session.connect();
@@ -27,7 +27,7 @@ async function allocated(task: () => void): Promise<number> {
 	}
 }
 
-/** A round of `task`: garbage for each of its count. */
+/** Makes a round of `task`, whose figure is the garbage per operation, in bytes. */
 export function garbageOf(task: (job: Job) => void): (job: Job) => Promise<number> {
 	return async (job) => (await allocated(() => task(job))) / job.count;
 }

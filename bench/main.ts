@@ -1,4 +1,4 @@
-/** `npm run bench`: takes measures, and shows them. */
+/** `npm run bench`: runs the measures, and reports their results. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { measureCosts } from "./costs.js";
@@ -10,12 +10,12 @@ import { COSTS, optionsOf } from "./options.js";
 import { curveTable, machine, markdown, putBetweenMarks, type Report, summary, table } from "./report.js";
 import { Scratch } from "./scratch.js";
 
-/** What draws is not installed with the package. */
+/** The plotting packages are not installed with the package dhmem. */
 async function plots() {
 	try {
 		return await import("./plots.js");
 	} catch (error) {
-		console.error(`--plots works in a clone of dhmem only: ${(error as Error).message}`);
+		console.error(`--plots works only in a clone of dhmem: ${(error as Error).message}`);
 		process.exit(2);
 	}
 }
@@ -30,7 +30,7 @@ const costs = (only?.includes(COSTS) ?? true) ? measureCosts(quick ? 100 : 1000)
 const chosen = measures.filter(({ name }) => only?.includes(name) ?? true);
 const taken = new Map<Measure, Taken[]>(chosen.map((measure) => [measure, []]));
 const failed: Report["failed"][number][] = [];
-/** What fails is told in the end, and takes nothing else along. */
+/** Runs one measure or curve. A failure is reported at the end, and the others continue. */
 async function attempt<T>(title: string, task: () => Promise<T>): Promise<T | undefined> {
 	try {
 		return await task();
@@ -82,13 +82,13 @@ const report: Report = {
 };
 const text = markdown(report);
 console.log([text, ...grown.map(curveTable)].join("\n\n"));
-/** One that can't be written takes no other along. */
+/** Writes one output file. If that fails, the others are still written. */
 function put(path: string | undefined, write: (path: string) => void): void {
 	if (path === undefined) return;
 	try {
 		write(path);
 	} catch (error) {
-		console.error(`${path} is not written: ${(error as Error).message}`);
+		console.error(`${path} could not be written: ${(error as Error).message}`);
 		process.exitCode = 1;
 	}
 }

@@ -1,40 +1,40 @@
-/** What a measure is, and how it is taken: contenders in turn, round by round. */
+/** Measures: how they are described, and how they are taken, with contenders by turns, round by round. */
 import type { Scratch } from "./scratch.js";
 
-/** What a round does. */
+/** The work of one round. */
 export interface Job {
-	/** Messages, records, round trips or operations. */
+	/** The number of messages, records, round trips or operations. */
 	count: number;
-	/** The number of the one whose data is spoilt on purpose, so that the check must fail; -1 for none. */
+	/** The index of an item that is corrupted on purpose, so that the check must fail; -1 for none. */
 	spoilt: number;
-	/** What a growth curve varies: bytes in a message, queues, … */
+	/** The quantity that a curve varies: bytes in a message, the number of queues, … */
 	size: number;
 }
 
-/** Something that was started and can be asked for rounds. */
+/** A contender that was started and can do rounds. */
 export interface Running {
-	/** Does the job, checks what comes of it, and gives the figure. Throws if anything is wrong. */
+	/** Does the job, checks the data, and returns the figure. Throws if anything is wrong. */
 	round(job: Job): Promise<number>;
 	stop(): Promise<void>;
 }
 
 /**
- * What is compared: `dhmem`; a `peer`, whose figure the ratio is to; a `floor`, what the machine itself takes; or
- * something `beside` them, which is worth seeing but is not what the aim is about.
+ * The role of a contender: `dhmem` itself; a `peer`, to whose figure the ratio is; a `floor`, which shows what the machine
+ * itself takes; or `beside`, for a figure that is worth seeing but has no part in the aim.
  */
 export type Role = "dhmem" | "peer" | "floor" | "beside";
 
 export interface Contender {
 	readonly name: string;
 	readonly role: Role;
-	/** Of a full round. */
+	/** The count of a full round. */
 	readonly count: number;
 	readonly size?: number;
-	/** @throws Missing where what it needs is not there */
+	/** @throws Missing if something that it needs is not installed */
 	start(scratch: Scratch): Promise<Running>;
 }
 
-/** What is aimed at: of the ratio of dhmem's figure to the peer's, or of dhmem's figure itself. */
+/** The aim of a measure: a bound for the ratio of dhmem's figure to the peer's, or for dhmem's figure itself. */
 export interface Aim {
 	of: "ratio" | "figure";
 	atLeast?: number;
@@ -42,27 +42,27 @@ export interface Aim {
 }
 
 export interface Measure {
-	/** As `--only` takes it. */
+	/** The name for `--only`. */
 	readonly name: string;
 	readonly title: string;
-	/** Its title in the README, which shows only the measures that have one. */
+	/** The title in the README, which shows only the measures that have one. */
 	readonly short?: string;
-	/** Of the figures. */
+	/** The unit of the figures. */
 	readonly unit: string;
-	/** Which figure is the better one. */
+	/** Whether a higher or a lower figure is better. */
 	readonly better: "more" | "less";
 	readonly aim: Aim;
-	/** The peer that the ratio is to is the one to which dhmem's ratio is worst. */
+	/** The contenders, dhmem first. The ratio is to the peer with which dhmem compares worst. */
 	readonly contenders: readonly Contender[];
-	/** The most rounds, where one takes long. */
+	/** The largest number of rounds, for a measure whose rounds take long. */
 	readonly rounds?: number;
-	/** What counts are divided by in a quick run, if it is more than usual. */
+	/** The divisor of counts in a quick run, if it is larger than usual. */
 	readonly quick?: number;
-	/** What the figure leaves out, for readers. */
+	/** A sentence for readers about what the figure leaves out. */
 	readonly leavesOut: string;
 }
 
-/** Why a contender takes no part. */
+/** The reason why a contender takes no part. */
 export class Missing extends Error {}
 
 /** One contender's figures. */
@@ -70,7 +70,7 @@ export interface Figure {
 	name: string;
 	role: Role;
 	median: number;
-	/** The least and the largest round. */
+	/** The figures of the least and the largest round. */
 	least: number;
 	most: number;
 	rounds: readonly number[];
@@ -85,27 +85,27 @@ export interface Result {
 	aim: Aim;
 	leavesOut: string;
 	figures: readonly Figure[];
-	/** Contenders that took no part, and why. */
+	/** The contenders that took no part, with the reasons. */
 	missing: readonly { name: string; reason: string }[];
 	/**
-	 * To the peer to which it is worst, round by round: only this means anything on another machine. `runs` has each
-	 * run's own.
+	 * The ratio to the peer with which dhmem compares worst, taken round by round. Only ratios mean anything on another
+	 * machine. `runs` has the ratio of each run.
 	 */
 	ratio?: { to: string; median: number; least: number; most: number; runs: readonly number[] };
-	/** Undefined if the peer is missing. */
+	/** True if the aim is reached; undefined if the peer is missing. */
 	reached?: boolean;
 }
 
-/** How much of a measure is taken. */
+/** How long measures take. */
 export interface Scale {
 	rounds: number;
-	/** Takes fewer and shorter rounds: a look, not a measurement. */
+	/** Fewer and shorter rounds, for a first look and not a measurement. */
 	quick: boolean;
 }
 
-/** Milliseconds after which a round has failed: a hang is to be seen, not waited for. */
+/** Milliseconds after which a round counts as failed, so that a hang is reported. */
 export const DEADLINE = 300_000;
-/** What the counts of a quick run are divided by. */
+/** The divisor of counts in a quick run. */
 export const QUICK = 16;
 
 export function median(values: readonly number[]): number {
@@ -119,7 +119,7 @@ function spread(values: readonly number[]): { median: number; least: number; mos
 	return { median: median(values), least: Math.min(...values), most: Math.max(...values) };
 }
 
-/** The count of a round, never so few that a rate has nothing to count from. */
+/** Returns the count of a round. It is never so small that a rate can't be measured. */
 function scaled(count: number, divisor: number): number {
 	return Math.min(count, Math.max(4, Math.floor(count / divisor)));
 }
@@ -135,16 +135,16 @@ function messageOf(error: unknown): string {
 	return error instanceof Error ? error.message : String(error);
 }
 
-/** What contenders gave, and which took no part. */
+/** The figures of the contenders that took part, and the reasons of those that did not. */
 export interface Taken {
 	figures: readonly Figure[];
 	missing: readonly { name: string; reason: string }[];
 }
 
 /**
- * Asks all contenders in turn, round by round, so that all meet the same weather: with where the cores happen to sit,
- * the same program's rate varies by a factor of several. The first round warms up and is not counted. A peer that is
- * missing or fails takes no part, and the result says so; dhmem's own failure is thrown.
+ * Runs all contenders by turns, round by round, so that all meet the same conditions: depending on where the cores
+ * happen to be, the rate of one program varies several-fold. The first round is a warm-up and does not count. A peer
+ * that is missing or fails takes no part, and the result says so; a failure of dhmem itself is thrown.
  */
 export async function inTurn(
 	contenders: readonly Contender[],
@@ -172,7 +172,7 @@ export async function inTurn(
 				const count = scaled(contender.count, divisor);
 				try {
 					const figure = await running.round({ count, spoilt: -1, size: contender.size ?? 0 });
-					if (!Number.isFinite(figure)) throw new Error(`${count} came all at once: nothing to count from`);
+					if (!Number.isFinite(figure)) throw new Error(`all ${count} came at once, so there is no rate`);
 					if (figure < 0) throw new Error(`its figure is ${figure}`);
 					if (round > 0) participant.rounds.push(figure);
 				} catch (error) {
@@ -200,7 +200,7 @@ export async function take(measure: Measure, scratch: Scratch, { rounds, quick }
 	return await inTurn(measure.contenders, scratch, most, quick ? (measure.quick ?? QUICK) : 1);
 }
 
-/** What runs of a measure gave, one after another. Who failed in one of them takes no part in the result. */
+/** Combines the runs of a measure. A contender that failed in one of them takes no part in the result. */
 export function resultOf(measure: Measure, runs: readonly Taken[]): Result {
 	const { contenders, rounds: _rounds, quick: _quick, ...plain } = measure;
 	const reasons = new Map(runs.flatMap(({ missing }) => missing.map(({ name, reason }) => [name, reason])));
@@ -212,7 +212,7 @@ export function resultOf(measure: Measure, runs: readonly Taken[]): Result {
 		});
 	const missing = [...reasons].map(([name, reason]) => ({ name, reason }));
 	const [ours] = figures;
-	if (ours?.role !== "dhmem") throw new Error(`Measure ${measure.name} has no figure of dhmem's`);
+	if (ours?.role !== "dhmem") throw new Error(`Measure ${measure.name} has no figure for dhmem`);
 	const ratio = ratioOf(measure, ours, figures, runs.length);
 	const result = { ...plain, figures, missing, ...(ratio === undefined ? {} : { ratio }) };
 	const value = measure.aim.of === "ratio" ? ratio?.median : ours.median;

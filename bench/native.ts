@@ -1,4 +1,4 @@
-/** Contenders in C++: programs of `bench/native/`, which print their figure. */
+/** Contenders in C++: programs in `bench/native/` that print their figure. */
 import { execFile } from "node:child_process";
 import { access } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -11,11 +11,11 @@ export interface NativeOptions {
 	name: string;
 	role: Role;
 	program: string;
-	/** Arguments before COUNT, SPOILT and SIZE. */
+	/** The arguments before COUNT, SPOILT and SIZE. */
 	args?: readonly string[];
 	count: number;
 	size?: number;
-	/** What it is started by: `mpirun` with its options. */
+	/** The command that starts the program, such as `mpirun` with its options. */
 	launcher?: readonly string[];
 	env?: Readonly<Record<string, string>>;
 }
@@ -36,7 +36,7 @@ export function native(options: NativeOptions): Contender {
 		const numbers = [job.count, job.spoilt, job.size].map(String);
 		const [command, ...rest] = [...launcher, program, ...args, ...numbers] as [string, ...string[]];
 		const running = run(command, rest, { timeout: DEADLINE, env: { ...process.env, ...env } });
-		// Not SIGKILL: mpirun ends what it started, and removes its files.
+		// Not SIGKILL, so that mpirun can end its processes and remove its files.
 		const end = () => running.child.kill();
 		endings.add(end);
 		try {
@@ -57,7 +57,7 @@ export function native(options: NativeOptions): Contender {
 			() => false,
 		);
 		if (!isThere)
-			throw new Missing("not built: in a clone bench/native/build.sh builds it, and says what that needs");
+			throw new Missing("not built: in a clone, bench/native/build.sh builds it, and names missing packages");
 		return { round, stop: async () => {} };
 	};
 	return { name, role, count, ...(size === undefined ? {} : { size }), start };

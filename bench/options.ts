@@ -1,4 +1,4 @@
-/** What `npm run bench` is told: which measures, how often, and where the figures go. */
+/** The command-line options of `npm run bench`. */
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
@@ -6,21 +6,21 @@ import { curves } from "./growth/index.js";
 import { measures } from "./measures/index.js";
 import { checkMarks } from "./report.js";
 
-/** What is measured inside one process, all of it. */
+/** The name for `--only` of all measurements inside one process. */
 export const COSTS = "costs";
 const names = [...measures.map(({ name }) => name), ...curves.map(({ name }) => name), COSTS];
 
 const usage = `Usage: dhmem bench [options], or in a clone: npm run bench -- [options]
 
-  --only NAME,…    takes only these measures, curves of how costs grow, and ${COSTS}:
+  --only NAME,…    run only these measures and curves, or ${COSTS}:
                    ${names.join(", ")}
-  --runs N         takes all measures N times, one after another (1); curves and ${COSTS} only once
-  --rounds N       rounds of each measure, in turn with its peers (7); at most 3 for slow measures and curves
-  --quick          fewer and shorter rounds, and curves only if asked for: a first look, not a measurement
-  --json FILE      also writes all figures to this file
-  --markdown FILE  also puts the table between the two marks of this document
-  --short FILE     also puts the ratios that the README shows between the two marks of this document
-  --plots DIR      also draws the curves in this folder, as SVG`;
+  --runs N         run all measures N times, one after another (1); curves and ${COSTS} only once
+  --rounds N       rounds of each measure, by turns with its peers (7); at most 3 for slow measures and curves
+  --quick          fewer and shorter rounds, and only the curves named by --only: a first look, not a measurement
+  --json FILE      also write all figures to this file
+  --markdown FILE  also put the table between the two marks of this document
+  --short FILE     also put the ratios that the README shows between the two marks of this document
+  --plots DIR      also draw the curves as SVG files in this folder`;
 
 export interface Options {
 	only: readonly string[] | undefined;
@@ -36,10 +36,10 @@ export interface Options {
 function positive(option: string, text: string): number {
 	const value = Number(text);
 	if (Number.isInteger(value) && value >= 1) return value;
-	throw new Error(`--${option} is ${text}; a whole number of 1 or more`);
+	throw new Error(`--${option} is ${text}; it must be a whole number, 1 or more`);
 }
 
-/** What can't be written is to be known before anything is measured. */
+/** Checks before measuring that the output files can be written. */
 function checkTargets({ json, markdown, short, plots }: Options): void {
 	for (const path of [markdown, short]) {
 		if (path === undefined) continue;
@@ -54,7 +54,7 @@ function checkTargets({ json, markdown, short, plots }: Options): void {
 	}
 }
 
-/** Ends the process where they are wrong. */
+/** Parses the options. Exits with status 2 if they are wrong. */
 export function optionsOf(args: string[]): Options {
 	try {
 		const { values } = parseArgs({
@@ -77,7 +77,7 @@ export function optionsOf(args: string[]): Options {
 		}
 		const only = values.only?.split(",");
 		for (const name of only ?? []) {
-			if (!names.includes(name)) throw new Error(`--only has ${name}, which is none of ${names.join(", ")}`);
+			if (!names.includes(name)) throw new Error(`--only has ${name}, but the names are ${names.join(", ")}`);
 		}
 		const runs = positive("runs", values.runs);
 		const rounds = positive("rounds", values.rounds ?? (values.quick ? "3" : "7"));

@@ -1,6 +1,6 @@
 /**
- * A contender in processes of its own: one that measures, and mostly one that serves it by sending or by echoing.
- * Each is a fresh process for each contender, so that what the compiler learnt of one is not in the way of another.
+ * A contender in separate processes: one that measures, and usually one that serves it by sending or echoing. Each
+ * contender gets fresh processes, so that code the JIT compiler has specialised for one does not slow down another.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
@@ -9,12 +9,12 @@ import { endings } from "./ending.js";
 import { type Contender, DEADLINE, type Job, Missing, type Role, type Running } from "./measure.js";
 import type { Scratch } from "./scratch.js";
 
-/** Gets ready in its process; what it gives back does one job after another. */
+/** Prepares one half in its process. Returns a function that does one job after another. */
 export type Half<T> = (
 	place: string,
 ) => Promise<(job: Job) => T | Promise<T>> | ((job: Job) => T | Promise<T>);
 
-/** What a contender does, in two halves: the figure is that of `measure`, which is ready before `serve` begins. */
+/** A contender's work in two halves. `measure` returns the figure, and is ready before `serve` begins. */
 export interface Work {
 	measure: Half<number>;
 	serve?: Half<void>;
@@ -22,10 +22,10 @@ export interface Work {
 
 export type Works = Readonly<Record<string, Work>>;
 
-/** What a process is to be, as command line arguments. */
+/** The half that a process runs, as a command-line argument. */
 export type Part = "measure" | "serve";
 
-/** What a process tells: it has only one half, is ready, has done a job, or failed. */
+/** A message from a process: it is ready, it has no such half, it has done a job, or it failed. */
 export type Answer =
 	| { kind: "ready" }
 	| { kind: "none" }
@@ -42,7 +42,7 @@ class Hand {
 
 	constructor(what: string, args: string[]) {
 		this.#what = what;
-		// Standard output is the report's.
+		// Standard output is reserved for the report.
 		this.#process = fork(WORKER, args, {
 			serialization: "advanced",
 			detached: true,
@@ -51,7 +51,7 @@ class Hand {
 		endings.add(this.#kill);
 	}
 
-	/** With what it has started: it leads a group of its own. */
+	/** Kills the process and its children: it leads its own process group. */
 	readonly #kill = (): void => {
 		const { pid, exitCode, signalCode } = this.#process;
 		if (pid === undefined || exitCode !== null || signalCode !== null) return;
@@ -115,7 +115,7 @@ async function start(what: string, from: string, work: string, scratch: Scratch)
 		throw error;
 	}
 	const round = async (job: Job) => {
-		// Whoever fails first says why; the other one is stuck then, and is stopped with it.
+		// The half that fails first gives the reason. The other half is stuck then, and is stopped too.
 		const [figure] = await Promise.all(hands.map((hand) => hand.run(job)));
 		if (figure === undefined) throw new Error(`${what} gave no figure`);
 		return figure;
@@ -126,7 +126,7 @@ async function start(what: string, from: string, work: string, scratch: Scratch)
 export interface PairOptions {
 	name: string;
 	role: Role;
-	/** The module that has the works: `import.meta.url`, or `peer(name)`. */
+	/** The module that exports the works: `import.meta.url`, or `peer(name)`. */
 	from: string;
 	work: string;
 	count: number;
@@ -138,7 +138,7 @@ export function pair({ name, role, from, work, count, size }: PairOptions): Cont
 	return { name, role, count, ...sized, start: (scratch) => start(name, from, work, scratch) };
 }
 
-/** The module of a peer's adapter. */
+/** Returns the URL of the module with a peer's adapter. */
 export function peer(name: string): string {
 	return new URL(`./peers/${name}.js`, import.meta.url).href;
 }

@@ -1,4 +1,4 @@
-/** Curves as SVG. */
+/** Draws curves as SVG. */
 import { axisX, dot, lineY, type PlotOptions, plot, ruleX, type TextOptions, text } from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import type { Curve } from "./curve.js";
@@ -11,19 +11,19 @@ function bytesOf(value: number): string {
 	return `${value / 2 ** (10 * unit)} ${UNITS[unit]}`;
 }
 
-/** The powers of ten that the values lie between. */
+/** Returns the powers of ten from just below the least value to just above the largest. */
 function decadesOf(values: readonly number[]): number[] {
 	const least = Math.floor(Math.log10(Math.min(...values)));
 	const most = Math.ceil(Math.log10(Math.max(...values)));
 	return Array.from({ length: most - least + 1 }, (_, index) => Number(`1e${least + index}`));
 }
 
-/** Colours that people with a weak sense of colours tell apart. */
+/** Colours that colour-blind people can tell apart. */
 const RANGE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
 
 const LINE = 16;
 
-/** A curve with its spread, as the text of an SVG. The axis of costs is logarithmic. */
+/** Draws a curve with its spread, and returns the text of the SVG. The axis of costs is logarithmic. */
 export function draw({ title, x, y, points }: Curve, machine: Machine): string {
 	const { document } = parseHTML("<html></html>");
 	const names = [...new Set(points.map(({ line }) => line))];
@@ -60,7 +60,7 @@ export function draw({ title, x, y, points }: Curve, machine: Machine): string {
 		},
 		color: { domain: names, range: RANGE },
 		marks: [
-			// By `text`: as `tickFormat`, a logarithmic scale leaves out what is no power of ten.
+			// `text` instead of `tickFormat`, because with a logarithmic scale the latter labels only powers of ten.
 			axisX(x.values, { text: (value: number) => nameOf(value), label: x.label, labelArrow: "none" }),
 			heading(title, 0, { fontWeight: "bold", fontSize: 14 }),
 			heading(where, 1, { fill: "#666", fontSize: 10 }),

@@ -1,8 +1,8 @@
-/** dhmem in measures. */
+/** What measures of dhmem have in common. */
 import { type Message, Region, type Size } from "../src/index.js";
 import { checkMessage } from "./data.js";
 
-/** The region of a contender: whichever of its processes comes first makes it. */
+/** Opens the region of a contender. The first of its processes creates the region. */
 export function openRegion(place: string, size: Size = "256MiB"): Region {
 	return Region.open("bench", { directory: place, size });
 }
@@ -12,15 +12,15 @@ export function present<T>(message: T | undefined): T {
 	return message;
 }
 
-/** A view's `byteOffset`. V8 before 12 looks it up slowly each time, which would be counted as ours. */
+/** Reads a view's `byteOffset`. The property is slow in V8 before 12, and its cost would count as dhmem's. */
 const offsetOf = Function.prototype.call.bind(
 	Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), "byteOffset")
 		?.get as () => number,
 ) as (view: Uint8Array) => number;
 
 /**
- * Checks messages where they lie, by one array of words over the whole region: so the check costs what it costs a
- * socket's bytes.
+ * Checks messages in place, through one array of words over the whole region. So the check costs as much as for the bytes
+ * from a socket.
  */
 export class InPlace {
 	#words: Uint32Array | undefined;

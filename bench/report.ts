@@ -1,4 +1,4 @@
-/** How results are shown: as a Markdown table, and in `docs/performance.md`. */
+/** Formats results as Markdown, and puts them into documents such as `docs/performance.md`. */
 import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os";
 import { markdownTable } from "markdown-table";
@@ -6,16 +6,16 @@ import type { Cost } from "./costs.js";
 import type { Curve } from "./curve.js";
 import type { Aim, Figure, Result } from "./measure.js";
 
-/** The machine and the program, as a reader needs them to judge a figure. */
+/** Facts about the machine that a reader needs to judge a figure. */
 export interface Machine {
 	processor: string;
-	/** That this process may use. */
+	/** The number of cores that this process may use. */
 	cores: number;
 	memory: string;
 	architecture: string;
 	kernel: string;
 	node: string;
-	/** The load before the run, over the last minute: of an idle machine it is near 0. */
+	/** The load average of the minute before the run. On an idle machine it is near 0. */
 	load: number;
 }
 
@@ -31,23 +31,23 @@ export function machine(): Machine {
 	};
 }
 
-/** What was measured, where and how. */
+/** All results of a run, with the machine and the command. */
 export interface Report {
 	machine: Machine;
 	command: string;
 	date: string;
 	quick: boolean;
-	/** Measures and curves in which dhmem failed: there is nothing to show of them. */
+	/** The measures and curves in which dhmem failed, which have no results. */
 	failed: readonly { title: string; reason: string }[];
 	results: readonly Result[];
 	curves: readonly Curve[];
 	costs: readonly Cost[];
 }
 
-// Of 999.5 to 1000, three digits would be 1.00e+3.
+// From 999.5 on, `toPrecision(3)` would give 1.00e+3.
 const show = (value: number) => (value >= 999.5 ? value.toFixed(0) : value.toPrecision(3));
 
-/** With as many digits as tell on which side of its aim it is. */
+/** Formats a figure with enough digits to show on which side of its aim it is. */
 function judged(value: number, { atLeast, atMost }: Aim): string {
 	const bound = atLeast ?? atMost ?? Number.NaN;
 	const isSame = (text: string) => value !== bound && Number(text) === bound;
@@ -69,13 +69,13 @@ function named(figures: readonly Figure[], unit: string): string {
 	return figures.map((figure) => `${figure.name}: ${show(figure.median)} ${unit}`).join("; ");
 }
 
-/** The ratio, with that of each run, or with the spread of a single one. */
+/** Formats the ratio with the ratios of all runs, or with the spread of a single run. */
 function ratioed({ to, median, least, most, runs }: NonNullable<Result["ratio"]>, aim: Aim): string {
 	const within = runs.length > 1 ? `runs: ${runs.map(show).join(", ")}` : `${show(least)} to ${show(most)}`;
 	return `${judged(median, aim)} (${within}) × ${to}`;
 }
 
-/** What the aim is about: the ratio, or the figure itself. */
+/** Formats the quantity that the aim bounds: the ratio, or the figure itself. */
 function measured(ratio: Result["ratio"], ours: Figure | undefined, aim: Aim, unit: string): string {
 	if (ratio !== undefined) return ratioed(ratio, aim);
 	return aim.of === "figure" && ours !== undefined ? `${judged(ours.median, aim)} ${unit}` : "no peer";
@@ -86,7 +86,7 @@ function verdict(isJudged: boolean, reached: boolean | undefined): string {
 	return reached ? " ✓" : " ✗";
 }
 
-/** The row of a result: dhmem's figure, the ratio, and what stands beside it. */
+/** Returns the row of a result: dhmem's figure, the aim, the ratio, and the figures of the other contenders. */
 function row({ title, unit, aim, figures, missing, ratio, reached }: Result, isJudged: boolean): string[] {
 	const [ours, ...others] = figures;
 	const absent = missing.map(({ name }) => `${name}: missing`);
@@ -100,15 +100,15 @@ function row({ title, unit, aim, figures, missing, ratio, reached }: Result, isJ
 }
 
 /**
- * Figures are medians of the rounds, with the least and the most; a ratio is the median of the rounds' ratios. Whether
- * an aim is reached is said only of a measurement.
+ * Returns the table of results. Figures are medians of the rounds, with the least and the largest; a ratio is the median
+ * of the rounds' ratios. With `isJudged`, the table also says whether each aim is reached.
  */
 export function table(results: readonly Result[], isJudged: boolean): string {
 	const head = ["measure", "dhmem", "aim", "measured", "in turn with"];
 	return markdownTable([head, ...results.map((result) => row(result, isJudged))]);
 }
 
-/** What the README shows: the ratios of the measures that have a short title, and the machine. */
+/** Returns the summary for the README: the ratios of the measures with a short title, and the machine. */
 export function summary(report: Report): string {
 	const { machine, date, results } = report;
 	const shown = results.filter(({ short }) => short !== undefined);
@@ -135,7 +135,7 @@ export function summary(report: Report): string {
 	].join("\n\n");
 }
 
-/** The medians of a curve: a row for each place, a column for each line. */
+/** Returns the medians of a curve as a table, with a row for each `x` and a column for each line. */
 export function curveTable({ title, x, y, points }: Curve): string {
 	const lines = [...new Set(points.map(({ line }) => line))];
 	const rows = x.values.map((value) => {
@@ -157,45 +157,47 @@ function costsTable(costs: readonly Cost[]): string {
 	return markdownTable([head, ...rows]);
 }
 
-/** In a word or two, for a reader who sees nothing else. */
+/** Describes the machine in one line. */
 export function describe({ processor, cores, memory, architecture, kernel, node }: Machine): string {
 	return `${processor}, ${cores} cores, ${memory}, ${architecture}, Linux ${kernel}, Node ${node}`;
 }
 
-/** Whether others were at work on the machine. */
+/** True if other work kept the machine busy. */
 export function isBusy({ load }: Machine): boolean {
 	return load > 0.3;
 }
 
-/** Whether two processes had a core for each. */
+/** True if two processes could have a core each. */
 function hasCores({ cores }: Machine): boolean {
 	return cores >= 2;
 }
 
-/** Or else a look. */
+/** True if the run counts as a measurement, and not just as a first look. */
 function isMeasurement({ machine, quick }: Report): boolean {
 	return !quick && hasCores(machine) && !isBusy(machine);
 }
 
-/** What a reader has to know before any figure. */
+/** Returns warnings that a reader must see before any figure. */
 function notes({ machine, quick, failed }: Report): string[] {
 	return [
 		isBusy(machine)
-			? "**The machine was busy with other work: these figures are a look, not a measurement.**"
+			? "**The machine was busy with other work: these figures are a first look, not a measurement.**"
 			: "",
-		hasCores(machine) ? "" : "**One core for all processes: these figures are a look, not a measurement.**",
-		quick ? "**A quick run: few and short rounds, in which starting up has its part.**" : "",
-		...failed.map(({ title, reason }) => `**Failed, and is not shown: ${title}: ${reasonOf(reason)}.**`),
+		hasCores(machine)
+			? ""
+			: "**All processes shared one core: these figures are a first look, not a measurement.**",
+		quick ? "**A quick run: its rounds are few and short, so start-up costs have a part in the figures.**" : "",
+		...failed.map(({ title, reason }) => `**Failed and not shown: ${title}: ${reasonOf(reason)}.**`),
 	].filter((note) => note !== "");
 }
 
 export function markdown(report: Report): string {
 	const { machine, command, date, results, curves, costs } = report;
-	// Who is missing for one reason in many places is named once.
+	// A contender that is missing in several measures for the same reason is listed once.
 	const absent = new Map<string, string[]>();
 	for (const { name, missing } of [...results, ...curves]) {
-		for (const { name: who, reason } of missing) {
-			const what = `${who}: ${reasonOf(reason)}`;
+		for (const { name: contender, reason } of missing) {
+			const what = `${contender}: ${reasonOf(reason)}`;
 			absent.set(what, [...(absent.get(what) ?? []), name]);
 		}
 	}
@@ -229,7 +231,7 @@ function list(title: string, items: readonly string[]): string {
 const BEGIN = "<!-- measured: begin -->";
 const END = "<!-- measured: end -->";
 
-/** The document in two parts, before and after what is between its marks. */
+/** Splits a document into the parts before and after the text between its marks. */
 function partsOf(path: string): [string, string] {
 	const document = readFileSync(path, "utf8");
 	const begin = document.indexOf(BEGIN);
@@ -238,12 +240,12 @@ function partsOf(path: string): [string, string] {
 	return [document.slice(0, begin + BEGIN.length), document.slice(end)];
 }
 
-/** @throws where `putBetweenMarks` would */
+/** @throws if `putBetweenMarks` would throw because of missing marks */
 export function checkMarks(path: string): void {
 	partsOf(path);
 }
 
-/** Puts `text` between the two marks of a document. One that can't be written stays as it was. */
+/** Puts `text` between the two marks of a document. If writing fails, the document stays as it was. */
 export function putBetweenMarks(path: string, text: string): void {
 	const [before, after] = partsOf(path);
 	const fresh = `${realpathSync(path)}.new`;

@@ -1,4 +1,4 @@
-/** Where a run keeps its files: a folder in shared memory of its own, which is gone afterwards, whatever happens. */
+/** The folder in shared memory with a run's files. It is removed afterwards, whatever happens. */
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
@@ -7,7 +7,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export class Scratch {
 	readonly #directory = mkdtempSync("/dev/shm/dhmem-bench-");
 	#places = 0;
-	/** Also what stands beside it by its name: not everybody has folders. */
+	/** Removes the folder, and files next to it whose names begin with its name: some libraries do not support folders. */
 	readonly #remove = () => {
 		const parent = dirname(this.#directory);
 		for (const name of readdirSync(parent)) {
@@ -18,18 +18,18 @@ export class Scratch {
 
 	constructor() {
 		process.once("exit", this.#remove);
-		// A second one must not cut short what the first one began.
+		// The listeners stay, so that a second signal does not interrupt the clean-up that the first one started.
 		for (const signal of SIGNALS) process.on(signal, this.#onSignal);
 	}
 
 	readonly #onSignal = (_: NodeJS.Signals, number: number): void => process.exit(128 + number);
 
-	/** A folder for one contender, empty. */
+	/** Creates an empty folder for one contender. */
 	place(): string {
 		return mkdtempSync(join(this.#directory, `${++this.#places}-`));
 	}
 
-	/** Removes what one contender left. */
+	/** Removes the folder of a contender. */
 	remove(place: string): void {
 		rmSync(place, { recursive: true, force: true });
 	}

@@ -1,4 +1,7 @@
-/** The workflow shapes of the original's synthetic workloads, and what their messages hold; `native/shapes.cpp` agrees. */
+/**
+ * The workflow shapes of the synthetic workloads of the original Dhmem, and the contents of their messages. SYNC:
+ * `native/shapes.cpp`.
+ */
 import type { Job } from "./measure.js";
 
 export type Shape = "simple" | "long" | "wide";
@@ -8,7 +11,7 @@ export interface Link {
 	to: number;
 }
 
-/** The links between tasks 0 (start), 1 to `middle`, and `middle + 1` (end). In `simple` there is nothing between. */
+/** The links between tasks 0 (start), 1 to `middle`, and `middle + 1` (end). `simple` has only start and end. */
 export function linksOf(shape: Shape, middle: number): Link[] {
 	const end = middle + 1;
 	const between = Array.from({ length: middle }, (_, index) => index + 1);
@@ -29,12 +32,12 @@ export function tasksOf(links: readonly Link[]): number {
 	return Math.max(...links.map(({ to }) => to)) + 1;
 }
 
-/** Bytes that are written or compared at a time, by native code. */
+/** The number of bytes that native code writes or compares at a time. */
 const CHUNK = 2 ** 20;
-/** Where a chunk may begin in the pattern, in words; a prime, so that successive chunks differ. */
+/** The number of words of the pattern at which a chunk may begin; a prime, so that successive chunks differ. */
 const PLACES = 16381;
 
-/** What a task sends in a step: different for each task, in each step and at each place of the message. */
+/** The contents of messages. They differ for each task, in each step and at each offset of the message. */
 export class Pattern {
 	readonly #bytes: Uint8Array;
 
@@ -51,7 +54,7 @@ export class Pattern {
 	}
 
 	fill({ buffer, byteOffset, length }: Uint8Array, task: number, step: number, { spoilt }: Job): void {
-		// A Buffer's `fill` is a memcpy; a typed array's `set` goes byte by byte where the source is not aligned.
+		// A Buffer's `fill` is a memcpy, while a typed array's `set` copies byte by byte if the source is not aligned.
 		const message = Buffer.from(buffer, byteOffset, length);
 		for (let at = 0; at < length; at += CHUNK) {
 			const chunk = this.#chunk(length, at, task, step);

@@ -1,18 +1,18 @@
 /** Waiting in a busy loop. */
 
-/** Looks before a nap, about 0.1 ms: more than any answer takes on a machine that has a core for each process. */
-const LOOKS = 2 ** 11;
-/** Milliseconds of a nap, which lets others run on a machine that has not. */
+/** The number of checks before a nap, about 0.1 ms. With a core for each process, any answer arrives sooner. */
+const CHECKS = 2 ** 11;
+/** The length of a nap in milliseconds. It lets other processes run if there are fewer cores. */
 const NAP = 0.05;
-/** After so many naps the peer has died. */
+/** The number of naps after which the peer counts as dead. */
 const NAPS = 100_000;
 const bed = new Int32Array(new SharedArrayBuffer(4));
 
-/** What `look` gives, as soon as that is anything but undefined. */
-export function spin<T>(look: () => T | undefined): T {
+/** Calls `check` until it returns something other than undefined, and returns that. */
+export function spin<T>(check: () => T | undefined): T {
 	for (let nap = 0; nap < NAPS; nap++) {
-		for (let i = 0; i < LOOKS; i++) {
-			const seen = look();
+		for (let i = 0; i < CHECKS; i++) {
+			const seen = check();
 			if (seen !== undefined) return seen;
 		}
 		Atomics.wait(bed, 0, 0, NAP);

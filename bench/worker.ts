@@ -5,7 +5,7 @@ import type { Answer, Part, Works } from "./pair.js";
 const [from, work, part, place] = process.argv.slice(2) as [string, string, Part, string];
 const answer = (what: Answer) => process.send?.(what);
 
-// Without the driver there is nothing to do.
+// The process ends when the driver is gone.
 process.once("disconnect", () => process.exit(1));
 
 async function begin(): Promise<void> {

@@ -1,4 +1,4 @@
-/** For examples that start workflows: `dhmem run`, as a process. */
+/** Starts `dhmem run` as a process, for examples that run workflows. */
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,7 @@ export function runWorkflow(file: string, environment: NodeJS.ProcessEnv = {}): 
 		env: { ...process.env, ...environment },
 		stdio: "inherit",
 	});
-	// From the terminal it gets its own SIGINT.
+	// Ctrl-C in the terminal reaches the child too, so this process only waits for it.
 	process.on("SIGINT", () => {});
 	process.on("SIGTERM", () => child.kill("SIGTERM"));
 	return new Promise((resolve, reject) => {

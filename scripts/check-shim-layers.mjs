@@ -1,4 +1,4 @@
-// Checks the layers of the native shim: `node scripts/check-shim-layers.mjs [FOLDER]`, by default native-shim.
+// Checks the layers of the native shim: `node scripts/check-shim-layers.mjs [FOLDER]`. FOLDER is native-shim by default.
 //
 // - host/ compiles without a Node header, and a C program that uses nothing else runs: test/shim-host.c.
 // - A file calls only into files above it in the lists that open host/host.h and node/node.h, so there are no cycles.
@@ -24,14 +24,14 @@ const cc = (...args) =>
 const filesIn = (room, ending) => readdirSync(join(shim, room)).filter((file) => file.endsWith(ending));
 const objectOf = (room, source) => join(objects, `${room}-${basename(source, ".c")}.o`);
 
-/** The files in the order of the header's list, which is made of lines like ` *	lock.c	locks …`. */
+/** Returns the files in the order of the header's list, whose lines look like ` *	lock.c	locks …`. */
 function listed(room) {
 	const header = readFileSync(join(shim, room, `${room}.h`), "utf8");
 	const lines = header.match(/^ \*\t[\w-]+\.c\b.*/gm) ?? [];
 	return lines.flatMap((line) => line.split("\t")[1].split(", ")).map((file) => `${room}/${file}`);
 }
 
-/** The symbols of an object that others can use, and those that it uses. */
+/** Returns the symbols that an object file exports, and those that it uses. */
 function symbols(object) {
 	const lines = execFileSync("nm", ["-g", object], { encoding: "utf8" }).trim().split("\n");
 	const entries = lines.map((line) => line.trim().split(/\s+/).slice(-2));

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Formats the C files as .clang-format says, or with --check only looks whether they are. Versions of clang-format differ
-# in some lines, so this does nothing unless version 14, that of Debian 12, is installed.
+# Formats the C files according to .clang-format, or with --check only checks them. Versions of clang-format differ in
+# some lines, so this does nothing unless version 14, which Debian 12 has, is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

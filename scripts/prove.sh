@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What docs/guarantees.md promises, shown at full counts: `scripts/prove.sh [SCALE]`. The report, with the commit that it
-# was made on, goes to docs/proof.txt. At scale 1 it takes about an hour, of two idle cores.
+# Tests the promises of docs/guarantees.md with full counts: `scripts/prove.sh [SCALE]`. Writes a report, which names the
+# tested commit, to docs/proof.txt. At scale 1 it takes about an hour on two idle cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,7 +11,7 @@ trap 'rm -rf "$outputs"' EXIT
 trap 'trap "" TERM; kill 0; exit 1' INT TERM
 
 parts=0
-# A part in the background; its output is kept until it is its turn in the report.
+# Runs a part in the background. Its output is kept for its place in the report.
 start() {
 	parts=$((parts + 1))
 	part "$outputs/$(printf %02d "$parts")" "$@" &
@@ -25,7 +25,7 @@ part() {
 	echo "=== $result, $SECONDS s" >>"$output"
 	echo "$result, $SECONDS s: $*" >&2
 }
-# What keeps one core busy goes beside another.
+# Parts that keep one core busy run in pairs.
 beside() {
 	while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
 	start "$@"

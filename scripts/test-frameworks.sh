@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The packed package in test frameworks, which evaluate it in realms of their own, and in other engines than Node; and
-# its types in a compiler that looks at all of them.
+# Tests the packed package in test frameworks, which load it into separate realms, and in other engines than Node, and
+# compiles its types with full checks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,7 @@ npm ci --silent
 npm install --silent --no-save "$folder"/dhmem-*.tgz
 bin=$PWD/node_modules/.bin
 
-# What a run prints is of interest only when it fails.
+# Prints the output of a run only if it fails.
 try() {
 	local name=$1
 	shift
@@ -50,6 +50,6 @@ for flags in "" --allow-env "--allow-env --allow-sys" "--allow-env --allow-sys -
 	try "deno, with ${flags:-nothing} allowed" "$bin/deno" run --no-prompt $flags denied.js
 done
 
-# What tests left open is gone with the processes, once somebody looks.
+# Regions that tests left open have no participants any more, so `dhmem clean` removes them.
 "$bin/dhmem" clean >/dev/null
 [ -z "$(ls "$DHMEM_DIR")" ] || { echo "left: $(ls "$DHMEM_DIR")" >&2; exit 1; }

@@ -1,4 +1,4 @@
-/** What allocating costs by how full the region is. */
+/** The cost of allocating, by how full the region is. */
 import { type Block, DhmemError, type Region } from "../../src/index.js";
 import { churn } from "../churn.js";
 import { type Growth, lineOf } from "../curve.js";
@@ -15,7 +15,7 @@ export const fill: Growth = {
 	title: "Allocate and free, by how full a region of 64 MiB is",
 	x: { label: "% in use", values: [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95], scale: "linear" },
 	y: "µs",
-	// What lives at a time has to fit.
+	// The lines of large blocks end early, because the blocks that are alive at a time must fit.
 	lines: [
 		line("64 B, among blocks of 64 B", "small", 2 ** 17),
 		line("32 KiB, among blocks of 32 KiB", "medium", 2 ** 14, 90),
@@ -23,7 +23,7 @@ export const fill: Growth = {
 	],
 };
 
-/** Fills the region with blocks, and frees of them at random until so many percent are in use: free memory lies scattered. */
+/** Fills the region with blocks, and frees random ones until `percent` are in use, so that free memory is scattered. */
 function scatter(region: Region, bytes: number, percent: number): void {
 	const blocks: Block[] = [];
 	try {

@@ -1,4 +1,4 @@
-/** A participant that holds so many blocks, and is killed: `node holder.js PLACE BLOCKS BYTES`. */
+/** A participant that allocates BLOCKS blocks, and is then killed: `node holder.js PLACE BLOCKS BYTES`. */
 import { Region } from "../../src/index.js";
 
 const [place = "", blocks = "0", bytes = "64"] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-/** All curves, in the order in which they are shown. */
+/** All curves, in the order of the report. */
 import type { Growth } from "../curve.js";
 import { fill } from "./fill.js";
 import { messageSize } from "./message-size.js";

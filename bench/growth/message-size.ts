@@ -1,9 +1,9 @@
-/** What a message costs by its size. */
+/** The cost of a message, by its size. */
 import type { Growth } from "../curve.js";
 import { native } from "../native.js";
 import { pair, peer } from "../pair.js";
 
-/** About as many bytes for each size. */
+/** The number of messages of each size, chosen so that about the same number of bytes are sent. */
 const countOf = (size: number) => Math.max(8, Math.min(2 ** 16, 2 ** 30 / size));
 const stream = new URL("../measures/stream.js", import.meta.url).href;
 const work = "sized";

@@ -1,4 +1,4 @@
-/** What finding a named object costs by how many there are, and reading and changing entries of a map. */
+/** The costs of finding a named object, and of reading and changing entries of a map, by how many there are. */
 import { performance } from "node:perf_hooks";
 import type { Region } from "../../src/index.js";
 import { type Growth, lineOf } from "../curve.js";
@@ -33,7 +33,7 @@ export const mapEntries: Growth = {
 	],
 };
 
-/** Entries at random, `count` of them. */
+/** Returns the indices of `count` random entries. */
 function chosen({ size, count }: Job): number[] {
 	let seed = 1;
 	return Array.from({ length: count }, () => {
@@ -42,13 +42,13 @@ function chosen({ size, count }: Job): number[] {
 	});
 }
 
-/** What has a number under each name. */
+/** A store with a number under each name. */
 interface Numbers {
 	get(name: string): number | undefined;
 	set(name: string, value: number): unknown;
 }
 
-/** Fills what `make` gives with as many names as the job's size, once. */
+/** Fills a store with as many names as the job's size, unless it has them already. */
 function filled(make: (region: Region) => Numbers, region: Region) {
 	const numbers = make(region);
 	const names: string[] = [];

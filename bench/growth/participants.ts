@@ -1,4 +1,4 @@
-/** What others who are attached cost. */
+/** The cost of operations, by how many participants are attached. */
 import { performance } from "node:perf_hooks";
 import { Region } from "../../src/index.js";
 import { churn } from "../churn.js";
@@ -23,7 +23,7 @@ export const participants: Growth = {
 	],
 };
 
-/** Each does a little, so that it has memory of its own as others do. */
+/** Attaches further participants. Each allocates a little, so that it holds memory like a real one. */
 function attach(place: string, others: Region[], count: number): void {
 	while (others.length < count) {
 		const other = Region.open("bench", { directory: place, mode: "open" });

@@ -1,4 +1,4 @@
-/** What a message costs by how many queues one process has. */
+/** The cost of a message, by how many queues one process has. */
 
 import { performance } from "node:perf_hooks";
 import type { Queue, Region } from "../../src/index.js";
@@ -54,7 +54,7 @@ export const works: Works = {
 			};
 		},
 	},
-	/** One side asks by one queue after another; the other waits for all of them, and answers by one. */
+	/** One side asks through one queue after another. The other waits for all of them, and answers through a single one. */
 	pending: {
 		measure: (place) => {
 			const region = openRegion(place);

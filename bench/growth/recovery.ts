@@ -1,4 +1,4 @@
-/** What recovering from a killed participant costs: by what it held, and by how large the region is. */
+/** The cost of recovering from a killed participant, by how much it held and by the size of the region. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { performance } from "node:perf_hooks";
@@ -26,7 +26,7 @@ export const recovery: Growth = {
 	],
 };
 
-/** Milliseconds that `recover` takes after one such participant was killed. */
+/** Kills a participant that holds `size` blocks, and returns the milliseconds that `recover` takes. */
 async function killed(region: Region, place: string, bytes: number, { size, spoilt }: Job): Promise<number> {
 	const { used } = region.stats();
 	const holder = fork(HOLDER, [place, `${size}`, `${bytes}`]);
@@ -34,14 +34,14 @@ async function killed(region: Region, place: string, bytes: number, { size, spoi
 	const ended = once(holder, "exit");
 	holder.kill("SIGKILL");
 	await ended;
-	if (region.stats().used < used + size * bytes) throw new Error("What the dead one held is gone already");
+	if (region.stats().used < used + size * bytes) throw new Error("The memory of the dead participant was freed before the recovery");
 	const kept = spoilt < 0 ? undefined : region.allocate(bytes);
 	const started = performance.now();
 	const recovered = region.recover();
 	const took = performance.now() - started;
 	const isAllBack = recovered === 1 && region.stats().used === used;
 	kept?.free();
-	if (!isAllBack) throw new Error("What is in use after recovery is wrong");
+	if (!isAllBack) throw new Error("The memory in use after the recovery is wrong");
 	return took;
 }
 

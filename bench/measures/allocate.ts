@@ -57,7 +57,7 @@ export const allocateTwo: Measure = {
 	leavesOut: "As above; each process has its own core.",
 };
 
-/** What two processes agree by: whether to run, and what the one that serves has done. */
+/** The words by which the two processes agree: whether to run, and how much the serving process has done. */
 const RUNNING = 0;
 const DONE = 1;
 

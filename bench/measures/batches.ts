@@ -1,4 +1,4 @@
-/** Messages of 64 B, many to a call. */
+/** Messages of 64 B, many in each call. */
 import { BATCH, fillMessage, MESSAGE_BYTES, MESSAGE_WORDS, Meter } from "../data.js";
 import type { Measure } from "../measure.js";
 import { native } from "../native.js";

@@ -1,4 +1,4 @@
-/** What a record leaves to the garbage collector, by V8's sampling heap profiler. */
+/** The garbage that each record makes, measured by V8's sampling heap profiler. */
 import { checkRecord, checkRecords, fillRecords, MessageSource, RECORDS, recordOf } from "../data.js";
 import { garbageOf } from "../garbage.js";
 import type { Measure } from "../measure.js";
@@ -28,7 +28,7 @@ export const garbagePop: Measure = {
 	title: "garbage for a record with a fraction, `push` and `pop`",
 	unit,
 	better,
-	// A number on V8's heap is 12 bytes, or 16 aligned; the profiler's samples spread by some percent.
+	// A number on V8's heap takes 12 bytes, or 16 with alignment; the profiler's figures vary by a few percent.
 	aim: { of: "figure", atMost: 17 },
 	contenders: [
 		pair({ name: "dhmem", role: "dhmem", from, work: "pop", count: 2 ** 20 }),
@@ -45,7 +45,7 @@ export const garbagePop: Measure = {
 	leavesOut: "As above. Beside them stands a message of 64 B, sent and received.",
 };
 
-/** Keeps one number, on the heap. */
+/** Keeps one number on the heap. */
 const kept: { value: number | undefined } = { value: undefined };
 
 export const works: Works = {

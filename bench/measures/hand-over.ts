@@ -49,7 +49,7 @@ function give(producer: Producer, block: Block): void {
 	producer.sendSync(none, { block });
 }
 
-/** What fills the block but for its two ends. */
+/** The number that fills the block, except its first and last element. */
 const FILL = 7.5;
 
 export const works: Works = {

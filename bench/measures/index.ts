@@ -1,4 +1,4 @@
-/** All measures, in the order in which they are shown. */
+/** All measures, in the order of the report. */
 import type { Measure } from "../measure.js";
 import { allocate, allocateTwo } from "./allocate.js";
 import { batches } from "./batches.js";

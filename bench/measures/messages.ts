@@ -1,4 +1,4 @@
-/** Messages of 64 B, one call for each on either side. */
+/** Messages of 64 B, with one call for each on both sides. */
 import { MessageSource, Meter } from "../data.js";
 import type { Measure } from "../measure.js";
 import { native } from "../native.js";
@@ -40,7 +40,7 @@ export const messages: Measure = {
 		"that work only between threads.",
 };
 
-/** The same against what boost has for messages between processes. */
+/** The same, compared with boost's queue for messages between processes. */
 export const messageQueue: Measure = {
 	name: "message-queue",
 	title: "64 B messages, one call each, against C++",

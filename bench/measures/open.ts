@@ -1,4 +1,4 @@
-/** Opening a region that is there, and what a fresh one occupies. */
+/** Opening an existing region, and the memory that a fresh one occupies. */
 import { rmSync, statSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import { Region } from "../../src/index.js";
@@ -36,7 +36,7 @@ export const fresh: Measure = {
 
 const OBJECTS = 1000;
 
-/** The one number of object number `index`. */
+/** Returns the single number in object number `index`. */
 function number(region: Region, index: number): Float64Array {
 	return region.array(`object ${index}`, { dtype: "f64", shape: [1] }).data;
 }

@@ -8,9 +8,9 @@ import { openRegion, present } from "../region.js";
 import { spin } from "../spin.js";
 
 const MESSAGE = 2 ** 20;
-/** Of the region: what bounds how many large messages are on their way. */
+/** The size of the region, which limits how many large messages are on their way. */
 const SIZE = "512MiB";
-/** How many fit the ring. */
+/** The number of messages that fit the ring. */
 const FIT = 8;
 
 export const stream: Measure = {
@@ -56,7 +56,7 @@ export const stream: Measure = {
 	leavesOut: "dhmem fills and compares on two cores at once, the peer on one; a fill reads no source.",
 };
 
-/** The queue for messages of `size` bytes. What doesn't fit travels as a block by itself. */
+/** Opens the queue for messages of `size` bytes. Messages that don't fit its ring travel as blocks. */
 function queueOf(region: Region, size: number): Queue {
 	return region.queue("stream", { capacity: Math.min(Math.max(FIT * size, 2 ** 16), FIT * MESSAGE) });
 }
@@ -79,7 +79,7 @@ function sending(
 	};
 }
 
-/** Receives them in place, and gives messages a second, in millions. */
+/** Receives messages in place, and returns millions of messages per second. */
 function receiving(place: string) {
 	const region = openRegion(place, SIZE);
 	return ({ count, size }: Job) => {
@@ -105,7 +105,7 @@ const numbers = Array.from({ length: PATTERNS }, (_, index) => {
 	return new Uint8Array(Float64Array.of(patternOf(index)).buffer);
 });
 
-/** One number, all over. A Buffer's `fill`, given bytes, is native; a typed array's goes number by number. */
+/** Fills a message with one number. A Buffer's `fill` with bytes is native; a typed array's goes number by number. */
 const fills = sending(({ bytes }, sequence, job) => {
 	const { buffer, byteOffset, length } = bytes;
 	const message = Buffer.from(buffer, byteOffset, length);
@@ -115,7 +115,7 @@ const fills = sending(({ bytes }, sequence, job) => {
 
 export const works: Works = {
 	stream: { measure: bandwidth, serve: fills },
-	/** Microseconds for each message. */
+	/** The figure is microseconds per message. */
 	sized: {
 		measure: (place) => {
 			const receive = receiving(place);

@@ -95,7 +95,7 @@ async function receiveBriefly(consumer: Consumer): Promise<Message> {
 	return await receiveAsleep(consumer);
 }
 
-/** The two queues of one side. */
+/** Opens the two queues of one side. */
 function ends(place: string, asks: boolean) {
 	const region = openRegion(place);
 	const [out, back] = asks ? ["ping", "pong"] : ["pong", "ping"];
@@ -104,7 +104,7 @@ function ends(place: string, asks: boolean) {
 	return { producer, consumer, look: () => consumer.tryReceive() };
 }
 
-/** Asks with one number of 8 B, which comes back. */
+/** Sends one number of 8 B, which comes back. */
 const spinningWork: Works[string] = {
 	measure: (place) => {
 		const { producer, look } = ends(place, true);

@@ -1,6 +1,6 @@
 /**
- * One task of a workflow shape: `node workflow-task.js PLACE SHAPE MIDDLE TASK`. In each step it takes a message from
- * each task that sends to it, checks all of it, and then writes one of its own, which is handed over to everybody.
+ * One task of a workflow shape: `node workflow-task.js PLACE SHAPE MIDDLE TASK`. In each step, it receives a message from
+ * each task that sends to it, checks all of it, and then writes a message and hands it over to all its receivers.
  */
 import type { Job } from "../measure.js";
 import { openRegion, present } from "../region.js";
@@ -10,7 +10,7 @@ const [place, shape, middle, number] = process.argv.slice(2) as [string, Shape, 
 const me = Number(number);
 const region = openRegion(place, "1GiB");
 const links = linksOf(shape, Number(middle));
-/** Two references to blocks fit: so nobody is ever more than two steps ahead. */
+/** Two references to blocks fit, so no task is ever more than two steps ahead. */
 const queueOf = (from: number, to: number) => region.queue(`${from} to ${to}`, { capacity: 64 });
 const inputs = links
 	.filter(({ to }) => to === me)
@@ -33,7 +33,7 @@ function run(job: Job): void {
 	}
 }
 
-/** Who is to be told may be gone. */
+/** Sends a message to the driver, which may be gone. */
 const tell = (text: string) => process.send?.(text, undefined, undefined, () => {});
 
 process.once("disconnect", () => process.exit(1));

@@ -1,4 +1,4 @@
-/** The workflow shapes of the original's synthetic workloads: what every step carries is filled, and verified whole. */
+/** The workflow shapes of the original Dhmem's synthetic workloads. Every byte of every message is written and checked. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { performance } from "node:perf_hooks";
@@ -71,7 +71,7 @@ export const wide: Measure = {
 export const long = workflow("long", "workflow `long`, m = 7", 0.6);
 export const simple = workflow("simple", "workflow `simple`", 0.6);
 
-/** Each task in a process of its own, waiting for one job after another. */
+/** Starts a process for each task, which waits for one job after another. */
 async function startTasks(shape: Shape, place: string): Promise<(job: Job) => Promise<number>> {
 	const tasks = Array.from({ length: tasksOf(linksOf(shape, MIDDLE)) }, (_, task) =>
 		fork(TASK, [place, shape, `${MIDDLE}`, `${task}`]),

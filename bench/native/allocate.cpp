@@ -19,7 +19,7 @@ struct Shared {
 struct Own {
 	unsigned char* allocate() {
 		void* block = std::malloc(64);
-		// Otherwise the compiler sees that nothing comes of it, and leaves both out.
+		// Otherwise the compiler sees that the block is not used, and removes both calls.
 		asm volatile("" : "+r"(block) : : "memory");
 		return static_cast<unsigned char*>(block);
 	}
@@ -70,7 +70,7 @@ struct Agreement {
 	alignas(128) std::atomic<int64_t> done{0};
 };
 
-// The rate of both, while this process churns.
+// The rate of both processes together.
 static double two(Shared allocator, const Job& job) {
 	auto* agreement = shared<Agreement>();
 	pid_t second = other([&] {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the native peers and floors into dist/bench/native. Installs nothing: what is missing is named.
+# Builds the native peers and floors into dist/bench/native. Installs nothing, but names missing packages.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -23,6 +23,6 @@ fi
 if have libopenmpi-dev && have openmpi-bin; then build "mpicxx -DOMPI_SKIP_MPICXX" shapes; fi
 
 if [ ${#missing[@]} -gt 0 ]; then
-	echo "not all was built; missing packages: ${missing[*]}" >&2
+	echo "not everything was built; missing packages: ${missing[*]}" >&2
 	exit 1
 fi

@@ -1,4 +1,4 @@
-// What filling, copying and checking cost in one process:
+// The costs of filling, copying and checking in one process:
 //   copy records …         f64 records in batches of 4096 into a ring and out of it, in millions a second
 //   copy compare …         messages of SIZE bytes: memcpy into a ring of eight, memcmp, in GB/s
 //   copy sized …           the same, in microseconds for each message
@@ -29,7 +29,7 @@ static double records(const Job& job) {
 // Seconds for each message.
 static double compare(const Job& job) {
 	constexpr int64_t fit = 8, patterns = 3;
-	// What it is compared with is other memory than what it was copied from, as between two processes.
+	// The message is compared with other memory than it was copied from, as between two processes.
 	std::vector<char> ring(fit * job.size);
 	std::vector<std::vector<double>> sources, expected;
 	for (int64_t i = 0; i < patterns; i++) {
@@ -55,7 +55,7 @@ static double compare(const Job& job) {
 
 static double steps(const Job& job, int fills, int checks) {
 	const Pattern pattern;
-	// Of two steps, as in the workflow: what is filled is mostly out of the caches when it is checked.
+	// Messages of two steps, as in the workflow, so that they are mostly out of the caches when they are checked.
 	std::vector<std::vector<char>> even(fills, std::vector<char>(job.size)), odd = even;
 	auto half = [&](int64_t first, std::vector<std::vector<char>>& messages) {
 		for (int64_t step = first; step < job.count; step += 2) {

@@ -1,4 +1,4 @@
-// What is sent and how it is checked, as in bench/data.ts, and what the programs here have in common.
+// The data that is sent and its check, as in bench/data.ts, and other common parts of the programs here.
 #pragma once
 #include <sched.h>
 #include <sys/mman.h>
@@ -71,7 +71,7 @@ struct Meter {
 	double millions(int64_t count) const { return static_cast<double>(count - 1) / (now() - started) / 1e6; }
 };
 
-// Waits in a busy loop. On a machine with a core for each process it is over long before the first yield.
+// Waits in a busy loop. With a core for each process, the wait is over long before the first yield.
 template <typename Condition>
 void spinUntil(Condition isMet) {
 	for (int spins = 1; !isMet(); spins++) {
@@ -79,7 +79,7 @@ void spinUntil(Condition isMet) {
 	}
 }
 
-// Something in memory that this process and those it forks share.
+// Creates an object in memory that this process shares with the processes that it forks.
 template <typename T, typename... Args>
 T* shared(Args... args) {
 	void* at = mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -87,7 +87,7 @@ T* shared(Args... args) {
 	return new (at) T(args...);
 }
 
-// Runs `task` in another process, which goes when this one does.
+// Runs `task` in another process, which ends when this one does.
 template <typename Task>
 pid_t other(Task task) {
 	pid_t child = fork();

@@ -9,7 +9,7 @@ namespace ipc = boost::interprocess;
 int main(int argc, char** argv) {
 	Job job(argc, argv);
 	std::string name = "dhmem-bench-" + std::to_string(getpid());
-	// 1 MiB of messages, as dhmem's ring. The mapping is inherited, so the name goes at once.
+	// 1 MiB of messages, like dhmem's ring. The child inherits the mapping, so the name is removed at once.
 	ipc::message_queue queue(ipc::create_only, name.c_str(), 16384, sizeof(Message));
 	ipc::message_queue::remove(name.c_str());
 	pid_t producer = other([&] {

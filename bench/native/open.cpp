@@ -12,7 +12,7 @@ int main(int argc, char** argv) {
 	int file = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
 	constexpr size_t size = (size_t{1} << 32) - 65536;
 	if (file < 0 || ftruncate(file, size) != 0) return std::perror(path.c_str()), 1;
-	// Opened by this name, which outlives the other one.
+	// The file is opened by this name, because the other one is removed.
 	std::string name = "/proc/self/fd/" + std::to_string(file);
 	unlink(path.c_str());
 	double took = 0;

@@ -1,4 +1,4 @@
-// What the messages of the workflow shapes hold, as in bench/shapes.ts.
+// The contents of the messages of the workflow shapes, as in bench/shapes.ts.
 #pragma once
 #include "data.hpp"
 

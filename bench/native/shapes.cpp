@@ -4,8 +4,8 @@
 //   long    start ─▶ 1 ─▶ … ─▶ MIDDLE ─▶ end
 //   wide    start ─▶ each of 1 … MIDDLE ─▶ end
 //
-// In each step a task takes a message from each task that sends to it, checks all of it, and then writes one of its own
-// and sends it to everybody. Prints the seconds from when all are there to when all are done.
+// In each step, a task receives a message from each task that sends to it, checks all of it, and then writes a message
+// and sends it to all its receivers. Prints the seconds from when all tasks are ready to when all are done.
 #include <mpi.h>
 
 #include "pattern.hpp"

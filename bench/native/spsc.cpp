@@ -6,7 +6,7 @@
 #include <boost/lockfree/spsc_queue.hpp>
 #include <vector>
 
-// As many bytes as dhmem's rings hold: 16,384 records, or 1 MiB of messages.
+// The same size in bytes as dhmem's rings: 16,384 records, or 1 MiB of messages.
 template <typename T>
 using Queue = boost::lockfree::spsc_queue<T, boost::lockfree::capacity<16384>>;
 

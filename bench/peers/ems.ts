@@ -1,4 +1,4 @@
-/** ems: an array in a mapped file whose elements are empty or full, and waited for. It takes text, not bytes. */
+/** ems: an array in a mapped file. Its elements are empty or full, and can be waited for. It takes text, not bytes. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Meter } from "../data.js";
@@ -10,7 +10,7 @@ interface Elements {
 	writeEF(index: number, value: string): void;
 	/** Waits until the element is full, and leaves it so. */
 	readFF(index: number): string;
-	/** Waits until the element is full, and empties it. The text is made afterwards: what is written next may be in it. */
+	/** Waits until the element is full, and empties it. The text is read afterwards, so the next write may be in it. */
 	readFE(index: number): string;
 }
 
@@ -27,7 +27,7 @@ const TEXT = 64;
 
 async function elementsOf(place: string, useExisting: boolean): Promise<Elements> {
 	const { default: ems } = await packageOf<{ default: Ems }>("ems");
-	// Each process is a domain of its own with one thread; what they share is the array.
+	// Each process is a domain of its own with one thread. They share only the array.
 	const name = `/dhmem-bench-ems-${process.pid}`;
 	const domain = ems.initialize(1, false, "user", name);
 	await rm(`/dev/shm${name}`);

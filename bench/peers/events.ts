@@ -1,16 +1,16 @@
-/** What peers have in common that clone each message and give it out as an event. */
+/** The common part of peers that clone each message and deliver it as an event. */
 import { type EventEmitter, once } from "node:events";
 import { MessageCheck, MessageSource, Meter, trips } from "../data.js";
 import { type Job, median } from "../measure.js";
 import type { Works } from "../pair.js";
 
-/** This end: events come from `events`; what goes out goes by `post`. */
+/** The measuring side. Messages arrive as events of `events`, and are sent by `post`. */
 export interface Link {
 	events: EventEmitter;
 	post(message: unknown): void;
 }
 
-/** Asks the other end to send that many messages; what is a message by itself is echoed. */
+/** A request to the other side to send `count` messages. The other side echoes anything else. */
 export type Order = Job;
 
 async function messages({ events, post }: Link, job: Job): Promise<number> {
@@ -58,7 +58,7 @@ export function worksOf(start: () => Promise<Link>): Works {
 	return { messages: measured(messages), trips: measured(roundTrips) };
 }
 
-/** The other end: `post` resolves at once, or when there is room again. */
+/** The serving side. `post` resolves at once, or when there is room again. */
 export function answerOrders(
 	events: { on(event: "message", onMessage: (message: Order | Uint8Array) => void): unknown },
 	post: (message: unknown) => void | Promise<void>,

@@ -1,7 +1,7 @@
 /** The child of `fork.ts`. */
 import { answerOrders } from "./events.js";
 
-/** Sent before the last one has to be out: what the socket doesn't take yet piles up meanwhile. */
+/** The number of messages that may wait to be written to the socket. */
 const AT_ONCE = 64;
 let sent = 0;
 

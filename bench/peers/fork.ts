@@ -1,4 +1,4 @@
-/** Node's messages between a process and one that it forked: structured clones by way of a socket. */
+/** Node's messages between a process and its forked child: structured clones through a socket. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";

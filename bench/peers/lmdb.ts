@@ -1,4 +1,4 @@
-/** lmdb: a store in a mapped file, used as a queue: one puts what is next, the other looks for it. */
+/** lmdb: a store in a mapped file, used as a queue. One side puts the next message, and the other polls for it. */
 import { join } from "node:path";
 import { MESSAGE_BYTES, MessageCheck, MessageSource, Meter } from "../data.js";
 import type { Works } from "../pair.js";
@@ -15,19 +15,19 @@ interface Lmdb {
 	open(options: object): Store;
 }
 
-/** Messages that are there at a time: the reader says how far it is each time it has read half of them. */
+/** The number of messages in the store at a time. The reader reports its position after reading half of them. */
 const SLOTS = 4096;
 const HALF = SLOTS / 2;
-/** The key of the reader's word. */
+/** The key of the reader's position. */
 const READ = SLOTS;
 
 async function storeOf(place: string): Promise<Store> {
 	const { open } = await packageOf<Lmdb>("lmdb");
-	// Without waiting for a disk: the others have none either.
+	// Without waiting for a disk, since the other contenders use none either.
 	return open({ path: join(place, "lmdb"), encoding: "binary", keyEncoding: "uint32", noSync: true });
 }
 
-/** A message with its number before it, as places are used again. */
+/** A message with its number in front of it, because keys are reused. */
 class Numbered {
 	readonly #bytes: Uint8Array;
 	readonly #view: DataView;
@@ -52,7 +52,7 @@ class Numbered {
 	}
 }
 
-/** Lets the event loop turn: the store writes and reads anew then. */
+/** Lets the event loop turn, which makes the store write and read again. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 async function waitFor(store: Store, key: number, isThere: (number: number) => boolean): Promise<Numbered> {

@@ -2,7 +2,7 @@
 import { type MessagePort, parentPort } from "node:worker_threads";
 import { answerOrders } from "./events.js";
 
-/** Posted before the thread lets the event loop turn. */
+/** The number of messages that are posted before the thread lets the event loop turn. */
 const AT_ONCE = 1024;
 let posted = 0;
 

@@ -1,4 +1,4 @@
-/** Node's MessagePort, between threads of one process: it does not cross processes. */
+/** Node's MessagePort between threads of one process. It does not work between processes. */
 import { once } from "node:events";
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { MessageCheck, MessageSource } from "../data.js";

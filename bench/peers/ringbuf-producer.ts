@@ -1,4 +1,4 @@
-/** The producing side of `ringbuf.ts`, in a thread or in a process. */
+/** The producer of `ringbuf.ts`, in a thread or in a process. */
 import { fillMessage, fillRecords, MESSAGE_WORDS, RECORDS } from "../data.js";
 import type { Job } from "../measure.js";
 import { spin } from "../spin.js";

@@ -1,7 +1,7 @@
 /**
- * ringbuf.js: a ring over a SharedArrayBuffer, for threads of one process. It never waits, so both sides spin. Laid over
- * a segment of shm-typed-array it crosses processes: neither package says so, and what such a ring does not have (an
- * end, a death of the peer, sleeping) is left to whoever does it.
+ * ringbuf.js: a ring over a SharedArrayBuffer, for threads of one process. It never waits, so both sides spin. Over a
+ * segment of shm-typed-array it also works between processes. Neither package documents that, and the ring lacks an end
+ * of stream, detection of a peer's death, and sleeping.
  */
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
@@ -12,7 +12,7 @@ import { spin } from "../spin.js";
 import { produce, type Ring, type RingOf, ringOf } from "./ringbuf-producer.js";
 import { create, nameOf, open } from "./shm-typed-array.js";
 
-/** Elements, words of messages or records: as many bytes as dhmem's rings hold. */
+/** The number of elements (words of messages, or records), for the same size in bytes as dhmem's rings. */
 const SLOTS = { Uint32Array: 2 ** 18, Float64Array: 4 * RECORDS };
 
 function receiveMessages(ring: Ring<Uint32Array>, { count }: Job): number {

@@ -1,4 +1,4 @@
-/** The child of `shm-typed-array.ts`: writes messages into the memory, and tells where each is. */
+/** The child of `shm-typed-array.ts`. It writes messages into the memory, and sends the position of each. */
 import { EventEmitter, once } from "node:events";
 import { fillMessage, MESSAGE_WORDS } from "../data.js";
 import type { Job } from "../measure.js";

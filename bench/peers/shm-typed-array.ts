@@ -1,4 +1,4 @@
-/** shm-typed-array: memory of several processes, and nothing to say that something is in it: Node's messages do. */
+/** shm-typed-array: memory shared by processes, without any signalling. Node's messages announce what was written. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
@@ -12,7 +12,7 @@ interface Shm {
 	get(name: string, type: "Uint32Array"): Uint32Array | null;
 }
 
-/** Messages that fit. */
+/** The number of messages that fit. */
 export const SLOTS = 1024;
 const CHILD = fileURLToPath(new URL("./shm-typed-array-child.js", import.meta.url));
 
@@ -20,22 +20,22 @@ async function library(): Promise<Shm> {
 	return (await packageOf<{ default: Shm }>("shm-typed-array")).default;
 }
 
-/** Makes memory under a name. */
+/** Creates memory under a name. */
 export async function create(name: string, words: number): Promise<Uint32Array> {
 	const memory = (await library()).create(words, "Uint32Array", name);
-	if (memory === null) throw new Error(`${name} is there already`);
+	if (memory === null) throw new Error(`${name} already exists`);
 	return memory;
 }
 
-/** Opens what another process has made. The name goes with that: an end in the middle leaves nothing behind. */
+/** Opens memory that another process has created, and removes its name, so that nothing is left behind on a crash. */
 export async function open(name: string): Promise<Uint32Array> {
 	const memory = (await library()).get(name, "Uint32Array");
-	if (memory === null) throw new Error(`${name} is not there`);
+	if (memory === null) throw new Error(`${name} does not exist`);
 	await rm(`/dev/shm${name}`);
 	return memory;
 }
 
-/** The name of a contender's memory: this library has no folders. */
+/** The name of a contender's memory. This library does not support folders. */
 export function nameOf(place: string): string {
 	return `/${place.split("/").slice(-2).join("-")}`;
 }

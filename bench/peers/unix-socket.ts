@@ -20,13 +20,13 @@ import type { Half, Works } from "../pair.js";
 
 const pathOf = (place: string) => join(place, "socket");
 
-/** Gives what one job is to receive: whole frames, aligned; how many there are, and the number of the first. */
+/** Receives frames for one job: aligned whole frames, how many there are, and the number of the first one. */
 type OnFrames = (buffer: ArrayBuffer, count: number, first: number) => void;
 
-/** What a chunk has at the most. */
+/** The largest size of a chunk, in bytes. */
 const CHUNK = 2 ** 16;
 
-/** Cuts what comes from a socket into frames. */
+/** Cuts the bytes from a socket into frames. */
 class FrameReader {
 	readonly #socket: Socket;
 	#scratch = new Uint8Array(2 * CHUNK);
@@ -40,7 +40,7 @@ class FrameReader {
 			this.#reserve(chunk.length);
 			this.#scratch.set(chunk, this.#held);
 			this.#held += chunk.length;
-			// Ahead of its job, it waits.
+			// Bytes that arrive before their job wait.
 			if (this.#take === undefined) socket.pause();
 			else this.#take();
 		});
@@ -54,7 +54,7 @@ class FrameReader {
 		this.#scratch = larger;
 	}
 
-	/** Until `frames` frames of `bytes` bytes have come. */
+	/** Resolves when `frames` frames of `bytes` bytes have arrived. */
 	receive(bytes: number, frames: number, onFrames: OnFrames): Promise<void> {
 		this.#reserve(bytes + CHUNK);
 		let received = 0;
@@ -82,7 +82,7 @@ class FrameReader {
 	}
 }
 
-/** Writes, and waits when the socket asks for that. The bytes must not change afterwards. */
+/** Writes bytes, and waits if the socket asks for it. The bytes must not change afterwards. */
 async function write(socket: Socket, bytes: Uint8Array): Promise<void> {
 	if (!socket.write(bytes)) await once(socket, "drain");
 }
@@ -122,7 +122,7 @@ async function receiveMessages(reader: FrameReader, { count }: Job): Promise<num
 }
 
 export const works: Works = {
-	/** One write for each message. A copy for each, too, for the stream keeps what it was given until it is out. */
+	/** One write for each message. Each message is copied, because the stream keeps it until it is written. */
 	messages: {
 		measure: measuring(receiveMessages),
 		serve: serving(async (socket, job) => {
@@ -132,7 +132,7 @@ export const works: Works = {
 			}
 		}),
 	},
-	/** Writes of 64 KiB, each made anew for the same reason. */
+	/** Writes of 64 KiB, each in a new buffer for the same reason. */
 	batches: {
 		measure: measuring(receiveMessages),
 		serve: serving(async (socket, job) => {
@@ -180,7 +180,7 @@ export const works: Works = {
 			});
 		}),
 	},
-	/** Messages of any size, one write for each: microseconds for each. */
+	/** Messages of any size, with one write for each. The figure is microseconds per message. */
 	sized: {
 		measure: measuring(async (reader, { count, size }) => {
 			const messages = new LargeMessages(size);
@@ -195,7 +195,7 @@ export const works: Works = {
 		}),
 		serve: serving(async (socket, job) => {
 			const messages = new LargeMessages(job.size);
-			// Then it waits after each write until all is out, and what was written can be used again.
+			// Each write is awaited until everything is written, so the buffer can be reused.
 			const isWaiting = job.size >= socket.writableHighWaterMark;
 			for (let sequence = 0; sequence < job.count; sequence++) {
 				const message = messages.next(sequence, job);

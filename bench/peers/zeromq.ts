@@ -46,7 +46,7 @@ export const works: Works = {
 			socket.connect(addressOf(place));
 			return async (job) => {
 				const source = new MessageSource();
-				// A copy for each: it is kept until it is out.
+				// Copied, because zeromq keeps each message until it is written.
 				for (let sequence = 0; sequence < job.count; sequence++) {
 					await socket.send(Buffer.from(source.next(sequence, job)));
 				}

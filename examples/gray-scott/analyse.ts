@@ -1,4 +1,4 @@
-/** The task `analyse`: writes a line of figures about each step that it is handed. */
+/** The task `analyse`: writes a line of figures about each step that it receives. */
 import { parseArgs } from "node:util";
 import { Task } from "dhmem/workflow";
 import { frameOf } from "./fields.js";

@@ -1,29 +1,29 @@
 /**
- * The two fields of the simulation, concentrations u and v on a square grid, and how they travel:
+ * The two fields of the simulation, concentrations u and v on a square grid, and their form in messages:
  *
- *   message    step, first, size  32-bit integers; first: the step that a run begins with
+ *   message    step, first, size  32-bit integers; first is the first step of the run
  *   its block  u, then v          size × size doubles each, row by row
  */
 import type { Block, Message } from "dhmem";
 
 export interface Fields {
-	/** Cells along each side. */
+	/** The number of cells along each side. */
 	readonly size: number;
 	readonly u: Float64Array;
 	readonly v: Float64Array;
 }
 
-/** Fields of this task's own. */
+/** Creates fields in this task's own memory. */
 export function privateFields(size: number): Fields {
 	return split(new Float64Array(2 * size * size), size);
 }
 
-/** Fields in a block of the region. */
+/** Returns views of the fields in a block of the region. */
 export function fieldsIn(block: Block, size: number): Fields {
 	return split(block.as("f64"), size);
 }
 
-/** Bytes that the fields take. */
+/** Returns the size of both fields, in bytes. */
 export function bytesOfFields(size: number): number {
 	return 2 * size * size * Float64Array.BYTES_PER_ELEMENT;
 }
@@ -32,10 +32,10 @@ export function frameHeader(step: number, first: number, size: number): Uint32Ar
 	return Uint32Array.of(step, first, size);
 }
 
-/** The fields that a message brought, in place: valid until the message is released. */
+/** Returns the fields in a message, in place. They are valid until the message is released. */
 export function frameOf(message: Message): { step: number; isFirst: boolean; fields: Fields } {
 	const [step = 0, first = 0, size = 0] = message.as("u32");
-	if (message.block?.length !== bytesOfFields(size)) throw new Error(`Step ${step} came without its fields`);
+	if (message.block?.length !== bytesOfFields(size)) throw new Error(`The message of step ${step} has no fields`);
 	return { step, isFirst: step === first, fields: fieldsIn(message.block, size) };
 }
 

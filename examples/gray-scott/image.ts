@@ -3,7 +3,7 @@ import { encode } from "fast-png";
 import type { Fields } from "./fields.js";
 
 const SHADES = 256;
-/** The v of the brightest shade: the same in all images, so that they compare. */
+/** The v of the brightest shade. It is the same in all images, so that they can be compared. */
 const BRIGHTEST = 0.36;
 
 /** Red, green and blue of each shade. */
@@ -12,7 +12,7 @@ const palette = Array.from({ length: SHADES }, (_, shade) => {
 	return [...Buffer.from(colour.slice(1), "hex")];
 });
 
-/** The concentration of v, as a PNG. */
+/** Draws the concentration of v as a PNG. */
 export function imageOf({ size, v }: Fields): Uint8Array {
 	const shades = new Uint8Array(v.length);
 	for (const [cell, value] of v.entries()) {

@@ -12,11 +12,11 @@ const DIFFUSION_V = 0.08;
 const FEED = 0.035;
 const KILL = 0.06;
 
-/** Squares of v to begin with: one for each so many cells of the grid, and their side. */
+/** At the beginning there is one square of v for this many cells of the grid, with this side. */
 const CELLS_PER_SEED = 64 ** 2;
 const SEED_SIDE = 6;
 
-/** u everywhere, but for some squares of v, placed by a generator: the same for the same seed. */
+/** Returns fields with u everywhere, except in some squares of v at random positions, which depend only on the seed. */
 export function initialFields(size: number, seed: number): Fields {
 	const fields = privateFields(size);
 	fields.u.fill(1);
@@ -36,7 +36,7 @@ export function initialFields(size: number, seed: number): Fields {
 	return fields;
 }
 
-/** Makes `steps` steps, the last one into `to`. Those between go to and fro in `scratch`. */
+/** Makes `steps` steps. The last one is written into `to`, the others alternate between the two fields of `scratch`. */
 export function advance(from: Fields, to: Fields, steps: number, scratch: readonly [Fields, Fields]): void {
 	let now = from;
 	for (let step = 1; step <= steps; step++) {

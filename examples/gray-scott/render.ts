@@ -1,4 +1,4 @@
-/** The task `render`: writes an image of each step that it is handed. */
+/** The task `render`: writes an image of each step that it receives. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";

@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 
-/** A CSV file with a line for each step, in their order. Whoever goes on after a process that was killed adds to it. */
+/** A CSV file with a line for each step, in order. A process that replaces a killed one continues the file. */
 export class ResultsFile {
 	readonly #path: string;
 	readonly #header: string;
@@ -11,13 +11,13 @@ export class ResultsFile {
 		this.#header = header;
 	}
 
-	/** Begins anew, for a run that does. */
+	/** Starts the file again, for a new run. */
 	begin(): void {
 		writeFileSync(this.#path, `${this.#header}\n`);
 		this.#last = 0;
 	}
 
-	/** Adds a line, unless it is there: a step comes again if its receiver was killed before it let go of it. */
+	/** Adds a line unless it is there. A step is delivered again if its receiver was killed before it released it. */
 	add(step: number, figures: string): void {
 		this.#last ??= lastStepIn(this.#path);
 		if (step <= this.#last) return;

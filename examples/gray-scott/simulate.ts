@@ -1,4 +1,4 @@
-/** The task `simulate`: steps the model, and hands its fields over every so many steps. */
+/** The task `simulate`: runs the model, and hands its fields over every `--every` steps. */
 import { parseArgs } from "node:util";
 import type { Block } from "dhmem";
 import { Task } from "dhmem/workflow";
@@ -7,12 +7,12 @@ import { advance, initialFields } from "./reaction.js";
 
 const { values: options } = parseArgs({
 	options: {
-		/** Cells along each side of the grid. */
+		/** The number of cells along each side of the grid. */
 		size: { type: "string", default: "256" },
 		steps: { type: "string", default: "8000" },
-		/** Steps between fields that are handed over. */
+		/** The number of steps between fields that are handed over. */
 		every: { type: "string", default: "400" },
-		/** Of the generator that places the first spots of v. */
+		/** The seed of the generator that places the first spots of v. */
 		seed: { type: "string", default: "1" },
 	},
 });
@@ -25,7 +25,7 @@ using task = Task.fromEnvironment();
 const output = task.output("fields");
 const scratch: [Fields, Fields] = [privateFields(size), privateFields(size)];
 let fields = initialFields(size, seed);
-/** A second reference to the block that was sent last: the next steps go on from what lies there. */
+/** A second reference to the block that was sent last. The next steps start from the fields in it. */
 let sent: Block | undefined;
 
 for (let step = every; step <= steps; step += every) {
@@ -43,6 +43,6 @@ output.end();
 function wholeNumber(option: string, text: string, least: number): number {
 	const value = Number(text);
 	if (Number.isInteger(value) && value >= least && value < 2 ** 31) return value;
-	console.error(`simulate: --${option} is a whole number from ${least}, not "${text}"`);
+	console.error(`simulate: --${option} must be a whole number from ${least}, not "${text}"`);
 	process.exit(2);
 }

@@ -1,4 +1,4 @@
-/** Writes doubles into shared memory, and asks for their mean by a job of BullMQ: what travels is a token. */
+/** Writes doubles into shared memory, and asks for their mean by a job of BullMQ, which contains only a token. */
 import { Queue, QueueEvents } from "bullmq";
 import { Region } from "dhmem";
 import { connection, type MeanJob, QUEUE, REGION } from "./jobs.js";
@@ -18,11 +18,11 @@ for (let first = 0; first < JOBS; first++) {
 
 	const job = await queue.add("mean", { token: String(handle) }, { removeOnComplete: true });
 	const mean = await job.waitUntilFinished(events);
-	// Freed by who asked, and only now: a job that fails is tried again with the same token.
+	// Freed here and only now, because a job that fails is tried again with the same token.
 	region.load(handle).free();
 
 	const expected = first + (DOUBLES - 1) / 2;
-	console.log(`mean of ${DOUBLES} doubles from ${first} on: ${mean}`);
+	console.log(`mean of ${DOUBLES} doubles, starting at ${first}: ${mean}`);
 	if (mean !== expected) throw new Error(`The mean is ${expected}, not ${mean}`);
 }
 await events.close();

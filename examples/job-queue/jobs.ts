@@ -1,7 +1,7 @@
-/** What both sides of the queue agree on. */
+/** The names and types that both sides of the queue share. */
 export const QUEUE = "means";
 
-/** A job is 100 bytes in Redis, however large the block is that its token stands for. */
+/** A job takes 100 bytes in Redis, however large its block is. */
 export interface MeanJob {
 	/** The handle of a block of doubles in the region. */
 	readonly token: string;
@@ -9,6 +9,6 @@ export interface MeanJob {
 
 export const REGION = process.env.JOBS_REGION ?? "job-queue";
 
-/** The Redis server: by its socket, or on this machine at the usual port. */
+/** The Redis server, at its socket or at the usual port of this machine. */
 export const connection =
 	process.env.REDIS_SOCKET === undefined ? { host: "localhost" } : { path: process.env.REDIS_SOCKET };

@@ -1,4 +1,4 @@
-/** Does the jobs: reads the doubles where they are, in shared memory. As many of these may run as you like. */
+/** A worker that does the jobs. It reads the doubles in place, in shared memory. You can run any number of workers. */
 import { Worker } from "bullmq";
 import { Region } from "dhmem";
 import { connection, type MeanJob, QUEUE, REGION } from "./jobs.js";

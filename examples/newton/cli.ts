@@ -1,24 +1,24 @@
 import { DhmemError } from "dhmem";
 
-/** What the user typed or supplied is wrong: told without a stack, exit status 2. */
+/** A mistake in the user's arguments or files. It is reported without a stack, and the exit status is 2. */
 export class InputError extends Error {
 	override name = "InputError";
 }
 
-/** Runs a program to its end. What its user can mend is told in a line, with exit status 2 for a wrong call. */
+/** Runs a program. Errors that the user can fix are reported in one line, with exit status 2 for a wrong call. */
 export async function program(name: string, body: () => Promise<void>): Promise<void> {
 	try {
 		await body();
 	} catch (error) {
 		const wrongCall = error instanceof InputError || isParseArgsError(error);
-		// Other errors are mistakes in here, or the reason of `task.signal`, which the task knows what to do with.
+		// Other errors are mistakes in this program, or the reason of `task.signal`, which the task handles.
 		if (!wrongCall && !(error instanceof DhmemError) && !isSystemError(error)) throw error;
 		console.error(`${name}: ${error.message}${error instanceof DhmemError ? ` (${error.code})` : ""}`);
 		process.exitCode = wrongCall ? 2 : 1;
 	}
 }
 
-/** What the operating system refused: its message names the file. */
+/** True for a failed system call. Its message names the file. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 	return error instanceof Error && "syscall" in error;
 }

@@ -1,22 +1,22 @@
 import type { Point } from "./newton.js";
 import type { Problem } from "./problems.js";
 
-/** Relative rounding of a sum of a few terms, coefficients included: some units in the last place. */
+/** The relative rounding error of a sum of a few terms, coefficients included: some units in the last place. */
 const ROUNDING = 8 * Number.EPSILON;
 
-/** What the closed form says about a point. */
+/** The result of comparing a point with the closed form. */
 export interface Verdict {
-	/** Distance to the root, 0 where there is none and none is claimed. */
+	/** The distance to the root; 0 if there is no root and the point did not converge. */
 	readonly error: number;
-	/** The most that the distance may be. */
+	/** The largest allowed distance. */
 	readonly allowed: number;
 	readonly right: boolean;
 }
 
 /**
- * The root that Newton's method finds from x0. A quadratic is monotone on either side of its vertex, and convex
- * or concave, so that is the root on x0's side, if there is one. Undefined where there is no real root, or
- * where x0 is the vertex itself, from which no side is chosen (unless it is a root).
+ * Returns the root that Newton's method finds from x0. A quadratic is monotone on either side of its vertex, and convex
+ * or concave, so this is the root on x0's side, if there is one. Undefined if there is no real root, or if x0 is the
+ * vertex itself and not a root, since the method then moves to neither side.
  */
 export function closedForm({ a, b, c, x0 }: Problem): number | undefined {
 	if (a === 0) return -c / b;
@@ -35,11 +35,11 @@ export function closedForm({ a, b, c, x0 }: Problem): number | undefined {
 /**
  * Compares a point with the closed form.
  *
- * With x at distance e from its root r, and the other root at distance D beyond, a step is s = e (e + D) / (2e + D)
- * and leaves the error e² / (2e + D). Where e and D have the same sign (from the first step on) that is at
- * most |s|, and at most s² / |D|: with e = φD the quotients are φ / (1 + φ) and (1 + 2φ) / (1 + φ)², both at most 1.
- * The same holds for a start between the roots. So the last step bounds the error, at a double root too, and
- * only rounding comes on top.
+ * If x is at distance e from its root r, and the other root at distance D beyond r, a step is s = e (e + D) / (2e + D)
+ * and leaves the error e² / (2e + D). If e and D have the same sign, as from the first step on, this error is at most
+ * |s|, and at most s² / |D|: with e = φD the quotients are φ / (1 + φ) and (1 + 2φ) / (1 + φ)², both at most 1. The
+ * same holds for a start between the roots. So the last step bounds the error, at a double root too, apart from
+ * rounding.
  */
 export function check(point: Pick<Point, "problem" | "x" | "step" | "outcome">): Verdict {
 	const { a, b, c } = point.problem;
@@ -52,21 +52,21 @@ export function check(point: Pick<Point, "problem" | "x" | "step" | "outcome">):
 	const distance = slope / Math.abs(a);
 	const reach = Math.abs(root) + 2 * step;
 	const noise = ROUNDING * ((Math.abs(a) * reach + Math.abs(b)) * reach + Math.abs(c));
-	// How far x must move for y to change by the noise: slope · δ + |a| δ² = noise, solved for δ.
+	// The distance δ that x must move for y to change by the noise: the solution of slope · δ + |a| δ² = noise.
 	const rounding = quotient(2 * noise, slope + Math.sqrt(slope ** 2 + 4 * Math.abs(a) * noise));
 	const allowed = quotient(step ** 2, Math.max(step, distance)) + rounding;
 	const error = Math.abs(point.x - root);
 	return { error, allowed, right: error <= allowed };
 }
 
-/** √(b² - 4ac), undefined where that is negative by more than the rounding of its terms. */
+/** Returns √(b² - 4ac); undefined if the difference is negative by more than the rounding of its terms. */
 function discriminantRoot(a: number, b: number, c: number): number | undefined {
 	const discriminant = b * b - 4 * a * c;
 	if (discriminant < -ROUNDING * b * b) return undefined;
 	return Math.sqrt(Math.max(discriminant, 0));
 }
 
-/** Of two that are not negative, the divisor 0 only where the dividend is. */
+/** Divides two numbers that are not negative. 0 / 0 is 0; the divisor is never 0 otherwise. */
 function quotient(dividend: number, divisor: number): number {
 	return dividend === 0 ? 0 : dividend / divisor;
 }

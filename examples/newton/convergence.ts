@@ -1,30 +1,30 @@
 import { HEADER, STRIDE, TOLERANCE } from "./protocol.js";
 
-/** What happened in one iteration, over all points that made it. */
+/** Figures about one iteration, over all points that made it. */
 export interface Iteration {
 	readonly number: number;
 	points: number;
 	converged: number;
-	/** Sum of log10 |step| over the steps that are finite. */
+	/** The sum of log10 |step| over the finite steps. */
 	logSteps: number;
 	finite: number;
 }
 
-/** Paths kept whole, for the plot: enough to see the shape, few enough to see each. */
+/** The number of paths kept for the plot: enough to show the shape, and few enough to see each. */
 const TRACES = 160;
 
-/** log10 of the smallest step told apart from 0: below it is rounding, and it would only stretch the plot. */
+/** log10 of the smallest step that is plotted as it is. Smaller steps are rounding, and would only stretch the plot. */
 const SMALLEST = -12;
 
-/** The course of a run, as gathered from the progress that steer sends. */
+/** The course of a run, collected from the progress messages of steer. */
 export class Convergence {
-	/** How many problems the run has. */
+	/** The number of problems in the run. */
 	problems = 0;
-	/** How many have converged so far. */
+	/** The number of problems that have converged so far. */
 	converged = 0;
-	/** Entry i is iteration i + 1. Progress arrives in the order of iterations, so only the last still grows. */
+	/** Entry i is iteration i + 1. Progress arrives in the order of iterations, so only the last entry still grows. */
 	iterations: Iteration[] = [];
-	/** log10 |step| per iteration for a sample of the problems, by problem. */
+	/** For a sample of the problems: log10 |step| in each iteration. */
 	traces = new Map<number, number[]>();
 	#run = Number.NaN;
 
@@ -37,7 +37,7 @@ export class Convergence {
 		}
 	}
 
-	/** Forgets what came before, which a run that was cut short has left in the queue. */
+	/** Starts again. Earlier messages came from an interrupted run, which left them in the queue. */
 	#begin(run: number, problems: number): void {
 		this.#run = run;
 		this.problems = problems;

@@ -1,4 +1,4 @@
-# y and y' of a x² + b x + c for each guess of a batch, as evaluate.ts: a line of numbers in, a line of numbers out.
+# Computes y and y' of a x² + b x + c for each guess of a batch, like evaluate.ts. Reads and prints lines of numbers.
 $| = 1;
 while (<STDIN>) {
 	my ($batch, @guesses) = split;

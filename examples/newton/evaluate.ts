@@ -1,4 +1,4 @@
-/** The task `evaluate`: y and y' of a x² + b x + c, for each batch of guesses that steer sends. */
+/** The task `evaluate`: computes y and y' of a x² + b x + c for each batch of guesses that steer sends. */
 import { Task } from "dhmem/workflow";
 import { HEADER, STRIDE } from "./protocol.js";
 
@@ -7,7 +7,7 @@ const values = task.output("values");
 for await (const message of task.input("guesses")) await values.send(evaluate(message.as("f64")));
 values.end();
 
-/** Reads the guesses where they are, in the region; only the values are new. */
+/** Computes the values of a batch. The guesses are read in place, in the region. */
 function evaluate(guesses: Float64Array): Float64Array {
 	const points = (guesses.length - HEADER.guesses) / STRIDE.guesses;
 	const answer = new Float64Array(HEADER.values + points * STRIDE.values);

@@ -1,4 +1,4 @@
-/** `npm start`: runs the workflow of newton.yaml. What is said here the tasks find in their environment, as NEWTON_…. */
+/** `npm start`: runs the workflow in newton.yaml. The tasks get the options as environment variables NEWTON_…. */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -16,13 +16,13 @@ await program("newton", async () => {
 			b: { type: "string" },
 			c: { type: "string" },
 			x0: { type: "string" },
-			/** A CSV file of problems, instead. */
+			/** A CSV file of problems, instead of a, b, c and x0. */
 			problems: { type: "string" },
-			/** Where to write every point with its root, as JSON. */
+			/** The file for all points with their roots, as JSON. */
 			results: { type: "string" },
-			/** Where to write the plot. */
+			/** The file for the plot. */
 			svg: { type: "string", default: process.env.NEWTON_SVG ?? "newton.svg" },
-			/** Milliseconds between batches, for those who want to watch. */
+			/** Milliseconds between batches, to slow the run down for watching. */
 			pace: { type: "string" },
 			/** The workflow file. */
 			workflow: { type: "string", default: WORKFLOW },
@@ -31,7 +31,7 @@ await program("newton", async () => {
 	const { workflow, problems, results, svg, ...figures } = values;
 	const environment: NodeJS.ProcessEnv = {};
 	for (const [name, value] of Object.entries(figures)) environment[`NEWTON_${name.toUpperCase()}`] = value;
-	// The tasks have a working folder of their own.
+	// Absolute, because the tasks have another working folder.
 	for (const [name, path] of Object.entries({ problems, results, svg })) {
 		if (path !== undefined) environment[`NEWTON_${name.toUpperCase()}`] = resolve(path);
 	}

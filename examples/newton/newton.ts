@@ -1,19 +1,19 @@
 import type { Problem } from "./problems.js";
 import { MAX_ITERATIONS, TOLERANCE } from "./protocol.js";
 
-/** Why a point is no longer iterated; `"no-slope"` also stands for steps beyond floating point. */
+/** The reason why a point's iteration ended. `"no-slope"` also covers steps that are not finite. */
 export type Outcome = "converged" | "no-slope" | "iteration-limit";
 
 /** One problem on its way to a root. */
 export interface Point {
-	/** Position in the list of problems. */
+	/** The position in the list of problems. */
 	readonly index: number;
 	readonly problem: Problem;
 	x: number;
 	iterations: number;
-	/** The step last made; NaN before the first. */
+	/** The last step; NaN before the first. */
 	step: number;
-	/** Undefined while there is more to do. */
+	/** Undefined while the iteration continues. */
 	outcome: Outcome | undefined;
 }
 
@@ -22,12 +22,12 @@ export function pointAt(problem: Problem, index: number): Point {
 }
 
 /**
- * One Newton step, x -= y / y'. The step that shows convergence is still made: it costs nothing, and squares
- * the error once more.
+ * Makes one Newton step, x -= y / y'. The step that shows convergence is made too: it costs nothing, and squares the
+ * error once more.
  */
 export function advance(point: Point, y: number, slope: number): void {
 	point.iterations++;
-	// On a root there is nothing left to do, even where the slope is 0 as well, which is at a double root.
+	// At a root the step is 0, even at a double root, where the slope is 0 too.
 	point.step = y === 0 ? 0 : y / slope;
 	if (!Number.isFinite(point.step)) {
 		point.outcome = "no-slope";

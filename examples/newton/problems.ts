@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { CsvError, parse } from "csv-parse/sync";
 import { InputError, isSystemError } from "./cli.js";
 
-/** Find x with a x² + b x + c = 0, starting from x0. */
+/** A problem: find x with a x² + b x + c = 0, starting from x0. */
 export interface Problem {
 	readonly a: number;
 	readonly b: number;
@@ -15,16 +15,16 @@ const COLUMNS = ["a", "b", "c", "x0"] as const;
 type Column = (typeof COLUMNS)[number];
 type Fields = Partial<Record<Column, string | undefined>>;
 
-/** The problems that come with the example. The package is asked where it is: this may run from `dist/`. */
+/** The problems that come with the example. They are found by the package's location, as this may run from `dist/`. */
 const SHIPPED = fileURLToPath(
 	new URL("examples/newton/problems.csv", import.meta.resolve("dhmem/package.json")),
 );
 
 /**
- * One problem from NEWTON_A, NEWTON_B, NEWTON_C and NEWTON_X0; or many, from the CSV file NEWTON_PROBLEMS; and where
- * nothing is said, the problems that come with the example.
+ * Loads one problem from NEWTON_A, NEWTON_B, NEWTON_C and NEWTON_X0, or many from the CSV file NEWTON_PROBLEMS. By
+ * default, loads the problems that come with the example.
  *
- * @throws {InputError} naming the variable, or the file and the line.
+ * @throws {InputError} with the variable, or the file and the line.
  */
 export function loadProblems(environment: NodeJS.ProcessEnv): Problem[] {
 	const fields: Fields = {};
@@ -32,11 +32,11 @@ export function loadProblems(environment: NodeJS.ProcessEnv): Problem[] {
 	const isOne = COLUMNS.some((column) => fields[column] !== undefined);
 	const { NEWTON_PROBLEMS } = environment;
 	if (!isOne) return readProblems(NEWTON_PROBLEMS ?? SHIPPED);
-	if (NEWTON_PROBLEMS !== undefined) throw new InputError("give --problems or --a --b --c --x0, not both");
+	if (NEWTON_PROBLEMS !== undefined) throw new InputError("give either --problems or --a --b --c --x0, not both");
 	return [problemFrom(fields, (column) => `--${column} (or NEWTON_${column.toUpperCase()})`)];
 }
 
-/** The rows of a CSV file with the columns a, b, c and x0, in any order and among others. */
+/** Reads a CSV file with the columns a, b, c and x0, in any order and among others. */
 export function readProblems(path: string): Problem[] {
 	let problems: Problem[];
 	try {
@@ -54,7 +54,7 @@ export function readProblems(path: string): Problem[] {
 		});
 	} catch (error) {
 		if (error instanceof CsvError) throw new InputError(`${path}:${error.lines}: ${error.message}`);
-		if (isSystemError(error)) throw new InputError(`cannot read the problems: ${error.message}`);
+		if (isSystemError(error)) throw new InputError(`can't read the problems: ${error.message}`);
 		throw error;
 	}
 	if (problems.length === 0) throw new InputError(`${path}:1: no problems in this file`);
@@ -71,7 +71,7 @@ function problemFrom(fields: Fields, describe: (column: Column) => string): Prob
 	};
 	const problem = { a: number("a"), b: number("b"), c: number("c"), x0: number("x0") };
 	if (problem.a === 0 && problem.b === 0) {
-		throw new InputError(`${describe("a")} and b are both 0: there is no x to solve for`);
+		throw new InputError(`${describe("a")} and b are both 0, so there is no x to solve for`);
 	}
 	return problem;
 }

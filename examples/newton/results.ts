@@ -2,12 +2,12 @@ import { writeFileSync } from "node:fs";
 import { check } from "./closed-form.js";
 import type { Point } from "./newton.js";
 
-/** Writes the points as JSON, one to a line; a step that is not finite becomes null. */
+/** Writes the points as JSON, each on its own line. A step that is not finite becomes null. */
 export function writeResults(path: string, points: readonly Point[]): void {
 	writeFileSync(path, `[\n${points.map((point) => JSON.stringify(point)).join(",\n")}\n]\n`);
 }
 
-/** The run in a few lines, and how many outcomes the closed form contradicts. */
+/** Summarises the run in a few lines, and counts the outcomes that the closed form contradicts. */
 export function report(points: readonly Point[]): { text: string; wrong: number } {
 	let converged = 0;
 	let iterations = 0;

@@ -1,4 +1,4 @@
-/** The task `steer`: holds the problems, asks `evaluate` about a batch of guesses at a time, and makes the steps. */
+/** The task `steer`: holds the problems, sends `evaluate` batches of guesses, and makes the steps. */
 import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Task } from "dhmem/workflow";
@@ -28,7 +28,7 @@ await program("steer", async () => {
 function milliseconds(text: string): number {
 	const value = Number(text);
 	if (text.trim() !== "" && value >= 0 && value < 2 ** 31) return value;
-	throw new InputError(`--pace (or NEWTON_PACE) is a number of milliseconds, not "${text}"`);
+	throw new InputError(`--pace (or NEWTON_PACE) must be a number of milliseconds, not "${text}"`);
 }
 
 /** Iterates the points, in place, until each has an outcome. */
@@ -37,10 +37,10 @@ async function solve(task: Task, points: readonly Point[], pace: number): Promis
 	const values = task.input("values");
 	const progress = task.output("progress");
 
-	// First in, first out: so no point is an iteration ahead of one that still waits.
+	// First in, first out, so no point is an iteration ahead of one that still waits.
 	const waiting = [...points];
 	const inFlight = new Map<number, Point[]>();
-	// Counted from a random start, which tells our answers from those to a predecessor that was killed.
+	// Batches are numbered from a random start, which tells this run's answers from those to a killed predecessor.
 	const run = randomInt(2 ** 47);
 	let next = run;
 

@@ -20,7 +20,7 @@ const STYLE = `
 	.limit-label { font-size: 11px; fill: #c2452d }
 	.bar { fill: #5a9a78 }`;
 
-/** Two plots side by side: how the steps shrink, for a sample of the problems, and after how many all converged. */
+/** Draws two plots side by side: how the steps of some problems shrink, and how many problems converge in each iteration. */
 export function renderSvg(convergence: Convergence): string {
 	const { converged, problems } = convergence;
 	return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}">
@@ -34,7 +34,7 @@ ${countsPlot(convergence)}
 `;
 }
 
-/** log10 |step| over the iterations: a line each; simple roots plunge, double roots go down straight. */
+/** log10 |step| over the iterations, with a line for each problem. Simple roots plunge, double roots descend straight. */
 function stepsPlot(convergence: Convergence): string {
 	const end = lastConverging(convergence);
 	const traces = [...convergence.traces.values()].map((trace) => trace.slice(0, end));
@@ -88,7 +88,7 @@ ${text(COUNTS.left - 8, y(count) + 4, count, "tick", "end")}`,
 	return [...yTicks, ...bars, ...xTicks, axes(COUNTS, "iterations until converged", "problems")].join("\n");
 }
 
-/** The last iteration in which a point converged: what goes on after it is the few that never will. */
+/** Returns the last iteration in which a point converged. After it, only the points that never converge remain. */
 function lastConverging({ iterations }: Convergence): number {
 	const last = iterations.findLast(({ converged }) => converged > 0);
 	return last?.number ?? Math.max(1, iterations.length);
@@ -109,7 +109,7 @@ function scale(from: number, to: number, start: number, end: number): (value: nu
 	return (value) => round(start + ((value - from) / (to - from)) * (end - start));
 }
 
-/** The round numbers between two bounds, at most about `count` of them. */
+/** Returns round numbers between two bounds, at most about `count` of them. */
 function ticks(from: number, to: number, count: number): number[] {
 	const distance = TICK_CANDIDATES.find((candidate) => (to - from) / candidate <= count) ?? to - from;
 	const first = Math.ceil(from / distance);

@@ -3,7 +3,7 @@ import type { Convergence, Iteration } from "./convergence.js";
 const HEADING = "iteration  points  converged  typical |step|";
 const BAR_WIDTH = 32;
 
-/** A line for each iteration, once it is over. */
+/** Prints a line for each iteration when it is over. */
 export class Table {
 	#printed = 0;
 
@@ -17,7 +17,7 @@ export class Table {
 	}
 
 	#printTo(end: number, convergence: Convergence): void {
-		// A run that begins anew, since steer was restarted, has fewer.
+		// There are fewer iterations if steer was restarted and began a new run.
 		if (this.#printed > convergence.iterations.length) this.#printed = 0;
 		for (const iteration of convergence.iterations.slice(this.#printed, end)) {
 			if (iteration.number === 1) console.log(HEADING);
@@ -27,7 +27,7 @@ export class Table {
 	}
 }
 
-/** One iteration: the bar is the share of all problems still under way, its solid part those that converged. */
+/** Formats one iteration. The bar shows the share of problems still in progress, its solid part those that converged. */
 function lineOf(
 	{ number, points, converged, logSteps, finite }: Iteration,
 	{ problems }: Convergence,

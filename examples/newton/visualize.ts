@@ -1,4 +1,4 @@
-/** The task `visualize`: shows how the points converge, and leaves a plot as an SVG. */
+/** The task `visualize`: prints how the points converge, and writes a plot as SVG. */
 import { writeFileSync } from "node:fs";
 import { Task } from "dhmem/workflow";
 import { Convergence } from "./convergence.js";

@@ -2,14 +2,15 @@
 #
 #     snakemake -s examples/snakemake/side-by-side.smk --cores 3
 #
-# Each waits for what the others send, so they need a core each, as Snakemake counts them. Any order will do.
+# Each waits for messages of the others, so all must run at once, and Snakemake needs a core for each. They may start
+# in any order.
 
 ROOT = f"{workflow.basedir}/../.."
 WORKFLOW = f"{ROOT}/examples/newton/newton.yaml"
 DHMEM = f"node {ROOT}/dist/src/cli/main.js"
 PROGRAM = f"node {ROOT}/dist/examples/newton"
 
-# What a task is to know, which `dhmem run` would tell it.
+# Sets the environment that `dhmem run` would give the task.
 TASK = f'eval "$({DHMEM} run --print-env {{rule}} {WORKFLOW})"'
 
 rule all:
@@ -27,6 +28,6 @@ rule visualize:
     output: "newton.svg"
     shell: TASK + " && NEWTON_SVG={output} {PROGRAM}/visualize.js"
 
-# The region stays until it is removed: the tasks may come and go in any order.
+# The region stays until it is removed, because the tasks may start and end in any order.
 onsuccess: shell("{DHMEM} rm newton")
 onerror: shell("{DHMEM} rm newton || true")

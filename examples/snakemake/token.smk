@@ -1,4 +1,4 @@
-# Large data stays in shared memory; from rule to rule goes a file with its handle:
+# Large data stays in shared memory. The rules pass on only a small file with its handle:
 #
 #     snakemake -s examples/snakemake/token.smk --cores 1
 
@@ -9,7 +9,7 @@ REGION = "snakemake"
 rule all:
     input: "mean.txt"
 
-# Any program can do this, by `dhmem put`. The token is good for one use, so the file goes when it was used.
+# Any program can do this with `dhmem put`. The token works only once, so Snakemake removes the file after use.
 rule save:
     output: temp("field.token")
     shell: "node {ROOT}/dist/examples/snakemake/save.js {REGION} > {output}"

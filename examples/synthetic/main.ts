@@ -1,4 +1,4 @@
-/** Runs Dhmem's synthetic workflows, and prints what they took. */
+/** Runs the synthetic workflows of the original Dhmem, and prints the time that they took. */
 import { parseArgs } from "node:util";
 import { type Result, run, workflowOf } from "./run.js";
 import { SHAPES, type Shape } from "./shapes.js";
@@ -6,14 +6,14 @@ import { megabytes, refusal, type Workload } from "./workload.js";
 
 const { values: options } = parseArgs({
 	options: {
-		/** One of the three; without, all of them. */
+		/** One of the three shapes; by default all of them. */
 		shape: { type: "string" },
-		/** Tasks between the first and the last, 1 to 32. */
+		/** The number of tasks between the first and the last, 1 to 32. */
 		m: { type: "string", default: "7" },
-		/** Of each message: 1MB to 900MB. */
+		/** The size of each message, 1MB to 900MB. */
 		size: { type: "string", default: "10MB" },
 		iterations: { type: "string", default: "512" },
-		/** Only prints the workflow file. */
+		/** Only print the workflow file. */
 		print: { type: "boolean", default: false },
 	},
 });
@@ -22,7 +22,7 @@ const size = 1e6 * within("size", options.size.replace(/MB$/, ""), 1, 900);
 const iterations = within("iterations", options.iterations, 1, 2 ** 31);
 const workloads = shapes(options.shape).map((shape): Workload => ({ shape, m, size, iterations }));
 
-// Before anything starts: none of them is to fail after hours.
+// Checked before anything starts, so that none of them fails after hours.
 for (const workload of workloads) {
 	const reason = refusal(workload);
 	if (reason !== undefined) refuse(reason);
@@ -35,7 +35,7 @@ if (options.print) {
 	console.table(table);
 }
 
-/** The figures of the original's results, and how much was received and verified in that time. */
+/** Returns the same figures as the original's results, and how much was received and verified in that time. */
 function rowOf({ shape, m, size, iterations }: Workload, { messages, real, user, system }: Result) {
 	return {
 		m: shape === "simple" ? "" : m,
@@ -56,14 +56,14 @@ function rounded(value: number): number {
 function shapes(name: string | undefined): readonly Shape[] {
 	if (name === undefined) return SHAPES;
 	const shape = SHAPES.find((each) => each === name);
-	return shape === undefined ? refuse(`--shape is one of ${SHAPES.join(", ")}, not "${name}"`) : [shape];
+	return shape === undefined ? refuse(`--shape must be one of ${SHAPES.join(", ")}, not "${name}"`) : [shape];
 }
 
 function within(option: string, text: string, least: number, most: number): number {
 	const value = Number(text);
 	if (text !== "" && Number.isInteger(value) && value >= least && value <= most) return value;
 	const unit = option === "size" ? " MB" : "";
-	return refuse(`--${option} is from ${least} to ${most}${unit}, not "${text}"`);
+	return refuse(`--${option} must be from ${least} to ${most}${unit}, not "${text}"`);
 }
 
 function refuse(reason: string): never {

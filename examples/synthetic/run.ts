@@ -8,22 +8,22 @@ import { QUEUE_BYTES, regionBytes, type Workload } from "./workload.js";
 
 const TASK = fileURLToPath(new URL("./task.js", import.meta.url));
 
-/** What a task has done. */
+/** The figures of one task. */
 export interface Report {
-	/** Messages received, each of them verified. */
+	/** The number of messages received, each of them verified. */
 	readonly messages: number;
-	/** Microseconds of CPU. */
+	/** CPU time in microseconds. */
 	readonly user: number;
 	readonly system: number;
 }
 
-/** What all tasks have done. */
+/** The figures of all tasks together. */
 export interface Result extends Report {
 	/** Milliseconds from the start of `dhmem run` to its end. */
 	readonly real: number;
 }
 
-/** The workflow file, as an object; tasks report into `folder`. */
+/** Returns the workflow file as an object. The tasks write their reports into `folder`. */
 export function workflowOf(workload: Workload, folder: string): object {
 	const { shape, m, size, iterations } = workload;
 	const links = linksOf(shape, m);
@@ -46,7 +46,7 @@ export function workflowOf(workload: Workload, folder: string): object {
 	};
 }
 
-/** Runs a workload; throws unless every message has arrived, as it was sent. */
+/** Runs a workload. Throws unless every message has arrived as it was sent. */
 export async function run(workload: Workload): Promise<Result> {
 	const folder = mkdtempSync(join(tmpdir(), "dhmem-synthetic-"));
 	try {

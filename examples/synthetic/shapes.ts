@@ -1,15 +1,15 @@
 /**
- * The workflows of Dhmem's own performance tests (perf/synthetic in its repository), with a number m of tasks
- * between the first and the last:
+ * The workflows of the original Dhmem's performance tests (perf/synthetic in its repository), with m tasks between the
+ * first and the last:
  *
- *   simple   start → end                                        m has no part in it
+ *   simple   start → end                                        without m
  *   long     start → t1 → t2 → … → tm → end
  *   wide     start → each of t1 … tm → end
  */
 export const SHAPES = ["simple", "long", "wide"] as const;
 export type Shape = (typeof SHAPES)[number];
 
-/** A message goes from one task to another in each iteration. */
+/** In each iteration, a message goes from one task to the other. */
 export interface Link {
 	readonly from: string;
 	readonly to: string;
@@ -27,7 +27,7 @@ export function linksOf(shape: Shape, m: number): Link[] {
 	return chain.slice(1).map((to, i) => ({ from: chain[i] as string, to }));
 }
 
-/** The names of the tasks, in the order in which the links name them. */
+/** Returns the names of the tasks in the order in which the links name them. */
 export function tasksOf(links: readonly Link[]): string[] {
 	return [...new Set(links.flatMap(({ from, to }) => [from, to]))];
 }

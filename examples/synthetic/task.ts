@@ -1,4 +1,4 @@
-/** Any task of the synthetic workflows: checks what it receives, and then sends a message of its own, if it has to. */
+/** Any task of the synthetic workflows: checks each message that it receives, and then sends one if it has an output. */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Task } from "dhmem/workflow";
@@ -9,14 +9,14 @@ const { values: options } = parseArgs({
 	options: {
 		/** This task's number. */
 		number: { type: "string", default: "0" },
-		/** Bytes of each message. */
+		/** The size of each message, in bytes. */
 		size: { type: "string", default: "1000000" },
 		iterations: { type: "string", default: "1" },
-		/** The numbers of the tasks that it receives from; none: it begins. */
+		/** The numbers of the tasks that it receives from; the first task has none. */
 		from: { type: "string", default: "" },
-		/** Whether it sends; without, it is at the end. */
+		/** Set for tasks that send, which are all but the last. */
 		sends: { type: "boolean", default: false },
-		/** Where to write what it did, as JSON. */
+		/** The file for its figures, as JSON. */
 		report: { type: "string", default: "report.json" },
 	},
 });
@@ -27,7 +27,7 @@ const iterations = Number(options.iterations);
 const pattern = new Pattern();
 using task = Task.fromEnvironment();
 const output = options.sends ? task.output("out") : undefined;
-/** Messages received from each task, which is also the iteration of the next. */
+/** The number of messages received from each task, which is also the iteration of the next one. */
 const received = new Map(
 	options.from
 		.split(",")
@@ -48,20 +48,20 @@ async function relay(): Promise<void> {
 		const [from = -1, iteration = -1] = message.as("u32");
 		const expected = received.get(from);
 		if (iteration !== expected)
-			throw new Error(`Iteration ${iteration} of task ${from} came instead of ${expected}`);
+			throw new Error(`Iteration ${iteration} of task ${from} arrived instead of ${expected}`);
 		if (message.block?.length !== size)
 			throw new Error(`Message of ${message.block?.length} bytes, not ${size}`);
 		const wrong = pattern.mismatch(message.block.bytes, from, iteration);
-		if (wrong >= 0) throw new Error(`Iteration ${iteration} of task ${from} is wrong behind byte ${wrong}`);
+		if (wrong >= 0) throw new Error(`Iteration ${iteration} of task ${from} is wrong after byte ${wrong}`);
 		received.set(from, iteration + 1);
 		await send(iteration);
 	}
 	for (const [from, count] of received) {
-		if (count !== iterations) throw new Error(`${count} messages of task ${from}, not ${iterations}`);
+		if (count !== iterations) throw new Error(`${count} messages came from task ${from}, not ${iterations}`);
 	}
 }
 
-/** Writes the message where it is to be read, and hands it over to everybody. */
+/** Writes the message directly into shared memory, and hands it over to all receivers. */
 async function send(iteration: number): Promise<void> {
 	if (output === undefined) return;
 	const block = await output.allocate(size);
