@@ -1,6 +1,6 @@
 /**
- * Allocates, writes, checks and frees blocks, with a few of them alive at a time. SYNC: `native/allocate.cpp` does the
- * same.
+ * Allocates, writes, checks and frees blocks, with a few of them alive at a time. SYNC: `native/allocate.cpp`
+ * does the same.
  */
 import { performance } from "node:perf_hooks";
 import type { Block, Region } from "../src/index.js";

@@ -1,6 +1,6 @@
 /**
- * The costs of single operations inside one process, measured by tinybench. Each task does many operations, because
- * tinybench's own overhead is tens of nanoseconds, and checks the results.
+ * The costs of single operations inside one process, measured by tinybench. Each task does many operations,
+ * because tinybench's own overhead is tens of nanoseconds, and checks the results.
  */
 import { Bench } from "tinybench";
 import { type Queue, Region } from "../src/index.js";
@@ -30,7 +30,10 @@ export interface Task {
 	run(): void;
 }
 
-/** Returns the tasks, which work in `region`. `wrong` is added to all written values; the checks must notice any but 0. */
+/**
+ * Returns the tasks, which work in `region`. `wrong` is added to all written values; the checks must notice
+ * any but 0.
+ */
 export function tasksOf(region: Region, wrong = 0): Task[] {
 	const queue = region.queue("messages");
 	const producer = queue.producer();

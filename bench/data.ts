@@ -1,4 +1,7 @@
-/** The data that is sent, and the receiver's check of it, for dhmem and its peers. SYNC: `bench/native/data.hpp`. */
+/**
+ * The data that is sent, and the receiver's check of it, for dhmem and its peers. SYNC:
+ * `bench/native/data.hpp`.
+ */
 import { performance } from "node:perf_hooks";
 import type { Job } from "./measure.js";
 
@@ -9,7 +12,10 @@ export const BATCH = 256;
 /** The number of records in a batch. */
 export const RECORDS = 4096;
 
-/** Writes message number `sequence` at word `at`. Every word differs from the same word of the previous message. */
+/**
+ * Writes message number `sequence` at word `at`. Every word differs from the same word of the previous
+ * message.
+ */
 export function fillMessage(words: Uint32Array, at: number, sequence: number, { spoilt }: Job): void {
 	for (let i = 0; i < MESSAGE_WORDS; i++) words[at + i] = sequence + i;
 	if (sequence === spoilt) words[at + MESSAGE_WORDS - 1] = sequence;
@@ -46,7 +52,9 @@ export class MessageCheck {
 	}
 }
 
-/** Fills `values` with the records from number `first`. They have fractions, because only those make garbage. */
+/**
+ * Fills `values` with the records from number `first`. They have fractions, because only those make garbage.
+ */
 export function fillRecords(values: Float64Array, first: number, { spoilt }: Job): void {
 	for (let i = 0; i < values.length; i++) values[i] = first + i + 0.5;
 	if (spoilt >= first && spoilt < first + values.length) values[spoilt - first] = -1;
@@ -104,7 +112,10 @@ export class LargeMessages {
 	}
 }
 
-/** Measures a rate from the first arrival on, without the messages of that arrival, so that start-up does not count. */
+/**
+ * Measures a rate from the first arrival on, without the messages of that arrival, so that start-up does not
+ * count.
+ */
 export class Meter {
 	#started = 0;
 	#lead = 0;

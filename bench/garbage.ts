@@ -9,7 +9,10 @@ function sizeOf({ selfSize, children }: HeapProfiler.SamplingHeapProfileNode): n
 	return children.reduce((sum, child) => sum + sizeOf(child), selfSize);
 }
 
-/** Returns the number of bytes that `task` allocates on the heap, including those that are collected meanwhile. */
+/**
+ * Returns the number of bytes that `task` allocates on the heap, including those that are collected
+ * meanwhile.
+ */
 async function allocated(task: () => void): Promise<number> {
 	const session = new Session();
 	session.connect();

@@ -19,8 +19,8 @@ export interface Running {
 }
 
 /**
- * The role of a contender: `dhmem` itself; a `peer`, to whose figure the ratio is; a `floor`, which shows what the machine
- * itself takes; or `beside`, for a figure that is worth seeing but has no part in the aim.
+ * The role of a contender: `dhmem` itself; a `peer`, to whose figure the ratio is; a `floor`, which shows
+ * what the machine itself takes; or `beside`, for a figure that is worth seeing but has no part in the aim.
  */
 export type Role = "dhmem" | "peer" | "floor" | "beside";
 
@@ -34,7 +34,9 @@ export interface Contender {
 	start(scratch: Scratch): Promise<Running>;
 }
 
-/** The aim of a measure: a bound for the ratio of dhmem's figure to the peer's, or for dhmem's figure itself. */
+/**
+ * The aim of a measure: a bound for the ratio of dhmem's figure to the peer's, or for dhmem's figure itself.
+ */
 export interface Aim {
 	of: "ratio" | "figure";
 	atLeast?: number;
@@ -88,8 +90,8 @@ export interface Result {
 	/** The contenders that took no part, with the reasons. */
 	missing: readonly { name: string; reason: string }[];
 	/**
-	 * The ratio to the peer with which dhmem compares worst, taken round by round. Only ratios mean anything on another
-	 * machine. `runs` has the ratio of each run.
+	 * The ratio to the peer with which dhmem compares worst, taken round by round. Only ratios mean anything on
+	 * another machine. `runs` has the ratio of each run.
 	 */
 	ratio?: { to: string; median: number; least: number; most: number; runs: readonly number[] };
 	/** True if the aim is reached; undefined if the peer is missing. */
@@ -142,9 +144,10 @@ export interface Taken {
 }
 
 /**
- * Runs all contenders by turns, round by round, so that all meet the same conditions: depending on where the cores
- * happen to be, the rate of one program varies several-fold. The first round is a warm-up and does not count. A peer
- * that is missing or fails takes no part, and the result says so; a failure of dhmem itself is thrown.
+ * Runs all contenders by turns, round by round, so that all meet the same conditions: depending on where the
+ * cores happen to be, the rate of one program varies several-fold. The first round is a warm-up and does not
+ * count. A peer that is missing or fails takes no part, and the result says so; a failure of dhmem itself is
+ * thrown.
  */
 export async function inTurn(
 	contenders: readonly Contender[],

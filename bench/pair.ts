@@ -1,6 +1,7 @@
 /**
- * A contender in separate processes: one that measures, and usually one that serves it by sending or echoing. Each
- * contender gets fresh processes, so that code the JIT compiler has specialised for one does not slow down another.
+ * A contender in separate processes: one that measures, and usually one that serves it by sending or echoing.
+ * Each contender gets fresh processes, so that code the JIT compiler has specialised for one does not slow
+ * down another.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";

@@ -60,7 +60,8 @@ export function draw({ title, x, y, points }: Curve, machine: Machine): string {
 		},
 		color: { domain: names, range: RANGE },
 		marks: [
-			// `text` instead of `tickFormat`, because with a logarithmic scale the latter labels only powers of ten.
+			// `text` instead of `tickFormat`, because with a logarithmic scale the latter labels only powers of
+			// ten.
 			axisX(x.values, { text: (value: number) => nameOf(value), label: x.label, labelArrow: "none" }),
 			heading(title, 0, { fontWeight: "bold", fontSize: 14 }),
 			heading(where, 1, { fill: "#666", fontSize: 10 }),

@@ -19,8 +19,8 @@ const offsetOf = Function.prototype.call.bind(
 ) as (view: Uint8Array) => number;
 
 /**
- * Checks messages in place, through one array of words over the whole region. So the check costs as much as for the bytes
- * from a socket.
+ * Checks messages in place, through one array of words over the whole region. So the check costs as much as
+ * for the bytes from a socket.
  */
 export class InPlace {
 	#words: Uint32Array | undefined;

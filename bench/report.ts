@@ -86,7 +86,9 @@ function verdict(isJudged: boolean, reached: boolean | undefined): string {
 	return reached ? " ✓" : " ✗";
 }
 
-/** Returns the row of a result: dhmem's figure, the aim, the ratio, and the figures of the other contenders. */
+/**
+ * Returns the row of a result: dhmem's figure, the aim, the ratio, and the figures of the other contenders.
+ */
 function row({ title, unit, aim, figures, missing, ratio, reached }: Result, isJudged: boolean): string[] {
 	const [ours, ...others] = figures;
 	const absent = missing.map(({ name }) => `${name}: missing`);
@@ -100,8 +102,8 @@ function row({ title, unit, aim, figures, missing, ratio, reached }: Result, isJ
 }
 
 /**
- * Returns the table of results. Figures are medians of the rounds, with the least and the largest; a ratio is the median
- * of the rounds' ratios. With `isJudged`, the table also says whether each aim is reached.
+ * Returns the table of results. Figures are medians of the rounds, with the least and the largest; a ratio is
+ * the median of the rounds' ratios. With `isJudged`, the table also says whether each aim is reached.
  */
 export function table(results: readonly Result[], isJudged: boolean): string {
 	const head = ["measure", "dhmem", "aim", "measured", "in turn with"];

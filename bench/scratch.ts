@@ -7,7 +7,10 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export class Scratch {
 	readonly #directory = mkdtempSync("/dev/shm/dhmem-bench-");
 	#places = 0;
-	/** Removes the folder, and files next to it whose names begin with its name: some libraries do not support folders. */
+	/**
+	 * Removes the folder, and files next to it whose names begin with its name: some libraries do not support
+	 * folders.
+	 */
 	readonly #remove = () => {
 		const parent = dirname(this.#directory);
 		for (const name of readdirSync(parent)) {

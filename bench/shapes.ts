@@ -1,6 +1,6 @@
 /**
- * The workflow shapes of the synthetic workloads of the original Dhmem, and the contents of their messages. SYNC:
- * `native/shapes.cpp`.
+ * The workflow shapes of the synthetic workloads of the original Dhmem, and the contents of their messages.
+ * SYNC: `native/shapes.cpp`.
  */
 import type { Job } from "./measure.js";
 
@@ -11,7 +11,9 @@ export interface Link {
 	to: number;
 }
 
-/** The links between tasks 0 (start), 1 to `middle`, and `middle + 1` (end). `simple` has only start and end. */
+/**
+ * The links between tasks 0 (start), 1 to `middle`, and `middle + 1` (end). `simple` has only start and end.
+ */
 export function linksOf(shape: Shape, middle: number): Link[] {
 	const end = middle + 1;
 	const between = Array.from({ length: middle }, (_, index) => index + 1);
@@ -34,7 +36,9 @@ export function tasksOf(links: readonly Link[]): number {
 
 /** The number of bytes that native code writes or compares at a time. */
 const CHUNK = 2 ** 20;
-/** The number of words of the pattern at which a chunk may begin; a prime, so that successive chunks differ. */
+/**
+ * The number of words of the pattern at which a chunk may begin; a prime, so that successive chunks differ.
+ */
 const PLACES = 16381;
 
 /** The contents of messages. They differ for each task, in each step and at each offset of the message. */
@@ -54,7 +58,8 @@ export class Pattern {
 	}
 
 	fill({ buffer, byteOffset, length }: Uint8Array, task: number, step: number, { spoilt }: Job): void {
-		// A Buffer's `fill` is a memcpy, while a typed array's `set` copies byte by byte if the source is not aligned.
+		// A Buffer's `fill` is a memcpy, while a typed array's `set` copies byte by byte if the source is not
+		// aligned.
 		const message = Buffer.from(buffer, byteOffset, length);
 		for (let at = 0; at < length; at += CHUNK) {
 			const chunk = this.#chunk(length, at, task, step);

@@ -1,6 +1,8 @@
 /** Waiting in a busy loop. */
 
-/** The number of checks before a nap, about 0.1 ms. With a core for each process, any answer arrives sooner. */
+/**
+ * The number of checks before a nap, about 0.1 ms. With a core for each process, any answer arrives sooner.
+ */
 const CHECKS = 2 ** 11;
 /** The length of a nap in milliseconds. It lets other processes run if there are fewer cores. */
 const NAP = 0.05;

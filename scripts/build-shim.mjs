@@ -1,5 +1,5 @@
-// Compiles the native shim with the local C compiler, $CC or cc, without Python or network. $SHIM_FLAGS are further
-// flags, for example for sanitizers. $SHIM_OUTPUT is the output file, dist/shim.node by default.
+// Compiles the native shim with the local C compiler, $CC or cc, without Python or network. $SHIM_FLAGS are
+// further flags, for example for sanitizers. $SHIM_OUTPUT is the output file, dist/shim.node by default.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";
 import { include_dir as headers } from "node-api-headers";

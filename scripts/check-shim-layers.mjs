@@ -1,8 +1,10 @@
-// Checks the layers of the native shim: `node scripts/check-shim-layers.mjs [FOLDER]`. FOLDER is native-shim by default.
+// Checks the layers of the native shim: `node scripts/check-shim-layers.mjs [FOLDER]`. FOLDER is native-shim
+// by default.
 //
 // - host/ compiles without a Node header, and a C program that uses nothing else runs: test/shim-host.c.
-// - A file calls only into files above it in the lists that open host/host.h and node/node.h, so there are no cycles.
-// - No header includes itself by way of others, and host/ includes nothing of node/.
+// - A file calls only into files above it in the lists that open host/host.h and node/node.h, so there are no
+//   cycles.
+// - No header includes itself through others, and host/ includes nothing of node/.
 //
 // Needs a C compiler, $CC or cc, and binutils' nm.
 import { execFileSync } from "node:child_process";

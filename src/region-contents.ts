@@ -35,7 +35,8 @@ export abstract class RegionContents {
 	}
 
 	/**
-	 * Allocates memory that this participant owns, aligned to 64. It is not cleared: it contains what was there before.
+	 * Allocates memory that this participant owns, aligned to 64. It is not cleared: it contains what was there
+	 * before.
 	 *
 	 * @param bytes 1 or more
 	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_BAD_ARGUMENT, DHMEM_READ_ONLY, DHMEM_CLOSED
@@ -52,15 +53,15 @@ export abstract class RegionContents {
 
 	/**
 	 * Opens the queue of this name, or creates it. By default the sender waits while the queue is full; with
-	 * `policy`, the queue drops its oldest message instead; with `record`, it carries numbers. Without options, an
-	 * existing queue of any kind is opened as it is. If it is a queue of records, the result is a `RecordQueue`;
-	 * `queue<RecordQueue>(name)` tells the compiler.
+	 * `policy`, the queue drops its oldest message instead; with `record`, it carries numbers. Without options,
+	 * an existing queue of any kind is opened as it is. If it is a queue of records, the result is a
+	 * `RecordQueue`; `queue<RecordQueue>(name)` tells the compiler.
 	 *
 	 * Objects of all kinds share the names of a region: a queue and a mutex can't both be called `steps`.
 	 *
 	 * @param options an option that is left out accepts what exists
-	 * @throws DHMEM_TYPE_MISMATCH if the object is of another kind, or has another capacity than the explicit one;
-	 * DHMEM_BAD_ARGUMENT, DHMEM_REGION_FULL, DHMEM_NO_SPACE
+	 * @throws DHMEM_TYPE_MISMATCH if the object is of another kind, or has another capacity than the explicit
+	 * one; DHMEM_BAD_ARGUMENT, DHMEM_REGION_FULL, DHMEM_NO_SPACE
 	 * @example
 	 * ```ts
 	 * const steps = region.queue("steps", { capacity: "8MiB" });
@@ -80,10 +81,10 @@ export abstract class RegionContents {
 	}
 
 	/**
-	 * Opens the struct of this name, or creates it. Its fields are live: reading one reads the region, and assigning
-	 * to one writes the region. A read of a 64-bit field may see half of another participant's write, and `x.step++`
-	 * is two accesses, so take a mutex if other participants write too. After the region is closed, fields read as
-	 * zeros and writes are lost.
+	 * Opens the struct of this name, or creates it. Its fields are live: reading one reads the region, and
+	 * assigning to one writes the region. A read of a 64-bit field may see half of another participant's write,
+	 * and `x.step++` is two accesses, so take a mutex if other participants write too. After the region is
+	 * closed, fields read as zeros and writes are lost.
 	 *
 	 * @param schema the fields, as a literal or from `schema()`; without it, the struct must exist
 	 * @throws DHMEM_TYPE_MISMATCH if the object has another type (the message names both); DHMEM_NOT_FOUND,
@@ -162,8 +163,8 @@ export abstract class RegionContents {
 	}
 
 	/**
-	 * Opens the mutex of this name, or creates it. Give it another name than the object it guards, because objects of
-	 * all kinds share the names of a region.
+	 * Opens the mutex of this name, or creates it. Give it another name than the object it guards, because
+	 * objects of all kinds share the names of a region.
 	 *
 	 * @throws DHMEM_TYPE_MISMATCH, DHMEM_BAD_ARGUMENT, DHMEM_REGION_FULL, DHMEM_NO_SPACE
 	 * @example
@@ -183,12 +184,12 @@ export abstract class RegionContents {
 	}
 
 	/**
-	 * Returns a handle for a block, or for a named array, vector or struct. Any process can load the value with it.
-	 * A saved block belongs to the region, so it outlives this participant. Freeing the block or removing the named
-	 * object makes the handle invalid.
+	 * Returns a handle for a block, or for a named array, vector or struct. Any process can load the value with
+	 * it. A saved block belongs to the region, so it outlives this participant. Freeing the block or removing
+	 * the named object makes the handle invalid.
 	 *
-	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_BAD_ARGUMENT, DHMEM_READ_ONLY; DHMEM_CLOSED if the value was
-	 * freed, handed over or removed
+	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_BAD_ARGUMENT, DHMEM_READ_ONLY; DHMEM_CLOSED if the value
+	 * was freed, handed over or removed
 	 * @example
 	 * ```ts
 	 * const handle = region.save(block);
@@ -200,12 +201,13 @@ export abstract class RegionContents {
 	}
 
 	/**
-	 * Loads a saved value, in any process. A token does not tell the compiler the type: check the result's `kind`, or
-	 * give a dtype or schema. A dtype is checked against an array or vector, a schema against a struct. A block has no
-	 * type of its own, so it is returned as an array of one dimension, or as a struct over its first bytes.
+	 * Loads a saved value, in any process. A token does not tell the compiler the type: check the result's
+	 * `kind`, or give a dtype or schema. A dtype is checked against an array or vector, a schema against a
+	 * struct. A block has no type of its own, so it is returned as an array of one dimension, or as a struct
+	 * over its first bytes.
 	 *
-	 * @throws DHMEM_BAD_HANDLE if the value was freed or removed, the token is forged, or the region is another one;
-	 * DHMEM_TYPE_MISMATCH
+	 * @throws DHMEM_BAD_HANDLE if the value was freed or removed, the token is forged, or the region is another
+	 * one; DHMEM_TYPE_MISMATCH
 	 * @example
 	 * ```ts
 	 * const loaded = region.load(token);
@@ -224,9 +226,10 @@ export abstract class RegionContents {
 	}
 
 	/**
-	 * Removes the object of this name. The name is free at once. Participants that have the object open keep it; its
-	 * memory is freed when the last of them leaves the region or calls `remove` too. This participant's own references
-	 * to the object end here: using them throws DHMEM_CLOSED, and views of its memory must not be used any more.
+	 * Removes the object of this name. The name is free at once. Participants that have the object open keep
+	 * it; its memory is freed when the last of them leaves the region or calls `remove` too. This participant's
+	 * own references to the object end here: using them throws DHMEM_CLOSED, and views of its memory must not
+	 * be used any more.
 	 *
 	 * @returns false if there was no such object
 	 * @throws DHMEM_BAD_ARGUMENT, DHMEM_CLOSED, DHMEM_READ_ONLY

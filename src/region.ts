@@ -67,15 +67,15 @@ export class Region extends RegionContents {
 	}
 
 	/**
-	 * Opens the region of this name, or creates it. Each opening is a participant of its own. It stays open until it is
-	 * closed, or until the engine collects it because nothing of it, not even a view, can be reached in this thread. It
-	 * is never collected while it holds a lock.
+	 * Opens the region of this name, or creates it. Each opening is a participant of its own. It stays open
+	 * until it is closed, or until the engine collects it because nothing of it, not even a view, can be
+	 * reached in this thread. It is never collected while it holds a lock.
 	 *
 	 * @param name 1 to 200 of `A-Z a-z 0-9 . _ -`, not starting with a dot
 	 * @throws DHMEM_EXISTS, DHMEM_NOT_FOUND (also for `"read-only"` and `"copy-on-write"`), DHMEM_PERMISSION,
 	 * DHMEM_NO_SPACE, DHMEM_FORMAT, DHMEM_VERSION, DHMEM_TYPE_MISMATCH (an explicit size above the region's),
-	 * DHMEM_TOO_MANY_PARTICIPANTS, DHMEM_BAD_ARGUMENT, DHMEM_UNSUPPORTED; DHMEM_TIMEOUT while a stopped process is
-	 * opening or closing it
+	 * DHMEM_TOO_MANY_PARTICIPANTS, DHMEM_BAD_ARGUMENT, DHMEM_UNSUPPORTED; DHMEM_TIMEOUT while a stopped process
+	 * is opening or closing it
 	 * @example
 	 * ```ts
 	 * using region = Region.open("climate", { size: "256MiB" });
@@ -91,8 +91,8 @@ export class Region extends RegionContents {
 	}
 
 	/**
-	 * Creates a region with a unique name, which is removed when it is disposed. On systems other than Linux it is
-	 * private memory of this thread, so code can be tried and tested anywhere.
+	 * Creates a region with a unique name, which is removed when it is disposed. On systems other than Linux it
+	 * is private memory of this thread, so code can be tried and tested anywhere.
 	 *
 	 * @throws as `open`
 	 * @example
@@ -141,8 +141,9 @@ export class Region extends RegionContents {
 	}
 
 	/**
-	 * Leaves the region: this participant's locks are given up, and memory that it has not handed over is freed.
-	 * Pending waits are rejected with DHMEM_CLOSED. Remaining views, also those posted to other threads, read as zeros.
+	 * Leaves the region: this participant's locks are given up, and memory that it has not handed over is
+	 * freed. Pending waits are rejected with DHMEM_CLOSED. Remaining views, also those posted to other threads,
+	 * read as zeros.
 	 */
 	close(): void {
 		detach(this.#attachment);
@@ -153,8 +154,8 @@ export class Region extends RegionContents {
 	}
 
 	/**
-	 * Removes this region's name. Participants that have the region open keep it. If another region has taken over the
-	 * name, that one keeps it.
+	 * Removes this region's name. Participants that have the region open keep it. If another region has taken
+	 * over the name, that one keeps it.
 	 *
 	 * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION; DHMEM_TIMEOUT while a stopped process is opening or closing it
 	 */
@@ -169,8 +170,8 @@ export class Region extends RegionContents {
 	}
 
 	/**
-	 * Counts what is in the region. Others may change it meanwhile, so the figures are approximate. The call reads the
-	 * state of every span.
+	 * Counts what is in the region. Others may change it meanwhile, so the figures are approximate. The call
+	 * reads the state of every span.
 	 *
 	 * @throws DHMEM_CLOSED
 	 */
@@ -210,8 +211,8 @@ export class Region extends RegionContents {
 	}
 
 	/**
-	 * Looks for participants that died, and frees what they held. This also happens without a call: when a participant
-	 * opens the region, waits for a dead peer, or finds no room.
+	 * Looks for participants that died, and frees what they held. This also happens without a call: when a
+	 * participant opens the region, waits for a dead peer, or finds no room.
 	 *
 	 * @returns the number of dead participants found
 	 * @throws DHMEM_READ_ONLY, DHMEM_CLOSED

@@ -23,7 +23,10 @@ export const fill: Growth = {
 	],
 };
 
-/** Fills the region with blocks, and frees random ones until `percent` are in use, so that free memory is scattered. */
+/**
+ * Fills the region with blocks, and frees random ones until `percent` are in use, so that free memory is
+ * scattered.
+ */
 function scatter(region: Region, bytes: number, percent: number): void {
 	const blocks: Block[] = [];
 	try {

@@ -1,4 +1,6 @@
-/** The costs of finding a named object, and of reading and changing entries of a map, by how many there are. */
+/**
+ * The costs of finding a named object, and of reading and changing entries of a map, by how many there are.
+ */
 import { performance } from "node:perf_hooks";
 import type { Region } from "../../src/index.js";
 import { type Growth, lineOf } from "../curve.js";

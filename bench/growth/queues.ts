@@ -54,7 +54,10 @@ export const works: Works = {
 			};
 		},
 	},
-	/** One side asks through one queue after another. The other waits for all of them, and answers through a single one. */
+	/**
+	 * One side asks through one queue after another. The other waits for all of them, and answers through a
+	 * single one.
+	 */
 	pending: {
 		measure: (place) => {
 			const region = openRegion(place);

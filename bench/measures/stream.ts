@@ -105,7 +105,10 @@ const numbers = Array.from({ length: PATTERNS }, (_, index) => {
 	return new Uint8Array(Float64Array.of(patternOf(index)).buffer);
 });
 
-/** Fills a message with one number. A Buffer's `fill` with bytes is native; a typed array's goes number by number. */
+/**
+ * Fills a message with one number. A Buffer's `fill` with bytes is native; a typed array's goes number by
+ * number.
+ */
 const fills = sending(({ bytes }, sequence, job) => {
 	const { buffer, byteOffset, length } = bytes;
 	const message = Buffer.from(buffer, byteOffset, length);

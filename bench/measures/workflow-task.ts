@@ -1,6 +1,7 @@
 /**
- * One task of a workflow shape: `node workflow-task.js PLACE SHAPE MIDDLE TASK`. In each step, it receives a message from
- * each task that sends to it, checks all of it, and then writes a message and hands it over to all its receivers.
+ * One task of a workflow shape: `node workflow-task.js PLACE SHAPE MIDDLE TASK`. In each step, it receives a
+ * message from each task that sends to it, checks all of it, and then writes a message and hands it over to
+ * all its receivers.
  */
 import type { Job } from "../measure.js";
 import { openRegion, present } from "../region.js";

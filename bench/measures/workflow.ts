@@ -1,4 +1,7 @@
-/** The workflow shapes of the original Dhmem's synthetic workloads. Every byte of every message is written and checked. */
+/**
+ * The workflow shapes of the original Dhmem's synthetic workloads. Every byte of every message is written and
+ * checked.
+ */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { performance } from "node:perf_hooks";

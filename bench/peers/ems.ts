@@ -1,4 +1,7 @@
-/** ems: an array in a mapped file. Its elements are empty or full, and can be waited for. It takes text, not bytes. */
+/**
+ * ems: an array in a mapped file. Its elements are empty or full, and can be waited for. It takes text, not
+ * bytes.
+ */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Meter } from "../data.js";
@@ -10,7 +13,10 @@ interface Elements {
 	writeEF(index: number, value: string): void;
 	/** Waits until the element is full, and leaves it so. */
 	readFF(index: number): string;
-	/** Waits until the element is full, and empties it. The text is read afterwards, so the next write may be in it. */
+	/**
+	 * Waits until the element is full, and empties it. The text is read afterwards, so the next write may be in
+	 * it.
+	 */
 	readFE(index: number): string;
 }
 

@@ -1,4 +1,7 @@
-/** lmdb: a store in a mapped file, used as a queue. One side puts the next message, and the other polls for it. */
+/**
+ * lmdb: a store in a mapped file, used as a queue. One side puts the next message, and the other polls for
+ * it.
+ */
 import { join } from "node:path";
 import { MESSAGE_BYTES, MessageCheck, MessageSource, Meter } from "../data.js";
 import type { Works } from "../pair.js";
@@ -15,7 +18,9 @@ interface Lmdb {
 	open(options: object): Store;
 }
 
-/** The number of messages in the store at a time. The reader reports its position after reading half of them. */
+/**
+ * The number of messages in the store at a time. The reader reports its position after reading half of them.
+ */
 const SLOTS = 4096;
 const HALF = SLOTS / 2;
 /** The key of the reader's position. */

@@ -1,6 +1,6 @@
 /**
- * The packages that dhmem is compared with. They have their own package.json and lock file, so the project's own set-up
- * stays quick, and does not fail if one of them does not build.
+ * The packages that dhmem is compared with. They have their own package.json and lock file, so the project's
+ * own set-up stays quick, and does not fail if one of them does not build.
  */
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";

@@ -1,7 +1,7 @@
 /**
- * ringbuf.js: a ring over a SharedArrayBuffer, for threads of one process. It never waits, so both sides spin. Over a
- * segment of shm-typed-array it also works between processes. Neither package documents that, and the ring lacks an end
- * of stream, detection of a peer's death, and sleeping.
+ * ringbuf.js: a ring over a SharedArrayBuffer, for threads of one process. It never waits, so both sides
+ * spin. Over a segment of shm-typed-array it also works between processes. Neither package documents that,
+ * and the ring lacks an end of stream, detection of a peer's death, and sleeping.
  */
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";

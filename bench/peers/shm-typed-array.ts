@@ -1,4 +1,7 @@
-/** shm-typed-array: memory shared by processes, without any signalling. Node's messages announce what was written. */
+/**
+ * shm-typed-array: memory shared by processes, without any signalling. Node's messages announce what was
+ * written.
+ */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
@@ -27,7 +30,10 @@ export async function create(name: string, words: number): Promise<Uint32Array> 
 	return memory;
 }
 
-/** Opens memory that another process has created, and removes its name, so that nothing is left behind on a crash. */
+/**
+ * Opens memory that another process has created, and removes its name, so that nothing is left behind on a
+ * crash.
+ */
 export async function open(name: string): Promise<Uint32Array> {
 	const memory = (await library()).get(name, "Uint32Array");
 	if (memory === null) throw new Error(`${name} does not exist`);

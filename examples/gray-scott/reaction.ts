@@ -1,6 +1,6 @@
 /**
- * The Gray-Scott model of two substances, as in Pearson, "Complex Patterns in a Simple System" (Science 261, 1993):
- * u is fed, v feeds on it (u + 2v → 3v) and decays, and both diffuse, on a torus.
+ * The Gray-Scott model of two substances, as in Pearson, "Complex Patterns in a Simple System" (Science 261,
+ * 1993): u is fed, v feeds on it (u + 2v → 3v) and decays, and both diffuse, on a torus.
  */
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
@@ -16,7 +16,10 @@ const KILL = 0.06;
 const CELLS_PER_SEED = 64 ** 2;
 const SEED_SIDE = 6;
 
-/** Returns fields with u everywhere, except in some squares of v at random positions, which depend only on the seed. */
+/**
+ * Returns fields with u everywhere, except in some squares of v at random positions, which depend only on the
+ * seed.
+ */
 export function initialFields(size: number, seed: number): Fields {
 	const fields = privateFields(size);
 	fields.u.fill(1);
@@ -36,7 +39,10 @@ export function initialFields(size: number, seed: number): Fields {
 	return fields;
 }
 
-/** Makes `steps` steps. The last one is written into `to`, the others alternate between the two fields of `scratch`. */
+/**
+ * Makes `steps` steps. The last one is written into `to`, the others alternate between the two fields of
+ * `scratch`.
+ */
 export function advance(from: Fields, to: Fields, steps: number, scratch: readonly [Fields, Fields]): void {
 	let now = from;
 	for (let step = 1; step <= steps; step++) {

@@ -1,6 +1,8 @@
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 
-/** A CSV file with a line for each step, in order. A process that replaces a killed one continues the file. */
+/**
+ * A CSV file with a line for each step, in order. A process that replaces a killed one continues the file.
+ */
 export class ResultsFile {
 	readonly #path: string;
 	readonly #header: string;
@@ -17,7 +19,10 @@ export class ResultsFile {
 		this.#last = 0;
 	}
 
-	/** Adds a line unless it is there. A step is delivered again if its receiver was killed before it released it. */
+	/**
+	 * Adds a line unless it is there. A step is delivered again if its receiver was killed before it released
+	 * it.
+	 */
 	add(step: number, figures: string): void {
 		this.#last ??= lastStepIn(this.#path);
 		if (step <= this.#last) return;

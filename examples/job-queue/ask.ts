@@ -1,4 +1,6 @@
-/** Writes doubles into shared memory, and asks for their mean by a job of BullMQ, which contains only a token. */
+/**
+ * Writes doubles into shared memory, and asks for their mean by a job of BullMQ, which contains only a token.
+ */
 import { Queue, QueueEvents } from "bullmq";
 import { Region } from "dhmem";
 import { connection, type MeanJob, QUEUE, REGION } from "./jobs.js";

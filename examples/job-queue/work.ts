@@ -1,4 +1,7 @@
-/** A worker that does the jobs. It reads the doubles in place, in shared memory. You can run any number of workers. */
+/**
+ * A worker that does the jobs. It reads the doubles in place, in shared memory. You can run any number of
+ * workers.
+ */
 import { Worker } from "bullmq";
 import { Region } from "dhmem";
 import { connection, type MeanJob, QUEUE, REGION } from "./jobs.js";

@@ -5,7 +5,9 @@ export class InputError extends Error {
 	override name = "InputError";
 }
 
-/** Runs a program. Errors that the user can fix are reported in one line, with exit status 2 for a wrong call. */
+/**
+ * Runs a program. Errors that the user can fix are reported in one line, with exit status 2 for a wrong call.
+ */
 export async function program(name: string, body: () => Promise<void>): Promise<void> {
 	try {
 		await body();

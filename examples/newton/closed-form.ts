@@ -1,7 +1,9 @@
 import type { Point } from "./newton.js";
 import type { Problem } from "./problems.js";
 
-/** The relative rounding error of a sum of a few terms, coefficients included: some units in the last place. */
+/**
+ * The relative rounding error of a sum of a few terms, coefficients included: some units in the last place.
+ */
 const ROUNDING = 8 * Number.EPSILON;
 
 /** The result of comparing a point with the closed form. */
@@ -14,9 +16,9 @@ export interface Verdict {
 }
 
 /**
- * Returns the root that Newton's method finds from x0. A quadratic is monotone on either side of its vertex, and convex
- * or concave, so this is the root on x0's side, if there is one. Undefined if there is no real root, or if x0 is the
- * vertex itself and not a root, since the method then moves to neither side.
+ * Returns the root that Newton's method finds from x0. A quadratic is monotone on either side of its vertex,
+ * and convex or concave, so this is the root on x0's side, if there is one. Undefined if there is no real
+ * root, or if x0 is the vertex itself and not a root, since the method then moves to neither side.
  */
 export function closedForm({ a, b, c, x0 }: Problem): number | undefined {
 	if (a === 0) return -c / b;
@@ -35,11 +37,11 @@ export function closedForm({ a, b, c, x0 }: Problem): number | undefined {
 /**
  * Compares a point with the closed form.
  *
- * If x is at distance e from its root r, and the other root at distance D beyond r, a step is s = e (e + D) / (2e + D)
- * and leaves the error e² / (2e + D). If e and D have the same sign, as from the first step on, this error is at most
- * |s|, and at most s² / |D|: with e = φD the quotients are φ / (1 + φ) and (1 + 2φ) / (1 + φ)², both at most 1. The
- * same holds for a start between the roots. So the last step bounds the error, at a double root too, apart from
- * rounding.
+ * If x is at distance e from its root r, and the other root at distance D beyond r, a step is s = e (e + D) /
+ * (2e + D) and leaves the error e² / (2e + D). If e and D have the same sign, as from the first step on, this
+ * error is at most |s|, and at most s² / |D|: with e = φD the quotients are φ / (1 + φ) and (1 + 2φ) / (1 +
+ * φ)², both at most 1. The same holds for a start between the roots. So the last step bounds the error, at a
+ * double root too, apart from rounding.
  */
 export function check(point: Pick<Point, "problem" | "x" | "step" | "outcome">): Verdict {
 	const { a, b, c } = point.problem;

@@ -13,7 +13,10 @@ export interface Iteration {
 /** The number of paths kept for the plot: enough to show the shape, and few enough to see each. */
 const TRACES = 160;
 
-/** log10 of the smallest step that is plotted as it is. Smaller steps are rounding, and would only stretch the plot. */
+/**
+ * log10 of the smallest step that is plotted as it is. Smaller steps are rounding, and would only stretch the
+ * plot.
+ */
 const SMALLEST = -12;
 
 /** The course of a run, collected from the progress messages of steer. */
@@ -22,7 +25,10 @@ export class Convergence {
 	problems = 0;
 	/** The number of problems that have converged so far. */
 	converged = 0;
-	/** Entry i is iteration i + 1. Progress arrives in the order of iterations, so only the last entry still grows. */
+	/**
+	 * Entry i is iteration i + 1. Progress arrives in the order of iterations, so only the last entry still
+	 * grows.
+	 */
 	iterations: Iteration[] = [];
 	/** For a sample of the problems: log10 |step| in each iteration. */
 	traces = new Map<number, number[]>();

@@ -1,4 +1,6 @@
-/** `npm start`: runs the workflow in newton.yaml. The tasks get the options as environment variables NEWTON_…. */
+/**
+ * `npm start`: runs the workflow in newton.yaml. The tasks get the options as environment variables NEWTON_….
+ */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";

@@ -22,8 +22,8 @@ export function pointAt(problem: Problem, index: number): Point {
 }
 
 /**
- * Makes one Newton step, x -= y / y'. The step that shows convergence is made too: it costs nothing, and squares the
- * error once more.
+ * Makes one Newton step, x -= y / y'. The step that shows convergence is made too: it costs nothing, and
+ * squares the error once more.
  */
 export function advance(point: Point, y: number, slope: number): void {
 	point.iterations++;

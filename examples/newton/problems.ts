@@ -15,14 +15,17 @@ const COLUMNS = ["a", "b", "c", "x0"] as const;
 type Column = (typeof COLUMNS)[number];
 type Fields = Partial<Record<Column, string | undefined>>;
 
-/** The problems that come with the example. They are found by the package's location, as this may run from `dist/`. */
+/**
+ * The problems that come with the example. They are found by the package's location, as this may run from
+ * `dist/`.
+ */
 const SHIPPED = fileURLToPath(
 	new URL("examples/newton/problems.csv", import.meta.resolve("dhmem/package.json")),
 );
 
 /**
- * Loads one problem from NEWTON_A, NEWTON_B, NEWTON_C and NEWTON_X0, or many from the CSV file NEWTON_PROBLEMS. By
- * default, loads the problems that come with the example.
+ * Loads one problem from NEWTON_A, NEWTON_B, NEWTON_C and NEWTON_X0, or many from the CSV file
+ * NEWTON_PROBLEMS. By default, loads the problems that come with the example.
  *
  * @throws {InputError} with the variable, or the file and the line.
  */

@@ -40,7 +40,8 @@ async function solve(task: Task, points: readonly Point[], pace: number): Promis
 	// First in, first out, so no point is an iteration ahead of one that still waits.
 	const waiting = [...points];
 	const inFlight = new Map<number, Point[]>();
-	// Batches are numbered from a random start, which tells this run's answers from those to a killed predecessor.
+	// Batches are numbered from a random start, which tells this run's answers from those to a killed
+	// predecessor.
 	const run = randomInt(2 ** 47);
 	let next = run;
 

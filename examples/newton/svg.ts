@@ -20,7 +20,10 @@ const STYLE = `
 	.limit-label { font-size: 11px; fill: #c2452d }
 	.bar { fill: #5a9a78 }`;
 
-/** Draws two plots side by side: how the steps of some problems shrink, and how many problems converge in each iteration. */
+/**
+ * Draws two plots side by side: how the steps of some problems shrink, and how many problems converge in each
+ * iteration.
+ */
 export function renderSvg(convergence: Convergence): string {
 	const { converged, problems } = convergence;
 	return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}">
@@ -34,7 +37,10 @@ ${countsPlot(convergence)}
 `;
 }
 
-/** log10 |step| over the iterations, with a line for each problem. Simple roots plunge, double roots descend straight. */
+/**
+ * log10 |step| over the iterations, with a line for each problem. Simple roots plunge, double roots descend
+ * straight.
+ */
 function stepsPlot(convergence: Convergence): string {
 	const end = lastConverging(convergence);
 	const traces = [...convergence.traces.values()].map((trace) => trace.slice(0, end));
@@ -88,7 +94,10 @@ ${text(COUNTS.left - 8, y(count) + 4, count, "tick", "end")}`,
 	return [...yTicks, ...bars, ...xTicks, axes(COUNTS, "iterations until converged", "problems")].join("\n");
 }
 
-/** Returns the last iteration in which a point converged. After it, only the points that never converge remain. */
+/**
+ * Returns the last iteration in which a point converged. After it, only the points that never converge
+ * remain.
+ */
 function lastConverging({ iterations }: Convergence): number {
 	const last = iterations.findLast(({ converged }) => converged > 0);
 	return last?.number ?? Math.max(1, iterations.length);

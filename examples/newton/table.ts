@@ -27,7 +27,10 @@ export class Table {
 	}
 }
 
-/** Formats one iteration. The bar shows the share of problems still in progress, its solid part those that converged. */
+/**
+ * Formats one iteration. The bar shows the share of problems still in progress, its solid part those that
+ * converged.
+ */
 function lineOf(
 	{ number, points, converged, logSteps, finite }: Iteration,
 	{ problems }: Convergence,

@@ -1,4 +1,7 @@
-/** Prints the mean of the doubles in a saved block, which it reads in place, and frees it: `node mean.js REGION TOKEN`. */
+/**
+ * Prints the mean of the doubles in a saved block, which it reads in place, and frees it: `node mean.js
+ * REGION TOKEN`.
+ */
 import { Region } from "dhmem";
 
 const [name = "", token = ""] = process.argv.slice(2);

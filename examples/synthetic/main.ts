@@ -35,7 +35,9 @@ if (options.print) {
 	console.table(table);
 }
 
-/** Returns the same figures as the original's results, and how much was received and verified in that time. */
+/**
+ * Returns the same figures as the original's results, and how much was received and verified in that time.
+ */
 function rowOf({ shape, m, size, iterations }: Workload, { messages, real, user, system }: Result) {
 	return {
 		m: shape === "simple" ? "" : m,

@@ -1,12 +1,17 @@
 import { createCipheriv } from "node:crypto";
 
-/** The number of bytes that native code writes or compares at a time, without a second message to compare with. */
+/**
+ * The number of bytes that native code writes or compares at a time, without a second message to compare
+ * with.
+ */
 const CHUNK = 2 ** 20;
 /** The number of places in the pattern where a chunk may begin; a prime, so that successive chunks differ. */
 const PLACES = 8191;
 const ALIGNMENT = 8;
 
-/** The contents of messages. They differ for each task, in each iteration and at each offset of the message. */
+/**
+ * The contents of messages. They differ for each task, in each iteration and at each offset of the message.
+ */
 export class Pattern {
 	/** A key stream, which never repeats, long enough for a chunk at the last place. */
 	readonly #stream = createCipheriv("aes-128-ctr", Buffer.alloc(16), Buffer.alloc(16)).update(

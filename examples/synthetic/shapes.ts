@@ -1,6 +1,6 @@
 /**
- * The workflows of the original Dhmem's performance tests (perf/synthetic in its repository), with m tasks between the
- * first and the last:
+ * The workflows of the original Dhmem's performance tests (perf/synthetic in its repository), with m tasks
+ * between the first and the last:
  *
  *   simple   start → end                                        without m
  *   long     start → t1 → t2 → … → tm → end

@@ -1,4 +1,7 @@
-/** Any task of the synthetic workflows: checks each message that it receives, and then sends one if it has an output. */
+/**
+ * Any task of the synthetic workflows: checks each message that it receives, and then sends one if it has an
+ * output.
+ */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Task } from "dhmem/workflow";

@@ -19,7 +19,10 @@ const IN_QUEUE = 2;
 const SPAN = 2 ** 16;
 const LARGEST_REGION = 2 ** 32 - 2 * SPAN;
 
-/** Returns the largest size of all messages at a time: for each sending task, those in a queue and one being written. */
+/**
+ * Returns the largest size of all messages at a time: for each sending task, those in a queue and one being
+ * written.
+ */
 export function bytesNeeded({ shape, m, size }: Workload): number {
 	const senders = new Set(linksOf(shape, m).map(({ from }) => from)).size;
 	return senders * (IN_QUEUE + 1) * Math.ceil(size / SPAN) * SPAN;

@@ -1,7 +1,8 @@
 /**
- * Runs a program between an input and an output of a task. The nth line that the program prints answers the nth message,
- * which is released when the answer was sent. The output ends only if the program has answered all messages and exited
- * with 0. So after a failure the program can be started again, and gets the messages that it has not answered.
+ * Runs a program between an input and an output of a task. The nth line that the program prints answers the
+ * nth message, which is released when the answer was sent. The output ends only if the program has answered
+ * all messages and exited with 0. So after a failure the program can be started again, and gets the messages
+ * that it has not answered.
  */
 import { isUtf8 } from "node:buffer";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
@@ -230,7 +231,9 @@ async function endOf(child: Child): Promise<Ending> {
 	}
 }
 
-/** Closes the output of a failed program after it was read, because child processes may hold it open forever. */
+/**
+ * Closes the output of a failed program after it was read, because child processes may hold it open forever.
+ */
 async function letGoOf(stdout: Readable): Promise<void> {
 	const socket = stdout as Socket;
 	for (let before = -1; before !== socket.bytesRead || socket.readableLength > 0; ) {

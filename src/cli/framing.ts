@@ -48,7 +48,10 @@ export async function* messagesIn(
 	if (next.value.length > 0) yield messageOf(next.value);
 }
 
-/** Reads the lines of a stream, without their line feeds; only a line feed ends a line. Returns the unfinished rest. */
+/**
+ * Reads the lines of a stream, without their line feeds; only a line feed ends a line. Returns the unfinished
+ * rest.
+ */
 export async function* linesIn(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer, Buffer> {
 	let rest: Buffer[] = [];
 	for await (const chunk of stream) {
@@ -101,7 +104,9 @@ function numberIn(word: string, dtype: DType): number | bigint | undefined {
 
 /** Messages of up to this many bytes are written in one piece, together with their line feed. */
 const SMALL = 65_536;
-/** The number of numbers that become text at once. The text of a whole message may be too long for a string. */
+/**
+ * The number of numbers that become text at once. The text of a whole message may be too long for a string.
+ */
 const NUMBERS = 4096;
 
 /** Formats a message for a stream, in pieces. */

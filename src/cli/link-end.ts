@@ -1,4 +1,7 @@
-/** Opens what `send` and `recv` work on: an input or output of the task they are part of, or a queue of any kind. */
+/**
+ * Opens what `send` and `recv` work on: an input or output of the task they are part of, or a queue of any
+ * kind.
+ */
 
 import { DhmemError } from "../errors.js";
 import { type Queue, RecordQueue } from "../queue/queue.js";
@@ -19,8 +22,8 @@ export interface Records<End> {
 }
 
 /**
- * Runs `body` with the input that `names` means, which is `INPUT` of this task or `REGION QUEUE`, and with the signal
- * that ends its waits. Region and queue are created only with `create`.
+ * Runs `body` with the input that `names` means, which is `INPUT` of this task or `REGION QUEUE`, and with
+ * the signal that ends its waits. Region and queue are created only with `create`.
  */
 export async function withInput(
 	names: readonly string[],
@@ -56,7 +59,11 @@ export function wrongNames(): UsageError {
 	return new UsageError("give a region and a queue; or inside a task, one of its inputs or outputs");
 }
 
-/** Checks that a single name is given only inside a task, where it means an input or output. @throws UsageError */
+/**
+ * Checks that a single name is given only inside a task, where it means an input or output.
+ *
+ * @throws UsageError
+ */
 export function checkInTask(): void {
 	const { DHMEM_TASK, DHMEM_LINKS } = process.env;
 	if (!DHMEM_TASK && DHMEM_LINKS === undefined) throw wrongNames();

@@ -35,7 +35,10 @@ try {
 	if (error instanceof Interrupted) process.exit();
 }
 
-/** Prints the error unless that was done already. Returns the exit status: 2 for a wrong call, otherwise mostly 1. */
+/**
+ * Prints the error unless that was done already. Returns the exit status: 2 for a wrong call, otherwise
+ * mostly 1.
+ */
 function fail(error: unknown): number {
 	if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
 	if (error instanceof Interrupted) return error.status;

@@ -1,4 +1,7 @@
-/** `dhmem recv --peek`: writes what waits in a queue. It does not join the region, so it disturbs no participant. */
+/**
+ * `dhmem recv --peek`: writes what waits in a queue. It does not join the region, so it disturbs no
+ * participant.
+ */
 
 import type { Peeked } from "../inspect/peek.js";
 import { Region } from "../region.js";

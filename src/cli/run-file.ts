@@ -63,7 +63,10 @@ async function runToEnd(workflow: Workflow, runtime: Runtime): Promise<number> {
 	}
 }
 
-/** Prints the environment for a task that is started by hand. All tasks agree on the region: it has the workflow's name. */
+/**
+ * Prints the environment for a task that is started by hand. All tasks agree on the region: it has the
+ * workflow's name.
+ */
 function printEnvironment(workflow: Workflow, task: string): number {
 	const spec = workflow.tasks.find(({ name }) => name === task);
 	if (spec === undefined) {

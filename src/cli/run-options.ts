@@ -1,4 +1,6 @@
-/** The options of `dhmem run`. They have a file of their own, so that `dhmem --help` does not load the runner. */
+/**
+ * The options of `dhmem run`. They have a file of their own, so that `dhmem --help` does not load the runner.
+ */
 export interface RunOptions {
 	runtime: RuntimeName;
 	check?: true;

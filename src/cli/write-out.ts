@@ -5,7 +5,10 @@ import { isatty } from "node:tty";
 /** The size of a piece in bytes. Each piece is copied, and `write` takes less than 2 GiB at once. */
 const PIECE = 2 ** 24;
 
-/** Writes to standard output. Resolves when the data was written; throws the signal's reason if it aborts meanwhile. */
+/**
+ * Writes to standard output. Resolves when the data was written; throws the signal's reason if it aborts
+ * meanwhile.
+ */
 export async function writeOut(data: string | Uint8Array, signal?: AbortSignal): Promise<void> {
 	signal?.throwIfAborted();
 	if (typeof data === "string") return write(data, signal);
@@ -28,9 +31,10 @@ function write(data: string | Uint8Array, signal: AbortSignal | undefined): Prom
 }
 
 /**
- * Makes a standard stream that is a file write all of its data. Node calls `write` only once and ignores how much of the
- * data was written, so on a full file system the rest would be missing without an error. Terminals are made
- * non-blocking, as pipes are: otherwise no signal could end this process while a terminal is stopped or not read.
+ * Makes a standard stream that is a file write all of its data. Node calls `write` only once and ignores how
+ * much of the data was written, so on a full file system the rest would be missing without an error.
+ * Terminals are made non-blocking, as pipes are: otherwise no signal could end this process while a terminal
+ * is stopped or not read.
  */
 export function writeWhole(stream: NodeJS.WriteStream & { fd: number }): void {
 	if (isatty(stream.fd)) {

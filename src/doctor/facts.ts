@@ -1,4 +1,7 @@
-/** Collects the facts for `dhmem doctor`. It changes nothing; the region that it creates as a trial is removed at once. */
+/**
+ * Collects the facts for `dhmem doctor`. It changes nothing; the region that it creates as a trial is removed
+ * at once.
+ */
 import { lstatSync, readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { pathOf } from "../attachment/leftovers.js";

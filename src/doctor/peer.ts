@@ -1,4 +1,7 @@
-/** Lets two doctors, one on each side, check that they see the same folder, by sending a message each way through it. */
+/**
+ * Lets two doctors, one on each side, check that they see the same folder, by sending a message each way
+ * through it.
+ */
 
 import { DhmemError } from "../errors.js";
 import { isOwnSharedMemory, SHARE } from "../host/advice.js";

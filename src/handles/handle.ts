@@ -5,9 +5,9 @@ import { inspected } from "../values/console.js";
 import { checkMade } from "../values/made.js";
 
 /**
- * A reference to a saved value that works in any process. `String(handle)` is a token of printable characters. It
- * contains the region's identity, an offset and a random number, so loading detects a forged token, and one whose block
- * was freed or whose object was removed. From `region.save(value)`.
+ * A reference to a saved value that works in any process. `String(handle)` is a token of printable
+ * characters. It contains the region's identity, an offset and a random number, so loading detects a forged
+ * token, and one whose block was freed or whose object was removed. From `region.save(value)`.
  *
  * @example
  * ```ts
@@ -47,7 +47,10 @@ export class Handle<T = unknown> {
 const FORMAT = 1;
 const BYTES = 28;
 
-/** The kinds of values a handle can refer to; a token has the index: a block by its handle's record, or a named object. */
+/**
+ * The kinds of values a handle can refer to; a token has the index: a block by its handle's record, or a
+ * named object.
+ */
 const kinds = ["block", "object"] as const;
 
 /** The contents of a token. */

@@ -29,7 +29,10 @@ import { bytesPer, type DType, dtypeOf } from "../values/dtypes.js";
 import type { Schema, Struct } from "../values/schema.js";
 import { badHandle, decodeHandle, encodeHandle, type Handle, type Target } from "./handle.js";
 
-/** A struct that was loaded without a schema. `kind` is not its own property, so `{ ...struct }` has only the fields. */
+/**
+ * A struct that was loaded without a schema. `kind` is not its own property, so `{ ...struct }` has only the
+ * fields.
+ */
 export type LoadedStruct = Struct & { readonly kind: "struct" };
 
 /** A loaded value. Its `kind` tells which type it has. */
@@ -55,7 +58,10 @@ function identity(attachment: Attachment): [number, number] {
 	return [attachment.header(HEADER_IDENTITY), attachment.header(HEADER_IDENTITY + 4)];
 }
 
-/** Named objects belong to the region already, and their record contains a nonce, so saving one changes nothing. */
+/**
+ * Named objects belong to the region already, and their record contains a nonce, so saving one changes
+ * nothing.
+ */
 function saveObject<T>(attachment: Attachment, object: NamedObject): Handle<T> {
 	object.check();
 	if (object.attachment !== attachment) {
@@ -98,7 +104,8 @@ function loadBlock(attachment: Attachment, { at, nonce }: Target, type?: DType |
 	const { core, me } = attachment;
 	const offset = core.lookUp(at, ...nonce) >>> 0;
 	const length = objectWord(attachment, at, HANDLE_REFERENCE + REFERENCE_LENGTH);
-	// The handle may have been freed between the first lookup and the read of the length, so it is looked up again.
+	// The handle may have been freed between the first lookup and the read of the length, so it is looked up
+	// again.
 	if (offset === BAD_HANDLE || core.lookUp(at, ...nonce) >>> 0 !== offset) throw badHandle(gone);
 	const free = () => {
 		const status = core.freeSaved(me, at, ...nonce) >>> 0;

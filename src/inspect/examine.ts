@@ -5,7 +5,9 @@ import { readParticipants } from "../attachment/participants.js";
 import { type Finding, type Grade, verify } from "../verify/index.js";
 
 export interface Examination {
-	/** The number of participants that have the region open, and of those that died and were not recovered from. */
+	/**
+	 * The number of participants that have the region open, and of those that died and were not recovered from.
+	 */
 	readonly living: number;
 	readonly dead: number;
 	/** Which invariants were checked. Some hold only while no participant has the region open ("atRest"). */
@@ -14,8 +16,8 @@ export interface Examination {
 }
 
 /**
- * The number of passes while participants are writing. A violation counts only if every pass finds it, since a change
- * between two reads of one pass can look like a violation.
+ * The number of passes while participants are writing. A violation counts only if every pass finds it, since
+ * a change between two reads of one pass can look like a violation.
  */
 const PASSES = 3;
 

@@ -1,4 +1,6 @@
-/** Reads the messages or records that wait in a queue, without taking an endpoint and without receiving them. */
+/**
+ * Reads the messages or records that wait in a queue, without taking an endpoint and without receiving them.
+ */
 import {
 	KIND_MAILBOX,
 	KIND_QUEUE,
@@ -65,7 +67,10 @@ export function peekAt(attachment: Attachment, name: string): Peeked {
 	}
 }
 
-/** The messages of a ring, oldest first. Each is copied first, and counts only if it was still unreleased afterwards. */
+/**
+ * The messages of a ring, oldest first. Each is copied first, and counts only if it was still unreleased
+ * afterwards.
+ */
 function* inRing(queue: NamedObject): Generator<Uint8Array> {
 	const capacity = capacityOf(queue, 1);
 	let position = queue.word(QUEUE_HEAD);
@@ -129,7 +134,9 @@ function ahead(position: number, of: number): number {
 	return (position - of) | 0;
 }
 
-/** Returns the queue's capacity after checking that it is a possible one: a power of two, inside the region. */
+/**
+ * Returns the queue's capacity after checking that it is a possible one: a power of two, inside the region.
+ */
 function capacityOf(queue: NamedObject, size: number): number {
 	const capacity = queue.word(OBJECT_CAPACITY);
 	const isPossible = capacity > 0 && (capacity & (capacity - 1)) === 0 && capacity * size <= QUEUE_LARGEST;
@@ -158,7 +165,9 @@ function copyOf(queue: NamedObject, record: number, length: number, kind: number
 	}
 }
 
-/** Copies bytes of the region; undefined if they would lie outside it, which means that the figures are wrong. */
+/**
+ * Copies bytes of the region; undefined if they would lie outside it, which means that the figures are wrong.
+ */
 function sliceOf({ attachment }: NamedObject, at: number, length: number): Uint8Array | undefined {
 	if (at + length > attachment.size) return undefined;
 	const copy = new Uint8Array(length);

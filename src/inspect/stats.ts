@@ -44,11 +44,20 @@ export interface RegionStats {
 
 export interface QueueStats {
 	name: string;
-	/** The size of the ring in bytes or records; of a queue that drops its oldest message, the number of messages it keeps. */
+	/**
+	 * The size of the ring in bytes or records; of a queue that drops its oldest message, the number of
+	 * messages it keeps.
+	 */
 	capacity: number;
-	/** Messages sent and not yet released; in a queue that drops its oldest message, not yet received or dropped. */
+	/**
+	 * Messages sent and not yet released; in a queue that drops its oldest message, not yet received or
+	 * dropped.
+	 */
 	depth: number;
-	/** Bytes or records of the ring that are in use; 0 for a queue that drops its oldest message, which has no ring. */
+	/**
+	 * Bytes or records of the ring that are in use; 0 for a queue that drops its oldest message, which has no
+	 * ring.
+	 */
 	bytes: number;
 	/** Messages or records sent and received since the queue was created, modulo 2^32. */
 	sent: number;
@@ -65,8 +74,8 @@ export interface Activity extends Pick<RegionStats, "participants"> {
 /** A queue and the state of its two endpoints. */
 export interface QueueActivity extends QueueStats {
 	/**
-	 * True while the producer is alive and sleeps until the consumer does something. `consumerWaits` is the same for the
-	 * consumer.
+	 * True while the producer is alive and sleeps until the consumer does something. `consumerWaits` is the
+	 * same for the consumer.
 	 */
 	producerWaits: boolean;
 	consumerWaits: boolean;
@@ -101,7 +110,10 @@ export function readStats(attachment: Attachment): RegionStats {
 	};
 }
 
-/** Reads participants and queues. It can be called often, because its cost does not grow with the memory in use. */
+/**
+ * Reads participants and queues. It can be called often, because its cost does not grow with the memory in
+ * use.
+ */
 export function readActivity(attachment: Attachment): Activity {
 	return {
 		participants: readParticipants(attachment),
@@ -120,8 +132,8 @@ function queuesOf(attachment: Attachment): number[] {
 
 function readEnds(attachment: Attachment, at: number): Omit<QueueActivity, keyof QueueStats> {
 	const word = (field: number) => objectWord(attachment, at, field);
-	// Any action of the peer clears the announcement, until the waiter has checked again. A participant that died leaves
-	// its announcement set, so this also checks that it is alive.
+	// Any action of the peer clears the announcement, until the waiter has checked again. A participant that
+	// died leaves its announcement set, so this also checks that it is alive.
 	const waits = (announced: number, holder: number) =>
 		word(announced) !== 0 && attachment.isAlive(word(holder));
 	const ended = word(QUEUE_ENDED);

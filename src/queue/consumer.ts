@@ -49,7 +49,8 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	}
 
 	/**
-	 * Receives the next message if there is one now. Never waits, and may overtake a `receive` that is still waiting.
+	 * Receives the next message if there is one now. Never waits, and may overtake a `receive` that is still
+	 * waiting.
 	 *
 	 * @returns undefined if there is no message now, or the stream has ended
 	 * @throws DHMEM_CLOSED, DHMEM_CORRUPT
@@ -84,13 +85,17 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 		return this.waitFor("a message from", () => this.#attempt(), options);
 	}
 
-	/** Receives up to `max` messages that are there now. Never waits. @throws DHMEM_BAD_ARGUMENT, as `tryReceive` */
+	/**
+	 * Receives up to `max` messages that are there now. Never waits.
+	 *
+	 * @throws DHMEM_BAD_ARGUMENT, as `tryReceive`
+	 */
 	receiveMany(max: number): Message[] {
 		this.checkOpen();
 		checkCount("The number of messages", max, 1, 2 ** 32);
 		const messages: Message[] = [];
-		// A message that was given back makes a run of its own: the next message may not follow it directly, and a run is
-		// released as one piece.
+		// A message that was given back makes a run of its own: the next message may not follow it directly, and
+		// a run is released as one piece.
 		const most = this.#again.length > 0 ? 1 : max;
 		while (messages.length < most) {
 			const message = this.#attempt();
@@ -111,7 +116,8 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	}
 
 	/**
-	 * Takes back messages of this consumer that a reader did not use. They are received again, before all others.
+	 * Takes back messages of this consumer that a reader did not use. They are received again, before all
+	 * others.
 	 *
 	 * @internal
 	 */
@@ -135,17 +141,20 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 		return undefined;
 	}
 
-	/** Asks the core for the next message: the offset of its payload, described by the slot's results; or a status. */
+	/**
+	 * Asks the core for the next message: the offset of its payload, described by the slot's results; or a
+	 * status.
+	 */
 	protected abstract next(): number;
 	/**
-	 * Releases a message; its block is freed, or with `keep` becomes this participant's own. Returns a status or a
-	 * doorbell.
+	 * Releases a message; its block is freed, or with `keep` becomes this participant's own. Returns a status
+	 * or a doorbell.
 	 */
 	protected abstract finish(hold: number, block: number, keep: 0 | 1): number;
 
 	/**
-	 * Iterates over the messages up to the end of the stream. Each is released when the loop asks for the next one. If
-	 * the loop is left early, the last message stays unreleased.
+	 * Iterates over the messages up to the end of the stream. Each is released when the loop asks for the next
+	 * one. If the loop is left early, the last message stays unreleased.
 	 *
 	 * @example
 	 * ```ts
@@ -157,8 +166,8 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	}
 
 	/**
-	 * Iterates in batches: each has the messages that are there, at least 1 and at most `max`. The messages of a batch
-	 * are released together, when the loop asks for the next batch.
+	 * Iterates in batches: each has the messages that are there, at least 1 and at most `max`. The messages of
+	 * a batch are released together, when the loop asks for the next batch.
 	 *
 	 * @throws DHMEM_BAD_ARGUMENT, as `receive`
 	 */
@@ -167,15 +176,16 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	}
 
 	/**
-	 * Returns a Node stream of copies of the messages' bytes; with `objectMode`, each chunk is one message. The stream
-	 * does not read ahead. A message is released when the reader has taken its chunk and asks for the next one. When the
-	 * stream is destroyed, unreleased messages stay in the queue, and this consumer or the next one receives them again.
-	 * This includes the last chunk that the reader has taken, because the reader may still be working on it.
+	 * Returns a Node stream of copies of the messages' bytes; with `objectMode`, each chunk is one message. The
+	 * stream does not read ahead. A message is released when the reader has taken its chunk and asks for the
+	 * next one. When the stream is destroyed, unreleased messages stay in the queue, and this consumer or the
+	 * next one receives them again. This includes the last chunk that the reader has taken, because the reader
+	 * may still be working on it.
 	 *
-	 * A stream that this one is piped into takes chunks into its own buffer. If a message must not be released before
-	 * its chunk was processed, give that stream a `highWaterMark` of 1. In a listener for `readable`, call `read()` until
-	 * it returns null. `read(n)` for more bytes than the queue can hold waits forever, because nothing is released before
-	 * it was taken.
+	 * A stream that this one is piped into takes chunks into its own buffer. If a message must not be released
+	 * before its chunk was processed, give that stream a `highWaterMark` of 1. In a listener for `readable`,
+	 * call `read()` until it returns null. `read(n)` for more bytes than the queue can hold waits forever,
+	 * because nothing is released before it was taken.
 	 *
 	 * @throws DHMEM_BAD_ARGUMENT
 	 * @example

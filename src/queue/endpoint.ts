@@ -39,7 +39,10 @@ export function endpointOptions(given: EndpointOptions | undefined, side: Side):
 	return { ...waits, patient };
 }
 
-/** One endpoint of a queue, held by this participant: the common part of producers and consumers of all queues. */
+/**
+ * One endpoint of a queue, held by this participant: the common part of producers and consumers of all
+ * queues.
+ */
 export abstract class Endpoint {
 	protected readonly queue: NamedObject;
 	protected readonly attachment: Attachment;
@@ -49,7 +52,10 @@ export abstract class Endpoint {
 	readonly #peer: Side;
 	readonly #peersBefore: number;
 	readonly #patient: boolean;
-	/** The waits of this endpoint in their order: a small message must not overtake a large one that doesn't fit yet. */
+	/**
+	 * The waits of this endpoint in their order: a small message must not overtake a large one that doesn't fit
+	 * yet.
+	 */
 	readonly #line = new Line<Pending>();
 	/** The number of pending waits. While there are any, a later wait must not resolve before them. */
 	#waiting = 0;
@@ -111,8 +117,8 @@ export abstract class Endpoint {
 	}
 
 	/**
-	 * Leaves this endpoint, which another participant can take then. This does not end the stream, and unreleased
-	 * messages are delivered again.
+	 * Leaves this endpoint, which another participant can take then. This does not end the stream, and
+	 * unreleased messages are delivered again.
 	 */
 	close(): void {
 		if (this.closed) return;
@@ -143,7 +149,10 @@ export abstract class Endpoint {
 		this.checkHeld();
 	}
 
-	/** A sufficient check before an operation of the core, which itself returns FENCED if the participant has left. */
+	/**
+	 * A sufficient check before an operation of the core, which itself returns FENCED if the participant has
+	 * left.
+	 */
 	protected checkHeld(): void {
 		if (this.#closed) throw new DhmemError("DHMEM_CLOSED", `${this.what} was closed; open a new one`);
 	}
@@ -153,14 +162,18 @@ export abstract class Endpoint {
 		return this.attachment.unexpected(status, this.what);
 	}
 
-	/** Throws if the peer left or died without ending the stream. A patient endpoint waits for the next peer instead. */
+	/**
+	 * Throws if the peer left or died without ending the stream. A patient endpoint waits for the next peer
+	 * instead.
+	 */
 	protected checkPeer(): void {
 		if (this.#patient) return;
-		// The count is read before the holder. A new peer takes the endpoint before it is counted, so a peer that comes
-		// between the two reads is seen as holder.
+		// The count is read before the holder. A new peer takes the endpoint before it is counted, so a peer that
+		// comes between the two reads is seen as holder.
 		const count = this.#peers();
 		if (count === this.#peersBefore || holderOf(this.queue, this.#peer) !== 0) return;
-		// The peer that left may be the producer of the previous stream, which still held its endpoint when this one opened.
+		// The peer that left may be the producer of the previous stream, which still held its endpoint when this
+		// one opened.
 		const ended = this.queue.word(QUEUE_ENDED);
 		if (this.#peer === "producer" && ended === count) return;
 		// Another peer has come since, so the words read above may belong to either of them.
@@ -185,7 +198,10 @@ export abstract class Endpoint {
 		return this.queue.word(QUEUE_TAIL) !== this.queue.word(QUEUE_HEAD);
 	}
 
-	/** A wait that repeats `attempt` until it succeeds. It fails if the peer is gone and a last attempt brings nothing. */
+	/**
+	 * A wait that repeats `attempt` until it succeeds. It fails if the peer is gone and a last attempt brings
+	 * nothing.
+	 */
 	#wait<T>(what: string, attempt: () => T | typeof PENDING): Wait<T> {
 		return {
 			what: `${what} queue ${this.queue.name}`,

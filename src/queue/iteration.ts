@@ -24,7 +24,8 @@ export function eachOf(receiver: Pick<Receiver, "receive" | "giveBack">): AsyncI
 			const message = await receiver.receive();
 			if (message === undefined) return { done: true, value: undefined };
 			if (isLeft) {
-				// The loop was left while this message was awaited, for example because a stream over it was destroyed.
+				// The loop was left while this message was awaited, for example because a stream over it was
+				// destroyed.
 				receiver.giveBack([message]);
 				return { done: true, value: undefined };
 			}
@@ -38,12 +39,15 @@ export function eachOf(receiver: Pick<Receiver, "receive" | "giveBack">): AsyncI
 	};
 }
 
-/** Iterates in batches of 1 to `max` messages, as many as are there. The messages of a batch are released together. */
+/**
+ * Iterates in batches of 1 to `max` messages, as many as are there. The messages of a batch are released
+ * together.
+ */
 export function batchesOf(receiver: Receiver, max: number): AsyncGenerator<Message[], undefined> {
 	let isLeft = false;
 	const batches = batchesUntil(receiver, max, () => isLeft);
-	// A generator that is awaiting a message handles `return` and `throw` only afterwards. The message would have no
-	// reader then, so the flag is set at once.
+	// A generator that is awaiting a message handles `return` and `throw` only afterwards. The message would
+	// have no reader then, so the flag is set at once.
 	const { return: end, throw: fail } = batches;
 	batches.return = (value) => {
 		isLeft = true;

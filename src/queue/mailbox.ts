@@ -1,6 +1,6 @@
 /**
- * The two endpoints of a queue that drops its oldest message. Each message is in a block of its own, the envelope,
- * which belongs to the receiver once it is received.
+ * The two endpoints of a queue that drops its oldest message. Each message is in a block of its own, the
+ * envelope, which belongs to the receiver once it is received.
  */
 import {
 	CORRUPT,
@@ -20,8 +20,8 @@ import { Producer, type Sendable } from "./producer.js";
 import { Reservation } from "./reservation.js";
 
 /**
- * The number of attempts to make room for one message. Other participants may take the room that was made, and each
- * attempt searches the whole region.
+ * The number of attempts to make room for one message. Other participants may take the room that was made,
+ * and each attempt searches the whole region.
  */
 const TURNS = 3;
 
@@ -54,7 +54,10 @@ export class MailboxProducer extends Producer {
 		return this.tryAllocate(bytes);
 	}
 
-	/** Allocates, dropping older messages if that makes room. The newest message stays, because this send may still fail. */
+	/**
+	 * Allocates, dropping older messages if that makes room. The newest message stays, because this send may
+	 * still fail.
+	 */
 	protected override tryAllocate(bytes: number): number {
 		const { attachment } = this;
 		for (let turn = 0; ; turn++) {

@@ -1,10 +1,10 @@
 /**
- * Decides how many messages of a mailbox must be dropped to make room for a block: as few as are enough, and none if
- * no number is enough. This only reads the region. Other participants may allocate and free meanwhile, which can make
- * the answer wrong, but never harmful.
+ * Decides how many messages of a mailbox must be dropped to make room for a block: as few as are enough, and
+ * none if no number is enough. This only reads the region. Other participants may allocate and free
+ * meanwhile, which can make the answer wrong, but never harmful.
  *
- * Room is a block of the same size class, or a run of free spans. The core takes the first run that is long enough, so
- * if the file system is full, that run must have its pages already.
+ * Room is a block of the same size class, or a run of free spans. The core takes the first run that is long
+ * enough, so if the file system is full, that run must have its pages already.
  */
 import {
 	DESCRIPTOR_BYTES,
@@ -37,7 +37,10 @@ import {
 import type { Attachment } from "../attachment/attachment.js";
 import type { NamedObject } from "../objects/named-object.js";
 
-/** Returns the size of the block that the core allocates for `bytes`. SYNC: `classFor` and `classBytes` in the core's slabs. */
+/**
+ * Returns the size of the block that the core allocates for `bytes`. SYNC: `classFor` and `classBytes` in the
+ * core's slabs.
+ */
 export function sizeOfBlock(bytes: number): number {
 	const units = Math.max(Math.ceil(bytes / 64), 1);
 	if (bytes > SLAB_LARGEST) return Math.ceil(bytes / SPAN_BYTES) * SPAN_BYTES;
@@ -48,8 +51,8 @@ export function sizeOfBlock(bytes: number): number {
 }
 
 /**
- * Returns how many of the oldest messages to drop so that a block of `bytes` fits; undefined if it would not fit even
- * with only the newest message left.
+ * Returns how many of the oldest messages to drop so that a block of `bytes` fits; undefined if it would not
+ * fit even with only the newest message left.
  *
  * @param needsPages true if the file system has no pages left
  */
@@ -101,7 +104,10 @@ class Room {
 	#firstRun = Number.POSITIVE_INFINITY;
 	/** For each run of free spans, its length, at the index of its first and of its last span. */
 	readonly #runs: Uint32Array;
-	/** The number of blocks of a slab (by its span) and references of a share (by its offset) that would still be owned. */
+	/**
+	 * The number of blocks of a slab (by its span) and references of a share (by its offset) that would still
+	 * be owned.
+	 */
 	readonly #owned = new Map<number, number>();
 
 	constructor(attachment: Attachment, bytes: number, needsPages: boolean) {
@@ -163,7 +169,9 @@ class Room {
 		return isLast && this.free(core.bytesOf(reference) >>> 0);
 	}
 
-	/** Counts one of the `count` owner bytes from `from` as freed. Returns true if it was the last owned one. */
+	/**
+	 * Counts one of the `count` owner bytes from `from` as freed. Returns true if it was the last owned one.
+	 */
 	#isLast(key: number, from: number, count: number): boolean {
 		let owned = this.#owned.get(key);
 		if (owned === undefined) {

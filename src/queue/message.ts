@@ -23,7 +23,10 @@ import type { Fields, Schema, Struct } from "../values/schema.js";
 
 /** A block that came with a message, or that is the message. */
 interface Attached {
-	/** True if the block is the message itself, which was too large for the ring. `message.block` is undefined then. */
+	/**
+	 * True if the block is the message itself, which was too large for the ring. `message.block` is undefined
+	 * then.
+	 */
 	readonly large: boolean;
 	readonly offset: number;
 	readonly length: number;
@@ -112,7 +115,10 @@ export class Message implements Payload {
 		return JSON.parse(this.text());
 	}
 
-	/** The block that was handed over with the message; undefined without one. Releasing frees it, `take()` keeps it. */
+	/**
+	 * The block that was handed over with the message; undefined without one. Releasing frees it, `take()`
+	 * keeps it.
+	 */
 	get block(): Block | undefined {
 		if (this.#attached === undefined || this.#attached.large) return undefined;
 		const keeper = this.#released || this.#holder.isGone() ? "spent" : "message";
@@ -140,9 +146,9 @@ export class Message implements Payload {
 	}
 
 	/**
-	 * Gives the message's room back. Its views are invalid from then on. A second release does nothing. Nor does a
-	 * release after the consumer has left: the message then belongs to the next consumer, or is freed in a queue that
-	 * drops its oldest message.
+	 * Gives the message's room back. Its views are invalid from then on. A second release does nothing. Nor
+	 * does a release after the consumer has left: the message then belongs to the next consumer, or is freed in
+	 * a queue that drops its oldest message.
 	 */
 	release(): void {
 		if (!this.#released && !this.#holder.isGone()) this.#end(0);

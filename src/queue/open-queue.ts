@@ -22,15 +22,19 @@ import { bytesPer, checkDType, type DType, dtypeNumber, dtypeOf } from "../value
 import { Mailbox, Queue, RecordQueue } from "./queue.js";
 
 export interface QueueOptions {
-	/** Room for messages that are sent and not yet released, 64 bytes to 1 GiB, rounded up to a power of two. `"1MiB"` by default. */
+	/**
+	 * Room for messages that are sent and not yet released, 64 bytes to 1 GiB, rounded up to a power of two.
+	 * `"1MiB"` by default.
+	 */
 	capacity?: Size | undefined;
 	/** The sender waits while the queue is full. This is the default. */
 	policy?: "block" | undefined;
 }
 
 /**
- * A queue whose sender never waits: `"latest"` keeps one message, `"drop-oldest"` the last `keep`. Older messages are
- * dropped and freed. When a consumer leaves or dies, messages that it had received and not released are freed too.
+ * A queue whose sender never waits: `"latest"` keeps one message, `"drop-oldest"` the last `keep`. Older
+ * messages are dropped and freed. When a consumer leaves or dies, messages that it had received and not
+ * released are freed too.
  */
 export type DroppingQueueOptions =
 	| { policy: "latest" }
@@ -141,7 +145,8 @@ function wantedRing({ policy, capacity }: Given): Wanted {
 }
 
 function wantedMailbox(attachment: Attachment, requested: number, explicit: boolean): Wanted {
-	// MAILBOX_SPARE is two: one place for a message that is put before the oldest is dropped, one for a skipped position.
+	// MAILBOX_SPARE is two: one place for a message that is put before the oldest is dropped, one for a skipped
+	// position.
 	const capacity = powerOfTwo(requested + MAILBOX_SPARE);
 	const bytes = capacity << PLACE_SHIFT;
 	const prepare = (offset: number) => void attachment.bytes.fill(0, offset, offset + bytes);

@@ -35,7 +35,8 @@ function readOnce(data: Sendable, options: SendOptions | undefined) {
 }
 
 /**
- * The sending endpoint of a queue. From `queue.producer()`. In a queue that drops its oldest message, it never waits.
+ * The sending endpoint of a queue. From `queue.producer()`. In a queue that drops its oldest message, it
+ * never waits.
  *
  * @example
  * ```ts
@@ -57,8 +58,8 @@ export abstract class Producer extends Endpoint {
 	 * Sends if there is room now. Never waits, and may overtake a `send` that is still waiting.
 	 *
 	 * @returns false if there is no room now
-	 * @throws DHMEM_QUEUE_ENDED, DHMEM_MESSAGE_TOO_LARGE, DHMEM_BAD_ARGUMENT, DHMEM_CLOSED; DHMEM_REGION_FULL or
-	 * DHMEM_NO_SPACE if there is no memory, and no sent message whose release or drop could provide it
+	 * @throws DHMEM_QUEUE_ENDED, DHMEM_MESSAGE_TOO_LARGE, DHMEM_BAD_ARGUMENT, DHMEM_CLOSED; DHMEM_REGION_FULL
+	 * or DHMEM_NO_SPACE if there is no memory, and no sent message whose release or drop could provide it
 	 */
 	trySend(data: Sendable, options?: { block?: Block | undefined }): boolean {
 		checkOptions(options, trySendNames, "trySend");
@@ -79,8 +80,8 @@ export abstract class Producer extends Endpoint {
 	}
 
 	/**
-	 * Sends, waiting for room without blocking the event loop. Don't change `data` before the promise is resolved or
-	 * rejected.
+	 * Sends, waiting for room without blocking the event loop. Don't change `data` before the promise is
+	 * resolved or rejected.
 	 *
 	 * @throws as `trySend`; DHMEM_TIMEOUT, DHMEM_PEER_GONE, the signal's reason
 	 * @example
@@ -153,7 +154,8 @@ export abstract class Producer extends Endpoint {
 	}
 
 	/**
-	 * Reserves room to write a message of up to `length` bytes in place. Only one reservation can be open at a time.
+	 * Reserves room to write a message of up to `length` bytes in place. Only one reservation can be open at a
+	 * time.
 	 *
 	 * @returns undefined if there is no room now
 	 * @throws as `trySend`; DHMEM_BAD_ARGUMENT while another reservation is open
@@ -173,9 +175,9 @@ export abstract class Producer extends Endpoint {
 	}
 
 	/**
-	 * Sends as many items as there is room for, and publishes them together. Never waits. The first item that does not
-	 * fit has already been taken from the iterable, and is lost unless the iterable is an array. A queue that drops its
-	 * oldest message takes all items, one by one.
+	 * Sends as many items as there is room for, and publishes them together. Never waits. The first item that
+	 * does not fit has already been taken from the iterable, and is lost unless the iterable is an array. A
+	 * queue that drops its oldest message takes all items, one by one.
 	 *
 	 * @returns the number of items sent
 	 * @throws as `trySend`; the items before the one that failed are sent
@@ -190,8 +192,8 @@ export abstract class Producer extends Endpoint {
 	/**
 	 * Ends the stream. The consumer drains what was sent, and then sees the end. A second call does nothing.
 	 *
-	 * @throws DHMEM_BAD_ARGUMENT while a reservation is open; DHMEM_CLOSED; DHMEM_TIMEOUT if the queue is full of ended
-	 * streams that no consumer has read
+	 * @throws DHMEM_BAD_ARGUMENT while a reservation is open; DHMEM_CLOSED; DHMEM_TIMEOUT if the queue is full
+	 * of ended streams that no consumer has read
 	 */
 	end(): void {
 		if (this.#ended) return;
@@ -200,7 +202,10 @@ export abstract class Producer extends Endpoint {
 		this.#ended = true;
 	}
 
-	/** Returns a Node stream that sends a copy of each chunk written to it. When the stream finishes, it calls `end()`. */
+	/**
+	 * Returns a Node stream that sends a copy of each chunk written to it. When the stream finishes, it calls
+	 * `end()`.
+	 */
 	writable(): Writable {
 		return writable(this, this.defaults.signal);
 	}
@@ -209,7 +214,9 @@ export abstract class Producer extends Endpoint {
 	protected abstract put(bytes: Uint8Array, block: Block | undefined): boolean;
 	/** Sends a block as the message itself; false if there is no room now. */
 	protected abstract putBlock(block: Block): boolean;
-	/** Returns a new block's offset; 0 if there is no memory now, but there will be when messages are released. */
+	/**
+	 * Returns a new block's offset; 0 if there is no memory now, but there will be when messages are released.
+	 */
 	protected abstract tryAllocate(length: number): number;
 	protected abstract putMany(items: Iterable<Sendable>): number;
 	protected abstract reserve(length: number): Reservation | undefined;

@@ -129,8 +129,8 @@ export class Queue extends AnyQueue {
 	 * Takes the sending endpoint. A queue has one at a time.
 	 *
 	 * @param defaults for every wait of the endpoint
-	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, holds it; DHMEM_CLOSED, DHMEM_READ_ONLY,
-	 * DHMEM_BAD_ARGUMENT
+	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, holds it; DHMEM_CLOSED,
+	 * DHMEM_READ_ONLY, DHMEM_BAD_ARGUMENT
 	 * @example
 	 * ```ts
 	 * using producer = region.queue("steps").producer({ timeout: 5000 });
@@ -141,12 +141,12 @@ export class Queue extends AnyQueue {
 	}
 
 	/**
-	 * Takes the receiving endpoint. A queue has one at a time. Messages that the previous consumer had not released are
-	 * delivered again.
+	 * Takes the receiving endpoint. A queue has one at a time. Messages that the previous consumer had not
+	 * released are delivered again.
 	 *
 	 * @param defaults for every wait of the endpoint, iteration included
-	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, holds it; DHMEM_CLOSED, DHMEM_READ_ONLY,
-	 * DHMEM_BAD_ARGUMENT
+	 * @throws DHMEM_ENDPOINT_TAKEN while another participant, or this one, holds it; DHMEM_CLOSED,
+	 * DHMEM_READ_ONLY, DHMEM_BAD_ARGUMENT
 	 * @example
 	 * ```ts
 	 * using consumer = region.queue("steps").consumer();
@@ -158,8 +158,8 @@ export class Queue extends AnyQueue {
 	}
 
 	/**
-	 * Takes the sending endpoint as soon as its holder has left or died. Use it in a task that is restarted while its
-	 * predecessor may still be running.
+	 * Takes the sending endpoint as soon as its holder has left or died. Use it in a task that is restarted
+	 * while its predecessor may still be running.
 	 *
 	 * @param options for this wait
 	 * @param defaults for every wait of the endpoint
@@ -212,12 +212,20 @@ export class RecordQueue<D extends DType = DType> extends AnyQueue {
 		this.dtype = dtype;
 	}
 
-	/** Takes the pushing endpoint. @throws DHMEM_ENDPOINT_TAKEN, DHMEM_CLOSED, DHMEM_READ_ONLY, DHMEM_BAD_ARGUMENT */
+	/**
+	 * Takes the pushing endpoint.
+	 *
+	 * @throws DHMEM_ENDPOINT_TAKEN, DHMEM_CLOSED, DHMEM_READ_ONLY, DHMEM_BAD_ARGUMENT
+	 */
 	producer(defaults?: EndpointOptions): RecordProducer<D> {
 		return new RecordProducer(this.object, this.dtype, defaults);
 	}
 
-	/** Takes the popping endpoint. @throws DHMEM_ENDPOINT_TAKEN, DHMEM_CLOSED, DHMEM_READ_ONLY, DHMEM_BAD_ARGUMENT */
+	/**
+	 * Takes the popping endpoint.
+	 *
+	 * @throws DHMEM_ENDPOINT_TAKEN, DHMEM_CLOSED, DHMEM_READ_ONLY, DHMEM_BAD_ARGUMENT
+	 */
 	consumer(defaults?: EndpointOptions): RecordConsumer<D> {
 		return new RecordConsumer(this.object, this.dtype, defaults);
 	}

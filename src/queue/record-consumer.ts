@@ -13,12 +13,16 @@ const soon = Promise.resolve();
 /** Called as a function, because the user's array may have a `set` method of its own. */
 const setElements = Uint8Array.prototype.set as (this: unknown, from: unknown, at: number) => void;
 
-/** The smallest number of records in a piece of a ring that is copied at once, and the largest number of pieces. */
+/**
+ * The smallest number of records in a piece of a ring that is copied at once, and the largest number of
+ * pieces.
+ */
 const LEAST_PIECE = 256;
 const MOST_PIECES = 64;
 
 /**
- * The receiving endpoint of a queue of records: it pops numbers. From `region.queue(name, { record }).consumer()`.
+ * The receiving endpoint of a queue of records: it pops numbers. From `region.queue(name, { record
+ * }).consumer()`.
  *
  * @example
  * ```ts
@@ -32,8 +36,8 @@ const MOST_PIECES = 64;
  */
 export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	/**
-	 * The number of records that could be read when last checked, the position of the next record, and the number of
-	 * popped records whose room was not given back yet.
+	 * The number of records that could be read when last checked, the position of the next record, and the
+	 * number of popped records whose room was not given back yet.
 	 */
 	#available = 0;
 	#position = 0;
@@ -42,7 +46,10 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	#flushing = false;
 	/** Room is given back in steps of this many records, because each step costs the producer a cache line. */
 	readonly #step: number;
-	/** The number of records in a piece of the ring, and views of the pieces, each created at first use and kept. */
+	/**
+	 * The number of records in a piece of the ring, and views of the pieces, each created at first use and
+	 * kept.
+	 */
 	readonly #piece: number;
 	readonly #pieces: (TypedArrayOf<D> | undefined)[];
 
@@ -61,8 +68,8 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	}
 
 	/**
-	 * Takes the next record; undefined if there is none now. Never waits. If this consumer dies, the next one may pop
-	 * up to 256 of the last records again.
+	 * Takes the next record; undefined if there is none now. Never waits. If this consumer dies, the next one
+	 * may pop up to 256 of the last records again.
 	 *
 	 * @throws DHMEM_CLOSED
 	 */
@@ -144,7 +151,8 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 		this.#taken += count;
 		if (this.#taken >= this.#step || this.#available === 0) this.#release();
 		else if (!this.#flushing) {
-			// Given back soon even if the consumer stops popping in the middle of a step: a producer may wait for the room.
+			// Given back soon even if the consumer stops popping in the middle of a step: a producer may wait for
+			// the room.
 			this.#flushing = true;
 			soon.then(this.#flush);
 		}
@@ -189,7 +197,8 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	}
 
 	/**
-	 * Waits for a record, without blocking the event loop. Resolves to false if the stream has ended, otherwise to true.
+	 * Waits for a record, without blocking the event loop. Resolves to false if the stream has ended, otherwise
+	 * to true.
 	 *
 	 * @throws DHMEM_TIMEOUT, DHMEM_PEER_GONE, DHMEM_CLOSED, the signal's reason
 	 */

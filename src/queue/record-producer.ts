@@ -9,7 +9,8 @@ import { PENDING } from "../waiting/waiter.js";
 import { RecordEndpoint, type Values } from "./record-endpoint.js";
 
 /**
- * The sending endpoint of a queue of records: it pushes numbers. From `region.queue(name, { record }).producer()`.
+ * The sending endpoint of a queue of records: it pushes numbers. From `region.queue(name, { record
+ * }).producer()`.
  *
  * @example
  * ```ts
@@ -33,11 +34,12 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 	 * Adds a record. Never waits.
 	 *
 	 * @returns false if there is no room
-	 * @throws DHMEM_QUEUE_ENDED, DHMEM_CLOSED; DHMEM_BAD_ARGUMENT for an object; a TypeError for a number if the dtype
-	 * needs a bigint
+	 * @throws DHMEM_QUEUE_ENDED, DHMEM_CLOSED; DHMEM_BAD_ARGUMENT for an object; a TypeError for a number if
+	 * the dtype needs a bigint
 	 */
 	push(value: ValueOf<D>): boolean {
-		// An object's conversion to a number could use this producer after the position is chosen and before the write.
+		// An object's conversion to a number could use this producer after the position is chosen and before the
+		// write.
 		if (typeof value === "object" || typeof value === "function")
 			throw badArgument("The value", value, "a number");
 		if (this.#room === 0 && !this.#hasRoom()) return false;
@@ -47,7 +49,8 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 	}
 
 	/**
-	 * Adds as many of `values` as there is room for, and publishes them together. Never waits, and allocates nothing.
+	 * Adds as many of `values` as there is room for, and publishes them together. Never waits, and allocates
+	 * nothing.
 	 *
 	 * @returns the number of records added, from the start of `values`
 	 * @throws DHMEM_QUEUE_ENDED, DHMEM_CLOSED, DHMEM_BAD_ARGUMENT for an array of another dtype
@@ -58,7 +61,8 @@ export class RecordProducer<D extends DType = DType> extends RecordEndpoint<D> {
 		const count = Math.min(length, this.#room);
 		const { ring, mask } = this;
 		const start = this.#position & mask;
-		// `set` copies a whole batch that does not wrap around. Any other batch would need a view, which is garbage.
+		// `set` copies a whole batch that does not wrap around. Any other batch would need a view, which is
+		// garbage.
 		if (count === length && start + count <= ring.length) ring.set(values as never, start);
 		else {
 			const to = ring as unknown as Values<D>;

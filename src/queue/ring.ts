@@ -54,7 +54,8 @@ export class RingProducer extends Producer {
 		const { core, me } = this.attachment;
 		let payload = core.reserve(me, this.at, length) >>> 0;
 		if (payload === BAD_STATE) {
-			// No reservation is open, so an earlier send threw before its commit. On a stack overflow any call can throw.
+			// No reservation is open, so an earlier send threw before its commit. On a stack overflow any call can
+			// throw.
 			core.abort(me, this.at);
 			payload = core.reserve(me, this.at, length) >>> 0;
 		}
@@ -96,8 +97,8 @@ export class RingProducer extends Producer {
 	}
 
 	/**
-	 * Allocates a block for the open reservation. Returns 0 if there is no memory now but there will be later. The
-	 * reservation is aborted unless a block is returned.
+	 * Allocates a block for the open reservation. Returns 0 if there is no memory now but there will be later.
+	 * The reservation is aborted unless a block is returned.
 	 */
 	#allocate(length: number): number {
 		let block = 0;
@@ -110,7 +111,8 @@ export class RingProducer extends Producer {
 	}
 
 	protected override tryAllocate(length: number): number {
-		// Read before the attempt: a message that is released while the allocation fails makes room for the next attempt.
+		// Read before the attempt: a message that is released while the allocation fails makes room for the next
+		// attempt.
 		const roomWillCome = this.hasContents;
 		try {
 			return allocate(this.attachment, length);
@@ -235,7 +237,10 @@ export class RingConsumer extends Consumer {
 		return core.release(me, this.at, hold, keep) >>> 0;
 	}
 
-	/** Releases a run by one operation. This is correct because no other message was received between its first and last. */
+	/**
+	 * Releases a run by one operation. This is correct because no other message was received between its first
+	 * and last.
+	 */
 	override releaseRun(messages: readonly Message[]): void {
 		if (this.closed) return;
 		// Released messages are left out: their positions may since have wrapped around and mean other messages.

@@ -1,4 +1,7 @@
-/** Node streams over the two endpoints of a queue. They copy messages, because streams keep the chunks they are given. */
+/**
+ * Node streams over the two endpoints of a queue. They copy messages, because streams keep the chunks they
+ * are given.
+ */
 import { Buffer } from "node:buffer";
 import { Readable, Writable } from "node:stream";
 import { badArgument } from "../errors.js";
@@ -19,7 +22,10 @@ interface Sink {
 }
 
 export interface ReadableOptions {
-	/** Each chunk is one message, as a Buffer, which may be empty. By default the messages form one stream of bytes. */
+	/**
+	 * Each chunk is one message, as a Buffer, which may be empty. By default the messages form one stream of
+	 * bytes.
+	 */
 	objectMode?: boolean | undefined;
 }
 
@@ -28,14 +34,17 @@ const readableNames = optionNames<ReadableOptions>({ objectMode: true });
 /** A message whose chunk was pushed into the stream's buffer. */
 interface Given {
 	readonly message: Message;
-	/** The reader has the whole chunk once everything up to this position, counted as `#pushed`, has left the buffer. */
+	/**
+	 * The reader has the whole chunk once everything up to this position, counted as `#pushed`, has left the
+	 * buffer.
+	 */
 	end: number;
 }
 
 /**
- * A readable stream that does not read ahead: it receives from the queue only when its reader asks for more. A message
- * is released when its chunk has left the stream's buffer and the reader asks again. So if the reader fails while it
- * works on a chunk, the message is received again.
+ * A readable stream that does not read ahead: it receives from the queue only when its reader asks for more.
+ * A message is released when its chunk has left the stream's buffer and the reader asks again. So if the
+ * reader fails while it works on a chunk, the message is received again.
  */
 class MessageStream extends Readable {
 	readonly #source: Source;

@@ -27,7 +27,9 @@ const PERMISSIONS = 0o660;
 const FOLDER_MODE = 0o2770;
 /** Milliseconds between attempts to signal a container that may not exist yet. */
 const PAUSE = 200;
-/** The age in milliseconds from which an empty folder counts as a leftover, and not as that of a starting run. */
+/**
+ * The age in milliseconds from which an empty folder counts as a leftover, and not as that of a starting run.
+ */
 const LEFT_OVER = 60_000;
 
 const execute = promisify(execFile);
@@ -87,7 +89,10 @@ export class ContainerRuntime implements Runtime {
 		return { ...client, kill: (signal) => void this.#kill(name, signal, () => over) };
 	}
 
-	/** Repeats the signal until it succeeds or the task is over, because the client may not have created the container yet. */
+	/**
+	 * Repeats the signal until it succeeds or the task is over, because the client may not have created the
+	 * container yet.
+	 */
 	async #kill(name: string, signal: NodeJS.Signals, isOver: () => boolean): Promise<void> {
 		const args = signal === "SIGKILL" ? ["rm", "--force", name] : ["kill", `--signal=${signal}`, name];
 		while (!isOver()) {

@@ -1,4 +1,7 @@
-/** Describes a workflow in plain words, for `dhmem run --explain`: its tasks, its links, and how messages travel. */
+/**
+ * Describes a workflow in plain words, for `dhmem run --explain`: its tasks, its links, and how messages
+ * travel.
+ */
 import { type Link, linkName } from "../workflow/links.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";
 

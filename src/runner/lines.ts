@@ -1,6 +1,9 @@
 import type { Readable } from "node:stream";
 
-/** The largest number of characters in a line. Longer lines are cut, so that endless ones don't fill the memory. */
+/**
+ * The largest number of characters in a line. Longer lines are cut, so that endless ones don't fill the
+ * memory.
+ */
 const LONGEST = 65_536;
 
 /** Calls `onLine` with each line of a stream, until the stream ends or is closed. */

@@ -58,9 +58,9 @@ function withCommand(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /**
- * Starts a program as the leader of its own process group. So a signal reaches every process of a pipeline, and Ctrl-C
- * in the terminal reaches only the runner. When the leader has ended, the rest of the group is killed. A process that
- * has left the group, such as a daemon, is not killed, and its output is not awaited.
+ * Starts a program as the leader of its own process group. So a signal reaches every process of a pipeline,
+ * and Ctrl-C in the terminal reaches only the runner. When the leader has ended, the rest of the group is
+ * killed. A process that has left the group, such as a daemon, is not killed, and its output is not awaited.
  */
 export function runChild(
 	program: string,
@@ -102,8 +102,8 @@ export function runChild(
 }
 
 /**
- * Closes streams after their current contents were read. The event loop reads them before it calls this `setImmediate`.
- * A paused stream stays open, because it waits until the runner's own output is read.
+ * Closes streams after their current contents were read. The event loop reads them before it calls this
+ * `setImmediate`. A paused stream stays open, because it waits until the runner's own output is read.
  */
 function closeWhenDrained(streams: readonly Readable[]): void {
 	const flowing = streams.filter((stream) => !stream.isPaused());

@@ -9,7 +9,10 @@ import { eachLine } from "./lines.js";
 import { describeEnding, type Ending, type RunningTask } from "./runtime.js";
 import type { Workflow } from "./workflow-file.js";
 
-/** Prints lines as they arrive. On a terminal, it also shows the current state of the tasks and links below them. */
+/**
+ * Prints lines as they arrive. On a terminal, it also shows the current state of the tasks and links below
+ * them.
+ */
 export class Reporter {
 	readonly #workflow: Workflow;
 	readonly #width: number;

@@ -16,7 +16,10 @@ export const RUNNER = "dhmem run";
 
 /** Milliseconds between the signal that asks tasks to end and SIGKILL. */
 const GRACE = 5000;
-/** Milliseconds before the first restart of a task. Each further pause is twice as long, up to the longest one. */
+/**
+ * Milliseconds before the first restart of a task. Each further pause is twice as long, up to the longest
+ * one.
+ */
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 5000;
 /** Milliseconds between checks of the links. */
@@ -48,8 +51,8 @@ export class Run {
 	/**
 	 * Runs the workflow to its end, and returns the exit status.
 	 *
-	 * @throws after all tasks have ended: the error given to `abandon`, or DHMEM_CORRUPT or DHMEM_TRUNCATED if a task has
-	 * overwritten or truncated the region; at the start: as `Region.open`
+	 * @throws after all tasks have ended: the error given to `abandon`, or DHMEM_CORRUPT or DHMEM_TRUNCATED if
+	 * a task has overwritten or truncated the region; at the start: as `Region.open`
 	 */
 	async toEnd(): Promise<number> {
 		const { size } = this.#workflow.region;
@@ -91,7 +94,9 @@ export class Run {
 		}
 	}
 
-	/** Stops all tasks because the runner itself can't continue. `toEnd` throws `error` after they have ended. */
+	/**
+	 * Stops all tasks because the runner itself can't continue. `toEnd` throws `error` after they have ended.
+	 */
 	abandon(error: unknown): void {
 		this.#failure ??= { error };
 		this.#stop("SIGTERM");
@@ -105,7 +110,8 @@ export class Run {
 		}
 		this.#reporter.note(`${signal}: asking all tasks to end`);
 		this.#status ||= 128 + constants.signals[signal];
-		// Tasks handle SIGTERM and tidy up. SIGHUP would end them at once, or not at all if they are process 1 of a container.
+		// Tasks handle SIGTERM and tidy up. SIGHUP would end them at once, or not at all if they are process 1 of
+		// a container.
 		this.#stop(signal === "SIGHUP" ? "SIGTERM" : signal);
 	}
 

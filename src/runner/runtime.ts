@@ -34,7 +34,11 @@ export interface Placement {
 }
 
 export interface Runtime {
-	/** Creates what a run needs before its region, and removes leftovers of killed runs. @param run its unique name */
+	/**
+	 * Creates what a run needs before its region, and removes leftovers of killed runs.
+	 *
+	 * @param run its unique name
+	 */
 	prepare(run: string): Placement;
 	/** @param attempt 0 for the first start, then the number of the restart */
 	start(task: TaskSpec, environment: Readonly<Record<string, string>>, attempt: number): RunningTask;

@@ -1,4 +1,7 @@
-/** Reads workflow files in YAML or JSON. Checks the schema, and rules that a schema can't express. Errors name lines. */
+/**
+ * Reads workflow files in YAML or JSON. Checks the schema, and rules that a schema can't express. Errors name
+ * lines.
+ */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { ErrorObject } from "ajv";
@@ -80,8 +83,8 @@ interface RawLink {
 /**
  * Reads a workflow file.
  *
- * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION; DHMEM_BAD_ARGUMENT, whose message has a line for each mistake, with the
- * file, the line and what to do
+ * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION; DHMEM_BAD_ARGUMENT, whose message has a line for each mistake,
+ * with the file, the line and what to do
  */
 export function readWorkflow(path: string): Workflow {
 	return parseWorkflow(readSource(path), path);
@@ -216,7 +219,10 @@ const validate = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: 
 	JSON.parse(readFileSync(SCHEMA, "utf8")),
 );
 
-/** True for an error that only explains another error: why an alternative does not match, or why a name is wrong. */
+/**
+ * True for an error that only explains another error: why an alternative does not match, or why a name is
+ * wrong.
+ */
 function isPartOfAnother({ schemaPath, keyword, propertyName }: ErrorObject): boolean {
 	return schemaPath.includes("/anyOf/") || (propertyName !== undefined && keyword !== "propertyNames");
 }

@@ -22,7 +22,10 @@ const LARGEST = 2 ** 19;
 const MOST_ALIASES = 1000;
 /** The largest number of mistakes that are listed. */
 const MOST_MISTAKES = 20;
-/** The largest nesting depth of lists and maps. With deeper ones, the parser takes seconds to overflow its stack. */
+/**
+ * The largest nesting depth of lists and maps. With deeper ones, the parser takes seconds to overflow its
+ * stack.
+ */
 const DEEPEST = 200;
 /** Matches a line on which too many nested lists begin: `- - - …`. */
 const BEGINS_TOO_MANY = new RegExp(`^[ \\t]*(?:[-?:][ \\t]+){${DEEPEST}}`, "m");
@@ -75,8 +78,8 @@ function isStackFull(message: string): boolean {
 }
 
 /**
- * Estimates the nesting depth before parsing. Brackets in quoted strings count too, which does no harm because most of
- * them are closed again.
+ * Estimates the nesting depth before parsing. Brackets in quoted strings count too, which does no harm
+ * because most of them are closed again.
  */
 function isTooDeep(text: string): boolean {
 	let depth = 0;
@@ -213,7 +216,9 @@ export class Source {
 		throw wrong(inOrder);
 	}
 
-	/** Returns the offset of the key or item that a path leads to, or of the last part of the path that exists. */
+	/**
+	 * Returns the offset of the key or item that a path leads to, or of the last part of the path that exists.
+	 */
 	#offsetOf(path: Path): number {
 		let offset = 0;
 		let node: unknown = this.#document?.contents;
@@ -233,7 +238,9 @@ export class Source {
 	}
 }
 
-/** Keeps the values of environment variables as they are written, because as numbers 1.10 would become 1.1. */
+/**
+ * Keeps the values of environment variables as they are written, because as numbers 1.10 would become 1.1.
+ */
 function keepVariables(document: Document.Parsed): void {
 	visit(document, {
 		Pair: (_, { key, value }, path) => {

@@ -6,8 +6,8 @@
  *  R2  a block that the region owns is referred to by an object, a map, a share or a handle   (at rest)
  *  R3  a block in flight is referred to by a message                                          (at rest)
  * ```
- * Nothing refers to objects and handles; they are found by other means (D5, K1). So no block leaks, and none is freed
- * twice.
+ * Nothing refers to objects and handles; they are found by other means (D5, K1). So no block leaks, and none
+ * is freed twice.
  */
 import {
 	CLASS_HANDLE,
@@ -41,7 +41,10 @@ export class Claims {
 		this.#blocks = new Uint8Array((memory.ready * OWNERS_PER_SPAN) >>> 3);
 	}
 
-	/** Notes that `what` refers to the block at `offset`. True if it is the first to do so; only then follow the block. */
+	/**
+	 * Notes that `what` refers to the block at `offset`. True if it is the first to do so; only then follow the
+	 * block.
+	 */
 	add(offset: number, what: string): boolean {
 		const at = this.#memory.ownerByte(offset);
 		if (at === 0) return false;

@@ -1,6 +1,7 @@
 /**
- * The invariants of a region as code. There is a file for each structure, and it begins with a list of what must hold.
- * The checks only read, and the memory may contain anything: a wrong value is reported, and not followed.
+ * The invariants of a region as code. There is a file for each structure, and it begins with a list of what
+ * must hold. The checks only read, and the memory may contain anything: a wrong value is reported, and not
+ * followed.
  */
 import { checkBlocks } from "./blocks.js";
 import { Claims } from "./claims.js";
@@ -17,8 +18,8 @@ import { checkSpans } from "./spans.js";
 export type { Finding, Grade } from "./report.js";
 
 /**
- * Reports the invariants that do not hold in a region with these bytes. Never throws, and takes time in proportion to
- * the region's size.
+ * Reports the invariants that do not hold in a region with these bytes. Never throws, and takes time in
+ * proportion to the region's size.
  */
 export function verify(bytes: Uint8Array, grade: Grade): Finding[] {
 	const memory = new Memory(bytes);

@@ -64,7 +64,8 @@ export function checkMailbox(subject: Subject): void {
 	if (used > kept + (report.isAtRest ? 0 : 2))
 		fail("M2", `has messages from ${oldest} to ${tail}, but keeps only ${kept}`);
 	const end = word(MAILBOX_END);
-	// Positions wrap around at 2^32, so one that is less than half of that ahead counts as ahead, otherwise as behind.
+	// Positions wrap around at 2^32, so one that is less than half of that ahead counts as ahead, otherwise as
+	// behind.
 	if (end > 1 || (end === 1 && distance(word(MAILBOX_END + 4), tail) > 0x7fffffff))
 >>>>>>> 79c459c (Queues, handles, inspection and invariants in plainer words)
 		fail("M7", `ends at ${word(MAILBOX_END + 4)}, which is not before its tail`);

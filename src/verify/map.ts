@@ -34,7 +34,10 @@ export function checkMap(subject: Subject): void {
 	const byHash = new Map<number, number[]>();
 	let entries = 0;
 	let gone = 0;
-	/** The number of places without a 0 directly before this one. The end of the table continues at its beginning. */
+	/**
+	 * The number of places without a 0 directly before this one. The end of the table continues at its
+	 * beginning.
+	 */
 	let filled = 0;
 	for (let index = places - 1; index >= 0 && memory.word(data + index * 4) !== 0; index--) filled++;
 	for (let index = 0; index < places; index++, filled++) {

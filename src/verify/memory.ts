@@ -1,6 +1,6 @@
 /**
- * Reads a region's bytes, and never writes them. No read throws; bytes outside the region read as zeros. The contents
- * are not trusted, so every length is limited to what exists.
+ * Reads a region's bytes, and never writes them. No read throws; bytes outside the region read as zeros. The
+ * contents are not trusted, so every length is limited to what exists.
  */
 import {
 	CLASS_LARGEST,
@@ -53,7 +53,9 @@ export class Memory {
 	readonly heap: number;
 	/** The number of spans whose descriptors may be read. */
 	readonly ready: number;
-	/** For each span, the length in spans of a consistent run that begins there, or 0. `checkSpans` fills it in. */
+	/**
+	 * For each span, the length in spans of a consistent run that begins there, or 0. `checkSpans` fills it in.
+	 */
 	readonly runs: Uint32Array;
 	readonly #descriptors: number;
 	readonly #owned: number;

@@ -70,7 +70,8 @@ export function checkObject(memory: Memory, report: Report, claims: Claims, obje
 	const hasType = isBlock(OBJECT_TYPE, "type");
 	if (word(OBJECT_TYPE_BYTES) > memory.capacity(hasType ? word(OBJECT_TYPE) : 0))
 		fail("O3", `has a type of ${word(OBJECT_TYPE_BYTES)} bytes, but the block for it is smaller`);
-	// A block that something else refers to as well is not followed. Otherwise checking garbage might never end.
+	// A block that something else refers to as well is not followed. Otherwise checking garbage might never
+	// end.
 	if (!isBlock(OBJECT_DATA, "data") && word(OBJECT_DATA) !== 0) return;
 	const data = word(OBJECT_DATA);
 	const room = memory.capacity(data);

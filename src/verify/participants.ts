@@ -102,8 +102,8 @@ function checkTouched(memory: Memory, report: Report, index: number): void {
 }
 
 /**
- * True if a participant has noted one of `intents` about `a`. With `tag`, only the participant with that owner byte
- * counts.
+ * True if a participant has noted one of `intents` about `a`. With `tag`, only the participant with that
+ * owner byte counts.
  */
 export function isIntended(memory: Memory, intents: readonly number[], a: number, tag?: number): boolean {
 	for (let index = 0; index < SLOTS; index++) {

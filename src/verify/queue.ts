@@ -147,7 +147,10 @@ function checkBlock(
 		);
 }
 
-/** Returns the block that the message in a record carries. It is sound if it has room for the length in the record. */
+/**
+ * Returns the block that the message in a record carries. It is sound if it has room for the length in the
+ * record.
+ */
 export function attached(memory: Memory, record: number): { block: number; owner: number; isSound: boolean } {
 	const payload = record + RECORD_HEADER;
 	const block = memory.word(payload + REFERENCE_OFFSET);

@@ -11,9 +11,9 @@ export interface Finding {
 }
 
 /**
- * The state of the region that is checked. `always` invariants hold between any two writes, also while participants run
- * and after one has died. `atRest` invariants hold too when no participant is in the middle of an operation and dead
- * participants have been recovered from.
+ * The state of the region that is checked. `always` invariants hold between any two writes, also while
+ * participants run and after one has died. `atRest` invariants hold too when no participant is in the middle
+ * of an operation and dead participants have been recovered from.
  */
 export type Grade = "always" | "atRest";
 

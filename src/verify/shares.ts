@@ -1,6 +1,6 @@
 /**
- * Shares: several references to one block. Only shares that belong to the region are checked; others are being made or
- * ended.
+ * Shares: several references to one block. Only shares that belong to the region are checked; others are
+ * being made or ended.
  *
  * ```text
  *  C1  a reference's owner byte is 0, a participant, in flight or the region

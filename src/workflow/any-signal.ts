@@ -6,8 +6,8 @@ export interface FollowingSignal {
 }
 
 /**
- * Returns a signal that aborts when the first of `signals` does. `AbortSignal.any` is not used because it would leave a
- * dependent signal per call on a signal that lives as long as the task.
+ * Returns a signal that aborts when the first of `signals` does. `AbortSignal.any` is not used because it
+ * would leave a dependent signal per call on a signal that lives as long as the task.
  */
 export function anySignal(signals: readonly (AbortSignal | undefined)[]): FollowingSignal {
 	const given = signals.filter((signal) => signal !== undefined);

@@ -1,11 +1,11 @@
 /**
  * Keeps track of streams whose end a task has read or written, across restarts of the task.
  *
- * Reading an end takes it out of its queue. If the task then fails and is restarted, it must see that end again. If it
- * finished successfully and is started again, it waits for the next stream. The same holds for a task that has ended an
- * output: after a failure the stream stays ended, because the consumer may have seen the end and finished; after a
- * success the next stream begins. Only the task's exit shows which of the two applies. `dhmem run` notes it; without a
- * runner, the task's own process does.
+ * Reading an end takes it out of its queue. If the task then fails and is restarted, it must see that end
+ * again. If it finished successfully and is started again, it waits for the next stream. The same holds for a
+ * task that has ended an output: after a failure the stream stays ended, because the consumer may have seen
+ * the end and finished; after a success the next stream begins. Only the task's exit shows which of the two
+ * applies. `dhmem run` notes it; without a runner, the task's own process does.
  */
 import { dirname } from "node:path";
 import process from "../host/process.js";
@@ -19,9 +19,9 @@ function activityOf(region: Region, link: Link) {
 }
 
 /**
- * True if a run of the task that did not finish successfully has read the end of a stream. Either it has noted that in
- * `again`, or it died before it could, but the last stream is over. The note is needed because a new stream that has
- * begun since would hide the end.
+ * True if a run of the task that did not finish successfully has read the end of a stream. Either it has
+ * noted that in `again`, or it died before it could, but the last stream is over. The note is needed because
+ * a new stream that has begun since would hide the end.
  */
 export function hasReadEnd(region: Region, link: Link): boolean {
 	const queue = activityOf(region, link);

@@ -1,4 +1,7 @@
-/** The environment variables that tell a task its name, region and links. `dhmem run` sets them, or a user by hand. */
+/**
+ * The environment variables that tell a task its name, region and links. `dhmem run` sets them, or a user by
+ * hand.
+ */
 import { badArgument, DhmemError } from "../errors.js";
 import { checkTrust, type Trust } from "../host/trust.js";
 import { checkRegionName } from "../values/arguments.js";
@@ -18,7 +21,10 @@ export interface TaskEnvironment {
 	readonly runner: string | undefined;
 	/** The file mode of the region, used if this task creates it; undefined for the default. */
 	readonly permissions: number | undefined;
-	/** The users whose regions are joined in a folder where strangers can create files; undefined for the default. */
+	/**
+	 * The users whose regions are joined in a folder where strangers can create files; undefined for the
+	 * default.
+	 */
 	readonly trust?: Trust | undefined;
 }
 

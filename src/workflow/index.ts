@@ -1,5 +1,6 @@
 /**
- * dhmem/workflow: tasks that communicate by the names of their inputs and outputs. See `Task.fromEnvironment`.
+ * dhmem/workflow: tasks that communicate by the names of their inputs and outputs. See
+ * `Task.fromEnvironment`.
  *
  * @module
  */

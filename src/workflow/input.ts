@@ -16,10 +16,11 @@ interface Source {
 }
 
 /**
- * A named input of a task. It receives the messages of one link, or of several links by turns. From `task.input(name)`.
+ * A named input of a task. It receives the messages of one link, or of several links by turns. From
+ * `task.input(name)`.
  *
- * If a producer dies, the input waits until it is restarted. Messages that are not released when this task ends are
- * delivered again to its successor.
+ * If a producer dies, the input waits until it is restarted. Messages that are not released when this task
+ * ends are delivered again to its successor.
  *
  * @example
  * ```ts
@@ -119,8 +120,8 @@ export class Input implements AsyncIterable<Message> {
 	}
 
 	/**
-	 * Iterates over the messages until all links have ended. Each is released when the loop asks for the next one. If
-	 * the loop is left early, the last message stays unreleased.
+	 * Iterates over the messages until all links have ended. Each is released when the loop asks for the next
+	 * one. If the loop is left early, the last message stays unreleased.
 	 *
 	 * @throws as `receive`
 	 */
@@ -129,8 +130,8 @@ export class Input implements AsyncIterable<Message> {
 	}
 
 	/**
-	 * Iterates in batches: each has the messages that are there, at least 1 and at most `max`. The messages of a batch
-	 * are released together, when the loop asks for the next batch.
+	 * Iterates in batches: each has the messages that are there, at least 1 and at most `max`. The messages of
+	 * a batch are released together, when the loop asks for the next batch.
 	 *
 	 * @throws DHMEM_BAD_ARGUMENT, as `receive`
 	 */
@@ -150,7 +151,8 @@ export class Input implements AsyncIterable<Message> {
 	}
 
 	/**
-	 * Gives messages back to the first link: it does not matter from which of the links they are received again.
+	 * Gives messages back to the first link: it does not matter from which of the links they are received
+	 * again.
 	 *
 	 * @internal
 	 */

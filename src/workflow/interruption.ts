@@ -49,7 +49,10 @@ export class Interruption {
 	}
 }
 
-/** A program that does not catch the reason ends as the signal asks: with the signal's exit status, and without a stack. */
+/**
+ * A program that does not catch the reason ends as the signal asks: with the signal's exit status, and
+ * without a stack.
+ */
 function onUncaught(error: unknown): void {
 	if (error instanceof Interrupted) process.exit(error.status);
 	console.error(error);

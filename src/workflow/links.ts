@@ -5,7 +5,9 @@ import { checkCount, parseSize, type Size } from "../values/arguments.js";
 
 export const policies = ["block", "drop-oldest", "latest"] as const;
 
-/** For a slow consumer: the producer waits, the oldest message is dropped, or only the newest message is kept. */
+/**
+ * For a slow consumer: the producer waits, the oldest message is dropped, or only the newest message is kept.
+ */
 export type Policy = (typeof policies)[number];
 
 /** A named input or output of a task. */
@@ -34,7 +36,10 @@ export function portName({ task, port }: Port): string {
 	return `${task}.${port}`;
 }
 
-/** The name of a task or a port. It is short, because four of them make a link's name, which is also a queue's name. */
+/**
+ * The name of a task or a port. It is short, because four of them make a link's name, which is also a queue's
+ * name.
+ */
 export const NAME = /^[A-Za-z0-9_-]{1,48}$/;
 
 /** The rule of `NAME` in words, for error messages. */

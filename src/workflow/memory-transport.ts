@@ -24,9 +24,11 @@ export class MemoryTransport implements LinkTransport {
 
 	sender(link: Link): LinkSender {
 		completeOwnRun(this.#region, this.#task, link);
-		// Without a runner, a task that a signal ended after its work can't be distinguished from one that failed.
+		// Without a runner, a task that a signal ended after its work can't be distinguished from one that
+		// failed.
 		if (this.#isRun && hasEnded(this.#region, link)) return this.#droppingSender(link);
-		// Opened before the endpoint is taken, because this may fail for lack of room, and the endpoint would stay taken.
+		// Opened before the endpoint is taken, because this may fail for lack of room, and the endpoint would
+		// stay taken.
 		const state = linkState(this.#region, link);
 		const producer = this.#queue(link).producer({ patient: true });
 		// A killed predecessor may have left another number.
@@ -54,7 +56,10 @@ export class MemoryTransport implements LinkTransport {
 		};
 	}
 
-	/** Used for a link that this task had ended before it failed. Its consumer gets the whole stream of the failed run. */
+	/**
+	 * Used for a link that this task had ended before it failed. Its consumer gets the whole stream of the
+	 * failed run.
+	 */
 	#droppingSender(link: Link): LinkSender {
 		this.#log(
 			`${linkName(link)} had already ended before this task was restarted; messages sent there now are dropped`,

@@ -35,10 +35,12 @@ export class Output {
 	}
 
 	/**
-	 * Sends to every link. On links with policy `block` this waits for room. A block is handed over without a copy; each
-	 * link gets a reference of its own. Don't change `data` before the promise is resolved or rejected.
+	 * Sends to every link. On links with policy `block` this waits for room. A block is handed over without a
+	 * copy; each link gets a reference of its own. Don't change `data` before the promise is resolved or
+	 * rejected.
 	 *
-	 * If sending fails on one link, other links may have the message already. The block still belongs to this task then.
+	 * If sending fails on one link, other links may have the message already. The block still belongs to this
+	 * task then.
 	 *
 	 * @throws DHMEM_TIMEOUT, DHMEM_QUEUE_ENDED, DHMEM_MESSAGE_TOO_LARGE, DHMEM_REGION_FULL, DHMEM_NO_SPACE,
 	 * DHMEM_BAD_ARGUMENT, DHMEM_CLOSED; the reason of `task.signal` or of the given signal
@@ -64,7 +66,10 @@ export class Output {
 		}
 	}
 
-	/** Copies a large message only once, into a block that is shared by all links on which it travels as a block. */
+	/**
+	 * Copies a large message only once, into a block that is shared by all links on which it travels as a
+	 * block.
+	 */
 	async #sendCopies(bytes: Uint8Array, wait: WaitOptions): Promise<void> {
 		const sharing = this.#senders.filter(({ inline }) => bytes.length > inline);
 		const copying = this.#senders.filter((each) => sharing.length < 2 || !sharing.includes(each));
@@ -80,12 +85,12 @@ export class Output {
 	}
 
 	/**
-	 * Allocates a block for sending. If there is no memory left, this waits for consumers to release messages, while
-	 * `region.allocate` would throw.
+	 * Allocates a block for sending. If there is no memory left, this waits for consumers to release messages,
+	 * while `region.allocate` would throw.
 	 *
-	 * @throws DHMEM_REGION_FULL or DHMEM_NO_SPACE if there is no sent message whose release could provide memory;
-	 * DHMEM_MESSAGE_TOO_LARGE if the region is too small; DHMEM_TIMEOUT, DHMEM_CLOSED, the reason of `task.signal` or of
-	 * the given signal
+	 * @throws DHMEM_REGION_FULL or DHMEM_NO_SPACE if there is no sent message whose release could provide
+	 * memory; DHMEM_MESSAGE_TOO_LARGE if the region is too small; DHMEM_TIMEOUT, DHMEM_CLOSED, the reason of
+	 * `task.signal` or of the given signal
 	 * @example
 	 * ```ts
 	 * const block = await field.allocate(8 * 1000 * 1000);
@@ -120,7 +125,9 @@ export class Output {
 	}
 }
 
-/** Tries every link, because messages on any of them may give memory back. Throws only if none of them can. */
+/**
+ * Tries every link, because messages on any of them may give memory back. Throws only if none of them can.
+ */
 async function allocateFor(senders: readonly LinkSender[], bytes: number, wait: WaitOptions): Promise<Block> {
 	let full: unknown;
 	for (const sender of senders) {

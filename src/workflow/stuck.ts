@@ -1,6 +1,6 @@
 /**
- * Finds links that can't continue: a cycle of full links whose producers all wait for the next task to receive, and
- * waits for a task that has finished.
+ * Finds links that can't continue: a cycle of full links whose producers all wait for the next task to
+ * receive, and waits for a task that has finished.
  */
 import { isFull } from "../errors.js";
 import type { Region } from "../region.js";
@@ -44,7 +44,8 @@ export function readLinks(region: Region, { queues } = region.activity()): LinkS
 				from: link.from.task,
 				to: link.to.task,
 				bytes,
-				// The counts that the two tasks noted are outdated after a task has died, and until a task has noticed what arrived.
+				// The counts that the two tasks noted are outdated after a task has died, and until a task has
+				// noticed what arrived.
 				sending: queue.producerWaits ? sending : 0,
 				receiving: queue.consumerWaits ? receiving : 0,
 				ended: queue.ended !== 0 && queue.drained,
@@ -53,7 +54,9 @@ export function readLinks(region: Region, { queues } = region.activity()): LinkS
 	});
 }
 
-/** Reads the counts that the link's two tasks have noted; zeros if the region was too full to note anything. */
+/**
+ * Reads the counts that the link's two tasks have noted; zeros if the region was too full to note anything.
+ */
 function stateOf(region: Region, link: Pick<Link, "from" | "to">) {
 	try {
 		const { bytes, sending, receiving } = linkState(region, link);
@@ -118,9 +121,9 @@ export class StuckLinks {
 }
 
 /**
- * True if the receiver can get messages only from tasks that have finished. On a link where the receiver does not wait at
- * this moment, it may be working on the last message and ask for the next one soon, so such a link counts only when it
- * is quiet.
+ * True if the receiver can get messages only from tasks that have finished. On a link where the receiver does
+ * not wait at this moment, it may be working on the last message and ask for the next one soon, so such a
+ * link counts only when it is quiet.
  */
 function waitsInVain(
 	{ to }: LinkSnapshot,
@@ -153,7 +156,10 @@ function describeEndless({ name, from, to, ended }: LinkSnapshot): string {
 	);
 }
 
-/** Returns links that form a cycle: each leads to the task where the next one starts. Returns none if there is no cycle. */
+/**
+ * Returns links that form a cycle: each leads to the task where the next one starts. Returns none if there is
+ * no cycle.
+ */
 export function findCycle<L extends Pick<LinkSnapshot, "from" | "to">>(links: readonly L[]): L[] {
 	const done = new Set<string>();
 	const search = (task: string, path: L[]): L[] => {

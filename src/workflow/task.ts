@@ -15,8 +15,8 @@ import type { LinkTransport } from "./transport.js";
 import { Watch } from "./watch.js";
 
 /**
- * One task of a workflow, with its named inputs and outputs. The environment says how they are connected, so the
- * program is the same as a single process, in a container, or spread over many.
+ * One task of a workflow, with its named inputs and outputs. The environment says how they are connected, so
+ * the program is the same as a single process, in a container, or spread over many.
  *
  * @example
  * ```ts
@@ -32,8 +32,8 @@ export class Task {
 	/** The memory that the tasks share. */
 	readonly region: Region;
 	/**
-	 * Aborted by SIGTERM and SIGINT, and when the `dhmem run` that started the task is gone. All waits of the task's inputs
-	 * and outputs then end with the signal's reason.
+	 * Aborted by SIGTERM and SIGINT, and when the `dhmem run` that started the task is gone. All waits of the
+	 * task's inputs and outputs then end with the signal's reason.
 	 */
 	readonly signal: AbortSignal;
 	readonly #links: TaskEnvironment["links"];
@@ -69,11 +69,12 @@ export class Task {
 
 	/**
 	 * Opens the task that the environment describes: `DHMEM_TASK`, `DHMEM_REGION`, `DHMEM_DIR`, `DHMEM_LINKS`,
-	 * `DHMEM_TRANSPORT`, `DHMEM_PERMISSIONS`, `DHMEM_TRUST`. `dhmem run` sets them, and `dhmem run --print-env` shows them.
+	 * `DHMEM_TRANSPORT`, `DHMEM_PERMISSIONS`, `DHMEM_TRUST`. `dhmem run` sets them, and `dhmem run --print-env`
+	 * shows them.
 	 *
 	 * @param variables used instead of `process.env`
-	 * @throws DHMEM_NOT_FOUND, DHMEM_BAD_ARGUMENT or DHMEM_UNSUPPORTED for a missing or wrong variable, which the message
-	 * names; as `Region.open`
+	 * @throws DHMEM_NOT_FOUND, DHMEM_BAD_ARGUMENT or DHMEM_UNSUPPORTED for a missing or wrong variable, which
+	 * the message names; as `Region.open`
 	 * @example
 	 * ```ts
 	 * using task = Task.fromEnvironment();
@@ -86,7 +87,8 @@ export class Task {
 	/**
 	 * Returns the input of this name.
 	 *
-	 * @throws DHMEM_NOT_FOUND if the task has no such input; DHMEM_ENDPOINT_TAKEN while another process runs this task
+	 * @throws DHMEM_NOT_FOUND if the task has no such input; DHMEM_ENDPOINT_TAKEN while another process runs
+	 * this task
 	 */
 	input(name: string): Input {
 		return remembered(this.#inputs, name, () => {
@@ -99,7 +101,8 @@ export class Task {
 	/**
 	 * Returns the output of this name.
 	 *
-	 * @throws DHMEM_NOT_FOUND if the task has no such output; DHMEM_ENDPOINT_TAKEN while another process runs this task
+	 * @throws DHMEM_NOT_FOUND if the task has no such output; DHMEM_ENDPOINT_TAKEN while another process runs
+	 * this task
 	 */
 	output(name: string): Output {
 		return remembered(this.#outputs, name, () => {
@@ -116,14 +119,17 @@ export class Task {
 		throw noSuchPort(what, name, this.name, [...new Set(ours.map(({ local }) => local))]);
 	}
 
-	/** Writes a line to standard error, with the time and the task's name. Formats its arguments like `console.log`. */
+	/**
+	 * Writes a line to standard error, with the time and the task's name. Formats its arguments like
+	 * `console.log`.
+	 */
 	readonly log = (...data: unknown[]): void => {
 		process.stderr.write(`${new Date().toISOString()} ${this.name}: ${format(...data)}\n`);
 	};
 
 	/**
-	 * Leaves the workflow. A successor can take the inputs and outputs then. This does not end the outputs; call `end()`
-	 * for that.
+	 * Leaves the workflow. A successor can take the inputs and outputs then. This does not end the outputs;
+	 * call `end()` for that.
 	 */
 	close(): void {
 		this.#watch.stop();

@@ -1,4 +1,7 @@
-/** The interface between tasks and transports. A task uses the two ends of a link without knowing how it communicates. */
+/**
+ * The interface between tasks and transports. A task uses the two ends of a link without knowing how it
+ * communicates.
+ */
 import type { Block } from "../memory/block.js";
 import type { Message } from "../queue/message.js";
 import type { Sendable } from "../queue/producer.js";
