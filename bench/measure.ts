@@ -51,7 +51,7 @@ export interface Measure {
 	readonly short?: string;
 	/** The unit of the figures. */
 	readonly unit: string;
-	/** Whether a higher or a lower figure is better. */
+	/** The direction in which figures improve: more or less. */
 	readonly better: "more" | "less";
 	readonly aim: Aim;
 	/** The contenders, dhmem first. The ratio is to the peer with which dhmem compares worst. */

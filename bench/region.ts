@@ -1,4 +1,4 @@
-/** What measures of dhmem have in common. */
+/** The common parts of dhmem's measures. */
 import { type Message, Region, type Size } from "../src/index.js";
 import { checkMessage } from "./data.js";
 

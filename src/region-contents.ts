@@ -25,7 +25,7 @@ import { checkCount } from "./values/arguments.js";
 import { checkDType, type DType } from "./values/dtypes.js";
 import { type Fields, type Schema, type Struct, toSchema } from "./values/schema.js";
 
-/** What an open region contains: blocks, named objects and saved handles. `Region` opens and closes it. */
+/** The contents of an open region: blocks, named objects and saved handles. `Region` opens and closes it. */
 export abstract class RegionContents {
 	readonly #attachment: Attachment;
 

@@ -141,7 +141,7 @@ export class Region extends RegionContents {
 	}
 
 	/**
-	 * Leaves the region: this participant's locks are given up, and memory that it has not handed over is
+	 * Leaves the region: this participant's locks are released, and memory that it has not handed over is
 	 * freed. Pending waits are rejected with DHMEM_CLOSED. Remaining views, also those posted to other threads,
 	 * read as zeros.
 	 */

@@ -10,7 +10,7 @@ class Pattern {
 	static constexpr int64_t kPlaces = 16381;
 	std::vector<uint32_t> words;
 
-	// Calls `use` with each chunk's offset, its bytes and their number; whether all of them gave true.
+	// Calls `use` with each chunk's offset, its bytes and their number; returns whether all calls returned true.
 	template <typename Use>
 	bool each(int64_t length, int task, int64_t step, Use use) const {
 		for (int64_t at = 0; at < length; at += kChunk) {

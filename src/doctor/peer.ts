@@ -21,7 +21,7 @@ const PERMISSIONS = 0o660;
 /** An upper limit for the size of a card, in bytes. */
 const CARD_BYTES = 4096;
 
-/** What a doctor tells the other about itself. */
+/** The facts that a doctor sends to the other about itself. */
 interface Card {
 	host: string;
 	user: number;

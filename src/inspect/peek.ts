@@ -75,7 +75,7 @@ function* inRing(queue: NamedObject): Generator<Uint8Array> {
 	const capacity = capacityOf(queue, 1);
 	let position = queue.word(QUEUE_HEAD);
 	const end = queue.word(QUEUE_TAIL);
-	// A queue can't have more records than that, so one that goes on for longer is corrupted.
+	// A queue can't have more records than that, so a longer one is corrupted.
 	for (let turn = 0; ahead(end, position) > 0; turn++) {
 		if (turn > capacity) throw corrupted(queue);
 		const head = queue.word(QUEUE_HEAD);

@@ -32,7 +32,7 @@ interface Attached {
 	readonly length: number;
 }
 
-/** What a message needs of its consumer. */
+/** The part of a consumer that its messages use. */
 export interface Holder {
 	/** True after the consumer has left; its messages are invalid then. */
 	isGone(): boolean;

@@ -8,14 +8,14 @@ import { badArgument } from "../errors.js";
 import { checkOptions, optionNames, type WaitOptions } from "../values/arguments.js";
 import type { Message } from "./message.js";
 
-/** What a readable needs of a consumer. */
+/** The part of a consumer that a readable uses. */
 interface Source {
 	receive(options: WaitOptions): Promise<Message | undefined>;
 	/** Takes back messages that the reader has not finished with. They are received again. */
 	giveBack(messages: readonly Message[]): void;
 }
 
-/** What a writable needs of a producer. */
+/** The part of a producer that a writable uses. */
 interface Sink {
 	send(bytes: Uint8Array, options: WaitOptions): Promise<void>;
 	end(): void;
