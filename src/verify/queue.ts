@@ -123,7 +123,10 @@ function checkRing(subject: Subject, capacity: number, head: number, tail: numbe
 	}
 }
 
-/** Whether records are of this kind. Only messages are released; the rest is passed over as it is. */
+/**
+ * True if a record can have this kind. The RELEASED bit occurs only in messages; other records are skipped
+ * unchanged.
+ */
 function isKind(kind: number): boolean {
 	const isMessage = (of: number) => of === RECORD_DATA || of === RECORD_LARGE || of === RECORD_BLOCK;
 	return isMessage(kind & ~RECORD_RELEASED) || kind === RECORD_PAD || kind === RECORD_END;

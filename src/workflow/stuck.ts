@@ -1,6 +1,6 @@
 /**
- * Finds links that can't continue: a cycle of full links whose producers all wait for the next task to
- * receive, and waits for a task that has finished.
+ * Finds links that can't continue: cycles of full links, in which every producer waits for the next task to
+ * receive, and tasks that wait for a task that has finished.
  */
 import { isFull } from "../errors.js";
 import type { Region } from "../region.js";
