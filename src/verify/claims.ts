@@ -1,13 +1,13 @@
 /**
- * References: which block is referred to by what.
+ * References: which structure refers to which block.
  *
  * ```text
- *  R1  a block or reference that no participant owns is referred to at most once              (at rest)
- *  R2  a block that the region owns is referred to by an object, a map, a share or a handle   (at rest)
- *  R3  a block in flight is referred to by a message                                          (at rest)
+ *  R1  at most one structure refers to a block or reference that no participant owns   (at rest)
+ *  R2  an object, a map, a share or a handle refers to each block of the region        (at rest)
+ *  R3  a message refers to each block in flight                                        (at rest)
  * ```
- * Nothing refers to objects and handles; they are found by other means (D5, K1). So no block leaks, and none
- * is freed twice.
+ * So no block leaks, and none is freed twice. Nothing refers to objects and handles: a name or a token finds
+ * them.
  */
 import {
 	CLASS_HANDLE,

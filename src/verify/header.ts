@@ -5,8 +5,10 @@
  *  H1  magic, version and features are those of this layout
  *  H2  spans · 64 KiB = bytes of the region                                8 ≤ spans ≤ 65534
  *  H3  the tables follow one another, each with room for its contents:
- *        slots ≤ busy      busy + ⌈spans / 8⌉ ≤ committed      committed + ⌈spans / 8⌉ ≤ owned      owned + ⌈spans / 32⌉ ≤ buckets
- *        buckets + 8 · (mask + 1) ≤ touched          touched + 128 · touchedBytes ≤ descriptors    8 · touchedBytes ≥ spans
+ *        slots ≤ busy                                busy + ⌈spans / 8⌉ ≤ committed
+ *        committed + ⌈spans / 8⌉ ≤ owned             owned + ⌈spans / 32⌉ ≤ buckets
+ *        buckets + 8 · (mask + 1) ≤ touched          8 · touchedBytes ≥ spans
+ *        touched + 128 · touchedBytes ≤ descriptors
  *        descriptors + 16 · spans ≤ available        available + 4 · spans ≤ owners
  *        owners + 1024 · spans ≤ 64 KiB · heap       heap ≤ spans
  *  H4  mask + 1 is a power of two, 64 to 4096
