@@ -188,7 +188,9 @@ function notes({ machine, quick, failed }: Report): string[] {
 		hasCores(machine)
 			? ""
 			: "**All processes shared one core: these figures are a first look, not a measurement.**",
-		quick ? "**A quick run: its rounds are few and short, so start-up costs have a part in the figures.**" : "",
+		quick
+			? "**A quick run: its rounds are few and short, so start-up costs have a part in the figures.**"
+			: "",
 		...failed.map(({ title, reason }) => `**Failed and not shown: ${title}: ${reasonOf(reason)}.**`),
 	].filter((note) => note !== "");
 }

@@ -34,7 +34,8 @@ async function killed(region: Region, place: string, bytes: number, { size, spoi
 	const ended = once(holder, "exit");
 	holder.kill("SIGKILL");
 	await ended;
-	if (region.stats().used < used + size * bytes) throw new Error("The memory of the dead participant was freed before the recovery");
+	if (region.stats().used < used + size * bytes)
+		throw new Error("The memory of the dead participant was freed before the recovery");
 	const kept = spoilt < 0 ? undefined : region.allocate(bytes);
 	const started = performance.now();
 	const recovered = region.recover();

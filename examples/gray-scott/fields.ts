@@ -35,7 +35,8 @@ export function frameHeader(step: number, first: number, size: number): Uint32Ar
 /** Returns the fields in a message, in place. They are valid until the message is released. */
 export function frameOf(message: Message): { step: number; isFirst: boolean; fields: Fields } {
 	const [step = 0, first = 0, size = 0] = message.as("u32");
-	if (message.block?.length !== bytesOfFields(size)) throw new Error(`The message of step ${step} has no fields`);
+	if (message.block?.length !== bytesOfFields(size))
+		throw new Error(`The message of step ${step} has no fields`);
 	return { step, isFirst: step === first, fields: fieldsIn(message.block, size) };
 }
 

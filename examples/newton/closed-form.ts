@@ -37,11 +37,11 @@ export function closedForm({ a, b, c, x0 }: Problem): number | undefined {
 /**
  * Compares a point with the closed form.
  *
- * If x is at distance e from its root r, and the other root at distance D beyond r, a step is s = e (e + D) /
- * (2e + D) and leaves the error e² / (2e + D). If e and D have the same sign, as from the first step on, this
- * error is at most |s|, and at most s² / |D|: with e = φD the quotients are φ / (1 + φ) and (1 + 2φ) / (1 +
- * φ)², both at most 1. The same holds for a start between the roots. So the last step bounds the error, at a
- * double root too, apart from rounding.
+ * If x is at distance e from its root r, and the other root at distance D beyond r, a step is
+ * s = e (e + D) / (2e + D) and leaves the error e² / (2e + D). If e and D have the same sign, as from the
+ * first step on, this error is at most |s|, and at most s² / |D|: with e = φD the quotients are φ / (1 + φ)
+ * and (1 + 2φ) / (1 + φ)², both at most 1. The same holds for a start between the roots. So the last step
+ * bounds the error, at a double root too, apart from rounding.
  */
 export function check(point: Pick<Point, "problem" | "x" | "step" | "outcome">): Verdict {
 	const { a, b, c } = point.problem;

@@ -35,7 +35,8 @@ export function loadProblems(environment: NodeJS.ProcessEnv): Problem[] {
 	const isOne = COLUMNS.some((column) => fields[column] !== undefined);
 	const { NEWTON_PROBLEMS } = environment;
 	if (!isOne) return readProblems(NEWTON_PROBLEMS ?? SHIPPED);
-	if (NEWTON_PROBLEMS !== undefined) throw new InputError("give either --problems or --a --b --c --x0, not both");
+	if (NEWTON_PROBLEMS !== undefined)
+		throw new InputError("give either --problems or --a --b --c --x0, not both");
 	return [problemFrom(fields, (column) => `--${column} (or NEWTON_${column.toUpperCase()})`)];
 }
 

@@ -21,8 +21,8 @@ const LEAST_PIECE = 256;
 const MOST_PIECES = 64;
 
 /**
- * The receiving endpoint of a queue of records: it pops numbers. From `region.queue(name, { record
- * }).consumer()`.
+ * The receiving endpoint of a queue of records: it pops numbers.
+ * From `region.queue(name, { record }).consumer()`.
  *
  * @example
  * ```ts

@@ -9,8 +9,8 @@ import { PENDING } from "../waiting/waiter.js";
 import { RecordEndpoint, type Values } from "./record-endpoint.js";
 
 /**
- * The sending endpoint of a queue of records: it pushes numbers. From `region.queue(name, { record
- * }).producer()`.
+ * The sending endpoint of a queue of records: it pushes numbers.
+ * From `region.queue(name, { record }).producer()`.
  *
  * @example
  * ```ts

@@ -8,7 +8,7 @@
  *  M4  KEPT  →  OLDEST ≤ position, and position < TAIL, or it is being put            at rest: position < TAIL
  *  M5  KEPT  →  the envelope, and the block that the message carries, are in flight and have room for their lengths
  *  M6  at rest: no place is CLAIMED
- *  M7  END is 0, or it is 1 and its position is ≤ TAIL
+ *  M7  END is 0, or marked and its position is ≤ TAIL
  * ```
  */
 import {
@@ -54,20 +54,11 @@ export function checkMailbox(subject: Subject): void {
 	const tail = word(QUEUE_TAIL);
 	const oldest = word(MAILBOX_OLDEST);
 	const used = distance(oldest, tail);
-<<<<<<< HEAD
 	if (used > kept + (report.isAtRest ? 0 : MAILBOX_SPARE))
-		fail("M2", `has messages from ${oldest} to ${tail}, and keeps ${kept}`);
-	const end = word(MAILBOX_END);
-	// Positions go round after 2^32, so what is behind is less than half of that ahead.
-	if (end > MAILBOX_ENDS || (end === MAILBOX_ENDS && distance(word(MAILBOX_END + 4), tail) > 0x7fffffff))
-=======
-	if (used > kept + (report.isAtRest ? 0 : 2))
 		fail("M2", `has messages from ${oldest} to ${tail}, but keeps only ${kept}`);
 	const end = word(MAILBOX_END);
-	// Positions wrap around at 2^32, so one that is less than half of that ahead counts as ahead, otherwise as
-	// behind.
-	if (end > 1 || (end === 1 && distance(word(MAILBOX_END + 4), tail) > 0x7fffffff))
->>>>>>> 79c459c (Queues, handles, inspection and invariants in plainer words)
+	// Positions wrap around at 2^32, so a distance of 2^31 or more means that the end lies after the tail.
+	if (end > MAILBOX_ENDS || (end === MAILBOX_ENDS && distance(word(MAILBOX_END + 4), tail) > 0x7fffffff))
 		fail("M7", `ends at ${word(MAILBOX_END + 4)}, which is not before its tail`);
 	const isBeingPut = !report.isAtRest && isIntended(memory, [INTENT_PUT], object);
 	for (let index = 0; index < places; index++) {
@@ -83,13 +74,8 @@ export function checkMailbox(subject: Subject): void {
 		if (state === PLACE_CLAIMED && report.isAtRest)
 			fail("M6", `has a message at ${position} whose receiving was not finished`);
 		if (state !== PLACE_KEPT) continue;
-<<<<<<< HEAD
 		if (distance(oldest, position) >= used + (isBeingPut ? MAILBOX_SPARE : 0))
-			fail("M4", `keeps a message at ${position}, and has some from ${oldest} to ${tail}`);
-=======
-		if (distance(oldest, position) >= used + (isBeingPut ? 2 : 0))
 			fail("M4", `keeps a message at ${position}, but its messages are those from ${oldest} to ${tail}`);
->>>>>>> 79c459c (Queues, handles, inspection and invariants in plainer words)
 		checkEnvelope(subject, (contents & ~PLACE_STATE) >>> 0, position);
 	}
 }
