@@ -1,9 +1,9 @@
 // Checks the layers of the native shim: `node scripts/check-shim-layers.mjs [FOLDER]`. FOLDER is native-shim
 // by default.
 //
-// - host/ compiles without a Node header, and a C program that uses nothing else runs: test/shim-host.c.
-// - A file calls only into files above it in the lists that open host/host.h and node/node.h, so there are no
-//   cycles.
+// - host/ compiles without a Node header, and a C program that uses nothing else runs: test/shim/host.c.
+// - A file calls only into files above it in the lists that open host/host.h and node/node.h, so there are
+//   no cycles.
 // - No header includes itself through others, and host/ includes nothing of node/.
 //
 // Needs a C compiler, $CC or cc, and binutils' nm.
@@ -92,7 +92,7 @@ function checkObjects() {
 	if (problems.length > 0) return;
 	const program = join(objects, "host-alone");
 	const linked = host.map((source) => objectOf("host", source));
-	cc("-pthread", `-I${join(shim, "host")}`, join(root, "test/shim-host.c"), ...linked, "-o", program);
+	cc("-pthread", `-I${join(shim, "host")}`, join(root, "test/shim/host.c"), ...linked, "-o", program);
 	execFileSync(program, [objects], { stdio: "inherit" });
 	console.log(`host/ works alone; ${calls} calls between files, all upwards in the lists`);
 }

@@ -22,4 +22,4 @@ nm -D dist/shim.node | grep __asan_report_load >/dev/null || { echo "the build h
 # Node does not free everything at exit, and the shim handles SIGBUS itself.
 export ASAN_OPTIONS=detect_leaks=0:handle_sigbus=0:handle_segv=0:abort_on_error=1:detect_stack_use_after_return=0
 export UBSAN_OPTIONS=print_stacktrace=1
-LD_PRELOAD=$(cc -print-file-name=libasan.so) node dist/test/shim.test.js
+LD_PRELOAD=$(cc -print-file-name=libasan.so) node node_modules/uvu/bin.js --no-color -i layers -i lifetimes dist/test/shim "\.test\.js$"

@@ -40,10 +40,10 @@ npm run --silent build >&2
 commit=$(git rev-parse HEAD)$(git diff --quiet HEAD -- assembly src native-shim test || echo ', changed')
 limit=$([ "$scale" = 1 ] && echo 1000000000 || scaled 400)
 
-beside node dist/test/allocator/sweeps.js --limit "$limit"
+beside node dist/test/crash-points/sweeps.js --limit "$limit"
 beside node dist/test/interleavings/main.js --random "$(scaled 1000000)" --budget "$(scaled 20000)"
 beside node dist/test/interleavings/controls.js
-beside node dist/test/allocator/mutations.js
+beside node dist/test/crash-points/mutations.js
 beside node dist/test/host-steps/main.js
 beside node dist/test/hostile/main.js --only core --workers 1 --count "$(scaled 10000000)"
 alone node dist/test/hostile/main.js --only processes --minutes "$(node -p "5 * $scale")"

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly NODE_VERSION=20.20.2
-tests=("${@:-saved locks read-only}")
+tests=("${@:-handles/saved sync/locks attachment/read-only}")
 folder=$(mktemp -d)
 chmod 755 "$folder" # Some tests start processes of another user.
 trap 'rm -rf "$folder"' EXIT

@@ -1,9 +1,8 @@
 /** A region grows to its capacity; then it is DHMEM_REGION_FULL, and freeing makes room again. */
 import { type Block, Region } from "dhmem";
 import * as assert from "uvu/assert";
-import { isMarked, randomFrom } from "../allocator/player.js";
-import { codeOf } from "../region-child.js";
-import { type Conditions, hear, inRegion, type Row, type Scenario, serve, start } from "./row.js";
+import { codeOf, isMarked, randomFrom, type Scenario, serve } from "../fixture/index.js";
+import { type Conditions, hear, inRegion, type Row, start } from "./row.js";
 
 const BYTES = 500_000;
 

@@ -2,8 +2,8 @@
 import { existsSync, statSync } from "node:fs";
 import { Region } from "dhmem";
 import * as assert from "uvu/assert";
-import { codeOf } from "../region-child.js";
-import { Child, inFolder, type Row, type Scenario, serve } from "./row.js";
+import { Child, codeOf, type Scenario, serve } from "../fixture/index.js";
+import { inFolder, type Row } from "./row.js";
 
 const LIFETIMES = ["persistent", "last-close"] as const;
 const ENDS = ["SIGKILL", "close", "throw", "exit", "return", "SIGTERM"] as const;

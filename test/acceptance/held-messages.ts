@@ -1,9 +1,9 @@
 /** A producer that runs ahead, and a consumer that keeps what it got: nothing is overwritten before its release. */
 import { type Block, type Message, Region } from "dhmem";
 import * as assert from "uvu/assert";
-import { randomFrom } from "../allocator/player.js";
 import { Payloads } from "../endurance/payload.js";
-import { type Conditions, hear, inRegion, type Row, type Scenario, serve, start } from "./row.js";
+import { randomFrom, type Scenario, serve } from "../fixture/index.js";
+import { type Conditions, hear, inRegion, type Row, start } from "./row.js";
 
 const QUEUE = "ahead";
 const LARGEST = 100_000;

@@ -1,8 +1,9 @@
 /** Processes killed while they allocate and free: those that go on neither hang nor see what is not theirs. */
 import { type Block, Region } from "dhmem";
 import * as assert from "uvu/assert";
-import { isMarked, randomFrom, randomSize } from "../allocator/player.js";
-import { type Conditions, hear, inRegion, type Row, type Scenario, serve, start, until } from "./row.js";
+import { isMarked, randomFrom, type Scenario, serve, until } from "../fixture/index.js";
+import { randomSize } from "../memory/player.js";
+import { type Conditions, hear, inRegion, type Row, start } from "./row.js";
 
 const SURVIVORS = 2;
 /** Words of the array that all of them see: whether to stop, and operations done. */
@@ -81,13 +82,15 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 			assert.is(await dying.hear(), "ready");
 			for (const child of [dying, ...survivors.map(({ child }) => child)]) child.say("go");
 			const moment = 1 + random(3000);
-			await until("the victim", () => Atomics.load(progress, VICTIM) >= moment);
+			await until(() => Atomics.load(progress, VICTIM) >= moment, "the victim");
 			await dying.kill();
 			const reached = survivors.map(({ word }) => Atomics.load(progress, word));
-			await until("the survivors, which hang", () =>
-				survivors.every(
-					({ word }, index) => (Atomics.load(progress, word) - (reached[index] as number)) >>> 0 >= WANTED,
-				),
+			await until(
+				() =>
+					survivors.every(
+						({ word }, index) => (Atomics.load(progress, word) - (reached[index] as number)) >>> 0 >= WANTED,
+					),
+				"the survivors, which hang",
 			);
 			Atomics.store(progress, STOP, 1);
 			for (const { child } of survivors) operations += await hear<number>(child);

@@ -1,18 +1,8 @@
 /** Clones whose holders are killed, or free them: the memory goes with the last one, and not before. */
 import { type Block, Region } from "dhmem";
 import * as assert from "uvu/assert";
-import { isMarked, randomFrom } from "../allocator/player.js";
-import {
-	type Child,
-	type Conditions,
-	hear,
-	inRegion,
-	type Row,
-	type Scenario,
-	serve,
-	start,
-	until,
-} from "./row.js";
+import { type Child, isMarked, randomFrom, type Scenario, serve, until } from "../fixture/index.js";
+import { type Conditions, hear, inRegion, type Row, start } from "./row.js";
 
 const HOLDERS = 4;
 const BYTES = 20_000;
@@ -83,14 +73,14 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 			const killed = holders.map(() => everybody || random(100) < 60);
 			const moments = holders.map(() => 1 + random(5000));
 			const left = new Set(holders.keys());
-			await until("the holders", () => {
+			await until(() => {
 				for (const which of left) {
 					if (Atomics.load(progress, which) < (moments[which] as number)) continue;
 					left.delete(which);
 					if (killed[which]) holders[which]?.signal("SIGKILL");
 				}
 				return left.size === 0;
-			});
+			}, "the holders");
 			for (const [which, dies] of killed.entries()) {
 				if (!dies) continue;
 				await holders[which]?.ended;
@@ -121,10 +111,13 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 				own.free();
 			}
 			// The survivors say so before they free.
-			await until(`the clones to be freed in ${say}; ${region.stats().used - used} bytes are left`, () => {
-				region.recover();
-				return region.stats().used === used;
-			});
+			await until(
+				() => {
+					region.recover();
+					return region.stats().used === used;
+				},
+				`the clones to be freed in ${say}; ${region.stats().used - used} bytes are left`,
+			);
 		}
 		return [
 			`${count} rounds of ${HOLDERS} holders, ${kills} killed, ${verified} clones of survivors verified; ` +

@@ -4,19 +4,8 @@ import * as assert from "uvu/assert";
 import { LOCK_WAITERS } from "../../assembly/layout.js";
 import { shim } from "../../src/host/shim.js";
 import { wordOf } from "../endurance/positions.js";
-import {
-	type Child,
-	type Conditions,
-	clock,
-	hear,
-	inRegion,
-	type Row,
-	type Scenario,
-	serve,
-	spread,
-	start,
-	until,
-} from "./row.js";
+import { type Child, clock, type Scenario, serve, until } from "../fixture/index.js";
+import { type Conditions, hear, inRegion, type Row, spread, start } from "./row.js";
 
 const MUTEX = "contended";
 /** Milliseconds. */
@@ -86,7 +75,7 @@ async function run(count: number, { timed }: Conditions): Promise<string[]> {
 				const holder = start(import.meta.url, "hold", region.name);
 				const slot = await hear<number>(holder);
 				for (const each of waiters) each.say({ timeout: 30_000 });
-				await until("the waiters", () => waiting(region) === waiters.length);
+				await until(() => waiting(region) === waiters.length, "the waiters");
 
 				holder.signal("SIGKILL");
 				const killed = clock();
@@ -131,7 +120,7 @@ async function control(region: Region, waiters: Child[]): Promise<void> {
 	for (const each of waiters) each.say({ timeout: 120 });
 	for (const each of waiters) assert.is((await hear<Locked>(each)).code, "DHMEM_TIMEOUT");
 	for (const each of waiters) each.say({ timeout: 30_000 });
-	await until("the waiters", () => waiting(region) === waiters.length);
+	await until(() => waiting(region) === waiters.length, "the waiters");
 	holder.say("unlock");
 	assert.is(await holder.hear(), "unlocked");
 	for (const each of waiters) assert.is((await hear<Locked>(each)).abandoned, false);

@@ -2,17 +2,8 @@
 import { type HeldLock, Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { shim } from "../../src/host/shim.js";
-import {
-	type Conditions,
-	clock,
-	hear,
-	inRegion,
-	type Row,
-	type Scenario,
-	serve,
-	spread,
-	start,
-} from "./row.js";
+import { clock, type Scenario, serve } from "../fixture/index.js";
+import { type Conditions, hear, inRegion, type Row, spread, start } from "./row.js";
 
 const TOUCHED = 64 * 2 ** 20;
 /** Room for it once. */

@@ -2,7 +2,8 @@
 import { type Consumer, type Message, type Producer, Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { Checker, Payloads } from "../endurance/payload.js";
-import { type Conditions, clock, hear, inRegion, type Row, type Scenario, serve, start } from "./row.js";
+import { clock, type Scenario, serve } from "../fixture/index.js";
+import { type Conditions, hear, inRegion, type Row, start } from "./row.js";
 
 const BYTES = 10 * 2 ** 20;
 const QUEUE = "fields";

@@ -29,7 +29,8 @@
  */
 import { parseArgs } from "node:util";
 import { Assertion } from "uvu/assert";
-import { Child, runRow } from "./row.js";
+import { Child } from "../fixture/index.js";
+import { runRow } from "./row.js";
 import { rows } from "./rows.js";
 
 const { values } = parseArgs({

@@ -1,8 +1,8 @@
 /** What operations on a map cost as it grows, beside a plain map in the same loop. Reported, not judged. */
 import { Region } from "dhmem";
 import * as assert from "uvu/assert";
-import { randomFrom } from "../allocator/player.js";
-import { type Conditions, clock, type Row } from "./row.js";
+import { clock, randomFrom } from "../fixture/index.js";
+import type { Conditions, Row } from "./row.js";
 
 const SIZES = [1000, 10_000, 100_000, 1_000_000];
 

@@ -1,18 +1,8 @@
 /** A map of many entries that two processes change at random, each checking its own keys against a plain map. */
 import { Region, type SharedMap } from "dhmem";
 import * as assert from "uvu/assert";
-import { randomFrom } from "../allocator/player.js";
-import {
-	type Child,
-	type Conditions,
-	clock,
-	hear,
-	inRegion,
-	type Row,
-	type Scenario,
-	serve,
-	start,
-} from "./row.js";
+import { type Child, clock, randomFrom, type Scenario, serve } from "../fixture/index.js";
+import { type Conditions, hear, inRegion, type Row, start } from "./row.js";
 
 const COUNTERS = 16;
 const LONGEST_KEY = 1024;

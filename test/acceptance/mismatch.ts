@@ -1,7 +1,8 @@
 /** A name opened as another type than it has, in this process and in another. */
 import { DhmemError, Region } from "dhmem";
 import * as assert from "uvu/assert";
-import { hear, inRegion, type Row, type Scenario, serve, start } from "./row.js";
+import { type Scenario, serve } from "../fixture/index.js";
+import { hear, inRegion, type Row, start } from "./row.js";
 
 /** Of each kind, with how it is called. */
 const TYPES: [description: string, open: (region: Region, name: string) => unknown][] = [

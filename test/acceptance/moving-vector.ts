@@ -1,7 +1,8 @@
 /** Vectors that grow, and so move, under two readers in other processes: no element is ever read half-moved. */
 import { Region, schema } from "dhmem";
 import * as assert from "uvu/assert";
-import { clock, hear, inRegion, type Row, rate, type Scenario, serve, start, until } from "./row.js";
+import { clock, type Scenario, serve, until } from "../fixture/index.js";
+import { hear, inRegion, type Row, rate, start } from "./row.js";
 
 const READERS = 2;
 /** Elements of each vector, which by then has moved eleven times; and how many of them the readers wait for. */
@@ -86,7 +87,7 @@ async function run(count: number): Promise<string[]> {
 			start(import.meta.url, "read", region.name, which),
 		);
 		const looked = lookedOf(region);
-		await until("the readers", () => state.readers === READERS);
+		await until(() => state.readers === READERS, "the readers");
 		const began = clock();
 		let moves = 0;
 		for (let number = 0; number < count; number++) {
@@ -99,7 +100,7 @@ async function run(count: number): Promise<string[]> {
 				);
 				index = vector.push(...values);
 				if (index >= FIRST && index < 2 * FIRST) {
-					await until("the readers", () => looked.every((_, which) => Atomics.load(looked, which) > number));
+					await until(() => looked.every((_, which) => Atomics.load(looked, which) > number), "the readers");
 				}
 				if (vector.view.byteOffset === byteOffset) continue;
 				moves++;

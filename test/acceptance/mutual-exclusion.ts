@@ -1,7 +1,8 @@
 /** Four processes that increment a field under a mutex: none is lost, and none of the four starves. */
 import { type HeldLock, Region, schema } from "dhmem";
 import * as assert from "uvu/assert";
-import { clock, hear, inRegion, type Row, rate, type Scenario, serve, start } from "./row.js";
+import { clock, type Scenario, serve } from "../fixture/index.js";
+import { hear, inRegion, type Row, rate, start } from "./row.js";
 
 const PROCESSES = 4;
 /** Increments without the mutex, of which many get lost. */

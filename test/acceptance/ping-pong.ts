@@ -1,17 +1,8 @@
 /** Two processes that take turns by a condition: no wake-up is lost. */
 import { Region, schema } from "dhmem";
 import * as assert from "uvu/assert";
-import {
-	type Conditions,
-	clock,
-	hear,
-	inRegion,
-	type Row,
-	rate,
-	type Scenario,
-	serve,
-	start,
-} from "./row.js";
+import { clock, type Scenario, serve } from "../fixture/index.js";
+import { type Conditions, hear, inRegion, type Row, rate, start } from "./row.js";
 
 const TURNS = schema({ turn: "u32" });
 /** Who was not woken looks by itself after 50 ms: a wait this long, in milliseconds, is one that may have been lost. */

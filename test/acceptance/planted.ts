@@ -3,9 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Region } from "dhmem";
 import * as assert from "uvu/assert";
-import { randomFrom } from "../allocator/player.js";
-import { codeOf } from "../region-child.js";
-import { type Conditions, clock, hear, inFolder, type Row, type Scenario, serve, start } from "./row.js";
+import { clock, codeOf, randomFrom, type Scenario, serve } from "../fixture/index.js";
+import { type Conditions, hear, inFolder, type Row, start } from "./row.js";
 
 /** Milliseconds. */
 const AT_ONCE = 1000;

@@ -1,8 +1,7 @@
 /** A line of the list of what must hold: how it is counted and run, and kept from hanging. */
 import { rmSync } from "node:fs";
 import { Region, type RegionOptions } from "dhmem";
-import { temporaryFolder } from "../allocator/main.js";
-import { Child, type Scenario, serve, within } from "../region-child.js";
+import { Child, temporaryFolder, within } from "../fixture/index.js";
 
 export interface Conditions {
 	seed: number;
@@ -22,8 +21,6 @@ export interface Row {
 
 /** Milliseconds that a row may take, in a full run and in the tests: more is a hang. */
 const LONGEST = { timed: 1_800_000, untimed: 120_000 };
-/** Nothing that is waited for takes this long, on however busy a machine. */
-export const PATIENCE = 60_000;
 
 let fail: (error: Error) => void = () => {};
 
@@ -64,8 +61,6 @@ export async function hear<T>(child: Child): Promise<T> {
 	return (await child.hear()) as T;
 }
 
-export { Child, type Scenario, serve };
-
 /** Runs `body` in a region of its own. */
 export function inRegion<T>(
 	options: Omit<RegionOptions, "mode" | "lifetime">,
@@ -91,20 +86,6 @@ async function leavingNothing<T>(tidy: () => void, result: Promise<T>): Promise<
 		process.off("exit", tidy);
 		tidy();
 	}
-}
-
-/** Resolves when `condition` holds; the event loop turns meanwhile. */
-export async function until(what: string, condition: () => boolean): Promise<void> {
-	const deadline = clock() + PATIENCE;
-	while (!condition()) {
-		if (clock() > deadline) throw new Error(`Waited ${PATIENCE} ms for ${what}`);
-		await new Promise((resolve) => setImmediate(resolve));
-	}
-}
-
-/** Milliseconds of the clock that all processes of the machine share. */
-export function clock(): number {
-	return Number(process.hrtime.bigint()) / 1e6;
 }
 
 export function median(values: number[]): number {

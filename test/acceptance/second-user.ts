@@ -2,9 +2,8 @@
 import { chmodSync } from "node:fs";
 import { Region } from "dhmem";
 import * as assert from "uvu/assert";
-import { becomeUser } from "../as-user.js";
-import { errorOf } from "../region-child.js";
-import { hear, inFolder, type Row, type Scenario, serve, start } from "./row.js";
+import { becomeUser, errorOf, type Scenario, serve } from "../fixture/index.js";
+import { hear, inFolder, type Row, start } from "./row.js";
 
 const SECOND = 1000;
 const SHARED_GROUP = 2000;

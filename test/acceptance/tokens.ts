@@ -1,8 +1,7 @@
 /** Tokens that nobody gave out, or whose block is gone: DHMEM_BAD_HANDLE. */
 import { Block, Region } from "dhmem";
 import * as assert from "uvu/assert";
-import { randomFrom } from "../allocator/player.js";
-import { codeOf } from "../region-child.js";
+import { codeOf, randomFrom } from "../fixture/index.js";
 import { type Conditions, inRegion, type Row } from "./row.js";
 
 const SIZES = [1, 64, 100, 1000, 5000];

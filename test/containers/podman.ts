@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { INSIDE } from "../../src/runner/runtime.js";
-import { within } from "../region-child.js";
+import { within } from "../fixture/index.js";
 import { APP, IDLE, makeRootFileSystem } from "./root-file-system.js";
 
 /** An image of the root file system. The container that holds a pod together runs it with nothing to do. */

@@ -1,7 +1,8 @@
 /** What runs in the containers: `node scenarios.js SCENARIO [PARAMETER …]`. What it says is a line of JSON. */
 import { Region } from "dhmem";
 import { DhmemError } from "../../src/errors.js";
-import { clock } from "../acceptance/row.js";
+// Not all of the fixture, for there is no uvu in a container.
+import { clock } from "../fixture/time.js";
 
 const [scenario = "", ...parameters] = process.argv.slice(2);
 

@@ -6,9 +6,7 @@ import { Region } from "dhmem";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parse } from "yaml";
-import { clock, PATIENCE, until } from "../acceptance/row.js";
-import { within } from "../region-child.js";
-import { Place, type Started } from "../workflow/fixture.js";
+import { clock, PATIENCE, Place, type Started, until, within } from "../fixture/index.js";
 import { ALICE, Container, confined, GROUP, podman, programs, rootFileSystem } from "./podman.js";
 import { APP, PROJECT } from "./root-file-system.js";
 
@@ -77,7 +75,7 @@ async function hear({ child }: Started, words: string): Promise<void> {
 async function regionOf({ ended }: Started): Promise<Region> {
 	const find = () =>
 		readdirSync(place.regions, { recursive: true, encoding: "utf8" }).find((path) => path.endsWith(".dhmem"));
-	await Promise.race([until("the region", () => find() !== undefined), ended]);
+	await Promise.race([until(() => find() !== undefined, "the region"), ended]);
 	const path = join(place.regions, find() ?? "");
 	return Region.open(basename(path, ".dhmem"), { directory: dirname(path), mode: "open" });
 }
@@ -205,7 +203,7 @@ test("Newton has the same results, bit for bit, when a container is killed in mi
 
 	const running = inContainers(newton, apart);
 	using region = await regionOf(running);
-	await until("steer to be answered", () => received(region, "evaluate.values>steer.values") > 3);
+	await until(() => received(region, "evaluate.values>steer.values") > 3, "steer to be answered");
 	process.kill(pidOf("evaluate"), "SIGKILL");
 	region.close();
 	const { code, stderr } = await running.ended;
@@ -233,7 +231,7 @@ test("a container that is killed is noticed within a second, and its successor g
 	assert.ok(isThere());
 	const killed = clock();
 	process.kill(pid, "SIGKILL");
-	await until("the others to notice", () => !isThere());
+	await until(() => !isThere(), "the others to notice");
 	const noticed = clock() - killed;
 	assert.ok(noticed < 1000, `noticed after ${noticed} ms`);
 	region.close();

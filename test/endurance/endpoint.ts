@@ -1,7 +1,8 @@
 /** One side of a pair, in a process or a worker thread of its own. */
 import { parentPort, workerData } from "node:worker_threads";
 import { Region } from "dhmem";
-import { type Job, paths, type Report } from "./paths.js";
+import type { Job, Report } from "./path.js";
+import { paths } from "./paths.js";
 
 const job: Job = parentPort === null ? JSON.parse(process.argv[2] as string) : workerData;
 const report: Report = { messages: 0, bytes: 0, waits: 0, errors: [] };

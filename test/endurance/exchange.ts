@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Place } from "../workflow/fixture.js";
+import { Place } from "../fixture/index.js";
 
 const TASKS = 6;
 /** It takes as long as the machine needs. */

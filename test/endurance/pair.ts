@@ -6,7 +6,8 @@ import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { Region } from "dhmem";
-import { type Job, type Path, paths, QUEUE, type Report } from "./paths.js";
+import { type Job, type Path, QUEUE, type Report } from "./path.js";
+import { paths } from "./paths.js";
 import { positionsOf, startAt } from "./positions.js";
 
 const endpoint = new URL("./endpoint.js", import.meta.url);

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DhmemError, Region, type RegionOptions } from "dhmem";
 import * as assert from "uvu/assert";
-import { within } from "../region-child.js";
+import { within } from "../fixture/index.js";
 import { NAME, SIZE, type VictimStage } from "./victim-stage.js";
 
 export interface Operation {

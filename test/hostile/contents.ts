@@ -36,8 +36,8 @@ import {
 	SLOTS_START,
 	SPAN_FREE,
 } from "../../assembly/layout.js";
-import { constructMailbox, discard, put, take } from "../allocator/scenarios/letters.js";
-import { type Participant, type Snapshot, World } from "../allocator/world.js";
+import { constructMailbox, discard, put, take } from "../crash-points/scenarios/letters.js";
+import { type Participant, type Snapshot, World } from "../crash-points/world.js";
 
 const SPANS = 24;
 const CAPACITY = 256;

@@ -1,5 +1,5 @@
 /** A core that traps when its loops have made a given number of turns: how endless ones are told from long ones. */
-import { leb, named, Reader, SECTION, sectionsOf, skipImmediates } from "../allocator/wasm.js";
+import { leb, named, Reader, SECTION, sectionsOf, skipImmediates } from "../core/wasm.js";
 
 const LOOP = 0x03;
 const VOID = 0x40;

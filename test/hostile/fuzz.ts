@@ -4,9 +4,9 @@
  * the binding turns into DHMEM_CORRUPT, after a bounded number of turns of its loops.
  */
 import type { Core } from "../../src/core/core.js";
-import { randomFrom } from "../allocator/player.js";
-import { instrument } from "../allocator/wasm.js";
-import { coreBytes } from "../allocator/world.js";
+import { instrument } from "../core/wasm.js";
+import { coreBytes } from "../crash-points/world.js";
+import { randomFrom } from "../fixture/index.js";
 import { build, type Contents } from "./contents.js";
 import { withFuel } from "./fuel.js";
 import { Actor, type Operation, operations } from "./operations.js";

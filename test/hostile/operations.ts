@@ -13,7 +13,7 @@ import {
 	STATUS_LIMIT,
 } from "../../assembly/layout.js";
 import type { Core } from "../../src/core/core.js";
-import { headOf } from "../allocator/world.js";
+import { headOf } from "../crash-points/world.js";
 import { type Contents, fillEntry, KEYS, NONCE } from "./contents.js";
 
 /** Turns after which the host no longer commits what the core asks for. */

@@ -2,8 +2,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { inFolder } from "../acceptance/row.js";
-import { randomFrom } from "../allocator/player.js";
-import { Child, within } from "../region-child.js";
+import { Child, randomFrom, within } from "../fixture/index.js";
 import { attack } from "./attacks.js";
 import type { Findings } from "./user.js";
 

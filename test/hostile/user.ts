@@ -8,8 +8,7 @@
  */
 import { openSync, writeSync } from "node:fs";
 import { type Block, DhmemError, type Message, Region, type SharedMap } from "dhmem";
-import { randomFrom } from "../allocator/player.js";
-import { type Scenario, serve } from "../region-child.js";
+import { randomFrom, type Scenario, serve } from "../fixture/index.js";
 
 /** Milliseconds for what waits, and after which it is too late, on however busy a machine. */
 const TIMEOUT = 20;

@@ -5,7 +5,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type Change, compileChanged } from "../allocator/changed.js";
+import { type Change, compileChanged } from "../crash-points/changed.js";
 import { exhaust, type Failure, type Pair } from "./explore.js";
 import { mapsRead, vectorsRead } from "./pairs/collections.js";
 import { pairs } from "./pairs/index.js";

@@ -6,7 +6,7 @@
  * Of schedules that differ only in the order of accesses to different places, or of reads, one is run for all
  * (Godefroid, Partial-Order Methods for the Verification of Concurrent Systems, 1996).
  */
-import { type Snapshot, World } from "../allocator/world.js";
+import { type Snapshot, World } from "../crash-points/world.js";
 import type { Program, Stepper, Steppers, Trace } from "./stepper.js";
 
 /** Two programs over one region, and what must hold when both have ended. */

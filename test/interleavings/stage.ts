@@ -12,7 +12,7 @@ import {
 	STATUS_LIMIT,
 } from "../../assembly/layout.js";
 import type { Core } from "../../src/core/core.js";
-import type { Participant, World } from "../allocator/world.js";
+import type { Participant, World } from "../crash-points/world.js";
 import type { Pair } from "./explore.js";
 import type { Call, Program } from "./stepper.js";
 

@@ -4,8 +4,8 @@
  */
 import binaryen from "binaryen";
 import type { Core } from "../../src/core/core.js";
-import { instrument } from "../allocator/wasm.js";
-import { coreBytes, type World } from "../allocator/world.js";
+import { instrument } from "../core/wasm.js";
+import { coreBytes, type World } from "../crash-points/world.js";
 
 /** Bytes of one entry of the log that a stepper keeps of its accesses: where, how many, and which access. */
 const ENTRY_BYTES = 12;

@@ -1,9 +1,8 @@
+import type { Block, Region } from "dhmem";
 import fc, { type Arbitrary } from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Block, Region } from "../../src/index.js";
-import { loadBlock } from "../load-block.js";
-import { codeOf } from "../region-child.js";
+import { codeOf, loadBlock } from "../fixture/index.js";
 import { type By, but, by, holds, isRefuted, type Openings, type Property } from "./property.js";
 import { same } from "./values.js";
 

@@ -1,7 +1,7 @@
 /** Queues that drop their oldest message, against a plain list of the last ones. */
+import type { Consumer, Message, Producer, Region } from "dhmem";
 import fc, { type Arbitrary } from "fast-check";
 import { test } from "uvu";
-import type { Consumer, Message, Producer, Region } from "../../src/index.js";
 import { but, holds, isRefuted, type Property } from "./property.js";
 import { same } from "./values.js";
 

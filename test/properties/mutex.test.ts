@@ -1,8 +1,8 @@
+import type { HeldLock, Mutex } from "dhmem";
 import fc, { type Arbitrary } from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { HeldLock, Mutex } from "../../src/index.js";
-import { codeOf, codeOfLater, within } from "../region-child.js";
+import { codeOf, codeOfLater, within } from "../fixture/index.js";
 import { type By, but, by, holds, isRefuted, type Openings, type Property } from "./property.js";
 import { same } from "./values.js";
 

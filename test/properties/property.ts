@@ -3,9 +3,9 @@
  * says how often each is tried; a failure prints the smallest counterexample, and the seed, from which `FC_SEED`
  * starts again.
  */
+import { Region } from "dhmem";
 import fc, { type Arbitrary } from "fast-check";
 import * as assert from "uvu/assert";
-import { Region } from "../../src/index.js";
 
 const numRuns = Number(process.env.FC_RUNS ?? 60);
 const seed = process.env.FC_SEED === undefined ? {} : { seed: Number(process.env.FC_SEED) };

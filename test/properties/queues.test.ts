@@ -2,9 +2,6 @@
  * Queues of messages and of records. What room there is, to the byte, is compared with a model elsewhere
  * (`test/endurance/model.ts`); here it is whatever can be sent, and every dtype.
  */
-import fc, { type Arbitrary } from "fast-check";
-import { test } from "uvu";
-import * as assert from "uvu/assert";
 import type {
 	Consumer,
 	DType,
@@ -14,8 +11,11 @@ import type {
 	RecordProducer,
 	Region,
 	Sendable,
-} from "../../src/index.js";
-import { codeOf } from "../fixture.js";
+} from "dhmem";
+import fc, { type Arbitrary } from "fast-check";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { codeOf } from "../fixture/index.js";
 import { but, holds, isRefuted, type Property } from "./property.js";
 import { dtypes, isLarge, plain, same, sameAll, stored, type Value, valuesOf } from "./values.js";
 

@@ -1,7 +1,7 @@
 /** Values of every dtype, and what becomes of them in a typed array. */
+import type { DType, TypedArrayOf } from "dhmem";
 import fc, { type Arbitrary } from "fast-check";
 import * as assert from "uvu/assert";
-import type { DType, TypedArrayOf } from "../../src/index.js";
 
 export type Value = number | bigint;
 

@@ -1,8 +1,8 @@
+import type { DType, Vector } from "dhmem";
 import fc, { type Arbitrary } from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { DType, Vector } from "../../src/index.js";
-import { codeOf } from "../fixture.js";
+import { codeOf } from "../fixture/index.js";
 import { but, by, holds, isRefuted, type Property } from "./property.js";
 import { dtypes, isLarge, type plain, same, sameAll, stored, type Value, valuesOf, zero } from "./values.js";
 

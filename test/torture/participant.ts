@@ -6,8 +6,7 @@
  */
 import { isMainThread, workerData } from "node:worker_threads";
 import { type Block, type Consumer, DhmemError, type Producer, Region } from "dhmem";
-import { isMarked, randomFrom } from "../allocator/player.js";
-import { loadBlock } from "../load-block.js";
+import { isMarked, loadBlock, randomFrom } from "../fixture/index.js";
 import { Checker, HEAD, NOTES, Notes, notesOf, RecordChecker, recordOf, write } from "./notes.js";
 
 export const PARTICIPANTS = 6;

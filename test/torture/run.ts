@@ -23,9 +23,8 @@ import {
 } from "../../assembly/layout.js";
 import { encodeHandle } from "../../src/handles/handle.js";
 import { shim } from "../../src/host/shim.js";
-import { clock, inFolder, PATIENCE, until } from "../acceptance/row.js";
-import { randomFrom } from "../allocator/player.js";
-import { loadBlock } from "../load-block.js";
+import { inFolder } from "../acceptance/row.js";
+import { clock, loadBlock, PATIENCE, randomFrom, until } from "../fixture/index.js";
 import { Checker, NOTES, Notes, notesOf, RecordChecker } from "./notes.js";
 import {
 	BATCH,
@@ -157,7 +156,7 @@ async function run(stage: Stage): Promise<void> {
 	const runs = (index: number) => notes[index]?.get(NOTES.running) === 1;
 	const turns = (index: number) => notes[index]?.get(NOTES.turns) ?? 0;
 	const hasFailed = () => report.failures.length > 0;
-	const running = (which: string, condition: () => boolean) => until(which, () => hasFailed() || condition());
+	const running = (which: string, condition: () => boolean) => until(() => hasFailed() || condition(), which);
 
 	while (stage.goesOn(report.kills + report.terminations) && !hasFailed()) {
 		await new Promise((resolve) => setTimeout(resolve, random(40)));
@@ -172,7 +171,7 @@ async function run(stage: Stage): Promise<void> {
 		if (member.process !== undefined && random(3) === 0) {
 			const others = notes.map((_, other) => other).filter((other) => other !== index && runs(other));
 			member.process.kill("SIGSTOP");
-			await until("it to stop", () => isStopped(member.process as ChildProcess));
+			await until(() => isStopped(member.process as ChildProcess), "it to stop");
 			report.stops++;
 			const before = others.map(turns);
 			// Who uses locks waits for it, if it has one; nobody else may.
@@ -270,7 +269,7 @@ async function kill({ region, report }: Stage, member: Member): Promise<void> {
 		if (slots.length > 0) {
 			// Or the slot is another's already, who has just begun.
 			const dropped = (slot: number) => !shim().isLocked(file, slot) || !slotsOf().includes(slot);
-			await until("the lock to be dropped", () => slots.every(dropped));
+			await until(() => slots.every(dropped), "the lock to be dropped");
 			const began = clock();
 			// Somebody else may be recovering from it at this moment.
 			(await taken(region, () => probeOf(region, member.index).producer())).close();

@@ -1,6 +1,6 @@
 /** Allocating and freeing against allocating and freeing. */
 import { SPAN_BYTES, SPAN_SHIFT } from "../../../assembly/layout.js";
-import type { Participant } from "../../allocator/world.js";
+import type { Participant } from "../../crash-points/world.js";
 import type { Pair } from "../explore.js";
 import { allocate, expect, free, pair, type Stage } from "../stage.js";
 import type { Program } from "../stepper.js";

@@ -13,7 +13,7 @@ import {
 	STATUS_LIMIT,
 	TAKEN,
 } from "../../../assembly/layout.js";
-import type { Participant } from "../../allocator/world.js";
+import type { Participant } from "../../crash-points/world.js";
 import type { Pair } from "../explore.js";
 import { allocate, atOnce, expect, openTo, pair, type Scene } from "../stage.js";
 import type { Call, Program } from "../stepper.js";

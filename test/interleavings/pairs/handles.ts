@@ -6,7 +6,7 @@ import {
 	REFERENCE_LENGTH,
 	STATUS_LIMIT,
 } from "../../../assembly/layout.js";
-import type { Participant } from "../../allocator/world.js";
+import type { Participant } from "../../crash-points/world.js";
 import type { Pair } from "../explore.js";
 import { allocate, call, expect, free, pair, type Scene, type Stage } from "../stage.js";
 import type { Call, Program } from "../stepper.js";

@@ -13,8 +13,8 @@ import {
 	STATUS_LIMIT,
 	TAKEN,
 } from "../../../assembly/layout.js";
-import { constructMailbox } from "../../allocator/scenarios/letters.js";
-import type { Participant } from "../../allocator/world.js";
+import { constructMailbox } from "../../crash-points/scenarios/letters.js";
+import type { Participant } from "../../crash-points/world.js";
 import type { Pair } from "../explore.js";
 import {
 	atOnce,
@@ -28,7 +28,7 @@ import {
 	type Stage,
 } from "../stage.js";
 import type { Call, Program } from "../stepper.js";
-import { dead } from "./recovery.js";
+import { dead } from "./dying.js";
 
 /** A class with few blocks to a span. */
 const LARGE = 30_000;

@@ -10,7 +10,7 @@ import {
 	STATUS_LIMIT,
 	TAKEN,
 } from "../../../assembly/layout.js";
-import { headOf, type Participant } from "../../allocator/world.js";
+import { headOf, type Participant } from "../../crash-points/world.js";
 import type { Pair } from "../explore.js";
 import { call, expect, named, pair, type Scene, type Stage } from "../stage.js";
 import type { Call, Program } from "../stepper.js";

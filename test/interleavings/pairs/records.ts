@@ -16,7 +16,7 @@ import {
 	STATUS_LIMIT,
 	TAKEN,
 } from "../../../assembly/layout.js";
-import type { Participant } from "../../allocator/world.js";
+import type { Participant } from "../../crash-points/world.js";
 import type { Pair } from "../explore.js";
 import { atOnce, doorbellOf, expect, openTo, oversleeps, pair, type Scene, type Sleeper } from "../stage.js";
 import type { Call, Program } from "../stepper.js";

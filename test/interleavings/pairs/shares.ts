@@ -1,6 +1,6 @@
 /** References to one block: made, handed over and given up by two at once. */
 import { KIND_QUEUE, OK, REFERENCE_BYTES, STATUS_LIMIT } from "../../../assembly/layout.js";
-import type { Participant } from "../../allocator/world.js";
+import type { Participant } from "../../crash-points/world.js";
 import type { Pair } from "../explore.js";
 import { allocate, call, expect, free, give, openTo, pair, type Scene, type Stage } from "../stage.js";
 import type { Call, Program } from "../stepper.js";

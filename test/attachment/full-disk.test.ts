@@ -1,0 +1,151 @@
+/** What a call that fails for lack of room leaves to the others who use the file system. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmdirSync, statfsSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { type DhmemErrorCode, Region } from "dhmem";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { codeOf } from "../fixture/index.js";
+
+const MIB = 2 ** 20;
+
+/** A region of a gibibyte, if nothing else is said, on a file system of so many mebibytes. */
+function onDisk(mebibytes: number, body: (region: Region, free: () => number) => void, size = "1GiB"): void {
+	const directory = mkdtempSync("/dev/shm/dhmem-disk-");
+	execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m`, "dhmem-test", directory]);
+	try {
+		using region = Region.open("full", { directory, size });
+		body(region, () => {
+			const { bavail, bsize } = statfsSync(directory);
+			return bavail * bsize;
+		});
+	} finally {
+		execFileSync("umount", [directory]);
+		rmdirSync(directory);
+	}
+}
+
+/** Takes all but about so many bytes. */
+function leave(region: Region, bytes: number, free: () => number): void {
+	writeFileSync(region.path.replace("full", "filler"), new Uint8Array(Math.max(0, free() - bytes)));
+}
+
+const NO_SPACE: DhmemErrorCode = "DHMEM_NO_SPACE";
+
+test("an allocation that fails gives back the pages that it got", () => {
+	onDisk(48, (region, free) => {
+		const before = free();
+		for (const bytes of [1e9, 100 * MIB, 50 * MIB, before]) {
+			assert.is(
+				codeOf(() => region.allocate(bytes)),
+				NO_SPACE,
+			);
+			// A table of a few spans may have grown.
+			assert.ok(before - free() < 64 * 1024, `${before - free()} bytes are gone after ${bytes}`);
+		}
+		// What could be given is not called full by the failures.
+		region.allocate(40 * MIB).bytes.fill(1);
+	});
+});
+
+test("an allocation that fails keeps the pages of what there was, and of what was freed", () => {
+	onDisk(48, (region, free) => {
+		const kept = region.allocate(3 * MIB);
+		kept.bytes.fill(7);
+		region.allocate(2 * MIB).free();
+		leave(region, 24 * MIB, free);
+		const before = free();
+		for (let time = 0; time < 3; time++) {
+			assert.is(
+				codeOf(() => region.allocate(40 * MIB)),
+				NO_SPACE,
+			);
+			assert.ok(before - free() < 64 * 1024);
+		}
+		leave(region, 0, free);
+		// Where the two mebibytes were there are pages still, and written to they must not be a signal.
+		region.allocate(2 * MIB).bytes.fill(8);
+		assert.ok(kept.bytes.every((byte) => byte === 7));
+	});
+});
+
+test("who comes back after a death joins though the disk is full, and drains it", () => {
+	const body = (region: Region, free: () => number) => {
+		const directory = dirname(region.path);
+		const queue = region.queue("q", { capacity: "64KiB" });
+		using producer = queue.producer();
+		const script = `
+			const { Region } = await import(process.argv[1]);
+			globalThis.consumer = Region.open("full", { directory: process.argv[2] }).queue("q").consumer();
+			process.kill(process.pid, "SIGKILL");`;
+		const library = import.meta.resolve("dhmem");
+		const died = spawnSync(process.execPath, ["--input-type=module", "-e", script, library, directory]);
+		assert.is(died.signal, "SIGKILL", String(died.stderr));
+		producer.trySend("x");
+		leave(region, 0, free);
+		using next = Region.open("full", { directory });
+		assert.is(next.queue("q").consumer().tryReceive()?.text(), "x");
+		assert.is(
+			codeOf(() => Region.open("full", { directory })),
+			NO_SPACE,
+			"a slot that nobody has used needs pages",
+		);
+	};
+	// A slot's table takes more than a page of its own.
+	onDisk(48, body, "4GiB");
+});
+
+test("objects, messages and streams of them that find no room give back the pages, too", () => {
+	onDisk(48, (region, free) => {
+		const queue = region.queue("q", { capacity: "64KiB" });
+		const vector = region.vector("v", "u8");
+		vector.push(1);
+		// What objects have in common is there now, and their next ones find room in it.
+		region.struct("s", { a: "f64" });
+		region.array("a", { dtype: "u8", shape: [100] });
+		const producer = queue.producer();
+		const latest = region.queue("latest", { policy: "latest" }).producer();
+		const map = region.map("m", { key: "u32", value: "bytes" });
+		map.set(1, Uint8Array.of(1));
+		latest.trySend("newest");
+		const large = new Uint8Array(50 * MIB);
+		const before = free();
+		for (const fails of [
+			() => region.array("large", { dtype: "u8", shape: [50 * MIB] }),
+			() => region.queue("large", { capacity: "64MiB" }),
+			() => region.queue("large", { record: "f64", capacity: 8 * MIB }),
+			() => producer.trySend(large),
+			() => producer.tryReserve(large.length),
+			() => producer.sendMany([large]),
+			() => latest.trySend(large),
+			() => vector.resize(large.length),
+			() => map.set(2, large),
+		]) {
+			assert.is(codeOf(fails), NO_SPACE, `${fails}`);
+			assert.ok(before - free() < 192 * 1024, `${before - free()} bytes are gone after ${fails}`);
+		}
+		assert.equal([...vector], [1]);
+		assert.is(region.queue("latest").consumer().tryReceive()?.text(), "newest");
+	});
+});
+
+test("where the disk is full a send drops older messages only if the pages of theirs make room", () => {
+	onDisk(16, (region, free) => {
+		const queue = region.queue("log", { policy: "drop-oldest", keep: 8 });
+		const producer = queue.producer();
+		for (let i = 0; i < 5; i++) producer.trySend(new Uint8Array(2 * MIB - 8).fill(i));
+		leave(region, 1 * MIB, free);
+		assert.is(
+			codeOf(() => producer.trySend(new Uint8Array(12 * MIB))),
+			NO_SPACE,
+		);
+		producer.trySend(new Uint8Array(3 * MIB).fill(9));
+		const consumer = queue.consumer();
+		assert.equal(
+			consumer.receiveMany(10).map((message) => message.bytes[0]),
+			[2, 3, 4, 9],
+		);
+	});
+});
+
+test.run();

@@ -1,0 +1,108 @@
+/** The other processes of the tests of names, folders and other users. */
+import { Region, type RegionOptions } from "dhmem";
+import { becomeUser, errorOf, type Scenario, serve, type Talk } from "../fixture/index.js";
+
+const NAME = "region";
+const SIZE = "1MiB";
+
+/** What is done to the region of this name. */
+type Action = (directory: string) => void;
+
+/** Opened before, where the action is something done to an open region. */
+let region: Region;
+
+const open = (options: RegionOptions) => (directory: string) => {
+	region = Region.open(NAME, { directory, size: SIZE, ...options });
+};
+
+const actions: Record<string, Action> = {
+	"force-create": open({ mode: "force-create" }),
+	open: open({ mode: "open" }),
+	"open-or-create": open({}),
+	create: open({ mode: "create" }),
+	"read-only": open({ mode: "read-only" }),
+	"Region.unlink": (directory) => Region.unlink(NAME, { directory }),
+	"region.unlink": () => region.unlink(),
+	close: () => region.close(),
+	list: (directory) => {
+		Region.list({ directory });
+	},
+};
+
+/** Says so when it has waited some times; every millisecond of the wall clock is an hour here. */
+function sayWhenWaiting(talk: Talk): void {
+	const { wait } = Atomics;
+	let waits = 0;
+	Atomics.wait = ((...values: Parameters<typeof wait>) => {
+		if (++waits === 5) talk.say("waiting");
+		return wait(...values);
+	}) as typeof wait;
+	const { now } = Date;
+	Date.now = () => now() * 3_600_000;
+}
+
+/** What an action comes to: "done", or the code and the message of its error. */
+function outcomeOf(action: () => void): string[] {
+	try {
+		const { code, message } = errorOf(action);
+		return [code, message];
+	} catch (error) {
+		if ((error as Error).message === "Nothing was thrown") return ["done"];
+		throw error;
+	}
+}
+
+/** Does something to the region. What is done to an open one waits, when it is open, until it is told to. */
+async function act(talk: Talk, directory: string, action: string, options?: string): Promise<void> {
+	if (options !== undefined) {
+		open(JSON.parse(options))(directory);
+		talk.say("open");
+		await talk.hear();
+	}
+	sayWhenWaiting(talk);
+	talk.say(outcomeOf(() => actions[action]?.(directory)));
+}
+
+/** The same as another user. */
+function actAs(talk: Talk, directory: string, user: string, ...rest: string[]): Promise<void> {
+	becomeUser(Number(user));
+	return act(talk, directory, ...(rest as [string, string?]));
+}
+
+/** As another user, makes regions of these names, and is killed in them or leaves. */
+async function make(
+	talk: Talk,
+	directory: string,
+	user: string,
+	names: string,
+	options: string,
+): Promise<void> {
+	if (Number(user) !== 0) becomeUser(Number(user));
+	for (const name of names.split(",")) Region.open(name, { directory, size: SIZE, ...JSON.parse(options) });
+	talk.say("ready");
+	await talk.hear();
+}
+
+/** As another user, the names that are listed, and how long it took. */
+function list(talk: Talk, directory: string, user: string): void {
+	becomeUser(Number(user));
+	talk.say(Region.list({ directory }));
+}
+
+/** Makes a temporary region, and is killed in it. */
+async function makeTemporary(talk: Talk, directory: string): Promise<void> {
+	Region.temporary({ directory, size: SIZE });
+	talk.say("ready");
+	await talk.hear();
+}
+
+/** Blocks for a message that nobody sends. */
+function receive(talk: Talk, directory: string): void {
+	open({ mode: "open" })(directory);
+	const consumer = region.queue("queue").consumer();
+	talk.say("receiving");
+	outcomeOf(() => consumer.receiveSync({ timeout: 2500 }));
+}
+
+const scenarios: Record<string, Scenario> = { act, actAs, make, list, makeTemporary, receive };
+serve(import.meta.url, scenarios);

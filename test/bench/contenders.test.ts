@@ -1,0 +1,121 @@
+/** Every contender of the benchmarks checks what arrives. */
+import { Region } from "dhmem";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { tasksOf } from "../../bench/costs.js";
+import { LargeMessages } from "../../bench/data.js";
+import { curves } from "../../bench/growth/index.js";
+import { type Contender, inTurn, Missing } from "../../bench/measure.js";
+import { measures } from "../../bench/measures/index.js";
+import { pair, peer } from "../../bench/pair.js";
+import { ALL, scratch } from "./stage.js";
+
+const COUNT = 16;
+
+const BYTES = 2 ** 16;
+
+test.after(() => scratch[Symbol.dispose]());
+
+/** Runs a round of few, which has to give a figure; and one in which the last is spoilt, which has to throw. */
+async function checks({ count, size = 0, start }: Contender): Promise<void> {
+	const job = { count: Math.min(count, COUNT), size: Math.min(size, BYTES) };
+	const running = await start(scratch);
+	try {
+		assert.type(await running.round({ ...job, spoilt: -1 }), "number");
+		const error = await running.round({ ...job, spoilt: job.count - 1 }).then(
+			() => new Error("it was not noticed"),
+			(reason: Error) => reason,
+		);
+		assert.match(error.message, /is wrong/);
+	} finally {
+		await running.stop();
+	}
+}
+
+function testContender(what: string, contender: Contender): void {
+	test(`${what}: ${contender.name} notices what is spoilt`, async () => {
+		try {
+			await checks(contender);
+		} catch (error) {
+			if (ALL || contender.role === "dhmem" || !(error instanceof Missing)) throw error;
+			// Then the report has to say what to do about it.
+			assert.match(error.message, /npm ci --prefix bench\/peers|bench\/native\/build\.sh/);
+		}
+	});
+}
+
+const tested = new Set<Contender>();
+
+for (const { name, contenders } of measures) {
+	for (const contender of contenders) {
+		if (!tested.has(contender)) testContender(name, contender);
+		tested.add(contender);
+	}
+}
+
+for (const { name, x, lines } of curves) {
+	const [least = 0] = x.values;
+	for (const line of lines) testContender(`growth of ${name}`, line.at(least));
+}
+
+test("of large messages it is noticed whatever is stale, lost, swapped or there twice", () => {
+	const job = { count: 64, spoilt: -1 };
+	for (const size of [8, 64, 4096]) {
+		const sent = new LargeMessages(size);
+		const checks = new LargeMessages(size);
+		const copies = Array.from({ length: 64 }, (_, sequence) => sent.next(sequence, { ...job, size }).slice());
+		for (const [sequence, message] of copies.entries()) {
+			checks.check(message, sequence);
+			for (const other of copies.keys()) {
+				if (other !== sequence) assert.throws(() => checks.check(message, other), /is wrong/);
+			}
+		}
+	}
+});
+
+const tasks = (wrong: number) => {
+	const region = Region.temporary({ size: "64MiB" });
+	return { region, tasks: tasksOf(region, wrong) };
+};
+
+for (const [index, { what }] of (() => {
+	const { region, tasks: all } = tasks(0);
+	region.close();
+	return [...all.entries()];
+})()) {
+	test(`the cost of "${what}" is not measured where the result is wrong`, () => {
+		const right = tasks(0);
+		right.tasks[index]?.run();
+		right.region.close();
+		const wrong = tasks(1);
+		assert.throws(() => wrong.tasks[index]?.run(), /wrong result/);
+		wrong.region.close();
+	});
+}
+
+test("the cost of finding is not measured where something else is found", () => {
+	const { region, tasks: all } = tasks(0);
+	const block = region.allocate(64);
+	block.bytes.fill(9);
+	const queue = region.queue("messages");
+	Object.assign(region, { load: () => block, queue: () => queue });
+	for (const what of [
+		"find a named queue",
+		"load a handle, read",
+		"allocate, write, save, load, read, free",
+	]) {
+		const task = all.find((each) => each.what === what);
+		assert.throws(() => task?.run(), /wrong result/);
+	}
+	region.close();
+});
+
+test("what ems gives is read before its place is written again", async () => {
+	const from = peer("ems");
+	const ems = pair({ name: "ems", role: "peer", from, work: "messages", count: 2 ** 16 });
+	const { figures, missing } = await inTurn([ems], scratch, 7, 1);
+	if (ALL || figures.length > 0) assert.equal(missing, []);
+	for (const { reason } of missing) assert.not.match(reason, "is wrong");
+});
+
+test.run();

@@ -1,0 +1,69 @@
+/** Other engines than Node, as far as they can be played here; scripts/test-frameworks.sh runs them. */
+import { execFileSync } from "node:child_process";
+import process from "node:process";
+import { Region } from "dhmem";
+import { Task } from "dhmem/workflow";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { errorOf } from "../fixture/index.js";
+
+const test = suite("engines");
+
+test("Bun is refused to open a region for reading only, and may write", () => {
+	using region = Region.temporary({ size: "1MiB" });
+	Object.defineProperty(process.versions, "bun", { value: "1.0.0", configurable: true });
+	try {
+		for (const mode of ["read-only", "copy-on-write"] as const) {
+			const { code, message } = errorOf(() => Region.open(region.name, { mode }));
+			assert.is(code, "DHMEM_UNSUPPORTED");
+			assert.match(message, /Bun can't open/);
+		}
+		Region.open(region.name).close();
+	} finally {
+		Reflect.deleteProperty(process.versions, "bun");
+	}
+});
+
+test("the collector calls back only where NODE_DEBUG asks for it, for that can abort a thread that ends", () => {
+	const program = `
+		let registered = 0;
+		FinalizationRegistry.prototype.register = () => void registered++;
+		const { Region } = await import(${JSON.stringify(import.meta.resolve("dhmem"))});
+		Region.temporary({ size: "1MiB" }).close();
+		console.log(registered > 0);
+	`;
+	const run = (NODE_DEBUG: string) =>
+		execFileSync(process.execPath, ["--input-type=module", "-e", program], {
+			encoding: "utf8",
+			env: { ...process.env, NODE_DEBUG },
+			stdio: ["ignore", "pipe", "ignore"],
+		}).trim();
+	assert.equal([run(""), run("dhmem")], ["false", "true"]);
+});
+
+test("what Deno does not allow is an error that names the flags", () => {
+	const { env } = process;
+	const denying = new Proxy(env, {
+		get(_, name) {
+			throw Object.assign(new Error(`Requires env access to "${String(name)}"`), { name: "NotCapable" });
+		},
+	});
+	Object.defineProperty(process, "env", { value: denying, configurable: true });
+	try {
+		for (const call of [
+			() => Region.open("denied"),
+			() => Region.temporary(),
+			() => Region.list(),
+			() => Region.unlink("denied"),
+			() => Task.fromEnvironment(),
+		]) {
+			const { code, message } = errorOf(call);
+			assert.is(code, "DHMEM_PERMISSION");
+			assert.match(message, /run it with --allow-ffi --allow-read --allow-write --allow-env --allow-sys/);
+		}
+	} finally {
+		Object.defineProperty(process, "env", { value: env, configurable: true });
+	}
+});
+
+test.run();

@@ -1,0 +1,166 @@
+/** The two built files, the core and the shim, where one is missing or can't be used; and engines that are locked down. */
+import { execFileSync } from "node:child_process";
+import {
+	chmodSync,
+	cpSync,
+	mkdirSync,
+	mkdtempSync,
+	rmSync,
+	symlinkSync,
+	truncateSync,
+	writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+const test = suite("parts");
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+
+/** A package as it is installed, or a clone as it is built, with `dist` as `change` leaves it. */
+function withCopy(
+	where: "installed" | "clone",
+	change: (dist: string) => void,
+	body: (dist: string) => void,
+): void {
+	const folder = mkdtempSync(join(tmpdir(), "dhmem-parts-"));
+	const copy = join(folder, "dhmem");
+	try {
+		cpSync(join(root, "dist", "src"), join(copy, "dist", "src"), { recursive: true });
+		cpSync(join(root, "dist", "assembly"), join(copy, "dist", "assembly"), { recursive: true });
+		for (const part of ["core.wasm", "shim.node"]) cpSync(join(root, "dist", part), join(copy, "dist", part));
+		cpSync(join(root, "package.json"), join(copy, "package.json"));
+		symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+		if (where === "clone") {
+			mkdirSync(join(copy, "scripts"));
+			writeFileSync(join(copy, "scripts", "build-shim.mjs"), "");
+		}
+		change(join(copy, "dist"));
+		body(join(copy, "dist"));
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
+}
+
+/** The code and message of the error for opening a region with the build in `dist`, after `before`. */
+function failure(dist: string, before = ""): string {
+	const program = `
+		const { Region } = await import(${JSON.stringify(join(dist, "src", "index.js"))});
+		${before};
+		try { Region.temporary({ size: "1MiB" }).close(); console.log("opened") }
+		catch (error) { console.log(error.code, error.message) }
+	`;
+	return run(["--input-type=module", "-e", program]);
+}
+
+function run(flags: string[]): string {
+	return execFileSync(process.execPath, ["--no-warnings", ...flags], { encoding: "utf8" }).trim();
+}
+
+for (const [part, name] of [
+	["core.wasm", "The core"],
+	["shim.node", "The native shim"],
+] as const) {
+	const without = (dist: string) => rmSync(join(dist, part));
+
+	test(`without ${part} the error names it, and in a clone says how to build it`, () => {
+		withCopy("clone", without, (dist) => {
+			const message = failure(dist);
+			assert.ok(message.startsWith(`DHMEM_UNSUPPORTED ${name} is missing (${join(dist, part)})`), message);
+			assert.match(message, /run "npm run build"/);
+		});
+	});
+
+	test(`without ${part} the error in an installed package advises what can be done there`, () => {
+		withCopy("installed", without, (dist) => {
+			const message = failure(dist);
+			assert.match(message, /install dhmem again/);
+			assert.not.match(message, /npm run build/);
+		});
+	});
+}
+
+test("a shim that this user may not read is told from a missing one", () => {
+	const hide = (dist: string) => chmodSync(join(dist, "shim.node"), 0);
+	withCopy("installed", hide, (dist) => {
+		// Root may read all, until it is another user.
+		const message = failure(dist, "if (process.getuid() === 0) process.setuid(65534)");
+		assert.match(message, /^DHMEM_PERMISSION The native shim may not be read .*let this user read it/);
+	});
+});
+
+test("a shim that Node may not read is told from a missing one", () => {
+	withCopy(
+		"installed",
+		() => {},
+		(dist) => {
+			const denied = 'Object.assign(new Error("no"), { code: "ERR_ACCESS_DENIED" })';
+			const deny = `fs.accessSync = () => { throw ${denied} }; syncBuiltinESMExports()`;
+			const message = failure(
+				dist,
+				`const fs = await import("node:fs").then((module) => module.default);
+			const { syncBuiltinESMExports } = await import("node:module");
+			${deny}`,
+			);
+			assert.match(message, /^DHMEM_PERMISSION The native shim may not be read .*--allow-fs-read/);
+		},
+	);
+});
+
+test("a shim that can't be loaded is told from a missing one", () => {
+	const spoil = (dist: string) => writeFileSync(join(dist, "shim.node"), "no library");
+	withCopy("installed", spoil, (dist) => {
+		assert.match(
+			failure(dist),
+			/^DHMEM_UNSUPPORTED The native shim can't be loaded here .*install dhmem again/,
+		);
+	});
+});
+
+test("a core that is damaged is no error of the engine's", () => {
+	const cut = (dist: string) => truncateSync(join(dist, "core.wasm"), 3000);
+	withCopy("installed", cut, (dist) => {
+		assert.match(
+			failure(dist),
+			/^DHMEM_UNSUPPORTED The core is damaged \(.*core\.wasm: .*install dhmem again/,
+		);
+	});
+});
+
+test("a shim on a file system mounted noexec says so", () => {
+	// As the system's loader puts it, for mounting one takes rights that not everybody has.
+	const refuse = (dist: string) => {
+		const module = JSON.stringify(join(dist, "src", "index.js"));
+		const program = `
+			process.dlopen = (_, path) => {
+				const text = path + ": failed to map segment from shared object";
+				throw Object.assign(new Error(text), { code: "ERR_DLOPEN_FAILED" });
+			};
+			const { Region } = await import(${module});
+			try { Region.temporary() } catch (error) { console.log(error.code, error.message) }
+		`;
+		assert.match(run(["--input-type=module", "-e", program]), /^DHMEM_UNSUPPORTED .*noexec/);
+	};
+	withCopy("installed", () => {}, refuse);
+});
+
+test("with --frozen-intrinsics it can be imported and used", () => {
+	const index = JSON.stringify(join(root, "dist", "src", "index.js"));
+	const program = `
+		const { Region } = await import(${index});
+		const region = Region.temporary({ size: "16MiB" });
+		const queue = region.queue("queue");
+		const consumer = queue.consumer();
+		await queue.producer().send("hello");
+		console.log((await consumer.receive()).text());
+		console.log(region.struct("struct", { a: "f64" }, { initial: { a: 3 } }).a);
+		console.log(Object === {}.constructor);
+		region.close();
+	`;
+	const output = run(["--frozen-intrinsics", "--input-type=module", "-e", program]);
+	assert.equal(output.split("\n"), ["hello", "3", "true"]);
+});
+
+test.run();

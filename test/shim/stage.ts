@@ -1,0 +1,189 @@
+/** What tests of the shim work with: the addon, files in the folder of the test, and other processes. */
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type * as Shim from "../../native-shim/index.js";
+import type { File } from "../../native-shim/index.js";
+import { Child, directory, eachInFolder, until } from "../fixture/index.js";
+
+export const shimPath = fileURLToPath(new URL("../../shim.node", import.meta.url));
+export const shim = createRequire(import.meta.url)(shimPath) as typeof Shim;
+
+interface MemoryDescriptor {
+	initial: number;
+	maximum: number;
+	shared: boolean;
+}
+
+/** What is used here of the types that neither `es2023` nor Node's own describe. */
+export const { WebAssembly } = globalThis as unknown as {
+	WebAssembly: { Memory: new (descriptor: MemoryDescriptor) => { buffer: ArrayBufferLike } };
+};
+
+export const wasmPage = 65536;
+export const size = 16 * wasmPage;
+export const isRoot = process.getuid?.() === 0;
+
+/** The path of the test's file. */
+export let path = "";
+let opened: File[] = [];
+
+/** Gives each test of the file that calls this a folder. What it opened is closed after it. */
+export function eachInShimFolder(): void {
+	eachInFolder();
+	test.before.each(() => {
+		path = join(directory, "a.dhmem");
+	});
+	test.after.each(() => {
+		for (const file of opened) shim.closeFile(file);
+		opened = [];
+	});
+}
+
+/** A shared WebAssembly memory of `size` bytes, as the shim wants it. */
+export function memoryOf(size: number): Uint8Array {
+	const pages = size / wasmPage;
+	return new Uint8Array(new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer);
+}
+
+export function create(bytes = size, mode = 0o600, where = directory): File {
+	const file = shim.createFile(where, bytes, mode);
+	opened.push(file);
+	return file;
+}
+
+export function open(writable = true, name = path): File {
+	const file = shim.openFile(name, writable);
+	opened.push(file);
+	return file;
+}
+
+export function map(file: File, isPrivate = false): Uint8Array {
+	const memory = memoryOf(shim.statFile(file).size);
+	shim.mapFile(file, memory, isPrivate);
+	return memory;
+}
+
+/** A published file of this test's name, open and mapped. */
+export function region(bytes = size): { file: File; memory: Uint8Array; words: Int32Array } {
+	const file = create(bytes);
+	shim.publishFile(file, path, false);
+	const memory = map(file);
+	return { file, memory, words: new Int32Array(memory.buffer) };
+}
+
+const module = new URL("./shim-child.js", import.meta.url).href;
+
+/** What it can be told to do. */
+export type Operation =
+	| "tryLock"
+	| "unlock"
+	| "isLocked"
+	| "wait"
+	| "wake"
+	| "load"
+	| "store"
+	| "add"
+	| "isBroken";
+
+export interface Other {
+	/** Calls the shim, or loads, stores or adds to a 32-bit word, over there. */
+	call(operation: Operation, ...values: number[]): Promise<unknown>;
+	kill(): Promise<unknown>;
+}
+
+/** Another process that has the test's file open and mapped. */
+export async function child(writable = true): Promise<Other> {
+	const other = new Child(module, "open", [path, String(writable)]);
+	assert.is(await other.hear(), "ready");
+	return {
+		async call(operation, ...values) {
+			other.say([operation, ...values]);
+			return ((await other.hear()) as { value?: unknown }).value;
+		},
+		kill: () => other.kill(),
+	};
+}
+
+export interface Ending {
+	code: number | null;
+	signal: NodeJS.Signals | null;
+	output: string;
+	errors: string;
+}
+
+/** Runs a CommonJS script in a process of its own, which finds the addon as `shim`. */
+export async function run(
+	script: string,
+	options: { flags?: string[]; env?: NodeJS.ProcessEnv } = {},
+): Promise<Ending> {
+	const source = `
+		const shim = require(${JSON.stringify(shimPath)});
+		const fs = require("node:fs");
+		const memoryOf = (size) => new Uint8Array(
+			new WebAssembly.Memory({ initial: size / 65536, maximum: size / 65536, shared: true }).buffer);
+		${script}`;
+	const child = spawn(process.execPath, [...(options.flags ?? []), "-e", source], {
+		stdio: ["ignore", "pipe", "pipe"],
+		env: { ...process.env, ...options.env },
+	});
+	let output = "";
+	let errors = "";
+	child.stdout.on("data", (text) => {
+		output += text;
+	});
+	child.stderr.on("data", (text) => {
+		errors += text;
+	});
+	const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+	return { code, signal, output, errors };
+}
+
+/** The code of the error that `action` throws, or the name of its class; "nothing" for none. */
+export function code(action: () => unknown): unknown {
+	try {
+		action();
+	} catch (error) {
+		return (error as NodeJS.ErrnoException).code ?? (error as Error).name;
+	}
+	return "nothing";
+}
+
+/** The files of the test. */
+export function names(): string[] {
+	return readdirSync(directory).sort();
+}
+
+/** Lines of /proc/self/maps about the inode. */
+export function mappingsOf(inode: number): string[] {
+	return readFileSync("/proc/self/maps", "utf8")
+		.split("\n")
+		.filter((line) => line.split(/ +/)[4] === String(inode));
+}
+
+/** How many descriptors, or threads, this process has. */
+export function countOf(kind: "fd" | "task"): number {
+	return readdirSync(`/proc/self/${kind}`).length;
+}
+
+/** Waits until there are `most` threads, or fewer: the kernel lists one for a moment after its end. */
+export async function threadsEnd(most: number): Promise<void> {
+	const deadline = performance.now() + 5000;
+	await until(() => countOf("task") <= most || performance.now() > deadline);
+	assert.ok(countOf("task") <= most, `${countOf("task")} threads, where there should be ${most}`);
+}
+
+/** Compiles C into a library that goes before the C library; the value for LD_PRELOAD. */
+export function preload(name: string, code: string): string {
+	const source = join(directory, `${name}.c`);
+	const library = join(directory, `${name}.so`);
+	writeFileSync(source, `#define _GNU_SOURCE\n${code}`);
+	execFileSync(process.env.CC ?? "cc", ["-shared", "-fPIC", source, "-o", library, "-ldl"]);
+	rmSync(source);
+	return `${process.env.LD_PRELOAD ?? ""} ${library}`;
+}

@@ -1,0 +1,114 @@
+/** Very many waits at once. */
+import { DhmemError, Region } from "dhmem";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { codeOf, codeOfLater, regionTest } from "../fixture/index.js";
+
+const MANY = 40_000;
+
+regionTest(
+	"as many receives as may be pending are served in time that grows with their number alone",
+	async (region) => {
+		const queue = region.queue("q", { capacity: "1MiB" });
+		const producer = queue.producer();
+		const consumer = queue.consumer();
+		const serve = async (count: number) => {
+			const order: number[] = [];
+			const waits = Array.from({ length: count }, async (_, index) => {
+				using message = await consumer.receive();
+				order.push(Number(message?.text()));
+				return index;
+			});
+			const started = performance.now();
+			for (let index = 0; index < count; index++) {
+				await producer.send(`${index}`);
+				// Each is a ring of its own.
+				if (index % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
+			}
+			await Promise.all(waits);
+			assert.equal(
+				order,
+				Array.from({ length: count }, (_, index) => index),
+			);
+			return performance.now() - started;
+		};
+		await serve(1000);
+		const few = await serve(MANY / 20);
+		const many = await serve(MANY);
+		// Quadratic time would be 400 times as long.
+		assert.ok(many < 120 * few + 500, `${few} ms for a twentieth, ${many} ms for all`);
+	},
+);
+
+regionTest(
+	"as many as may wait for a mutex have it in turn, in time that grows with their number alone",
+	async (region) => {
+		using other = Region.open(region.name);
+		const mutex = region.mutex("m");
+		const serve = async (count: number) => {
+			const held = other.mutex("m").lockSync();
+			const order: number[] = [];
+			const waits = Array.from({ length: count }, async (_, index) => {
+				using _lock = await mutex.lock();
+				order.push(index);
+			});
+			const started = performance.now();
+			held.unlock();
+			await Promise.all(waits);
+			assert.ok(order.every((index, place) => index === place));
+			return performance.now() - started;
+		};
+		await serve(500);
+		const few = await serve(1000);
+		const many = await serve(20_000);
+		assert.ok(many < 120 * few + 500, `${few} ms for a twentieth, ${many} ms for all`);
+	},
+);
+
+regionTest(
+	"of many waits in line each has its own timeout and signal, and the others keep their turn",
+	async (region) => {
+		const queue = region.queue("q");
+		const producer = queue.producer();
+		const consumer = queue.consumer();
+		const aborter = new AbortController();
+		const waits = Array.from({ length: 300 }, (_, index) => {
+			if (index % 3 === 1) return consumer.receive({ timeout: 1 });
+			if (index % 3 === 2) return consumer.receive({ signal: aborter.signal });
+			return consumer.receive({ timeout: 20_000 });
+		});
+		const codes = waits.map(async (wait) => {
+			try {
+				return (await wait)?.text();
+			} catch (error) {
+				return (error as DhmemError).code;
+			}
+		});
+		const timed = await Promise.all(codes.filter((_, index) => index % 3 === 1));
+		assert.ok(timed.every((code) => code === "DHMEM_TIMEOUT"));
+		aborter.abort(new DhmemError("DHMEM_CLOSED", "enough"));
+		for (let index = 0; index < 100; index++) producer.trySend(`${index}`);
+		assert.equal(
+			await Promise.all(codes),
+			Array.from({ length: 300 }, (_, index) => [`${index / 3}`, "DHMEM_TIMEOUT", "DHMEM_CLOSED"][index % 3]),
+		);
+	},
+);
+
+regionTest("closing an end rejects all that wait in its line", async (region) => {
+	const queue = region.queue("q");
+	const consumer = queue.consumer();
+	const waits = Array.from({ length: 1000 }, () => codeOfLater(consumer.receive()));
+	consumer.close();
+	assert.ok((await Promise.all(waits)).every((code) => code === "DHMEM_CLOSED"));
+	const next = queue.consumer();
+	const others = Array.from({ length: 1000 }, () => codeOfLater(next.receive()));
+	region.close();
+	assert.ok((await Promise.all(others)).every((code) => code === "DHMEM_CLOSED"));
+	assert.is(
+		codeOf(() => next.tryReceive()),
+		"DHMEM_CLOSED",
+	);
+});
+
+test.run();
