@@ -1,6 +1,6 @@
 import { escapeControls } from "./terminal/escape.js";
 
-/** What can go wrong, for programs to tell apart. */
+/** The stable codes by which programs tell errors apart. */
 export type DhmemErrorCode =
 	| "DHMEM_EXISTS"
 	| "DHMEM_NOT_FOUND"
@@ -27,8 +27,9 @@ export type DhmemErrorCode =
 
 /**
  * Every error that dhmem throws for something a user can cause. The message says what happened, to what, and
- * what to do; `code` is for programs. Where a process has loaded dhmem twice (two versions, or two module registries as
- * in Jest) there are two classes of this name: `code` is the same in both, `instanceof` is not.
+ * what to do; `code` is for programs. If a process has loaded dhmem twice (two versions, or two module
+ * registries as in Jest), there are two classes with this name. Then compare `code`, because `instanceof`
+ * fails for the other class.
  *
  * @example
  * ```ts
@@ -43,7 +44,10 @@ export type DhmemErrorCode =
 export class DhmemError extends Error {
 	readonly code: DhmemErrorCode;
 
-	/** @param message one line, or several; control characters in them are escaped, since names come from others */
+	/**
+	 * @param message one line, or several; control characters in them are escaped, since other participants
+	 * choose names
+	 */
 	constructor(code: DhmemErrorCode, message: string | readonly string[], options?: ErrorOptions) {
 		const lines = typeof message === "string" ? [message] : message;
 		super(lines.map(escapeControls).join("\n"), options);
@@ -53,9 +57,9 @@ export class DhmemError extends Error {
 }
 
 /**
- * Whether it is an error of the language or engine with this name, such as TypeError. Not by `instanceof`: in Jest, in
- * vitest's vm pools and wherever else this module is evaluated in a context of its own, the classes of errors from
- * Node, the shim and other modules are not the ones that this module sees. Of our own classes there is one.
+ * Tells whether a value is an error with this name, such as TypeError. It does not use `instanceof`: in Jest,
+ * in vitest's vm pools and wherever else this module runs in its own context, errors from Node, the shim and
+ * other modules belong to classes of another realm. `DhmemError` does not have this problem.
  */
 export function isErrorNamed(error: unknown, name: string): boolean {
 	return typeof error === "object" && error !== null && "name" in error && error.name === name;
@@ -67,14 +71,14 @@ export function errnoOf(error: unknown): string | undefined {
 	return isObject && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** Whether there was no room for it, in the region or in its file system. */
+/** Tells whether the error means that the region or its file system has no space left. */
 export function isFull(error: unknown): error is DhmemError {
 	return (
 		error instanceof DhmemError && (error.code === "DHMEM_REGION_FULL" || error.code === "DHMEM_NO_SPACE")
 	);
 }
 
-/** A value as it stands in a message: short, and never failing. */
+/** Formats a value for a message: at most 80 characters. Never throws. */
 export function show(value: unknown): string {
 	let text: string;
 	try {
@@ -85,7 +89,7 @@ export function show(value: unknown): string {
 	return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }
 
-/** What has no text, or a wrong one, may still say what it is. */
+/** Describes a value that can't be converted to a string, for example `[object Object]`. */
 function tagOf(value: unknown): string {
 	try {
 		return Object.prototype.toString.call(value);

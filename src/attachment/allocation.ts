@@ -1,4 +1,4 @@
-/** Blocks of the region, whose pages are committed as the core asks for them. */
+/** Allocates blocks, and commits pages when the core asks for them. */
 import { CORRUPT, FULL, NEED_COMMIT, STATUS_LIMIT } from "../../assembly/layout.js";
 import type { Core } from "../core/core.js";
 import { DhmemError } from "../errors.js";
@@ -6,13 +6,13 @@ import { commitRequest, type Spans } from "./committing.js";
 import type { Mapping } from "./mapping.js";
 import { MOST_TURNS, recoverAll } from "./participants.js";
 
-/** The offset of a new block. @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE */
+/** Allocates a block of `bytes` bytes and returns its offset. @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE */
 export function allocate(mapping: Mapping, bytes: number): number {
 	mapping.check();
 	if (bytes > mapping.largestBlock) {
 		throw new DhmemError(
 			"DHMEM_REGION_FULL",
-			`${bytes} bytes are more than ${mapping.path} could ever give, ${mapping.largestBlock}; make it larger`,
+			`${bytes} bytes are more than the largest block of ${mapping.path}, ${mapping.largestBlock} bytes; create it larger`,
 		);
 	}
 	const block = mapping.core.allocate(mapping.me, bytes) >>> 0;
@@ -21,7 +21,8 @@ export function allocate(mapping: Mapping, bytes: number): number {
 }
 
 /**
- * A block from `operation`. Before it fails for lack of room, memory of dead participants is looked for.
+ * Allocates a block with `operation`. Before this fails for lack of space, it recovers from dead participants
+ * and tries again.
  *
  * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE
  */
@@ -42,13 +43,16 @@ export function allocateBy(
 			failure = error;
 		}
 		if (!again) throw failure;
-		// What the dead had, and what the living keep in reserve, makes room.
+		// Space comes from dead participants, and from what living ones keep in reserve.
 		recoverAll(mapping);
 		mapping.core.reclaim(mapping.me);
 	}
 }
 
-/** Runs an allocation of the core, and commits the pages that it asks for. An offset, or another status. */
+/**
+ * Runs an allocation of the core, and commits the pages that it asks for. Returns an offset, or a status
+ * other than NEED_COMMIT.
+ */
 function committing(mapping: Mapping, bytes: number, operation: (core: Core, me: number) => number): number {
 	let whole: Spans | undefined;
 	for (let turn = 0; turn < MOST_TURNS; turn++) {
@@ -68,7 +72,7 @@ function committing(mapping: Mapping, bytes: number, operation: (core: Core, me:
 function regionFull({ path, size }: Mapping, bytes: number): DhmemError {
 	return new DhmemError(
 		"DHMEM_REGION_FULL",
-		`The region ${path} has no contiguous run of ${bytes} free bytes, of ${size} in all; ` +
-			"free some, or make it with a larger size",
+		`The region ${path} of ${size} bytes has no contiguous run of ${bytes} free bytes; ` +
+			"free some blocks, or create it with a larger size",
 	);
 }

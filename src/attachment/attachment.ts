@@ -1,8 +1,8 @@
 /**
- * One participant's hold on a region: its mapping, its slot, its doorbell and its waits.
+ * An opening of a region: its mapping, its participant slot, its doorbell and its waits.
  *
- * Everything that needs the operating system happens in this folder, through the shim; the classes that users see
- * stand on it.
+ * Everything that needs the operating system happens in this folder, through the shim. The classes for users
+ * are built on it.
  */
 import { TextEncoder } from "node:util";
 import {
@@ -24,11 +24,11 @@ import { hasCompany, isAlive, recoverAll, recoverSlot, takeSlot, wakeAt } from "
 
 export class Attachment extends Mapping {
 	readonly waiter: Waiter;
-	/** Each gives back room that is held for the next time: called before this participant waits, here or elsewhere. */
+	/** Functions that give back space kept for the next operation. Called before this participant waits. */
 	readonly flushers = new Set<() => void>();
 	#doorbell = 0;
 
-	/** Maps `file` of `spans` spans. It is not a participant before `join`. */
+	/** Maps a file of `spans` spans. The opening becomes a participant with `join`. */
 	constructor(shim: Host, file: File, path: string, spans: number, access: Access = "read-write") {
 		super(shim, file, path, spans, access);
 		this.waiter = new Waiter(this);
@@ -36,7 +36,7 @@ export class Attachment extends Mapping {
 
 	// ------------------------------------------------------------------------------- joining and leaving
 
-	/** Takes a slot; false when living participants have all of them. */
+	/** Takes a participant slot. False if living participants hold all of them. */
 	join(label: string): boolean {
 		const slot = takeSlot(this);
 		if (slot === undefined) return false;
@@ -47,12 +47,12 @@ export class Attachment extends Mapping {
 	#enter(slot: number, label: string): void {
 		const start = SLOTS_START + slot * SLOT_BYTES;
 		const me = this.core.join(slot) >>> 0;
-		// The slot was free when its lock was taken.
+		// This participant holds the slot's lock, and the slot was free, so a failure means corruption.
 		if (me < STATUS_LIMIT) throw this.corrupted("Joining");
 		this.me = me;
 		this.slotWord = start >> 2;
 		this.#doorbell = start + SLOT_DOORBELL;
-		// A longer label is cut after a whole character, and zeros follow.
+		// A longer label is truncated after a whole character. Zeros follow.
 		const text = new Uint8Array(LABEL_BYTES);
 		new TextEncoder().encodeInto(label, text.subarray(0, LABEL_BYTES - 1));
 		this.bytes.set(text, start + SLOT_LABEL);
@@ -61,14 +61,14 @@ export class Attachment extends Mapping {
 		debug("%s: joined as participant %d of slot %d", this.path, this.me, slot);
 	}
 
-	/** Leaves the slot: what this participant owned and did not hand over is freed. */
+	/** Leaves the slot, and frees everything that this participant owns. */
 	leave(): void {
 		if (!this.failed) this.flush();
 		if (this.me === 0 || this.failed) return;
 		try {
 			recoverSlot(this, (this.me & 0xff) - 1);
 		} catch (error) {
-			// An operation was cut off, and only now is there enough stack to handle it.
+			// An earlier operation was interrupted, and only now is there enough stack to handle that.
 			if (!this.failed) throw error;
 		}
 	}
@@ -77,32 +77,32 @@ export class Attachment extends Mapping {
 		this.waiter.close(why);
 	}
 
-	/** Whether the participant with this number still holds its slot, as the kernel sees it. */
+	/** Tells whether the participant with this number is alive: the kernel still has its slot's lock. */
 	isAlive(participant: number): boolean {
 		return isAlive(this, participant);
 	}
 
-	/** Whether another participant, or a reader, has joined and lives. */
+	/** Tells whether another participant or a reader has the region open and is alive. */
 	hasCompany(): boolean {
 		return hasCompany(this);
 	}
 
-	/** Recovers from every participant that has died; how many there were. */
+	/** Recovers from all participants that have died, and returns their number. */
 	recover(): number {
 		return recoverAll(this);
 	}
 
 	// ------------------------------------------------------------------------------------------- waking
 
-	/** Gives back what is held for the next time. */
+	/** Gives back space that is kept for the next operation. */
 	flush(): void {
 		for (const flush of this.flushers) flush();
 	}
 
-	/** Wakes the sleepers on what an operation returned, if that is a doorbell. */
+	/** Wakes the sleepers at `doorbell`, the result of an operation. Does nothing if the result is a status. */
 	wake(doorbell: number): void {
 		if (doorbell < STATUS_LIMIT) return;
-		// Peers can write where results are left.
+		// A faulty peer may have overwritten the result.
 		if (doorbell % 4 !== 0 || doorbell >= this.size) throw this.corrupted("Waking a peer");
 		wakeAt(this, doorbell);
 	}
@@ -111,13 +111,13 @@ export class Attachment extends Mapping {
 		return Atomics.load(this.words, this.#doorbell >> 2);
 	}
 
-	/** Sleeps until the doorbell differs from `seen`, at most `milliseconds`. */
+	/** Sleeps until the doorbell differs from `seen`, at most `milliseconds`. True if it was rung. */
 	sleep(seen: number, milliseconds: number): boolean {
 		try {
 			return this.shim.wait(this.file, this.#doorbell, seen, milliseconds);
 		} catch (error) {
 			debug("%s: the doorbell can't be waited on: %s", this.path, error);
-			// An error counts as a time slice that ended without a ring; the caller looks by itself then.
+			// An error counts as a time slice that ended without a ring, so the caller makes another attempt.
 			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 			return false;
 		}

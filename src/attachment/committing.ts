@@ -1,9 +1,10 @@
 /**
- * Pages for the spans that the core has claimed.
+ * Commits pages for spans that the core has claimed.
  *
- * A run gets the pages of all its spans before the core hears of any. So when the file system is full before the run
- * is whole, what it got is given back: the spans are claimed by this participant, and not marked as committed, so nobody
- * else has anything there. Dying in between leaves pages behind that whoever claims the spans next finds.
+ * All spans of a run get their pages before the core learns of any. If the file system fills up on the way,
+ * the pages are given back. That is safe, because this participant has claimed the spans and they are not
+ * marked as committed, so they contain no one else's data. If this participant dies on the way, the pages
+ * stay, and the next participant to claim the spans uses them.
  */
 import {
 	DESCRIPTOR_BYTES,
@@ -34,20 +35,22 @@ import { noSpace, systemError } from "../host/system-error.js";
 import { debug } from "./debug.js";
 import type { Mapping } from "./mapping.js";
 
-/** Spans, by number. */
+/** A range of spans, by number. */
 export interface Spans {
 	first: number;
 	count: number;
 }
 
 /**
- * Commits what the core asks for in this participant's slot, and more of the same run. The run whose pages are all
- * there, if it asked for a run's; `whole` is what that was the last time.
+ * Commits the pages that the core asks for in this participant's slot, and those of the rest of the run.
+ * Returns the run that is now fully committed; undefined if the core asked for tables only.
  *
- * @param bytes that the caller of the core wants in the end
+ * @param bytes the size of the allocation
+ * @param whole the result of the previous call for the same allocation
  */
 export function commitRequest(mapping: Mapping, bytes: number, whole: Spans | undefined): Spans | undefined {
-	// Tables stay, for those of others' spans lie beside those of ours; so they are not made in vain.
+	// Pages of tables are never given back, because they also contain the entries of other spans. So commit
+	// none if the run itself can't fit.
 	if (mapping.result(SLOT_REQUEST) === REQUEST_DESCRIPTORS) checkPages(mapping, bytes);
 	for (const [offset, length] of tablesOf(mapping)) commitRange(mapping, offset, length);
 	if (mapping.result(SLOT_REQUEST) !== REQUEST_SPANS) return undefined;
@@ -65,13 +68,13 @@ export function commitRequest(mapping: Mapping, bytes: number, whole: Spans | un
 	return run;
 }
 
-/** Gives a range of the file pages of its own. @throws DHMEM_NO_SPACE */
+/** Commits pages for a range of the file. @throws DHMEM_NO_SPACE */
 export function commitRange(mapping: Mapping, offset: number, length: number): void {
 	try {
 		mapping.shim.commit(mapping.file, offset, length);
 	} catch (error) {
 		if (errnoOf(error) === "ENXIO") throw mapping.unusable();
-		// The range was read from the region.
+		// The range came from the region, so the region is corrupted.
 		if (isErrorNamed(error, "TypeError")) throw mapping.corrupted("Committing memory");
 		if (errnoOf(error) === "ENOSPC" || errnoOf(error) === "EDQUOT") {
 			throw noSpace(mapping.path, length, { cause: error });
@@ -80,7 +83,10 @@ export function commitRange(mapping: Mapping, offset: number, length: number): v
 	}
 }
 
-/** Throws if a run of so many bytes, behind all spans that were ever used, can't have its pages. */
+/**
+ * Throws if the file system has no room for a run of `bytes` bytes behind the last span in use. @throws
+ * DHMEM_NO_SPACE
+ */
 function checkPages(mapping: Mapping, bytes: number): void {
 	const table = mapping.header(HEADER_DESCRIPTORS) + DESCRIPTOR_STATE;
 	let missing = Math.ceil(bytes / SPAN_BYTES);
@@ -101,7 +107,7 @@ function tablesOf(mapping: Mapping): [number, number][] {
 	return ranges.filter(([, length]) => length > 0);
 }
 
-/** The run that this participant is claiming, if `asked` is a part of it. */
+/** The run that this participant is claiming, if it contains `asked`; otherwise `asked`. */
 function runOf(mapping: Mapping, asked: Spans): Spans {
 	const first = mapping.result(SLOT_INTENT_A);
 	const count = mapping.result(SLOT_INTENT_B);
@@ -113,7 +119,7 @@ function runOf(mapping: Mapping, asked: Spans): Spans {
 	return isWhole ? { first, count } : asked;
 }
 
-/** The spans of a run that have no pages yet, as few ranges. */
+/** The spans of a run that have no pages yet, as ranges. */
 function withoutPages(mapping: Mapping, { first, count }: Spans): Spans[] {
 	const ranges: Spans[] = [];
 	for (let span = first; span < first + count; span++) {
@@ -130,7 +136,7 @@ function isCommitted(mapping: Mapping, span: number): boolean {
 	return ((mapping.words[word >>> 2] ?? 0) & (1 << (span & 31))) !== 0;
 }
 
-/** Gives the pages back that spans got, as long as the spans are this participant's. Never throws. */
+/** Gives back the pages of spans that this participant still claims. Never throws. */
 function giveBack(mapping: Mapping, ranges: readonly Spans[]): void {
 	if (mapping.closed || mapping.isDisplaced) return;
 	const table = mapping.header(HEADER_DESCRIPTORS) + DESCRIPTOR_STATE;

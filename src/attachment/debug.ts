@@ -1,4 +1,4 @@
 import { debuglog } from "node:util";
 
-/** Prints if `NODE_DEBUG` has `dhmem` in it. */
+/** Prints to stderr if `NODE_DEBUG` contains `dhmem`. */
 export const debug = debuglog("dhmem");

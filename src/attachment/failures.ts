@@ -1,4 +1,4 @@
-/** Why a participant can't go on with a region, as errors. */
+/** Errors that say why a participant can't continue to use a region. */
 import { DhmemError, isErrorNamed } from "../errors.js";
 import type { Host } from "../host/local-shim.js";
 import type { File } from "../host/shim.js";
@@ -8,15 +8,15 @@ export function regionClosed(path: string): DhmemError {
 	return new DhmemError("DHMEM_CLOSED", `The region ${path} is closed; open it again`);
 }
 
-/** Some other participant found this one's lock dropped. */
+/** Another participant found that this one's lock was dropped. */
 export function takenForDead(path: string): DhmemError {
 	return new DhmemError(
 		"DHMEM_CLOSED",
-		`Another participant took this one of ${path} for dead, so it has left; open it again`,
+		`Another participant of ${path} declared this one dead, so it has left; open the region again`,
 	);
 }
 
-/** For a status of the core that no caller expects, or a word that can't be right. */
+/** For an unexpected status of the core, or an impossible value in the region. */
 export function corruptRegion(path: string, what: string, status: number): DhmemError {
 	return new DhmemError(
 		"DHMEM_CORRUPT",
@@ -24,29 +24,32 @@ export function corruptRegion(path: string, what: string, status: number): Dhmem
 	);
 }
 
-/** A trap means that the core met a word that can't be right; anything else came from outside. */
+/**
+ * A trap means that the core found an impossible value. Any other exception came from outside, such as a
+ * stack overflow.
+ */
 export function cutOff(path: string, cause: unknown): DhmemError {
 	const left = "so this participant has left";
 	return isErrorNamed(cause, "RuntimeError")
 		? new DhmemError("DHMEM_CORRUPT", `The region ${path} is corrupted, ${left}; replace it`, { cause })
-		: new DhmemError("DHMEM_CLOSED", `An operation on ${path} was cut off, ${left}; open it again`, {
+		: new DhmemError("DHMEM_CLOSED", `An operation on ${path} was interrupted, ${left}; open it again`, {
 				cause,
 			});
 }
 
-/** Why there was a fault in a mapping of `mapped` bytes. Undefined if there was none. */
+/** Explains a fault in a mapping of `mapped` bytes. Undefined if there was no fault. */
 export function mappingFault(shim: Host, file: File, path: string, mapped: number): DhmemError | undefined {
 	const { size } = shim.statFile(file);
 	if (size < mapped) {
 		return new DhmemError(
 			"DHMEM_TRUNCATED",
-			`Another program cut ${path} from ${mapped} to ${size} bytes, so this participant has left; ` +
+			`Another program truncated ${path} from ${mapped} to ${size} bytes, so this participant has left; ` +
 				"its contents are lost: remove it",
 		);
 	}
 	if (!shim.isBroken(file)) return undefined;
 	return new DhmemError(
 		"DHMEM_NO_SPACE",
-		`${noSpace(path, 4096).message}; without it this participant has left: open the region again`,
+		`${noSpace(path, 4096).message}. A page was missing, so this participant has left: open the region again after that`,
 	);
 }

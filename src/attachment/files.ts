@@ -1,4 +1,4 @@
-/** Region files: opening, making and leaving them, whatever order participants come in. */
+/** Opens, creates, leaves and removes region files. Participants may do this in any order. */
 import { getRandomValues } from "node:crypto";
 import { unlinkSync } from "node:fs";
 import {
@@ -31,7 +31,7 @@ import { READER_LOCK } from "./participants.js";
 
 export interface FileOptions {
 	mode: "open-or-create" | "create" | "open" | "force-create" | "read-only" | "copy-on-write";
-	/** Spans, if the size was given. */
+	/** Spans; undefined if the user gave no size. */
 	spans: number | undefined;
 	permissions: number;
 	lifetime: "persistent" | "last-close";
@@ -39,12 +39,12 @@ export interface FileOptions {
 	trust: Trust;
 }
 
-/** What an opening in this mode may do. */
+/** The access that an opening in this mode has. */
 function accessOf({ mode }: FileOptions): Access {
 	return mode === "read-only" || mode === "copy-on-write" ? mode : "read-write";
 }
 
-/** Opens or makes the region at `path`, and joins it. */
+/** Opens or creates the region at `path`, and joins it. */
 export function attach(directory: string, path: string, options: FileOptions): Attachment {
 	const attachment = findOrMake(directory, path, options);
 	noteOpened(attachment, `${path}, opened ${options.mode} as ${options.label}`);
@@ -53,7 +53,7 @@ export function attach(directory: string, path: string, options: FileOptions): A
 
 function findOrMake(directory: string, path: string, options: FileOptions): Attachment {
 	tidy(directory, options.trust, path);
-	// Each turn meets a change that somebody else has made meanwhile; nobody is that busy for long.
+	// Each further turn means that another process has changed the name meanwhile, which can't go on for long.
 	for (let turn = 0; turn < 1000; turn++) {
 		if (options.mode !== "create" && options.mode !== "force-create") {
 			const found = openExisting(path, options);
@@ -70,14 +70,14 @@ function findOrMake(directory: string, path: string, options: FileOptions): Atta
 		if (options.mode === "create") {
 			throw new DhmemError(
 				"DHMEM_EXISTS",
-				`The region at ${path} exists already; open it, or unlink it first`,
+				`The region at ${path} already exists; open it, or unlink it first`,
 			);
 		}
 	}
-	throw new DhmemError("DHMEM_TIMEOUT", `The region at ${path} is made and removed without end by others`);
+	throw new DhmemError("DHMEM_TIMEOUT", `Others keep creating and removing ${path}; stop them, or choose another name`);
 }
 
-/** The region, joined; undefined if there is none; "changed" if it went away meanwhile. */
+/** Joins an existing region. Undefined if there is none; "changed" if it disappeared meanwhile. */
 function openExisting(path: string, options: FileOptions): Attachment | "changed" | undefined {
 	const access = accessOf(options);
 	const file = openFile(path, access === "read-write");
@@ -108,12 +108,12 @@ function checkSize(header: Uint32Array, path: string, { spans: wanted }: FileOpt
 	if (wanted === undefined || wanted <= spans) return;
 	throw new DhmemError(
 		"DHMEM_TYPE_MISMATCH",
-		`${path} has a size of ${spans * SPAN_BYTES} bytes, and ${wanted * SPAN_BYTES} were asked for; ` +
+		`${path} has a size of ${spans * SPAN_BYTES} bytes, but ${wanted * SPAN_BYTES} were asked for; ` +
 			"ask for no more, or unlink it first",
 	);
 }
 
-/** Takes part in it. An abandoned region is removed, and counts as absent. */
+/** Joins the region as a participant. An abandoned region is removed and counts as absent. */
 function joinExisting(
 	file: File,
 	header: Uint32Array,
@@ -126,7 +126,7 @@ function joinExisting(
 			try {
 				if (removeIfEmpty(file, path)) return mode === "open" ? undefined : "changed";
 			} catch (error) {
-				// Making another one needs its name.
+				// The other modes need the name for a new region, so for them this is an error.
 				if (mode !== "open" || !isRefusal(error)) throw systemError(error, path, "Removing");
 				return undefined;
 			}
@@ -135,12 +135,15 @@ function joinExisting(
 		if (attachment.join(label)) return attachment;
 		throw new DhmemError(
 			"DHMEM_TOO_MANY_PARTICIPANTS",
-			`${path} has ${SLOTS} participants, which is the most; close some${ownOpenings(attachment)}`,
+			`${path} has ${SLOTS} participants already, the maximum; close some${ownOpenings(attachment)}`,
 		);
 	});
 }
 
-/** Reads it, without the join lock. An abandoned region counts as absent, and is left to those who may write. */
+/**
+ * Opens the region for reading, without the join lock. An abandoned region counts as absent; participants
+ * that may write remove it.
+ */
 function readExisting(
 	file: File,
 	header: Uint32Array,
@@ -148,13 +151,13 @@ function readExisting(
 	access: Access,
 ): Attachment | "changed" | undefined {
 	if (isAbandoned(file, header)) return undefined;
-	// In this order: whoever removes the name holds this byte for writing meanwhile.
+	// In this order, because a process that removes the name write-locks this byte.
 	waitForLock(file, READER_LOCK, path);
 	if (!shim().isNamed(file, path)) return "changed";
 	return new Attachment(shim(), file, path, header[HEADER_SPANS >> 2] as number, access);
 }
 
-/** A new region at `path`, joined; undefined if the name is taken. */
+/** Creates a region at `path`, and joins it. Undefined if the name is taken. */
 function create(directory: string, path: string, options: FileOptions): Attachment | undefined {
 	const spans = options.spans ?? LARGEST_REGION / SPAN_BYTES;
 	let file: File;
@@ -175,7 +178,7 @@ function create(directory: string, path: string, options: FileOptions): Attachme
 	}
 }
 
-/** Gives a new file its name; false if that is taken, and is not to be replaced. */
+/** Gives a new file its name. False if the name is taken and the mode does not replace it. */
 function publish(file: File, path: string, { mode, trust }: FileOptions): boolean {
 	const replace = () => {
 		shim().publishFile(file, path, true);
@@ -185,7 +188,7 @@ function publish(file: File, path: string, { mode, trust }: FileOptions): boolea
 	return shim().publishFile(file, path, false);
 }
 
-/** A region in memory of this thread alone. */
+/** Makes a region in private memory of this thread. */
 export function attachLocal(name: string, options: FileOptions): Attachment {
 	const spans = options.spans ?? LARGEST_REGION / SPAN_BYTES;
 	const attachment = new Attachment(localShim, localFile(), name, spans);
@@ -193,7 +196,7 @@ export function attachLocal(name: string, options: FileOptions): Attachment {
 	return attachment;
 }
 
-/** Makes a fresh mapping a region, and joins it. */
+/** Formats a new mapping as a region, and joins it. */
 function format(attachment: Attachment, options: FileOptions): void {
 	commitRange(attachment, 0, HEADER_BYTES);
 	const identity = getRandomValues(new Uint32Array(2));
@@ -203,7 +206,7 @@ function format(attachment: Attachment, options: FileOptions): void {
 	attachment.join(options.label);
 }
 
-/** Leaves, and takes the file along if it was to go with its last participant. */
+/** Leaves the region. Removes the file if this was the last participant of a "last-close" region. */
 export function detach(attachment: Attachment): void {
 	if (attachment.closed) return;
 	const { file, path, access } = attachment;
@@ -217,7 +220,7 @@ export function detach(attachment: Attachment): void {
 			});
 		} else {
 			attachment.leave();
-			// What has replaced it may be a stranger's, who holds its locks.
+			// Another file that has the name by now is left alone: a stranger may hold its locks.
 			isReadLast = isLast && hasName(attachment);
 		}
 	} catch (error) {
@@ -228,7 +231,7 @@ export function detach(attachment: Attachment): void {
 	if (isReadLast) removeIfLeft(path);
 }
 
-/** In a folder where only the file's own user may remove it, that is left to whoever may. */
+/** Removes an empty region, if this user may: in a folder with the sticky bit only its owner may. */
 function removeIfMay(file: File, path: string): void {
 	try {
 		removeIfEmpty(file, path);
@@ -238,7 +241,10 @@ function removeIfMay(file: File, path: string): void {
 	}
 }
 
-/** Whether it still has its name; false where that can't be seen any more, as by a process that gave up root. */
+/**
+ * Tells whether the region still has its name. False if that can't be determined, for example because the
+ * process has dropped root privileges.
+ */
 function hasName({ file, path }: Attachment): boolean {
 	try {
 		return shim().isNamed(file, path);
@@ -248,7 +254,7 @@ function hasName({ file, path }: Attachment): boolean {
 	}
 }
 
-/** A reader that may write the file too removes what nobody else is in. */
+/** Removes an abandoned region after a reader has left it, if this user may. */
 function removeIfLeft(path: string): void {
 	try {
 		removeAbandoned(path, "any", "wait");
@@ -257,7 +263,9 @@ function removeIfLeft(path: string): void {
 	}
 }
 
-/** Removes the name, whatever has it. @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION, DHMEM_TIMEOUT */
+/**
+ * Removes the file with this name, whatever it is. @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION, DHMEM_TIMEOUT
+ */
 export function unlink(path: string, trust: Trust): void {
 	try {
 		const isWaitedFor = (file: File) => isTrusted(file, path, trust);
@@ -267,20 +275,22 @@ export function unlink(path: string, trust: Trust): void {
 	}
 }
 
-/** Removes the name of a region that was opened, unless another one has it by now. @throws as `unlink` */
+/**
+ * Removes the name of an opened region, unless the name belongs to another region by now. @throws as `unlink`
+ */
 export function unlinkOwn(attachment: Attachment, identity: Identity): void {
 	const { path } = attachment;
 	if (attachment.shim === localShim) throw notFound(path);
 	try {
 		const isOwn = (file: File | undefined) =>
 			attachment.closed ? hasIdentity(file, path, identity) : shim().isNamed(attachment.file, path);
-		// What has replaced it may be a stranger's, who holds its locks.
+		// Don't wait for the locks of another file that has the name by now: a stranger may hold them.
 		const isThere = whileNamed(path, isOwn, (file) => {
 			if (!isOwn(file)) {
 				throw new DhmemError(
 					"DHMEM_NOT_FOUND",
-					`${path} is another region by now: this one was replaced or unlinked before. ` +
-						"To remove that one, use Region.unlink()",
+					`${path} is another region now: the one that was opened here has been replaced or unlinked. ` +
+						"To remove the new one, use Region.unlink()",
 				);
 			}
 			unlinkSync(path);
@@ -291,7 +301,7 @@ export function unlinkOwn(attachment: Attachment, identity: Identity): void {
 	}
 }
 
-/** A random number of each region. */
+/** The random number that identifies a region. */
 export type Identity = readonly [number, number];
 
 export function identityOf(attachment: Attachment): Identity {

@@ -1,4 +1,4 @@
-/** The header of a region's file, read and checked before anything else in the file is used. */
+/** Reads and checks the header of a region's file before anything else in the file is used. */
 import {
 	BUCKET_BYTES,
 	HEADER_AVAILABLE,
@@ -32,7 +32,10 @@ import { DhmemError } from "../errors.js";
 import { type File, shim } from "../host/shim.js";
 import { LARGEST_REGION } from "../values/arguments.js";
 
-/** What the file's header says, once it is known to be a region's. */
+/**
+ * Reads the header, and throws if the file is not a usable region. @throws DHMEM_FORMAT, DHMEM_VERSION,
+ * DHMEM_CORRUPT
+ */
 export function readHeader(file: File, path: string): Uint32Array {
 	const header = new Uint8Array(HEADER_BYTES);
 	const length = shim().readFile(file, header, 0);
@@ -49,27 +52,27 @@ export function readHeader(file: File, path: string): Uint32Array {
 		throw new DhmemError(
 			"DHMEM_VERSION",
 			`${path} has layout ${word(HEADER_VERSION)} (features ${word(HEADER_FEATURES_ALL)}, ` +
-				`${word(HEADER_FEATURES_WRITE)}); this dhmem knows layout ${LAYOUT_VERSION}: use one version on all sides`,
+				`${word(HEADER_FEATURES_WRITE)}); this dhmem knows layout ${LAYOUT_VERSION}: use the same version on all sides`,
 		);
 	}
 	const spans = word(HEADER_SPANS);
 	if (size > LARGEST_REGION) {
 		throw new DhmemError(
 			"DHMEM_FORMAT",
-			`${path} is ${size} bytes long, and a region has at most ${LARGEST_REGION}; remove it`,
+			`${path} is ${size} bytes long, but a region has at most ${LARGEST_REGION}; remove it`,
 		);
 	}
 	if (size !== spans * SPAN_BYTES || spans === 0) {
 		throw new DhmemError(
 			"DHMEM_FORMAT",
-			`${path} is ${size} bytes long, and its header says ${spans * SPAN_BYTES}: it was cut or extended; remove it`,
+			`${path} is ${size} bytes long, but its header says ${spans * SPAN_BYTES}: it was truncated or extended; remove it`,
 		);
 	}
 	checkTables(word, path);
 	return words;
 }
 
-/** The header's words that say where the tables are, in the order in which they lie in the file. */
+/** The words of the header with the offsets of the tables, in the order of the tables in the file. */
 const tables = [
 	HEADER_BUSY,
 	HEADER_COMMITTED,
@@ -81,7 +84,10 @@ const tables = [
 	HEADER_OWNERS,
 ];
 
-/** Throws unless the tables lie one behind the other, in front of the heap, and have room for what they hold. */
+/**
+ * Throws unless the tables follow one another, end before the heap, and are large enough. @throws
+ * DHMEM_CORRUPT
+ */
 function checkTables(word: (field: number) => number, path: string): void {
 	let end = SLOTS_START + SLOTS * SLOT_BYTES;
 	let sound = true;
@@ -96,11 +102,11 @@ function checkTables(word: (field: number) => number, path: string): void {
 	sound &&= (word(HEADER_BUCKET_MASK) + 1) * BUCKET_BYTES <= word(HEADER_TOUCHED) - word(HEADER_BUCKETS);
 	sound &&= word(HEADER_TOUCHED_BYTES) * SLOTS <= word(HEADER_DESCRIPTORS) - word(HEADER_TOUCHED);
 	if (!sound) {
-		throw new DhmemError("DHMEM_CORRUPT", `${path} has a header that can't be true; remove it`);
+		throw new DhmemError("DHMEM_CORRUPT", `${path} has a corrupted header; remove it`);
 	}
 }
 
-/** Whether the region goes with its last participant. */
+/** Tells whether the region is removed with its last participant. */
 export function isLastClose(header: Uint32Array): boolean {
 	return header[HEADER_LIFETIME >> 2] === LIFETIME_LAST_CLOSE;
 }

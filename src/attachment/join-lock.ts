@@ -1,13 +1,14 @@
 /**
- * Who may change what a name means.
+ * The join lock: it protects the name of a region.
  *
- * A name is replaced or removed only by a participant that holds the join lock of the file that has the name now, for
- * writing, and that has looked under this lock that it does. Making a region never replaces anything. So while the
- * lock is held the name stays, and nobody removes a name that means another region by now: Linux has no call for
- * "unlink if it is this file".
+ * A process may replace or remove a name only while it holds the write lock of the file with that name, and
+ * after it has checked under the lock that the file still has the name. Creating a region never replaces a
+ * file. So the name stays while the lock is held, and no process removes the name of a different region by
+ * mistake. Linux has no call for "unlink if it is this file".
  *
- * Readers can't take that lock, because a read lock of theirs would keep writers out. They read-lock the byte of the
- * readers, and then look whether the file still has the name; whoever removes a file write-locks that byte too.
+ * Readers can't take the join lock, because their read lock would keep writers out. They read-lock a byte of
+ * their own, and then check that the file still has the name. A process that removes a file write-locks that
+ * byte too.
  */
 import { performance } from "node:perf_hooks";
 import { DhmemError, errnoOf } from "../errors.js";
@@ -15,16 +16,19 @@ import { type File, shim } from "../host/shim.js";
 import { isRefusal, systemError } from "../host/system-error.js";
 import { debug } from "./debug.js";
 
-/** Index of the lock byte behind the slots'. Whoever joins, leaves last, replaces or removes holds it. */
+/**
+ * Index of the join lock's byte, behind those of the slots. A process holds it while it joins, leaves a
+ * "last-close" region, or replaces or removes the file.
+ */
 export const JOIN_LOCK = 1024;
-/** Milliseconds to wait for a lock byte: only a stopped process holds one of these longer than a moment. */
+/** Milliseconds to wait for a lock byte. Only a stopped process holds one of these for long. */
 const TIMEOUT = 10_000;
-/** How often a path may name another file each time it is opened. */
+/** How often to open a path again that is another file each time. */
 const MOST_OPENINGS = 100;
-/** What is no regular file, or is leased to somebody: it has no locks that could be taken. */
+/** Errors for files without usable locks: not a regular file, or leased to another process. */
 const WITHOUT_LOCKS = ["ENOTREG", "ELOOP", "EAGAIN"];
 
-/** Opens the file, without following a link; undefined if nothing has the name. */
+/** Opens the file without following symbolic links. Undefined if there is no such file. */
 export function openFile(path: string, writable: boolean): File | undefined {
 	try {
 		return openOnce(path, writable);
@@ -39,13 +43,13 @@ function openOnce(path: string, writable: boolean): File | undefined {
 			return shim().openFile(path, writable);
 		} catch (error) {
 			if (errnoOf(error) === "ENOENT") return undefined;
-			// Without /proc it is opened twice by its path, and was replaced between.
+			// Without /proc the shim opens the path twice, and the file was replaced in between.
 			if (errnoOf(error) !== "ESTALE" || turn >= MOST_OPENINGS) throw error;
 		}
 	}
 }
 
-/** Takes a lock byte as soon as it is free. @throws DHMEM_TIMEOUT */
+/** Waits until a lock byte is free, and takes it. @throws DHMEM_TIMEOUT */
 export function waitForLock(file: File, index: number, path: string): void {
 	const deadline = performance.now() + TIMEOUT;
 	const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -54,15 +58,15 @@ export function waitForLock(file: File, index: number, path: string): void {
 		if (performance.now() > deadline) {
 			throw new DhmemError(
 				"DHMEM_TIMEOUT",
-				`Another process has been opening, closing or removing ${path} for ${TIMEOUT / 1000} s, so it must be stopped ` +
-					"(SIGSTOP, a frozen container, a debugger); let it go on, or end it",
+				`Another process has been opening, closing or removing ${path} for ${TIMEOUT / 1000} s, so it is probably stopped ` +
+					"(SIGSTOP, a frozen container, a debugger); resume it, or end it",
 			);
 		}
 		Atomics.wait(pause, 0, 0, 0.2 + Math.random());
 	}
 }
 
-/** Drops a lock byte. Where the core threw meanwhile the file is closed, and the lock dropped with it. */
+/** Drops a lock byte. If the core threw meanwhile, the file is closed and the lock is already dropped. */
 export function dropLock(file: File, index: number): void {
 	try {
 		shim().unlock(file, index);
@@ -71,7 +75,7 @@ export function dropLock(file: File, index: number): void {
 	}
 }
 
-/** Runs `body` holding the file's join lock. @throws DHMEM_TIMEOUT */
+/** Runs `body` while holding the file's join lock. @throws DHMEM_TIMEOUT */
 export function whileJoining<T>(file: File, path: string, body: () => T): T {
 	waitForLock(file, JOIN_LOCK, path);
 	try {
@@ -82,11 +86,12 @@ export function whileJoining<T>(file: File, path: string, body: () => T): T {
 }
 
 /**
- * Runs `body` while nobody else can change what has the name, and gives it the file; false if nothing has the name.
+ * Runs `body` with the file, while no other process can replace or remove it. False if there is no such file.
  *
- * A file that may only be read is locked for reading, which is enough to keep the others out. What can't be opened or
- * locked at all is changed without: another user's file in our folder, a link, a socket. So are files whose locks are
- * not waited for, such as strangers', where somebody has them.
+ * If this user may only read the file, it is read-locked, which keeps the others out too. `body` runs without
+ * a lock if the file can't be opened or locked: another user's file in this user's folder, a link, a socket.
+ * It also runs without a lock if `isWaitedFor` is false, as for strangers' files, and another process holds
+ * the lock.
  */
 export function whileNamed(
 	path: string,
@@ -112,7 +117,7 @@ export function whileNamed(
 	}
 	throw new DhmemError(
 		"DHMEM_TIMEOUT",
-		`Others keep making and removing ${path}; stop them, or choose another name`,
+		`Others keep creating and removing ${path}; stop them, or choose another name`,
 	);
 }
 

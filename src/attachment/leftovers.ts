@@ -1,4 +1,7 @@
-/** What dead processes left in a folder: regions that were to go with their last participant, and files half made. */
+/**
+ * Removes what dead processes left in a folder: "last-close" regions without participants, and half-made
+ * files.
+ */
 import { opendirSync, readdirSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { SLOTS } from "../../assembly/layout.js";
@@ -13,15 +16,18 @@ import { dropLock, JOIN_LOCK, openFile, waitForLock } from "./join-lock.js";
 import { READER_LOCK } from "./participants.js";
 
 export const SUFFIX = ".dhmem";
-/** What the shim calls a file before it has its name. */
+/** The shim's name for a file that has no name of its own yet. */
 const TEMPORARY = /^\.dhmem-[0-9a-f]{16}\.tmp$/;
-/** How regions of `Region.temporary()` are called. */
+/** The names of temporary regions begin with this. */
 export const TEMPORARY_REGION = "temporary-";
-/** How many names an opening reads, and how many files of each kind it looks at: a bounded time in any folder. */
+/**
+ * How many names an opening reads, and how many files of each kind it examines, so that its time is bounded
+ * in any folder.
+ */
 const MOST_NAMES = 1000;
 const MOST_LOOKS = 16;
 
-/** Names of the regions in `directory`, also of those that are left over. */
+/** The names of all regions in `directory`, including abandoned ones. */
 export function namesIn(directory: string): string[] {
 	return regionsAmong(readdirSync(directory)).sort();
 }
@@ -37,7 +43,7 @@ export function pathOf(directory: string, name: string): string {
 	return join(directory, name + SUFFIX);
 }
 
-/** Names of the regions in `directory`. What dead ones left there is removed. Nobody is waited for. */
+/** The names of the regions in `directory`, after removing what dead processes left there. Never waits. */
 export function listRegions(directory: string, trust: Trust): string[] {
 	const files = readdirSync(directory);
 	removeLitter(directory, litterAmong(files));
@@ -47,8 +53,8 @@ export function listRegions(directory: string, trust: Trust): string[] {
 }
 
 /**
- * Removes some of what dead ones left in `directory`, before a region is opened there: of regions that nobody would
- * open by name again nobody else would ever look after. It is in nobody's way if it can't.
+ * Removes some of what dead processes left in `directory`. Called before a region is opened there, because no
+ * one else would ever remove regions whose names are not used again. Failures are ignored.
  */
 export function tidy(directory: string, trust: Trust, opening: string): void {
 	if (onlyLooking) return;
@@ -68,7 +74,7 @@ export function tidy(directory: string, trust: Trust, opening: string): void {
 
 let onlyLooking = false;
 
-/** Runs `body`, in which regions are opened, and nothing is removed on that occasion. */
+/** Runs `body`; openings in it remove nothing. */
 export function whileOnlyLooking<T>(body: () => T): T {
 	onlyLooking = true;
 	try {
@@ -78,7 +84,7 @@ export function whileOnlyLooking<T>(body: () => T): T {
 	}
 }
 
-/** Some names in a folder: all, or the first that the file system gives, which on a tmpfs are the latest. */
+/** Up to MOST_NAMES names in a folder. A tmpfs lists the newest ones first. */
 function someOf(directory: string): string[] {
 	const names: string[] = [];
 	const folder = opendirSync(directory, { bufferSize: MOST_NAMES });
@@ -94,7 +100,7 @@ function someOf(directory: string): string[] {
 	return names;
 }
 
-/** So many of them, from anywhere: each has its turn. */
+/** Up to MOST_LOOKS names from a random place, so that each gets its turn. */
 function some(names: readonly string[]): string[] {
 	const start = Math.floor(Math.random() * names.length);
 	return [...names.slice(start), ...names.slice(0, start)].slice(0, MOST_LOOKS);
@@ -104,14 +110,14 @@ function litterAmong(files: readonly string[]): string[] {
 	return files.filter((file) => TEMPORARY.test(file));
 }
 
-/** Removes files that have a temporary name, and whose makers died. */
+/** Removes files with temporary names whose makers have died. */
 function removeLitter(directory: string, names: readonly string[]): void {
 	for (const name of names) {
 		const path = join(directory, name);
 		let file: File | undefined;
 		try {
-			// For reading, which a living maker keeps out just as well, and more users may do. A temporary name is never
-			// given twice, so it needs no lock that keeps it.
+			// Opened for reading, because more users may do that, and a living maker keeps out readers too. A
+			// temporary name is never used twice, so it needs no lock.
 			file = openFile(path, false);
 			if (file === undefined || !shim().tryLock(file, shim().makerLock)) continue;
 			if (!shim().isNamed(file, path)) continue;
@@ -125,28 +131,28 @@ function removeLitter(directory: string, names: readonly string[]): void {
 	}
 }
 
-/** Whether nobody is in the region, which was to go with its last participant. */
+/** Tells whether this is a "last-close" region that no participant or reader has open. */
 export function isAbandoned(file: File, header: Uint32Array): boolean {
 	return isEmptying(file, header) && !shim().isLocked(file, READER_LOCK);
 }
 
-/** As `isAbandoned`, and also where somebody reads it, or is removing it at this moment. */
+/** Like `isAbandoned`, but also true while a reader has the region open, or a process is removing it. */
 function isEmptying(file: File, header: Uint32Array): boolean {
 	return isLastClose(header) && !hasParticipants(file);
 }
 
-/** Whether others than this opening have a slot. */
+/** Tells whether other openings than this one hold a participant slot. */
 function hasParticipants(file: File): boolean {
 	for (let slot = 0; slot < SLOTS; slot++) if (shim().isLocked(file, slot)) return true;
 	return false;
 }
 
 /**
- * Removes the name of a region that was to go with its last participant, if that one is gone. The caller holds the
- * join lock, and has looked that the file has the name. Throws what `unlink` does.
+ * Removes the name of a "last-close" region if it has no participants. The caller holds the join lock, and
+ * has checked that the file has the name. Throws what `unlinkSync` throws.
  */
 export function removeIfEmpty(file: File, path: string): boolean {
-	// A reader has it, or will find that the name is gone as soon as it gets it.
+	// A reader has this lock, or is about to get it and will then see that the name is gone.
 	if (!shim().tryLock(file, READER_LOCK)) return false;
 	try {
 		if (hasParticipants(file)) return false;
@@ -158,7 +164,9 @@ export function removeIfEmpty(file: File, path: string): boolean {
 	}
 }
 
-/** A user who can't open the file, but may write the folder, removes it without a lock. */
+/**
+ * A user who can't open the file but may write to the folder removes it without a lock, so it may be gone.
+ */
 function unlinkUnlessGone(path: string): void {
 	try {
 		unlinkSync(path);
@@ -167,17 +175,19 @@ function unlinkUnlessGone(path: string): void {
 	}
 }
 
-/** Whether the region at `path` is an abandoned one. */
+/** Tells whether the region at `path` is abandoned. */
 export function isLeftOver(path: string, trust: Trust): boolean {
 	return withAbandoned(path, trust, "try", (file) => !shim().isLocked(file, READER_LOCK));
 }
 
-/** Removes the region at `path` if it is an abandoned one. @throws DHMEM_TIMEOUT, where it waits */
+/** Removes the region at `path` if it is abandoned. @throws DHMEM_TIMEOUT with "wait" */
 export function removeAbandoned(path: string, trust: Trust, patience: "try" | "wait"): boolean {
 	return withAbandoned(path, trust, patience, (file) => removeIfEmpty(file, path));
 }
 
-/** Runs `body` if the region at `path` is an abandoned one, while nobody can join it. Strangers' are passed over. */
+/**
+ * Runs `body` if the region at `path` is abandoned, while no process can join it. Skips strangers' regions.
+ */
 function withAbandoned(
 	path: string,
 	trust: Trust,
@@ -189,14 +199,14 @@ function withAbandoned(
 		const file = openFile(path, true);
 		if (file === undefined) return false;
 		opened = file;
-		// Only a region that looks abandoned is locked: nobody who joins a living one is held up.
+		// Lock only a region that looks abandoned, so that joining a living one is never delayed.
 		if (!isTrusted(file, path, trust) || !isEmptying(file, readHeader(file, path))) return false;
 		if (patience === "wait") waitForLock(file, JOIN_LOCK, path);
 		else if (!shim().tryLock(file, JOIN_LOCK)) return false;
 		return shim().isNamed(file, path) && body(file);
 	} catch (error) {
 		if (error instanceof DhmemError && error.code === "DHMEM_TIMEOUT") throw error;
-		// Not a region, or another user's: not ours to remove.
+		// Leave it if it is not a region, or is another user's.
 		if (error instanceof DhmemError || isRefusal(error)) return false;
 		throw systemError(error, path, "Looking at");
 	} finally {

@@ -1,4 +1,4 @@
-/** A region's file, mapped, with the core over it; and whether it can still be used. */
+/** A mapped region file with the core over it, and whether it can still be used. */
 import { Buffer } from "node:buffer";
 import {
 	CORRUPT,
@@ -21,14 +21,14 @@ import { debug } from "./debug.js";
 import { corruptRegion, cutOff, mappingFault, regionClosed, takenForDead } from "./failures.js";
 import { keepWithBuffer, noteClosed, sameMemory } from "./openings.js";
 
-/** What an opening may do: `copy-on-write` is `read-only`, but elements may be changed for oneself. */
+/** The access of an opening. `copy-on-write` is `read-only` with private changes of elements. */
 export type Access = "read-write" | "read-only" | "copy-on-write";
 
 const { set: setBytes } = Uint8Array.prototype;
 
 /**
- * From so many bytes on a copy is made by Node's `fill`, a `memcpy`. The engine's `set` goes word by word in shared
- * memory, and byte by byte where source and destination are aligned differently: 3 GB/s.
+ * Copies of at least this many bytes use Node's `fill`, which is a `memcpy`. In shared memory the engine's
+ * `set` copies word by word, or byte by byte if source and destination are aligned differently: 3 GB/s.
  */
 const FILLED = 512;
 
@@ -41,18 +41,18 @@ export class Mapping {
 	readonly bytes: Uint8Array;
 	readonly words: Uint32Array;
 	readonly #whole: Buffer;
-	/** Memory of this opening alone, behind the region, where the core reads what it is given. */
+	/** Private memory behind the region, in which the core reads names, keys and similar arguments. */
 	readonly scratch: Uint8Array;
 	readonly core: Core;
-	/** This participant's number, 0 until it has joined. */
+	/** This participant's number; 0 before it has joined. */
 	me = 0;
-	/** Where the words of this participant's slot are, as an index into `words`. */
+	/** The index in `words` of this participant's slot. */
 	slotWord = 0;
 	readonly #barrier = new Int32Array(1);
 	#failure: DhmemError | undefined;
 	#closed = false;
 
-	/** Maps `file` of `spans` spans. */
+	/** Maps a file of `spans` spans. */
 	constructor(shim: Host, file: File, path: string, spans: number, access: Access) {
 		this.path = path;
 		this.access = access;
@@ -70,7 +70,7 @@ export class Mapping {
 			shim.mapFile(file, new Uint8Array(sameMemory(this.buffer), 0, size), access !== "read-write");
 		} catch (error) {
 			if (!isErrorNamed(error, "TypeError")) throw error;
-			throw new DhmemError("DHMEM_FORMAT", `${path} was cut or extended while it was opened; remove it`, {
+			throw new DhmemError("DHMEM_FORMAT", `${path} was truncated or extended while it was being opened; remove it`, {
 				cause: error,
 			});
 		}
@@ -80,7 +80,7 @@ export class Mapping {
 		});
 	}
 
-	/** For loggers that make JSON of what refers to it: its arrays are the whole region. */
+	/** For loggers that convert objects to JSON: the arrays of a mapping contain the whole region. */
 	toJSON(): string {
 		return this.path;
 	}
@@ -93,17 +93,17 @@ export class Mapping {
 		return this.size / SPAN_BYTES;
 	}
 
-	/** Bytes of the largest block that the region could ever have. */
+	/** The size in bytes of the largest block that the region could ever contain. */
 	get largestBlock(): number {
 		return this.size - this.header(HEADER_HEAP) * SPAN_BYTES;
 	}
 
-	/** A word of the header. */
+	/** Reads a word of the header. */
 	header(field: number): number {
 		return this.words[field >> 2] as number;
 	}
 
-	/** A word of this participant's slot, in which the core leaves results. */
+	/** Reads a word of this participant's slot, where the core leaves results. */
 	result(field = SLOT_RESULT): number {
 		return this.words[this.slotWord + (field >> 2)] as number;
 	}
@@ -118,7 +118,7 @@ export class Mapping {
 		return this.#failure !== undefined;
 	}
 
-	/** Unmaps the file. Views that users still have read zeros. */
+	/** Unmaps the file. Views that users still hold then read zeros. */
 	close(): void {
 		if (this.#closed) return;
 		this.#closed = true;
@@ -128,43 +128,45 @@ export class Mapping {
 		debug("%s: closed", this.path);
 	}
 
-	/** Called when it is closed, before the file is. */
+	/** Called by `close` before the file is closed. */
 	protected onClosed(_why: DhmemError): void {}
 
 	closedError(): DhmemError {
 		return this.#failure ?? regionClosed(this.path);
 	}
 
-	/** Throws unless the region can be used. */
+	/**
+	 * Throws if the region can't be used. @throws DHMEM_CLOSED, DHMEM_TRUNCATED, DHMEM_NO_SPACE, DHMEM_CORRUPT
+	 */
 	check(): void {
 		if (this.#closed || this.#failure !== undefined || this.isDisplaced) throw this.unusable();
 	}
 
-	/** Throws unless the region can be used, and changed. */
+	/** Throws if the region can't be used or changed. @throws as `check`; DHMEM_READ_ONLY */
 	checkWritable(): void {
 		this.check();
 		if (this.access !== "read-write") throw this.readOnlyError();
 	}
 
-	/** The error for a change that this opening may not make. */
+	/** The error for a change that this opening does not allow. */
 	readOnlyError(): DhmemError {
 		return new DhmemError(
 			"DHMEM_READ_ONLY",
-			`The region ${this.path} was opened ${this.access}, which can't change it; open it in another mode`,
+			`The region ${this.path} was opened ${this.access}, so it can't be changed; open it in another mode`,
 		);
 	}
 
 	/**
-	 * Whether this participant's number is gone from its slot: another participant took it for dead, or a fault put
-	 * zero pages over the mapping. Reading one word finds both without a call. A reader has no slot, and looks at the
-	 * header instead.
+	 * True if this participant's number is no longer in its slot: another participant has declared it dead, or
+	 * a fault has put zero pages over the mapping. Reading one word detects both without a call. A reader has
+	 * no slot, so it checks the header instead.
 	 */
 	get isDisplaced(): boolean {
 		if (this.me !== 0) return this.words[this.slotWord + (SLOT_ID >> 2)] !== this.me;
 		return this.access !== "read-write" && this.header(HEADER_MAGIC) !== MAGIC_LOW;
 	}
 
-	/** Leaves the region, and gives the reason. */
+	/** Leaves the region, and returns the error that says why. */
 	unusable(): DhmemError {
 		if (!this.#closed) {
 			this.#failure ??= mappingFault(this.shim, this.file, this.path, this.size) ?? takenForDead(this.path);
@@ -174,8 +176,8 @@ export class Mapping {
 	}
 
 	/**
-	 * Turns a status of the core that no caller expects into an error. One is `FENCED`: this participant's lock was
-	 * found dropped.
+	 * Converts an unexpected status of the core to an error. One such status is `FENCED`: another participant
+	 * found that this one's lock was dropped.
 	 */
 	unexpected(status: number, what: string): DhmemError {
 		if (this.#closed || this.#failure !== undefined || this.isDisplaced) return this.unusable();
@@ -185,19 +187,19 @@ export class Mapping {
 		return corruptRegion(this.path, what, status);
 	}
 
-	/** As `unexpected`, for a word of the region that can't be right. */
+	/** Like `unexpected`, for an impossible value in the region. */
 	corrupted(what: string): DhmemError {
 		return this.unexpected(CORRUPT, what);
 	}
 
 	/**
-	 * The core threw in the middle of an operation. Another operation could make it worse, so this participant is dead:
-	 * its locks drop at once, which needs little stack, and a survivor puts things right.
+	 * The core threw in the middle of an operation. Another operation could do damage, so this participant
+	 * dies: its locks drop at once, which needs little stack, and a survivor recovers.
 	 */
 	#die(cause: unknown): DhmemError {
 		this.shim.abandonFile(this.file);
 		this.#failure ??= cutOff(this.path, cause);
-		// Closing needs more stack than there may be; if this fails, the next call does it.
+		// Closing may need more stack than is left. If it fails, the next call closes.
 		try {
 			this.close();
 		} catch {
@@ -208,30 +210,35 @@ export class Mapping {
 
 	// ----------------------------------------------------------------------------------------- its memory
 
-	/** Puts bytes into the region. */
+	/** Copies bytes into the region. */
 	write(bytes: Uint8Array, offset: number): void {
 		const length = lengthIn(bytes);
 		if (length >= FILLED) this.#whole.fill(bytes, offset, offset + length);
-		// Called so because V8 before 12 looks a typed array's method up slowly, each time.
+		// Not as a method: V8 before 12 looks up a typed array's methods slowly, on each call.
 		else setBytes.call(this.bytes, bytes, offset);
 	}
 
-	/** Puts bytes where the core reads them; their offset. They stay until the next call. */
+	/**
+	 * Copies bytes to where the core reads arguments, and returns their offset. They are valid until the next
+	 * call.
+	 */
 	lend(bytes: Uint8Array): number {
 		this.scratch.set(bytes);
 		return this.size;
 	}
 
 	/**
-	 * Loads before this call stay before loads after it, on every processor: atomic stores and loads keep their order,
-	 * and plain loads don't pass an atomic store behind them.
+	 * Keeps loads before this call before loads after it, on every processor: atomic operations keep their
+	 * order, and plain loads don't move past a later atomic store.
 	 */
 	fence(): void {
 		Atomics.store(this.#barrier, 0, 0);
 	}
 }
 
-/** Memory of the core to map the file over, with a span behind it for the participant alone. */
+/**
+ * Reserves the core's memory, to map the file over, with a private span behind it. @throws DHMEM_UNSUPPORTED
+ */
 function reserveMemory(path: string, spans: number): WebAssembly.Memory {
 	if (typeof WebAssembly === "undefined") {
 		throw new DhmemError(
@@ -243,7 +250,7 @@ function reserveMemory(path: string, spans: number): WebAssembly.Memory {
 		return new WebAssembly.Memory({ initial: spans + 1, maximum: spans + 1, shared: true });
 	} catch (error) {
 		const advice = howToGetAddresses(spans * SPAN_BYTES, findLimit("Max address space"));
-		throw new DhmemError("DHMEM_UNSUPPORTED", `${path} has no room for its addresses: ${advice}`, {
+		throw new DhmemError("DHMEM_UNSUPPORTED", `There is no address space left for ${path}: ${advice}`, {
 			cause: error,
 		});
 	}

@@ -1,25 +1,27 @@
 /**
- * How long an opening lasts: as long as anything of it can be reached in this thread, or it holds a lock.
+ * The lifetime of an opening: it lasts while this thread can reach any of its objects or views, or while it
+ * holds a lock.
  *
- * Objects of an opening refer to its attachment. A view refers to its buffer alone, so the buffer leads to the
- * attachment here: a view keeps it, and so does a view of that view.
+ * Objects of an opening refer to its attachment. A view refers only to its buffer, so this file maps the
+ * buffer to the attachment. Then a view keeps the attachment alive, and so does a view of that view.
  */
 import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
 import { debug } from "./debug.js";
 
 const byBuffer = new WeakMap<SharedArrayBuffer, object>();
 
-/** `attachment` stays for as long as `buffer` can be reached. */
+/** Keeps `attachment` alive for as long as `buffer` can be reached. */
 export function keepWithBuffer(buffer: SharedArrayBuffer, attachment: object): void {
 	byBuffer.set(buffer, attachment);
 }
 
 /**
- * A second buffer over the same memory, for the shim to keep. It stops the engine from unmapping the memory before
- * the file is closed. The first buffer would do that as well, but it leads to the attachment, which would then never
- * be collected.
+ * Returns a second buffer over the same memory, for the shim to keep. It stops the engine from unmapping the
+ * memory before the file is closed. The first buffer would do that too, but it refers to the attachment,
+ * which would then never be collected.
  *
- * It is posted rather than cloned: some realms have no `structuredClone`, and others replace it.
+ * The buffer is posted instead of cloned, because some realms have no `structuredClone` and others replace
+ * it.
  */
 export function sameMemory(buffer: SharedArrayBuffer): SharedArrayBuffer {
 	const { port1, port2 } = new MessageChannel();
@@ -31,16 +33,17 @@ export function sameMemory(buffer: SharedArrayBuffer): SharedArrayBuffer {
 	}
 }
 
-/** A mutex, as an opening has it. */
+/** A mutex of an opening. */
 interface Lock {
 	readonly attachment: object;
-	/** Where it is in `held`; -1 while the opening does not hold it. */
+	/** Its index in `held`; -1 while the opening does not hold it. */
 	heldAt: number;
 }
 
 /**
- * The mutexes that this thread's openings hold: with one of them collected, somebody else would get its lock. Not a Set,
- * which makes its table anew every few times that one thing is put in and taken out; each lock knows its place instead.
+ * The mutexes that this thread's openings hold. If one of them were collected, another participant would get
+ * its lock. An array in which each lock knows its index: a Set rebuilds its table every few insertions and
+ * deletions.
  */
 const held: Lock[] = [];
 
@@ -51,7 +54,7 @@ export function keepWhileHeld(lock: Lock): void {
 export function noLongerHeld(lock: Lock): void {
 	if (lock.heldAt === -1) return;
 	const last = held.pop() as Lock;
-	// The last one takes its place.
+	// The last lock moves to the free index.
 	if (last !== lock) {
 		held[lock.heldAt] = last;
 		last.heldAt = lock.heldAt;
@@ -63,14 +66,14 @@ const forgotten = new FinalizationRegistry((what: string) => {
 	debug("%s: never closed, and collected now that nothing refers to it", what);
 });
 
-/** NODE_DEBUG says so when `attachment` is collected before it was closed. */
+/** Logs to NODE_DEBUG if `attachment` is collected before it is closed. */
 export function noteOpened(attachment: object, what: string): void {
-	// Only where it is wanted: a thread that ends while the engine is about to call back aborts the process, as in vitest's
-	// vmThreads.
+	// Only if debugging is enabled: if a thread ends while the engine is about to call back, as in vitest's
+	// vmThreads, the process aborts.
 	if (debug.enabled) forgotten.register(attachment, what, attachment);
 }
 
-/** Nothing of `attachment` has to be kept any more. */
+/** Forgets `attachment` and its locks. */
 export function noteClosed(attachment: object): void {
 	forgotten.unregister(attachment);
 	for (const lock of held.filter((each) => each.attachment === attachment)) noLongerHeld(lock);

@@ -1,10 +1,10 @@
-/** The participants of a region that this process has open, for the error when a region has no slot left. */
+/** Lists the openings of a region in this process, for the error when a region has no slot left. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { SLOTS } from "../../assembly/layout.js";
 import type { Mapping } from "./mapping.js";
 import { readParticipants } from "./participants.js";
 
-/** Where the slots' lock bytes begin. SYNC: native-shim/host/lock.c */
+/** The file offset of the first slot's lock byte. SYNC: native-shim/host/lock.c */
 const FIRST_LOCK_BYTE = 2 ** 40;
 
 /** A line of `/proc/self/fdinfo` about a write lock: device and inode, first and last byte. */
@@ -12,7 +12,10 @@ const LOCK = /OFDLCK +ADVISORY +WRITE +\S+ +(\S+) +(\d+) +(\d+)/g;
 
 const FOLDER = "/proc/self/fdinfo";
 
-/** A sentence on the openings of this process, in whatever thread, that were not closed. Empty where it can't be known. */
+/**
+ * A sentence about the openings in all threads of this process that were not closed. Empty if there are none,
+ * or they can't be determined.
+ */
 export function ownOpenings(mapping: Mapping): string {
 	try {
 		const slots = ownSlots(mapping.path);
@@ -26,7 +29,10 @@ export function ownOpenings(mapping: Mapping): string {
 	}
 }
 
-/** The slots of the file at `path` that this process holds the locks of: the kernel lists a file's locks for each descriptor. */
+/**
+ * The slots of the file at `path` whose locks this process holds. The kernel lists the locks of each
+ * descriptor.
+ */
 function ownSlots(path: string): Set<number> {
 	const file = fileKey(path);
 	const slots = new Set<number>();
@@ -42,7 +48,7 @@ function ownSlots(path: string): Set<number> {
 	return slots;
 }
 
-/** As the kernel writes it: device and inode. */
+/** The file's device and inode, as the kernel writes them in a line about a lock. */
 function fileKey(path: string): string {
 	const { dev, ino } = statSync(path, { bigint: true });
 	const major = (dev >> 8n) & 0xfffn;
@@ -50,7 +56,7 @@ function fileKey(path: string): string {
 	return `${[major, minor].map((part) => part.toString(16).padStart(2, "0")).join(":")}:${ino}`;
 }
 
-/** Empty for a descriptor that was closed meanwhile. */
+/** The kernel's text about a descriptor. Empty if the descriptor was closed meanwhile. */
 function locksOf(descriptor: string): string {
 	try {
 		return readFileSync(`${FOLDER}/${descriptor}`, "utf8");
@@ -59,7 +65,7 @@ function locksOf(descriptor: string): string {
 	}
 }
 
-/** Each text once, with how often it is there. */
+/** Lists each text once, with its count. */
 function counted(texts: readonly string[]): string {
 	const counts = new Map<string, number>();
 	for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);

@@ -1,4 +1,4 @@
-/** The participants of a region: which of them live, and recovery from those that died. */
+/** The participants of a region: which are alive, and recovery from those that died. */
 import { Buffer } from "node:buffer";
 import {
 	HEADER_TOUCHED,
@@ -19,21 +19,23 @@ import { commitRange } from "./committing.js";
 import { debug } from "./debug.js";
 import type { Mapping } from "./mapping.js";
 
-/** Index of the lock byte that all readers have a shared lock on, behind those of the slots. */
+/** Index of the lock byte that all readers read-lock, behind those of the slots. */
 export const READER_LOCK = 4096;
 
-/** Calls of the core for one thing: recovery in the largest region, or committing all of it, takes 257. */
+/**
+ * Limit for the calls of the core in one operation. Recovering or committing the largest region takes 257.
+ */
 export const MOST_TURNS = 1000;
 
-/** A slot that is in use. */
+/** A participant slot in use. */
 export interface Participant {
 	slot: number;
 	label: string;
-	/** Whether the kernel still has its lock. */
+	/** True if the kernel still has its lock. */
 	alive: boolean;
 }
 
-/** The participants, but not readers, which have no slot. */
+/** Lists the participants, without readers, which have no slot. */
 export function readParticipants(mapping: Mapping): Participant[] {
 	const participants = [];
 	for (let slot = 0; slot < SLOTS; slot++) {
@@ -46,12 +48,12 @@ export function readParticipants(mapping: Mapping): Participant[] {
 	return participants;
 }
 
-/** The number of the participant in a slot, 0 for none. */
+/** The number of the participant in a slot; 0 if the slot is free. */
 export function slotId({ words }: Mapping, slot: number): number {
 	return Atomics.load(words, (SLOTS_START + slot * SLOT_BYTES + SLOT_ID) >> 2);
 }
 
-/** Whether the participant with this number still holds its slot, as the kernel sees it. */
+/** Tells whether the participant with this number is alive: the kernel still has its slot's lock. */
 export function isAlive(mapping: Mapping, participant: number): boolean {
 	if (participant === mapping.me) return true;
 	const slot = (participant & 0xff) - 1;
@@ -63,7 +65,7 @@ export function isAlive(mapping: Mapping, participant: number): boolean {
 	}
 }
 
-/** Whether another participant, or a reader, has joined and lives. */
+/** Tells whether another participant or a reader has the region open and is alive. */
 export function hasCompany(mapping: Mapping): boolean {
 	const { shim, file, me } = mapping;
 	if (shim.isLocked(file, READER_LOCK)) return true;
@@ -75,14 +77,15 @@ export function hasCompany(mapping: Mapping): boolean {
 }
 
 /**
- * Takes the lock of a slot that no living participant has, and recovers it. Undefined if all are taken.
+ * Takes the lock of a slot without a living participant, and recovers the slot. Undefined if living
+ * participants hold all slots.
  *
  * @throws DHMEM_NO_SPACE
  */
 export function takeSlot(mapping: Mapping): number | undefined {
 	const { shim, file } = mapping;
 	let full: DhmemError | undefined;
-	// Free ones first: a dead participant's slot has to be recovered before it can be used.
+	// Free slots first, because a dead participant's slot has to be recovered before it can be used.
 	for (const dead of [false, true]) {
 		for (let slot = 0; slot < SLOTS; slot++) {
 			const isTaken = slotId(mapping, slot) !== 0;
@@ -91,7 +94,8 @@ export function takeSlot(mapping: Mapping): number | undefined {
 				commitSlot(mapping, slot);
 			} catch (error) {
 				if (!isFull(error)) throw error;
-				// A slot that was used before has its pages, so a participant can come back although the disk is full.
+				// A slot that was used before still has its pages, so a participant can return even if the file
+				// system is full.
 				full = error;
 				shim.unlock(file, slot);
 				continue;
@@ -109,7 +113,7 @@ function commitSlot(mapping: Mapping, slot: number): void {
 	commitRange(mapping, mapping.header(HEADER_TOUCHED) + slot * touched, touched);
 }
 
-/** Recovers from every participant that has died; how many there were. */
+/** Recovers from all participants that have died, and returns their number. */
 export function recoverAll(mapping: Mapping): number {
 	try {
 		return recoverEach(mapping);
@@ -128,14 +132,14 @@ function recoverEach(mapping: Mapping): number {
 		try {
 			if (recoverSlot(mapping, slot)) recovered++;
 		} finally {
-			// A throw out of the core has closed the file, and dropped the lock with it.
+			// If the core has thrown, the file is closed and the lock is already dropped.
 			if (!mapping.closed) shim.unlock(file, slot);
 		}
 	}
 	return recovered;
 }
 
-/** Acts in the name of the participant in a slot whose lock is ours. Whether there was one. */
+/** Recovers the participant of a slot whose lock this one holds. False if the slot was free. */
 export function recoverSlot(mapping: Mapping, slot: number): boolean {
 	let status: number;
 	let turns = 0;
@@ -150,7 +154,10 @@ export function recoverSlot(mapping: Mapping, slot: number): boolean {
 	return true;
 }
 
-/** Wakes the sleepers at a doorbell. Never throws: a sleeper that is missed looks again when its time slice ends. */
+/**
+ * Wakes the sleepers at a doorbell. Never throws: a sleeper that misses the wake-up checks again when its
+ * time slice ends.
+ */
 export function wakeAt({ shim, file, path }: Mapping, doorbell: number): void {
 	try {
 		shim.wake(file, doorbell);

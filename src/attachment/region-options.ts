@@ -1,4 +1,4 @@
-/** How a region is opened: what users say, checked, and what that means for its file. */
+/** The options for opening a region: checks them, and converts them for the region's file. */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { badArgument, DhmemError } from "../errors.js";
@@ -10,38 +10,42 @@ import type { FileOptions } from "./files.js";
 
 export interface RegionOptions {
 	/**
-	 * `"open-or-create"` (default), `"create"` (must be new), `"open"` (must exist), `"force-create"` (replaces;
-	 * who has the old one keeps it). And two that need no permission to write, and take part in nothing:
-	 * `"read-only"` (must exist; what others change is seen) and `"copy-on-write"` (the same, but elements of structs,
-	 * arrays and vectors may be changed for oneself: after that, what others change on the same page of memory is not
-	 * seen any more).
+	 * `"open-or-create"` (default), `"create"` (fails if the region exists), `"open"` (fails if it does not
+	 * exist) or `"force-create"` (replaces it; participants of the old region keep that one). Two more modes
+	 * need no write permission and never affect other participants: `"read-only"` (must exist; shows changes by
+	 * others) and `"copy-on-write"` (the same, but you can change elements of structs, arrays and vectors
+	 * privately; a memory page that you have changed no longer shows changes by others).
 	 */
 	mode?: FileOptions["mode"] | undefined;
 	/**
-	 * The most it may grow to: address space, not memory. `"4GiB"` by default, which is also the most. It means two
-	 * pages of 64 KiB less, so that views can be posted to worker threads.
+	 * The maximum size of the region: a number of bytes or a string such as `"64MiB"`. It reserves address
+	 * space, not memory. `"4GiB"` is the default and the maximum; it means 4 GiB less 128 KiB, so that views
+	 * can be posted to worker threads.
 	 */
 	size?: Size | undefined;
-	/** File mode when creating, exactly: the umask does not apply. `0o600` by default. */
+	/** The file's mode when it is created, regardless of the umask. `0o600` by default. */
 	permissions?: number | undefined;
-	/** Where the file is. By default `$DHMEM_DIR`, else `/dev/shm`. */
+	/** The folder of the region's file. By default `$DHMEM_DIR`, else `/dev/shm`. */
 	directory?: string | undefined;
-	/** `"last-close"`: the region is gone once its last participant has left or died. */
+	/**
+	 * `"persistent"` (default): the region stays until it is unlinked. `"last-close"`: it is removed after its
+	 * last participant has left or died.
+	 */
 	lifetime?: "persistent" | "last-close" | undefined;
-	/** What others see this participant as. By default the task's name, else hostname and process id. */
+	/** This participant's name for others. By default the task's name, else `hostname:pid`. */
 	label?: string | undefined;
 	/**
-	 * Whose regions are joined in a folder where everybody can make names, such as `/dev/shm`: those of this user and
-	 * of root (`"owner"`), of these users and groups too (their numbers), or of anybody (`"any"`). By default
-	 * `$DHMEM_TRUST`, else `"owner"`. In a folder that others can't write to it is not asked.
+	 * Whose regions may be joined in a folder where anyone can create files, such as `/dev/shm`: those of this
+	 * user and root (`"owner"`), also those of certain users or groups (their numbers), or all (`"any"`). By
+	 * default `$DHMEM_TRUST`, else `"owner"`. It does not apply to a folder that others can't write to.
 	 */
 	trust?: Trust | undefined;
 }
 
-/** A temporary region is always made anew, and gone with its last participant. */
+/** The options of a temporary region, which is always new, and is removed with its last participant. */
 export type TemporaryOptions = Omit<RegionOptions, "mode" | "lifetime">;
 
-/** Where the files are. */
+/** The options of a call that only needs the folder. */
 export type FolderOptions = Pick<RegionOptions, "directory">;
 
 export const regionOptionNames = optionNames<RegionOptions>({
@@ -71,7 +75,10 @@ function oneOf<T extends string>(what: string, value: T | undefined, allowed: re
 	throw badArgument(what, value, `one of ${allowed.join(", ")}`);
 }
 
-/** The folder's absolute path, so that it stays the same when the process changes its own. @throws DHMEM_BAD_ARGUMENT */
+/**
+ * The folder's absolute path, so that changing the working directory does not affect it. @throws
+ * DHMEM_BAD_ARGUMENT, DHMEM_NOT_FOUND
+ */
 export function directoryOf(options: FolderOptions): string {
 	const directory = options.directory ?? (process.env.DHMEM_DIR || "/dev/shm");
 	if (typeof directory !== "string" || directory === "" || directory.includes("\0")) {
@@ -82,14 +89,14 @@ export function directoryOf(options: FolderOptions): string {
 	} catch (cause) {
 		throw new DhmemError(
 			"DHMEM_NOT_FOUND",
-			`The folder ${directory} is relative, and the working directory of this process was removed; give an ` +
+			`The folder ${directory} is relative, but the working directory of this process was removed; give an ` +
 				"absolute path, or change into a folder that exists",
 			{ cause },
 		);
 	}
 }
 
-/** Whose regions are joined. @throws DHMEM_BAD_ARGUMENT */
+/** The owners whose regions may be joined. @throws DHMEM_BAD_ARGUMENT */
 export function trustOf({ trust }: Pick<RegionOptions, "trust">): Trust {
 	if (trust !== undefined) return checkTrust("trust", trust);
 	return checkTrust("DHMEM_TRUST", process.env.DHMEM_TRUST || "owner");

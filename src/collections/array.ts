@@ -21,14 +21,11 @@ import { checkMade } from "../values/made.js";
 import { checkValue } from "../values/schema.js";
 
 export interface ArrayOptions<D extends DType> {
-	/** The type of each element. */
+	/** The type of the elements. */
 	dtype: D;
-	/** Elements along each of 1 to 16 dimensions. Left out, the array must be there. */
+	/** The number of elements along each of 1 to 16 dimensions. If left out, the array must exist. */
 	shape?: readonly number[] | undefined;
-	/**
-	 * All elements, the last dimension's next to each other, if this call is the one that makes the array;
-	 * otherwise they are 0.
-	 */
+	/** The elements of a new array in row-major order; 0 by default. Ignored if the array exists. */
 	initial?: ArrayLike<ValueOf<D>> | undefined;
 }
 
@@ -36,17 +33,17 @@ const arrayNames = optionNames<ArrayOptions<DType>>({ dtype: true, shape: true, 
 
 const MOST_DIMENSIONS = 16;
 
-/** What an array's elements belong to. */
+/** The object or block that contains an array's elements. */
 type ArraySource = Pick<NamedObject, "attachment" | "name" | "checkNotRemoved">;
 
-/** The elements as a plain sequence: TypeScript cannot index a generic typed array. */
+/** The elements by index, because TypeScript cannot index a generic typed array. */
 interface Values<D extends DType> {
 	[index: number]: ValueOf<D>;
 }
 
 /**
- * An n-dimensional array in shared memory, the elements of the last dimension next to each other. From
- * `region.array`. After the region was closed it reads zeros, and what is written is lost.
+ * An n-dimensional array in shared memory, in row-major order. Returned by `region.array`. After the region
+ * is closed, its elements are 0, and writes are lost.
  *
  * @example
  * ```ts
@@ -59,14 +56,14 @@ export class SharedArray<D extends DType = DType> {
 	readonly kind = "array";
 	readonly name: string;
 	readonly dtype: D;
-	/** Elements along each dimension. */
+	/** The number of elements along each dimension. */
 	readonly shape: readonly number[];
-	/** Elements from one to the next along each dimension. */
+	/** The distance between neighbours along each dimension, in elements. */
 	readonly strides: readonly number[];
 	/** @internal */
 	readonly object: ArraySource;
 	readonly #data: TypedArrayOf<D>;
-	/** Shape and strides once more: looking up a frozen array is four times slower. */
+	/** Copies of shape and strides, because reading a frozen array is four times slower. */
 	readonly #sizes: readonly number[];
 	readonly #steps: readonly number[];
 
@@ -91,8 +88,8 @@ export class SharedArray<D extends DType = DType> {
 	}
 
 	/**
-	 * All elements: a typed array over the region. `Atomics` work on integers, but for `wait` and `notify`, which do
-	 * not reach other processes. Don't keep it beyond the array's removal.
+	 * All elements, as a typed array over the region. `Atomics` work on integer elements, except `wait` and
+	 * `notify`, which do not reach other processes. Don't use it after the array was removed.
 	 *
 	 * @throws DHMEM_CLOSED after this participant has removed the array
 	 */
@@ -102,33 +99,35 @@ export class SharedArray<D extends DType = DType> {
 	}
 
 	/**
-	 * An element.
+	 * Reads an element.
 	 *
-	 * @param indices one for each dimension, from 0
-	 * @throws DHMEM_BAD_ARGUMENT if there is none
+	 * @param indices one index for each dimension, from 0
+	 * @throws DHMEM_BAD_ARGUMENT if there is no such element; DHMEM_CLOSED
 	 */
 	get(...indices: number[]): ValueOf<D> {
 		return (this.data as unknown as Values<D>)[this.#elementIndex(indices, indices.length)] as ValueOf<D>;
 	}
 
 	/**
-	 * Changes an element: one index for each dimension, then the value, which is converted as in `data`.
+	 * Changes an element. Pass one index for each dimension, then the value, which is converted as by a typed
+	 * array.
 	 *
-	 * @throws DHMEM_BAD_ARGUMENT if there is none; DHMEM_READ_ONLY; a TypeError for a number where the dtype needs a
-	 * bigint
+	 * @throws DHMEM_BAD_ARGUMENT if there is no such element; DHMEM_READ_ONLY; DHMEM_CLOSED; a TypeError if the
+	 * dtype needs a bigint and the value is a number
 	 */
 	set(...given: [...indices: number[], value: ValueOf<D>]): void {
 		const { access } = this.object.attachment;
 		if (access === "read-only") throw this.object.attachment.readOnlyError();
 		const rank = given.length - 1;
 		let value = given[rank] as ValueOf<D>;
-		// Becoming a number it may run code of the user's, which removes the array: so before the element is looked up.
+		// Converted before the element is looked up, because the conversion may run user code that removes the
+		// array.
 		if (typeof value === "object" || typeof value === "function")
 			[value] = converted(this.dtype, [value]) as unknown as [ValueOf<D>];
 		(this.data as unknown as Values<D>)[this.#elementIndex(given, rank)] = value;
 	}
 
-	/** Where in `data` the element is that the first `count` of `indices` say. */
+	/** The index in `data` of the element at the first `count` of `indices`. @throws DHMEM_BAD_ARGUMENT */
 	#elementIndex(indices: readonly unknown[], count: number): number {
 		const sizes = this.#sizes;
 		const steps = this.#steps;
@@ -148,7 +147,7 @@ export class SharedArray<D extends DType = DType> {
 		return new DhmemError(
 			"DHMEM_BAD_ARGUMENT",
 			`There is no element (${given}) in array ${this.name}, which is ${typeText(this.dtype, this.shape)}; ` +
-				"give a whole number from 0 for each dimension",
+				"give one whole number from 0 for each dimension",
 		);
 	}
 
@@ -162,7 +161,9 @@ function typeText(dtype: DType, shape: readonly number[]): string {
 	return `${dtype}[${shape.join(",")}]`;
 }
 
-/** The dtype and shape of a text from the region; undefined if it is none that we would have written. */
+/**
+ * Parses the text of an array's type from the region. Undefined if dhmem would not have written that text.
+ */
 function parseType(text: string): { dtype: DType; shape: number[] } | undefined {
 	const [, name, sizes] = /^(\w+)\[([\d,]+)\]$/.exec(text) ?? [];
 	if (name === undefined || sizes === undefined) return undefined;
@@ -176,7 +177,7 @@ function parseType(text: string): { dtype: DType; shape: number[] } | undefined 
 	}
 }
 
-/** A copy, each size of which was read once. */
+/** Checks and copies a shape, reading each size once. @throws DHMEM_BAD_ARGUMENT */
 function checkShape(shape: readonly number[]): number[] {
 	if (!Array.isArray(shape)) throw badArgument("shape", shape, "an array of whole numbers such as [1000, 3]");
 	const rank = checkCount("The number of dimensions", shape.length, 1, MOST_DIMENSIONS);
@@ -189,13 +190,16 @@ function lengthOf(shape: readonly number[]): number {
 	return shape.reduce((product, size) => product * size, 1);
 }
 
-/** The initial elements, checked; a copy, each of which was read once, unless they are a typed array already. */
+/**
+ * Checks the initial elements. Copies them, reading each once, unless they are a typed array. @throws
+ * DHMEM_BAD_ARGUMENT
+ */
 function initialElements(initial: ArrayLike<unknown>, dtype: DType, length: number): ArrayLike<never> {
 	if (typeof initial !== "object" || initial === null) throw wrongInitial(initial, length);
 	if (types.isTypedArray(initial)) {
 		const count = lengthIn(initial);
 		if (count !== length) throw wrongInitial(initial, length);
-		// The elements of a typed array are all alike.
+		// All elements of a typed array have one type, so checking one is enough.
 		if (length > 0) checkValue("initial[0]", initial[0], dtype);
 		return initial as unknown as ArrayLike<never>;
 	}
@@ -216,14 +220,17 @@ function describeValues(values: ArrayLike<unknown>): string {
 	return typeof values === "object" && values !== null ? `of ${values.length} elements` : String(values);
 }
 
-/** What opening a named array asks for; dtype and shape are left out to take what there is. */
+/**
+ * What opening a named array asks for. If dtype or shape is left out, any existing one is accepted. @throws
+ * DHMEM_BAD_ARGUMENT
+ */
 export function wantedArray(attachment: Attachment, options: Partial<ArrayOptions<DType>>): Wanted {
 	checkOptions(options, arrayNames, "An array");
 	const { initial, dtype: givenDType, shape: givenShape } = options;
 	const dtype = givenDType === undefined ? undefined : checkDType(givenDType);
 	const shape = givenShape === undefined ? undefined : checkShape(givenShape);
 	if (dtype === undefined || shape === undefined) {
-		if (initial !== undefined) throw badArgument("initial", "given", "left out, without a dtype and a shape");
+		if (initial !== undefined) throw badArgument("initial", "given", "left out, unless dtype and shape are given");
 		const parts = [dtype && ` of ${dtype}`, shape && ` of shape [${shape}]`];
 		return {
 			kinds: [KIND_ARRAY],
@@ -256,7 +263,7 @@ export function wantedArray(attachment: Attachment, options: Partial<ArrayOption
 
 const arrayOf = new WeakMap<NamedObject, SharedArray>();
 
-/** A named array that was found; the same one each time. @throws DHMEM_CORRUPT */
+/** Returns the array of an object, the same one each time. @throws DHMEM_CORRUPT */
 export function openArray(object: NamedObject): SharedArray {
 	let array = arrayOf.get(object);
 	if (array === undefined) {

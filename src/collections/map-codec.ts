@@ -1,4 +1,4 @@
-/** How the keys and values of a map stand in memory: encoded to bytes, decoded to copies. */
+/** Converts the keys and values of a map: encodes them to bytes, and decodes them to copies. */
 import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { badArgument } from "../errors.js";
@@ -25,12 +25,12 @@ import {
 	toSchema,
 } from "../values/schema.js";
 
-/** The type of a map's keys: text, or a whole number. */
+/** The type of a map's keys: text or an integer. */
 export type KeyType = "string" | Exclude<DType, "f32" | "f64">;
-/** The type of a map's values: a schema for structs, which go in and come out as plain objects. */
+/** The type of a map's values. For structs it is a schema; their values are plain objects. */
 export type ValueType = "string" | "bytes" | DType | Fields | Schema;
 
-/** The JavaScript value for a key's or a value's type. */
+/** The JavaScript type for the type of a key or a value. */
 export type CodedOf<T extends ValueType> = T extends "string"
 	? string
 	: T extends "bytes"
@@ -44,13 +44,13 @@ export type CodedOf<T extends ValueType> = T extends "string"
 					: never;
 
 export interface Codec<T> {
-	/** The number that stands for the type in the region. */
+	/** The number of the type in the region. */
 	readonly number: number;
-	/** The type as text, if the number does not say all of it. */
+	/** The type as text, for structs. */
 	readonly type?: string;
 	/** @throws DHMEM_BAD_ARGUMENT for a value of another type */
 	encode(value: T): Uint8Array;
-	/** From bytes of its own, which it may keep. */
+	/** Decodes private bytes; the result may keep them. */
 	decode(bytes: Uint8Array): T;
 }
 
@@ -66,7 +66,7 @@ const text: Codec<string> = {
 const binary: Codec<Uint8Array> = {
 	number: BYTES,
 	encode(value) {
-		// A copy: others may change what it shows, or how much, while the map is waited for.
+		// A copy, because the bytes may change while this participant waits for the map's mutex.
 		if (types.isUint8Array(value)) return new Uint8Array(bytesOf(value));
 		throw badArgument("The value", value, "a Uint8Array");
 	},
@@ -84,7 +84,7 @@ function numeric<D extends DType>(dtype: D): Codec<ValueOf<D>> {
 		encode(value) {
 			if (typeof value === type) {
 				element[0] = value;
-				// Wrapping would make two keys one.
+				// A value that does not fit is refused, because wrapping could make two keys equal.
 				if (!whole || element[0] === value) return bytes.slice();
 			}
 			throw badArgument("The value", value, `a ${type} that fits ${dtype}`);
@@ -134,7 +134,10 @@ export function keyCodecFor<K extends KeyType>(type: K): Codec<CodedOf<K>> {
 	throw badArgument("The key's type", type, '"string" or an integer dtype');
 }
 
-/** The codec of values that a number in the region, and a text beside it, stand for; undefined if they stand for none. */
+/**
+ * The codec for values whose type has this number in the region, and this text. Undefined if there is no such
+ * type.
+ */
 export function codecNumbered(number: number, text = ""): Codec<CodedOf<ValueType>> | undefined {
 	const type = typeNumbered(number, text);
 	return type === undefined ? undefined : codecFor(type);
@@ -146,7 +149,7 @@ function typeNumbered(number: number, text: string): ValueType | undefined {
 	return number === STRUCT ? parseSchema(text) : dtypeOf(number);
 }
 
-/** The same of keys. */
+/** The codec for keys whose type has this number. Undefined if there is no such type. */
 export function keyCodecNumbered(number: number): Codec<CodedOf<KeyType>> | undefined {
 	const type = number === STRING ? "string" : dtypeOf(number);
 	return type === undefined || type === "f32" || type === "f64" ? undefined : keyCodecFor(type);

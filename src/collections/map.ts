@@ -18,14 +18,17 @@ import { checkMade } from "../values/made.js";
 import type { Codec, CodedOf, KeyType, ValueType } from "./map-codec.js";
 import { RESTLESS, readConsistently } from "./optimistic-read.js";
 
-/** Bytes of the longest key. */
+/** The longest key, in bytes. */
 const LONGEST_KEY = 1024;
-/** Readings that somebody's change may spoil before the mutex is taken, or before a reader gives up. */
+/**
+ * How many times a read is repeated because of concurrent changes, before it takes the mutex, or before a
+ * reader that can't lock gives up.
+ */
 const TURNS = { locking: 16, reading: 1000 };
 
 type Entry<K extends KeyType, V extends ValueType> = [CodedOf<K>, CodedOf<V>];
 
-/** An entry that was found, and how many bytes of the region it takes. */
+/** An entry, and the number of its bytes in the region. */
 interface Found<K extends KeyType, V extends ValueType> {
 	entry: Entry<K, V>;
 	bytes: number;
@@ -36,10 +39,9 @@ function align8(bytes: number): number {
 }
 
 /**
- * A hash map. Changes are made under a mutex of its own, so they wait for one another, and for a participant that
- * was stopped in the middle of one; each is done wholly or not at all, also when its participant dies. Reading takes
- * no mutex, unless others change the map so often that there is no reading in between. From
- * `region.map(name, { key, value })`.
+ * A hash map. It has its own mutex for changes, so changes wait for one another, and for a participant that
+ * is stopped during a change. Each change is atomic, even if its participant dies. Reading takes the mutex
+ * only if others change the map too often. Returned by `region.map(name, { key, value })`.
  *
  * @example
  * ```ts
@@ -68,30 +70,31 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		this.#value = value;
 	}
 
-	/** Entries. */
+	/** The number of entries. */
 	get size(): number {
 		this.#object.check();
 		return this.#object.word(OBJECT_COUNT);
 	}
 
 	/**
-	 * The value for `key`, a copy; undefined if there is none.
+	 * Returns a copy of the value for `key`; undefined if there is none.
 	 *
-	 * @throws DHMEM_BAD_ARGUMENT, DHMEM_CLOSED; DHMEM_TIMEOUT if a region that was opened read-only changes all the time
+	 * @throws DHMEM_BAD_ARGUMENT, DHMEM_CLOSED; DHMEM_TIMEOUT in a region opened read-only, if others change
+	 * the map too often
 	 */
 	get(key: CodedOf<K>): CodedOf<V> | undefined {
 		const bytes = this.#encodeKey(key);
 		return this.#read(() => this.#get(bytes));
 	}
 
-	/** Whether there is a value for `key`. */
+	/** True if there is a value for `key`. @throws as `get` */
 	has(key: CodedOf<K>): boolean {
 		const bytes = this.#encodeKey(key);
 		return this.#read(() => this.#find(bytes) !== 0);
 	}
 
 	/**
-	 * Makes `value` the value for `key`.
+	 * Sets the value for `key`.
 	 *
 	 * @throws DHMEM_BAD_ARGUMENT, DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_CLOSED, DHMEM_READ_ONLY
 	 */
@@ -102,7 +105,7 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		return this;
 	}
 
-	/** Takes `key` out; whether it was there. @throws as `set` */
+	/** Deletes the entry for `key`. False if there is none. @throws as `set` */
 	delete(key: CodedOf<K>): boolean {
 		const bytes = this.#encodeKey(key);
 		const { attachment, at } = this.#object;
@@ -115,8 +118,8 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 	}
 
 	/**
-	 * Changes the value for `key` to what `change` makes of it, with nobody in between; the new value, as it is stored. `change` must
-	 * not change this map. If it throws, nothing has changed.
+	 * Replaces the value for `key` by the result of `change`, with no other change in between. Returns the new
+	 * value as it is stored. `change` must not change this map. If it throws, the map stays as it was.
 	 *
 	 * @throws as `set`
 	 */
@@ -125,25 +128,28 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		const bytes = this.#encodeKey(key);
 		return this.#locked(() => {
 			const value = this.#value.encode(change(this.#get(bytes)));
-			// It may have closed the region, or removed the map.
+			// `change` may have closed the region, or removed the map.
 			this.#object.check();
 			this.#set(bytes, value);
 			return this.#value.decode(value);
 		});
 	}
 
-	/** The entries that there are when it begins, copies, in no order. */
+	/** Iterates over copies of the entries as they are now, in no particular order. */
 	[Symbol.iterator](): Iterator<Entry<K, V>> {
 		return this.entries()[Symbol.iterator]();
 	}
 
-	/** The same as an array. In a region that was opened read-only, what changes meanwhile may be in it or not. */
+	/**
+	 * Returns copies of the entries, in no particular order. In a region opened read-only, entries that change
+	 * meanwhile may be missing or included. @throws as `get`
+	 */
 	entries(): Entry<K, V>[] {
 		const all = () => this.#entriesBy((place) => this.#entryAt(place));
 		return this.#read(all, () => this.#entriesOneByOne());
 	}
 
-	/** The entries of all places of the table. */
+	/** Collects the entries of all places of the table. */
 	#entriesBy(entryAt: (place: number) => Found<K, V> | undefined): Entry<K, V>[] {
 		const { attachment, at } = this.#object;
 		const places = attachment.core.mapPlaces(at) >>> 0;
@@ -152,7 +158,8 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		for (let place = 0; place < places; place++) {
 			const found = entryAt(place);
 			if (found === undefined) continue;
-			// Entries lie one beside the other: what is more than the region was made up, to use up memory.
+			// Entries don't overlap. If they have more bytes than the region, a faulty peer made them up to exhaust
+			// memory.
 			left -= found.bytes;
 			if (left < 0) throw this.#outside();
 			entries.push(found.entry);
@@ -169,7 +176,10 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		return { entry: [key, this.#valueOf(entry)], bytes: keyLength + this.#word(entry, ENTRY_VALUE_LENGTH) };
 	}
 
-	/** For who can't lock a map that changes all the time: each entry is whole, and the table the same for all. */
+	/**
+	 * For readers that can't lock a map which changes all the time. Each entry is consistent, and all come from
+	 * one table.
+	 */
 	#entriesOneByOne(): Entry<K, V>[] {
 		for (let turn = 0; turn < TURNS.reading; turn++) {
 			const table = this.#object.word(OBJECT_DATA);
@@ -178,7 +188,7 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 				moved ||= this.#object.word(OBJECT_DATA) !== table;
 				return moved ? undefined : this.#read(() => this.#entryAt(place));
 			});
-			// What was taken out and put in again was perhaps met twice.
+			// An entry that was deleted and set again meanwhile may appear twice, so the Map drops duplicates.
 			if (!moved && this.#object.word(OBJECT_DATA) === table) return [...new Map(entries)];
 		}
 		throw this.#restless();
@@ -190,7 +200,10 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		throw badArgument("The key", key, `of at most ${LONGEST_KEY} bytes as UTF-8`);
 	}
 
-	/** What `look` reads while nobody changes the map; `otherwise` where somebody always does, and it can't be locked. */
+	/**
+	 * Returns what `look` reads while no other participant changes the map. Uses `otherwise` if the map changes
+	 * all the time and can't be locked.
+	 */
 	#read<T>(look: () => T, otherwise?: () => T): T {
 		const canLock = this.#object.attachment.access === "read-write";
 		const turns = canLock || otherwise ? TURNS.locking : TURNS.reading;
@@ -204,11 +217,14 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 	#restless(): DhmemError {
 		return new DhmemError(
 			"DHMEM_TIMEOUT",
-			`Map ${this.name} is changed all the time, so it can't be read; try again, or open the region to write`,
+			`Map ${this.name} changes too often to be read without its mutex; try again, or open the region read-write`,
 		);
 	}
 
-	/** Each change is one step. So what a holder that died left behind is whole, and nobody has to be told. */
+	/**
+	 * Runs `body` under the map's mutex. Each change is one step, so a map whose holder died is consistent, and
+	 * the next holder need not be told.
+	 */
 	#locked<T>(body: () => T): T {
 		const held = this.#mutex.lockSync();
 		try {
@@ -222,7 +238,10 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		return this.#object.attachment.words[(entry + field) >>> 2] as number;
 	}
 
-	/** A copy of bytes of the region, from figures that a peer may have written. */
+	/**
+	 * Copies bytes of the region. A faulty peer may have written the offset and the length, so they are
+	 * checked.
+	 */
 	#copy(from: number, length: number): Uint8Array {
 		const { attachment } = this.#object;
 		if (from + length <= attachment.size) return attachment.bytes.slice(from, from + length);
@@ -230,7 +249,7 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 	}
 
 	#outside(): DhmemError {
-		return new DhmemError("DHMEM_CORRUPT", `Map ${this.name} has an entry outside the region; remove it`);
+		return new DhmemError("DHMEM_CORRUPT", `Map ${this.name} has an entry outside the region, so it is corrupted; remove the map`);
 	}
 
 	#valueOf(entry: number): CodedOf<V> {
@@ -238,7 +257,7 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 		return this.#value.decode(this.#copy(from, this.#word(entry, ENTRY_VALUE_LENGTH)));
 	}
 
-	/** The entry with this key, 0 if there is none. */
+	/** The offset of the entry with this key; 0 if there is none. */
 	#find(key: Uint8Array): number {
 		const { attachment, at } = this.#object;
 		const entry = attachment.core.mapFind(at, attachment.lend(key), key.length) >>> 0;

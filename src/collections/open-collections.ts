@@ -1,4 +1,4 @@
-/** Opening vectors and maps, whose types may be left out to take what there is. */
+/** Opens vectors and maps. If a type is left out, any existing one is accepted. */
 import { KIND_MAP, KIND_VECTOR, OBJECT_ELEMENT } from "../../assembly/layout.js";
 import type { Attachment } from "../attachment/attachment.js";
 import { badArgument } from "../errors.js";
@@ -29,7 +29,7 @@ export function openVector(attachment: Attachment, name: string, dtype?: DType):
 	});
 }
 
-/** What a map's entries are; what is left out is taken from the map that is there. */
+/** The types of a map's entries. If one is left out, the map must exist, and its type is used. */
 export interface MapTypes<K extends KeyType, V extends ValueType> {
 	key?: K | undefined;
 	value?: V | undefined;

@@ -1,4 +1,4 @@
-/** Named structs: found or made, one object for each. */
+/** Named structs: each has one JavaScript object in an opening. */
 import { KIND_STRUCT } from "../../assembly/layout.js";
 import type { Attachment } from "../attachment/attachment.js";
 import { revokeStruct, structAt } from "../memory/struct-view.js";
@@ -17,13 +17,16 @@ import {
 } from "../values/schema.js";
 
 export interface StructOptions<F extends Fields> {
-	/** What fields are at first, if this call is the one that makes the struct; the others are 0. */
+	/** The values of fields of a new struct; the others are 0. Ignored if the struct exists. */
 	initial?: { readonly [Name in keyof F]?: ValueOf<F[Name]> | undefined } | undefined;
 }
 
 const structNames = optionNames<StructOptions<Fields>>({ initial: true });
 
-/** What opening a named struct asks for; the type is left out to take what there is. */
+/**
+ * What opening a named struct asks for. If the type is left out, any existing one is accepted. @throws
+ * DHMEM_BAD_ARGUMENT
+ */
 export function wantedStruct(
 	attachment: Attachment,
 	given: Fields | Schema | undefined,
@@ -46,11 +49,11 @@ export function wantedStruct(
 	};
 }
 
-/** The named structs that are open, and what each is of. */
+/** The open named structs, by their objects, and the reverse. */
 const structOf = new WeakMap<NamedObject, Struct>();
 const objectOf = new WeakMap<object, NamedObject>();
 
-/** A named struct that was found; the same one each time. @throws DHMEM_CORRUPT */
+/** Returns the struct of an object, the same one each time. @throws DHMEM_CORRUPT */
 export function openStruct(object: NamedObject): Struct {
 	let struct = structOf.get(object);
 	if (struct === undefined) {
@@ -65,7 +68,7 @@ export function openStruct(object: NamedObject): Struct {
 	return struct;
 }
 
-/** What a struct is called; undefined for one that has no name, or what is none. */
+/** The named object of a struct. Undefined for a struct without a name, and for anything else. */
 export function objectOfStruct(struct: object): NamedObject | undefined {
 	return objectOf.get(struct);
 }

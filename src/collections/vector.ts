@@ -18,15 +18,15 @@ import {
 import { checkMade } from "../values/made.js";
 import { RESTLESS, readConsistently } from "./optimistic-read.js";
 
-/** The elements as a plain sequence: TypeScript cannot index a generic typed array. */
+/** The elements by index, because TypeScript cannot index a generic typed array. */
 interface Values<D extends DType> {
 	[index: number]: ValueOf<D>;
 }
 
 /**
- * A growable sequence of numbers. Changes are made under a mutex of its own, so they wait for one another, and
- * for a participant that was stopped in the middle of one; reading waits for nobody. From
- * `region.vector(name, dtype)`.
+ * A growable sequence of numbers. It has its own mutex for changes, so changes wait for one another, and for
+ * a participant that is stopped during a change. Reading never waits. Returned by `region.vector(name,
+ * dtype)`.
  *
  * @example
  * ```ts
@@ -42,7 +42,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	/** @internal */
 	readonly object: NamedObject;
 	readonly #mutex: Mutex;
-	/** The elements where they were last seen, and the version that says so. */
+	/** The elements at the last address seen, and the version of that address. */
 	#elements: TypedArrayOf<D>;
 	#version = -1;
 
@@ -56,19 +56,19 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		this.#elements = typedArray(dtype, object.attachment.buffer, 0, 0);
 	}
 
-	/** Elements. */
+	/** The number of elements. */
 	get length(): number {
 		this.object.check();
 		return this.object.word(OBJECT_COUNT);
 	}
 
 	/**
-	 * The element at `index`, counted from the end if it is negative; undefined where there is none.
+	 * Reads the element at `index`, counted from the end if it is negative. Undefined if there is none.
 	 *
 	 * @throws DHMEM_CLOSED, DHMEM_CORRUPT
 	 */
 	at(index: number): ValueOf<D> | undefined {
-		// As in plain arrays, a fraction is cut off, and what is no number is 0.
+		// As in `Array.prototype.at`, a fraction is cut off, and NaN is 0.
 		const whole = Math.trunc(index) || 0;
 		return this.#read((elements, length) => {
 			const element = whole < 0 ? length + whole : whole;
@@ -77,9 +77,10 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	}
 
 	/**
-	 * Changes the element at `index`; in a region opened copy-on-write, for oneself.
+	 * Changes the element at `index`. In a region opened copy-on-write the change is private.
 	 *
-	 * @throws DHMEM_BAD_ARGUMENT where there is none; DHMEM_READ_ONLY
+	 * @throws DHMEM_BAD_ARGUMENT if there is no such element, or for a wrong value; DHMEM_READ_ONLY,
+	 * DHMEM_CLOSED
 	 */
 	set(index: number, value: ValueOf<D>): void {
 		checkCount("The index", index, 0, 2 ** 32 - 1);
@@ -93,7 +94,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	}
 
 	/**
-	 * Adds elements at the end; how many there are then. All come at once.
+	 * Appends elements, all in one step, and returns the new length.
 	 *
 	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE
 	 */
@@ -106,7 +107,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		});
 	}
 
-	/** Takes the last element off; undefined if there is none. */
+	/** Removes the last element and returns it; undefined if there is none. */
 	pop(): ValueOf<D> | undefined {
 		return this.#change((length) => {
 			if (length === 0) return undefined;
@@ -117,7 +118,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	}
 
 	/**
-	 * Makes it `length` elements long; new ones are 0.
+	 * Changes the length to `length` elements; new elements are 0.
 	 *
 	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_BAD_ARGUMENT
 	 */
@@ -130,12 +131,12 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		});
 	}
 
-	/** The elements as a typed array over the region, valid until the vector next grows. */
+	/** The elements, as a typed array over the region. It is valid until the vector grows again. */
 	get view(): TypedArrayOf<D> {
 		return this.#read((elements, length) => elements.subarray(0, length) as TypedArrayOf<D>);
 	}
 
-	/** Goes through the elements that there are when it begins, a copy. */
+	/** Iterates over a copy of the elements as they are now. */
 	[Symbol.iterator](): Iterator<ValueOf<D>> {
 		const copy = this.#read((elements, length) => elements.slice(0, length));
 		return (copy as unknown as Iterable<ValueOf<D>>)[Symbol.iterator]();
@@ -145,7 +146,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		return (this.dtype === "i64" || this.dtype === "u64" ? 0n : 0) as never;
 	}
 
-	/** Where the elements are now. */
+	/** The elements at their current address. @throws DHMEM_CORRUPT */
 	#look(): TypedArrayOf<D> {
 		const { attachment } = this.object;
 		const version = this.object.word(OBJECT_VERSION);
@@ -163,7 +164,10 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		return this.#elements;
 	}
 
-	/** What `body` reads, from elements that did not move meanwhile. */
+	/**
+	 * Returns what `body` reads from elements that did not move meanwhile. @throws DHMEM_TIMEOUT, DHMEM_CLOSED,
+	 * DHMEM_CORRUPT
+	 */
 	#read<T>(body: (elements: TypedArrayOf<D>, length: number) => T): T {
 		const result = readConsistently(this.object, 1000, () => {
 			const length = this.object.word(OBJECT_COUNT);
@@ -175,7 +179,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		if (result !== RESTLESS) return result;
 		throw new DhmemError(
 			"DHMEM_TIMEOUT",
-			`Vector ${this.name} moves all the time, so it can't be read; push many elements at once`,
+			`Vector ${this.name} grows too often to be read; push many elements at once`,
 		);
 	}
 
@@ -183,8 +187,9 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	#change<T>(body: (length: number) => T): T {
 		const held = this.#mutex.lockSync();
 		try {
-			// Each change is one step, so what a holder that died left behind is whole, and nobody has to be told. But it
-			// may have moved the elements without the version having been seen here.
+			// Each change is one step, so a vector whose holder died is consistent, and the next holder need not be
+			// told. But the dead holder may have moved the elements without raising the version, so look them up
+			// again.
 			if (held.abandoned) this.#version = -1;
 			return body(this.length);
 		} finally {
@@ -192,7 +197,10 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		}
 	}
 
-	/** The values as elements, before anything is decided: becoming numbers they may run code of the user's. */
+	/**
+	 * Converts the values to elements before anything else, because the conversion may run the user's code.
+	 * @throws DHMEM_BAD_ARGUMENT
+	 */
 	#converted(values: ValueOf<D>[]): TypedArrayOf<D> {
 		try {
 			return converted(this.dtype, values);
@@ -203,7 +211,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	}
 
 	#wrong(values: unknown): DhmemError {
-		const wanted = `${this.#zero === (0n as never) ? "bigints" : "numbers"}, for it holds ${this.dtype}`;
+		const wanted = `${this.#zero === (0n as never) ? "bigints" : "numbers"}, because its dtype is ${this.dtype}`;
 		return badArgument(`A value for vector ${this.name}`, values, wanted);
 	}
 
@@ -217,7 +225,9 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		if (status !== OK) throw this.object.attachment.unexpected(status, `Vector ${this.name}`);
 	}
 
-	/** Room for `wanted` elements; twice as much as before, so that pushing costs the same on average. */
+	/**
+	 * Makes room for `wanted` elements. Doubles the capacity, so that pushing takes amortised constant time.
+	 */
 	#reserve(length: number, wanted: number): void {
 		const elements = this.#look();
 		if (wanted <= elements.length) return;

@@ -1,10 +1,10 @@
-/** The core: compiled once for each thread, instantiated over each region's memory. */
+/** Loads the core: compiles it once for each thread, and instantiates it over each region's memory. */
 import { readFileSync } from "node:fs";
 import { isErrorNamed } from "../errors.js";
 import { damaged, pathOfPart } from "../host/parts.js";
 import { instantiateSync } from "./loader.js";
 
-/** What the core exports, as `assembly/index.ts` documents it. Results are unsigned after `>>> 0`. */
+/** The core's exports; docs/core-abi.md documents them. Results are signed: `>>> 0` makes them unsigned. */
 export interface Core {
 	format(spans: number, identityLow: number, identityHigh: number, lifetime: number): number;
 	join(slot: number): number;
@@ -86,7 +86,7 @@ export interface Core {
 	freeSaved(me: number, handle: number, low: number, high: number): number;
 }
 
-/** The operations that write nothing, and that a read-only opening has; a test holds them to it. */
+/** The operations that write nothing. A read-only opening has only these, and a test checks them. */
 export const reading: ReadonlySet<string> = new Set<keyof Core>([
 	"bytesOf",
 	"capacityOf",
@@ -101,28 +101,31 @@ export const reading: ReadonlySet<string> = new Set<keyof Core>([
 	"used",
 ]);
 
-/** Made by the loader, which in another realm than this module's would not know a module of ours for one. */
+/**
+ * Compiled by the loader. If the loader runs in another realm, it does not recognise a module that was
+ * compiled here.
+ */
 let compiled: WebAssembly.Module | undefined;
 
-/** What happens when an operation does not return. */
+/** Handlers for operations that throw, or that must not run. */
 interface Handlers {
 	/**
-	 * A throw out of the core (a trap, the end of the stack) leaves an operation half done: for this participant, it
-	 * was the end.
+	 * An exception from the core (a trap or a stack overflow) leaves an operation half done, so the participant
+	 * must not call the core again. Returns the error to throw, for the first and every later call.
 	 */
 	onThrow(error?: unknown): Error;
-	/** The error for an operation that writes, where nothing may be written. */
+	/** Returns the error for a writing operation on a read-only opening. */
 	refuse?: ((operation: string) => Error) | undefined;
 }
 
-/** A `WebAssembly.Memory`, by a name that users' compilers know without the DOM's types. */
+/** A `WebAssembly.Memory`. Users compile this type without the DOM's types, which declare that one. */
 interface Memory {
 	readonly buffer: SharedArrayBuffer;
 }
 
-/** An instance over `memory`. */
+/** Instantiates the core over `memory`. */
 export function instantiate(memory: Memory, { onThrow, refuse }: Handlers): Core {
-	// The loader's own `exports` take any number of arguments, which costs; the instance's are the plain ones.
+	// Not the loader's own `exports`: those take any number of arguments, which makes them slow.
 	const { module, instance } = load({ env: { memory } });
 	compiled = module;
 	const state = { threw: false };
@@ -148,24 +151,27 @@ function load(imports: Parameters<typeof instantiateSync>[1]): ReturnType<typeof
 
 type Operation = (...values: number[]) => number;
 
-/** What all operations of an instance know: whether one of them threw. */
+/** State that all operations of an instance share: whether one of them threw. */
 interface State {
 	threw: boolean;
 }
 
 /**
- * `operation`, watched. At the end of the stack `onThrow` may fail as well, so the throw is noted first, which needs
- * no stack: the next operation is refused.
+ * Wraps `operation` so that no operation runs after one has thrown. After a stack overflow `onThrow` may fail
+ * too, so the exception is noted first, which needs no stack.
  *
- * Each is compiled from a text of its own, with its own number of parameters: one closure for all of them would be
- * one call site with dozens of targets to the engine, and three times as slow.
+ * Each wrapper is compiled from its own text, with the operation's number of parameters. With one shared
+ * closure the engine would see one call site with dozens of targets, which is three times as slow.
  */
 function guard(operation: Operation, state: State, onThrow: (error?: unknown) => Error): Operation {
 	const make = compile(operation.length) ?? guardSlowly;
 	return make(operation, state, onThrow);
 }
 
-/** Undefined where no code may be made from text: `--disallow-code-generation-from-strings`, and other embedders. */
+/**
+ * Undefined if code can't be compiled from text, as under `--disallow-code-generation-from-strings` and in
+ * other embedders.
+ */
 function compile(arity: number): typeof guardSlowly | undefined {
 	const parameters = Array.from({ length: arity }, (_, index) => `p${index}`).join();
 	try {

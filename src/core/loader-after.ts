@@ -1,4 +1,4 @@
-/** Evaluated after the loader: see loader-before.ts. */
+/** Undoes loader-before.ts; evaluated after the loader. */
 import { hasTextDecoder, realObject } from "./loader-before.js";
 
 if (globalThis.Object !== realObject) globalThis.Object = realObject;

@@ -1,7 +1,7 @@
 /**
- * Evaluated before the loader, which assigns `Object.hasOwn` as it is evaluated, and makes a `TextDecoder`. Under
- * `--frozen-intrinsics` the first throws, so there it sees as `Object` another one that can be assigned to. Some
- * contexts, such as Jest's jsdom, have no `TextDecoder`, so there it sees Node's.
+ * Evaluated before the loader. While the loader is evaluated, it assigns `Object.hasOwn` and creates a
+ * `TextDecoder`. Under `--frozen-intrinsics` the assignment would throw, so the loader sees a replacement for
+ * `Object`. Some contexts, such as Jest's jsdom, have no `TextDecoder`, so the loader sees Node's.
  */
 import { TextDecoder } from "node:util";
 

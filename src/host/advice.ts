@@ -1,21 +1,27 @@
-/** What is wrong with a folder for regions, in words, and what mends it: in containers the flag of the runtime. */
+/**
+ * Sentences that say what is wrong with a folder for regions and how to fix it: in containers, with which
+ * flag.
+ */
 import { dirname } from "node:path";
 import type { Item, Mount, Room, User } from "./file-system.js";
 
 const MIB = 2 ** 20;
-/** What shows users and groups that a user namespace has no number for. */
+/** The number that stands for every user or group without a mapping in this user namespace. */
 const NOBODY = 65534;
 
 const STICKY = 0o1000;
 
-/** A folder for some, on any machine. */
+/** How to make a folder for a group of users, on any machine. */
 const OWN_FOLDER =
 	'share a folder that strangers can\'t write to ("mkdir -m 2770 /dev/shm/NAME" with a common group, and DHMEM_DIR=/dev/shm/NAME)';
 
-/** What gives containers one folder. */
+/** The flags that give containers a common folder. */
 export const SHARE = "-v /dev/shm/NAME:/dev/shm/dhmem -e DHMEM_DIR=/dev/shm/dhmem";
 
-/** Whether it is the `/dev/shm` that a container runtime makes for one container, and for those who join its IPC. */
+/**
+ * Tells whether this is the `/dev/shm` that a container runtime makes for one container and the containers
+ * that join its IPC namespace.
+ */
 export function isOwnSharedMemory(mount: Mount | undefined): boolean {
 	return mount?.type === "tmpfs" && mount.source === "shm";
 }
@@ -24,25 +30,25 @@ export function isInMemory(mount: Mount | undefined): boolean {
 	return mount?.type === "tmpfs" || mount?.type === "ramfs";
 }
 
-/** How `mount` gets room for `bytes` more than it has, or for another file. */
+/** Explains how to make room on `mount` for `bytes` more, or for another file. */
 export function howToMakeRoom(mount: Mount | undefined, room: Room | undefined, bytes: number): string {
 	if (room !== undefined && isOutOfFiles(room) && room.free >= bytes) return howToAllowFiles(mount, room);
 	const has = room === undefined ? "" : ` (${mebibytes(room.free)} free of ${mebibytes(room.size)})`;
 	if (isOwnSharedMemory(mount)) {
 		const flag = `--shm-size=${room === undefined ? "1g" : `${enough(room.size + bytes)}m`}`;
 		return (
-			`this container's /dev/shm is too small${has}: free some, or start it with more, as with ${flag} ` +
+			`this container's /dev/shm is too small${has}: free some space, or start the container with ${flag} ` +
 			"(Kubernetes: an emptyDir in memory)"
 		);
 	}
-	if (!isInMemory(mount)) return `its file system is full${has}: free some, or choose a folder in /dev/shm`;
+	if (!isInMemory(mount)) return `its file system is full${has}: free some space, or choose a folder in /dev/shm`;
 	return (
-		`the tmpfs at ${mount?.point} is full${has}: free some, or make it larger where it is mounted ` +
+		`the tmpfs at ${mount?.point} is full${has}: free some space, or enlarge it where it is mounted ` +
 		'("mount -o remount,size=…" on the host, "size=" of a volume, "sizeLimit" of an emptyDir)'
 	);
 }
 
-/** Whether there can be no further file, however much room there is. */
+/** Tells whether the file system can't have another file, even if it has free space. */
 export function isOutOfFiles(room: Room): boolean {
 	return room.files > 0 && room.freeFiles === 0;
 }
@@ -50,37 +56,37 @@ export function isOutOfFiles(room: Room): boolean {
 function howToAllowFiles(mount: Mount | undefined, { files }: Room): string {
 	const where = isInMemory(mount) ? `the tmpfs at ${mount?.point}` : "its file system";
 	const more = isInMemory(mount)
-		? 'or mount it with more ("mount -o remount,nr_inodes=…" on the host, "nr_inodes=" of a volume)'
+		? 'or mount it with more inodes ("mount -o remount,nr_inodes=…" on the host, "nr_inodes=" of a volume)'
 		: "or choose a folder in /dev/shm";
 	return `${where} has no room for another file (all of its ${files} inodes are in use): remove files there, ${more}`;
 }
 
-/** What to do where this user may not have more in the file system. */
+/** Explains what to do when this user's quota on the file system is used up. */
 export function howToGetQuota(mount: Mount | undefined): string {
 	return (
-		`the quota of this user in the file system at ${mount?.point ?? "the folder"} is used up: free some, have the ` +
+		`this user's quota on the file system at ${mount?.point ?? "the folder"} is used up: free some space, have the ` +
 		"quota raised, or choose a folder elsewhere"
 	);
 }
 
-/** Why no file of its size can be made, and what to do. */
+/** Explains why a file of this size can't be created, and what to do. */
 export function whyTooLarge(limit: number | undefined): string {
 	return limit === undefined
-		? "the file system has no files so large; give a smaller size, or choose a folder in /dev/shm"
-		: `this process may make files of at most ${mebibytes(limit)}; give a smaller size, or raise the limit ("ulimit -f unlimited")`;
+		? "the file system does not support files that large; choose a smaller size, or a folder in /dev/shm"
+		: `this process may create files of at most ${mebibytes(limit)}; choose a smaller size, or raise the limit ("ulimit -f unlimited")`;
 }
 
-/** Why there are no addresses for a region of so many bytes, and what to do. */
+/** Explains why there is no address space for a region of `bytes` bytes, and what to do. */
 export function howToGetAddresses(bytes: number, limit: number | undefined): string {
-	const allowed = limit === undefined ? "" : `, and this process may have ${mebibytes(limit)} ("ulimit -v")`;
+	const allowed = limit === undefined ? "" : `, and this process is limited to ${mebibytes(limit)} ("ulimit -v")`;
 	return (
-		`Node reserves about 10 GiB of addresses for each open region, whatever its size${allowed}: raise the limit ` +
-		`("ulimit -v unlimited"), close other regions, or run node with --disable-wasm-trap-handler, and the region needs ` +
-		`only its own size, ${mebibytes(bytes)}`
+		`Node reserves about 10 GiB of address space for each open region, whatever its size${allowed}: raise the limit ` +
+		`("ulimit -v unlimited"), close other regions, or run node with --disable-wasm-trap-handler; the region then ` +
+		`needs only its own size, ${mebibytes(bytes)}`
 	);
 }
 
-/** A power of two in MiB that leaves as much again as is needed. */
+/** A power of two in MiB, at least twice as much as is needed. */
 function enough(bytes: number): number {
 	return 2 ** Math.ceil(Math.log2((2 * bytes) / MIB));
 }
@@ -89,27 +95,27 @@ export function mebibytes(bytes: number): string {
 	return `${(bytes / MIB).toFixed(bytes < 10 * MIB ? 1 : 0)} MiB`;
 }
 
-/** Why a region is not in a folder that is there. */
+/** Explains why an existing folder does not have the region, and what to do. */
 export function whyNoRegion(mount: Mount | undefined): string {
 	if (!isOwnSharedMemory(mount)) return "create it, or check DHMEM_DIR";
 	return (
-		"create it; if another container has it, that one has a /dev/shm of its own, as this one has: give both one " +
+		"create it. If another container has created it, each of the two has its own /dev/shm: give both the same " +
 		`folder (${SHARE}), or join its IPC namespace (--ipc=container:THAT, where THAT runs with --ipc=shareable)`
 	);
 }
 
-/** What to do about something that is no folder. */
-export const howToChooseFolder = "choose a folder in shared memory, by DHMEM_DIR or the option directory";
+/** What to do about a path that is not a folder. */
+export const howToChooseFolder = "choose a folder in shared memory, with DHMEM_DIR or the option directory";
 
-/** What to do about a folder that is not there. */
+/** Explains what to do about a folder that does not exist. */
 export function howToGetFolder(folder: string): string {
 	return (
-		`in a container mount it, as with -v /dev/shm/NAME:${folder}; ` +
-		`elsewhere make it, as with "mkdir -m 2770 ${folder}", or check DHMEM_DIR`
+		`in a container, mount it (-v /dev/shm/NAME:${folder}); ` +
+		`elsewhere, create it ("mkdir -m 2770 ${folder}"), or check DHMEM_DIR`
 	);
 }
 
-/** Why `me` may not open, or make something in, `item`, and what to do. Of a folder, writing is asked for. */
+/** Explains why `me` may not open the file `item`, or create a file in the folder `item`, and what to do. */
 export function whyRefused(item: Item, me: User): string {
 	const { path, isFolder, user, group, mode } = item;
 	const wanted = isFolder ? 0o3 : 0o6;
@@ -120,17 +126,17 @@ export function whyRefused(item: Item, me: User): string {
 	function remedy(): string {
 		const shift = me.user === user ? 6 : me.groups.includes(group) ? 3 : 0;
 		if (allows(shift)) {
-			return "its mode would allow it, so something else does not, as SELinux may: put :z behind the volume";
+			return "its mode allows it, so something else forbids it; if that is SELinux, append :z to the volume";
 		}
-		if (shift === 6) return `its mode keeps its own user out: chmod u+${letters} ${path}`;
+		if (shift === 6) return `its mode keeps even its own user out: chmod u+${letters} ${path}`;
 		if (shift === 3)
-			return `its mode keeps the group out: be its user (containers: --user=${user}), or ${giveGroup()}`;
+			return `its mode keeps the group out: run as its user (containers: --user=${user}), or ${giveGroup()}`;
 		if (group === NOBODY) {
-			return "its group is not in this container's user namespace: use one map on all sides (--userns)";
+			return "its group is not mapped into this container's user namespace: use the same mapping on all sides (--userns)";
 		}
 		return allows(3)
-			? `join its group (containers: --group-add=${group}), or be its user (--user=${user})`
-			: `be its user (containers: --user=${user}), or ${giveGroup()} and --group-add=${group}`;
+			? `join its group (containers: --group-add=${group}), or run as its user (--user=${user})`
+			: `run as its user (containers: --user=${user}), or ${giveGroup()} and --group-add=${group}`;
 	}
 
 	function giveGroup(): string {
@@ -142,12 +148,15 @@ export function whyRefused(item: Item, me: User): string {
 
 function factsOf({ path, user, group, mode }: Item, me: User): string {
 	return (
-		`${path} is of user ${user}, group ${group}, mode ${mode.toString(8)}, ` +
-		`and this is user ${me.user} of groups ${me.groups.join(", ")}`
+		`${path} belongs to user ${user} and group ${group}, with mode ${mode.toString(8)}, ` +
+		`and this process runs as user ${me.user} in groups ${me.groups.join(", ")}`
 	);
 }
 
-/** Why `me` may write a folder and not remove or replace another user's file in it; undefined if that is not so. */
+/**
+ * Explains why `me` can't remove or replace another user's file in a folder, though `me` may write to the
+ * folder. Undefined if the sticky bit is not the reason.
+ */
 export function whyKept(file: Item | undefined, folder: Item, me: User): string | undefined {
 	if (file === undefined || (folder.mode & STICKY) === 0) return undefined;
 	if ([file.user, folder.user, 0].includes(me.user)) return undefined;
@@ -155,28 +164,28 @@ export function whyKept(file: Item | undefined, folder: Item, me: User): string 
 		user === 0 ? "root" : `user ${user}`,
 	);
 	return (
-		`${factsOf(folder, me)}; its sticky bit lets only ${users.join(" and ")} remove or replace the file, which is of ` +
-		`user ${file.user}: ask them to ("dhmem rm"), choose another name, or ${OWN_FOLDER}`
+		`${factsOf(folder, me)}; its sticky bit lets only ${users.join(" and ")} remove or replace the file, which belongs to ` +
+		`user ${file.user}: ask that user to remove it ("dhmem rm"), choose another name, or ${OWN_FOLDER}`
 	);
 }
 
-/** Why a file of this user and group is not joined, and what to do. */
+/** Explains why dhmem does not join a file of this user and group, and what to do. */
 export function howToTrust(path: string, user: number, group: number): string {
 	const isUnmapped = user === NOBODY;
-	const owner = isUnmapped ? "a user that has no number in this container" : `user ${user}, group ${group}`;
+	const owner = isUnmapped ? "a user without a number in this container" : `user ${user}, group ${group}`;
 	const [option, variable] = isUnmapped ? ['"any"', "any"] : [`[${user}]`, user];
 	return (
-		`${path} belongs to ${owner}, and everybody can make names in ${dirname(path)}: a stranger may have put it there. ` +
-		`If that user is meant, open it with { trust: ${option} } or set DHMEM_TRUST=${variable}; or better, ${OWN_FOLDER}`
+		`${path} belongs to ${owner}, and anyone can create files in ${dirname(path)}: a stranger may have put it there. ` +
+		`If you trust that user, open it with { trust: ${option} } or set DHMEM_TRUST=${variable}; or better, ${OWN_FOLDER}`
 	);
 }
 
-/** What to do about a file system that can't be written. */
+/** Explains what to do about a read-only file system. */
 export function whyReadOnly(mount: Mount | undefined, folder: string): string {
 	if (isInMemory(mount))
-		return `${mount?.point} is mounted read-only: leave out :ro of -v, or "readOnly" of the mount`;
+		return `${mount?.point} is mounted read-only: remove :ro from -v, or "readOnly" from the mount`;
 	return (
 		`${folder} is on a read-only file system (${mount?.type ?? "unknown"}), not on shared memory: ` +
-		`mount some there, as with -v /dev/shm/NAME:${folder}`
+		`mount shared memory there (-v /dev/shm/NAME:${folder})`
 	);
 }

@@ -1,4 +1,4 @@
-/** Where other engines than Node differ: what Bun can't do, and what Deno has to be allowed. */
+/** Differences between Node and other runtimes: Bun's limits, and the permissions that Deno needs. */
 
 import { DhmemError, isErrorNamed } from "../errors.js";
 import process from "./process.js";
@@ -6,8 +6,8 @@ import process from "./process.js";
 const DENO_FLAGS = "--allow-ffi --allow-read --allow-write --allow-env --allow-sys";
 
 /**
- * Throws where a region can't be opened to be read only. Bun's atomic loads write what they have read, so each page that
- * is looked at becomes this process's own, and what others change there is not seen any more.
+ * Throws if this runtime can't open a region only for reading. Bun's atomic loads write back what they have
+ * read. Each page that is read so becomes a private copy, which no longer shows changes by others.
  *
  * @throws DHMEM_UNSUPPORTED
  */
@@ -15,16 +15,16 @@ export function checkReading(mode: string): void {
 	if (process.versions.bun === undefined) return;
 	throw new DhmemError(
 		"DHMEM_UNSUPPORTED",
-		`Bun can't open a region ${mode}: it would not see what others change; open it with another mode, or use Node`,
+		`Bun can't open a region ${mode}: it would not see changes by others; open it in another mode, or use Node`,
 	);
 }
 
-/** Whether it is Deno's error for what it was not given the right to. */
+/** Tells whether Deno threw this error because it lacks a permission. */
 export function isDenied(error: unknown): error is Error {
 	return isErrorNamed(error, "NotCapable");
 }
 
-/** Deno's error as ours. */
+/** Converts Deno's error to a DhmemError. */
 export function denied(error: Error): DhmemError {
 	return new DhmemError(
 		"DHMEM_PERMISSION",
@@ -33,7 +33,7 @@ export function denied(error: Error): DhmemError {
 	);
 }
 
-/** Runs what needs rights that Deno may not have given. @throws DHMEM_PERMISSION */
+/** Runs code that needs permissions of Deno. @throws DHMEM_PERMISSION */
 export function withRights<T>(run: () => T): T {
 	try {
 		return run();

@@ -1,26 +1,26 @@
-/** What there is to know about where a region's file is to be: what is mounted there, how full it is, and whose. */
+/** Collects facts about the place of a region's file: its mount, its free space, and its owner. */
 import { readFileSync, realpathSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "./process.js";
 
 /** A line of `/proc/self/mountinfo`. */
 export interface Mount {
-	/** Where it is. */
+	/** The mount point. */
 	point: string;
-	/** What of its file system is there: `/` for all of it, else a folder, as `-v` mounts one. */
+	/** The folder of the file system that is mounted there: `/` for all of it, else a folder, as with `-v`. */
 	root: string;
 	type: string;
 	source: string;
 	readOnly: boolean;
 }
 
-/** A file or folder as `stat` sees it. */
+/** What `stat` says about a file or folder. */
 export interface Item {
 	path: string;
 	isFolder: boolean;
 	user: number;
 	group: number;
-	/** Permission bits, and the sticky one. */
+	/** The permission bits and the sticky bit. */
 	mode: number;
 }
 
@@ -28,18 +28,21 @@ export interface Room {
 	/** Bytes. */
 	size: number;
 	free: number;
-	/** How many files it may have in all, and how many more; both 0 where it keeps no count. */
+	/**
+	 * The number of files (inodes) that the file system can have, and that are free. Both are 0 if it does not
+	 * count them.
+	 */
 	files: number;
 	freeFiles: number;
 }
 
-/** Who this process is, to the file system. */
+/** The user and the groups of this process, as the file system sees them. */
 export interface User {
 	user: number;
 	groups: number[];
 }
 
-/** @param text `/proc/self/mountinfo` */
+/** @param text the contents of `/proc/self/mountinfo` */
 export function parseMounts(text: string): Mount[] {
 	return text
 		.split("\n")
@@ -59,12 +62,15 @@ export function parseMounts(text: string): Mount[] {
 		});
 }
 
-/** Blanks and the like are there as octal numbers. */
+/** The kernel writes blanks and similar characters as octal numbers. */
 function unquote(field: string): string {
 	return field.replace(/\\([0-7]{3})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
-/** The mount that `path` is on: the longest, and of several at one point the last, which covers the others. */
+/**
+ * The mount that `path` is on: the one with the longest mount point. Of several at one point, the last covers
+ * the others.
+ */
 export function mountOf(path: string, mounts: readonly Mount[]): Mount | undefined {
 	return mounts
 		.filter(({ point }) => path === point || path.startsWith(point === "/" ? "/" : `${point}/`))
@@ -74,7 +80,7 @@ export function mountOf(path: string, mounts: readonly Mount[]): Mount | undefin
 		);
 }
 
-/** The mount under `path`, which need not exist. Undefined where it can't be known. */
+/** The mount that `path` is on; `path` need not exist. Undefined if the mount can't be determined. */
 export function findMount(path: string): Mount | undefined {
 	return known(() => mountOf(realPath(path), parseMounts(readFileSync("/proc/self/mountinfo", "utf8"))));
 }
@@ -84,7 +90,7 @@ function realPath(path: string): string {
 	return real ?? (dirname(path) === path ? path : realPath(dirname(path)));
 }
 
-/** Undefined where it can't be looked at. */
+/** Undefined if `stat` fails. */
 export function findItem(path: string): Item | undefined {
 	return known(() => {
 		const status = statSync(path);
@@ -109,7 +115,10 @@ export function findUser(): User {
 	return { user: process.geteuid?.() ?? 0, groups: process.getgroups?.() ?? [] };
 }
 
-/** A limit of this process, in bytes, by its name in `/proc/self/limits`; undefined if there is none. */
+/**
+ * A limit of this process in bytes, by its name in `/proc/self/limits`; undefined if it is unlimited or
+ * unknown.
+ */
 export function findLimit(name: "Max address space" | "Max file size"): number | undefined {
 	return known(() => {
 		const line = readFileSync("/proc/self/limits", "utf8")
@@ -120,7 +129,10 @@ export function findLimit(name: "Max address space" | "Max file size"): number |
 	});
 }
 
-/** What can be found out without having to: an error about an error would hide the first. */
+/**
+ * Returns undefined instead of throwing: these facts explain an error, and a second error would hide the
+ * first.
+ */
 function known<T>(find: () => T): T | undefined {
 	try {
 		return find();

@@ -1,11 +1,11 @@
 /**
- * The shim's part for a region that only this thread has: plain memory, so that code can be tried where there
- * is no Linux. Nobody else can lock, ring or sleep, so most of it is nothing.
+ * Replaces the shim for a local region, which is plain memory of this thread. It lets users try code without
+ * Linux. No other participant can lock, ring or sleep, so most functions do nothing.
  */
 import { clearTimeout, setTimeout } from "node:timers";
 import type { File, Shim } from "./shim.js";
 
-/** What a participant needs of a shim. */
+/** The functions of the shim that a participant needs. */
 export type Host = Pick<
 	Shim,
 	| "abandonFile"
@@ -33,7 +33,7 @@ interface LocalFile {
 	timer: NodeJS.Timeout | undefined;
 }
 
-/** A file that is none. */
+/** A stand-in for a file. */
 export function localFile(): File {
 	const file: LocalFile = { memory: new Uint8Array(), committed: 0, onRing() {}, timer: undefined };
 	return file as unknown as File;
@@ -48,7 +48,7 @@ function cancel(file: LocalFile): void {
 	file.timer = undefined;
 }
 
-/** Calls back in `milliseconds`, instead of whenever it was to be. */
+/** Schedules the callback in `milliseconds`, and replaces the schedule before. */
 function schedule(file: LocalFile, milliseconds: number): void {
 	cancel(file);
 	file.timer = setTimeout(() => {

@@ -1,6 +1,7 @@
 /**
- * `process`, which some realms do not have as a global. It is required and not imported: importing `node:process` reads
- * all that it has, and reading `process.stdin` makes standard input non-blocking, also for other processes that share it.
+ * `process`, which is not a global in every realm. This file uses `require`, because an import of
+ * `node:process` reads all its properties. Reading `process.stdin` makes standard input non-blocking, also
+ * for other processes that share it.
  */
 import { createRequire } from "node:module";
 

@@ -1,11 +1,11 @@
-/** The native shim, loaded when it is first needed, so that importing works on every platform. */
+/** Loads the native shim when it is first needed, so that importing dhmem works on every platform. */
 import { createRequire } from "node:module";
 import { endianness } from "node:os";
 import { DhmemError, errnoOf } from "../errors.js";
 import { howToGetParts, pathOfPart } from "./parts.js";
 import process from "./process.js";
 
-// Through package.json, since it lies elsewhere seen from here than from the built file.
+// Through package.json, because the relative path differs between this source and the built file.
 export type Shim = typeof import("#native-shim");
 export type { File } from "#native-shim";
 
@@ -16,7 +16,7 @@ export function shim(): Shim {
 	return loaded;
 }
 
-/** Whether there can be a shim here: 64-bit little-endian Linux. */
+/** Tells whether this platform can have a shim: 64-bit little-endian Linux. */
 export function isSupported(): boolean {
 	return process.platform === "linux" && ["x64", "arm64"].includes(process.arch) && endianness() === "LE";
 }
@@ -37,8 +37,8 @@ function load(): Shim {
 }
 
 /**
- * Keeps faults in regions caught when the process listens for SIGBUS: with the first listener, and after the last one,
- * Node replaces the shim's handler. Once for each shim, however often this module is loaded.
+ * Reinstalls the shim's SIGBUS handler when the process starts or stops listening for SIGBUS, because Node
+ * then replaces it. This is done once for each shim, however often this module is loaded.
  */
 function keepGuard(shim: Shim, path: string): void {
 	const guarded = Symbol.for(`dhmem guard: ${path}`);
@@ -46,7 +46,8 @@ function keepGuard(shim: Shim, path: string): void {
 	Object.defineProperty(process, guarded, { value: true });
 	const renew = (event: string | symbol) => {
 		if (event !== "SIGBUS" || process.listenerCount(event) > 0) return;
-		// Node's own listeners for these two events came first, so its handler is in place by now. Bun's comes later.
+		// Node's own listeners for these two events run first, so its handler is in place by now. Bun installs
+		// its handler later.
 		if (process.versions.bun === undefined) shim.renewGuard();
 		else queueMicrotask(() => shim.renewGuard());
 	};
@@ -54,22 +55,22 @@ function keepGuard(shim: Shim, path: string): void {
 	process.on("removeListener", renew);
 }
 
-/** The error for a shim that is there, and that Node or the system's loader will not have. */
+/** The error for a shim that Node or the system's loader refuses to load. */
 function refused(path: string, cause: unknown): unknown {
 	const code = errnoOf(cause);
 	if (code === "ERR_DLOPEN_DISABLED") {
 		return new DhmemError(
 			"DHMEM_UNSUPPORTED",
-			`Node may not load the native shim ${path}; run it without --no-addons, or with --allow-addons where ` +
-				"it has --permission",
+			`Node is not allowed to load the native shim ${path}; run it without --no-addons, or add --allow-addons ` +
+				"to --permission",
 			{ cause },
 		);
 	}
 	if (code !== "ERR_DLOPEN_FAILED") return cause;
 	const { message } = cause as Error;
 	const why = message.includes("failed to map segment")
-		? "its file system does not allow programs (it is mounted noexec), or there is no address space left (ulimit -v): " +
-			"install dhmem elsewhere, or mount it with exec"
+		? "its file system is mounted noexec, or there is no address space left (ulimit -v): " +
+			"install dhmem elsewhere, remount it with exec, or raise the limit"
 		: `it was built for another kind of machine: ${howToGetParts()}`;
 	return new DhmemError("DHMEM_UNSUPPORTED", `The native shim can't be loaded here (${message}); ${why}`, {
 		cause,

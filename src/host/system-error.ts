@@ -1,4 +1,6 @@
-/** Errors of the operating system about a region's file, as ours: with the cause, and what mends it. */
+/**
+ * Converts errors of the operating system about a region's file to DhmemErrors that say how to fix the cause.
+ */
 import { dirname } from "node:path";
 import { DhmemError, errnoOf } from "../errors.js";
 import {
@@ -16,10 +18,13 @@ import {
 import { denied, isDenied } from "./engines.js";
 import { findItem, findLimit, findMount, findRoom, findUser } from "./file-system.js";
 
-/** What is done to the folder of the file, not to the file; of `Listing` the path is the folder. */
+/**
+ * Actions that need permissions of the file's folder instead of the file. For `Listing`, the path is the
+ * folder.
+ */
 const withFolder = ["Creating", "Removing", "Listing"];
 
-/** An error of a system call as ours; any other as it is. */
+/** Converts an error of a system call; returns any other error unchanged. */
 export function systemError(error: unknown, path: string, doing: string): unknown {
 	const cause = { cause: error };
 	const folder = doing === "Listing" ? path : dirname(path);
@@ -42,7 +47,7 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 		case "ERR_ACCESS_DENIED":
 			return new DhmemError(
 				"DHMEM_PERMISSION",
-				`${doing} ${path} is not allowed to this process of Node; run it with --allow-fs-read and --allow-fs-write ` +
+				`${doing} ${path} is forbidden by Node's permission model; run Node with --allow-fs-read and --allow-fs-write ` +
 					`for ${folder}, or without --permission`,
 				cause,
 			);
@@ -66,7 +71,7 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 		case "ENOMEM":
 			return new DhmemError(
 				"DHMEM_NO_SPACE",
-				`${doing} ${path}: this process or machine has no room for more files, threads or mappings (${errno}); ` +
+				`${doing} ${path}: this process or machine can't have more files, threads or mappings (${errno}); ` +
 					"close some, or raise its limits (ulimit -a)",
 				cause,
 			);
@@ -74,7 +79,7 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 			if (findItem(folder) === undefined) {
 				return new DhmemError(
 					"DHMEM_NOT_FOUND",
-					`${folder} is a link that leads to itself; ${howToChooseFolder}`,
+					`${folder} is a symbolic link that leads back to itself; ${howToChooseFolder}`,
 					cause,
 				);
 			}
@@ -92,8 +97,8 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 			if (!isSystemError(error)) return error;
 			return new DhmemError(
 				"DHMEM_UNSUPPORTED",
-				`${doing} ${path} does not work here: ${error.message}; try a folder of another file system, ` +
-					"or see what this process is forbidden (seccomp)",
+				`${doing} ${path} fails here: ${error.message}; try a folder on another file system, ` +
+					"or check which system calls this process may not make (seccomp)",
 				cause,
 			);
 	}
@@ -102,7 +107,7 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 function notRegular(path: string, cause: ErrorOptions): DhmemError {
 	return new DhmemError(
 		"DHMEM_FORMAT",
-		`${path} is not a regular file, so not a region; remove it, or choose another name`,
+		`${path} is not a regular file, so it can't be a region; remove it, or choose another name`,
 		cause,
 	);
 }
@@ -111,12 +116,12 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 	return typeof error === "object" && error !== null && "syscall" in error;
 }
 
-/** Whether the operating system did not allow it. */
+/** Tells whether the operating system refused an action for lack of permission. */
 export function isRefusal(error: unknown): boolean {
 	return ["EACCES", "EPERM", "EROFS"].includes(errnoOf(error) ?? "");
 }
 
-/** There is no region at `path`, or not even its folder. */
+/** The error for a missing region, or for a missing folder. */
 export function notFound(path: string, folder = dirname(path), options?: ErrorOptions): DhmemError {
 	return new DhmemError("DHMEM_NOT_FOUND", whyNotFound(path, folder), options);
 }
@@ -124,30 +129,30 @@ export function notFound(path: string, folder = dirname(path), options?: ErrorOp
 function whyNotFound(path: string, folder: string): string {
 	const item = findItem(folder);
 	if (item?.isFolder) return `There is no region at ${path}; ${whyNoRegion(findMount(folder))}`;
-	if (item !== undefined) return `${folder} is no folder; ${howToChooseFolder}`;
+	if (item !== undefined) return `${folder} is not a folder; ${howToChooseFolder}`;
 	return `There is no folder ${folder}; ${howToGetFolder(folder)}`;
 }
 
-/** The file system of `path` has no `bytes` more. */
+/** The error for a file system without room for `bytes` more. */
 export function noSpace(path: string, bytes: number, options?: ErrorOptions): DhmemError {
 	const folder = dirname(path);
 	const room = findRoom(folder);
 	const advice = howToMakeRoom(findMount(folder), room, bytes);
 	const isFile = room !== undefined && isOutOfFiles(room) && room.free >= bytes;
-	const wanted = isFile ? `${path} can't be made` : `${path} needs ${bytes} bytes more`;
+	const wanted = isFile ? `${path} can't be created` : `${path} needs ${bytes} more bytes`;
 	return new DhmemError("DHMEM_NO_SPACE", `${wanted}: ${advice}`, options);
 }
 
-/** Who may make, replace or remove the file; the path may be that of the folder. */
+/** Explains who may create, replace or remove the file. The path may be that of the folder. */
 function whoMayChange(path: string, folder: string): string {
 	const within = findItem(folder);
 	const kept = within && path !== folder ? whyKept(findItem(path), within, findUser()) : undefined;
 	return kept ?? whoMay(folder);
 }
 
-/** A file may be hidden by its folder; then the folder decides, or what is above that. */
+/** A folder may hide the file. Then the answer is about that folder, or about a folder above it. */
 function whoMay(path: string): string {
 	const item = findItem(path);
 	if (item !== undefined) return whyRefused(item, findUser());
-	return path === dirname(path) ? "nothing of it can be looked at" : whoMay(dirname(path));
+	return path === dirname(path) ? "its permissions can't be read" : whoMay(dirname(path));
 }

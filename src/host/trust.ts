@@ -1,4 +1,4 @@
-/** Whose files are opened, where strangers can make names: a file may lie there to be joined by mistake. */
+/** Decides whose files are opened in a folder where strangers can create files: one of them may be a trap. */
 
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -8,23 +8,23 @@ import process from "./process.js";
 import { type File, shim } from "./shim.js";
 
 /**
- * Beside this user and root: nobody (`"owner"`), everybody (`"any"`), or users and groups by their numbers. A group
- * counts only where the folder does not give its own group to every file (setgid).
+ * The owners that are trusted besides this user and root: none (`"owner"`), all (`"any"`), or users and
+ * groups by their numbers. A group is ignored if the folder gives its own group to every file (setgid).
  */
 export type Trust = "owner" | "any" | number | readonly number[];
 
 const OTHERS_MAY_WRITE = 0o002;
 const SETGID = 0o2000;
-/** What users and groups without a number in this user namespace look like: all the same. */
+/** The number that stands for every user or group without a mapping in this user namespace. */
 const NOBODY = 65534;
 const LARGEST_ID = 2 ** 32 - 2;
 
-/** @throws DHMEM_BAD_ARGUMENT, with `what` in it */
+/** Checks a user's setting; `what` names it in the error. @throws DHMEM_BAD_ARGUMENT */
 export function checkTrust(what: string, value: unknown): Trust {
 	if (value === "owner" || value === "any") return value;
 	const list = typeof value === "string" ? idsIn(value) : Array.isArray(value) ? value : [value];
 	if (list.length > 0 && list.every(isId)) return list;
-	throw badArgument(what, value, '"owner", "any", or numbers of users and groups, such as 1001,12000');
+	throw badArgument(what, value, '"owner", "any", or user and group numbers such as 1001,12000');
 }
 
 function idsIn(text: string): number[] {
@@ -35,19 +35,22 @@ function isId(value: unknown): value is number {
 	return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= LARGEST_ID;
 }
 
-/** Throws DHMEM_PERMISSION unless the file that was opened at `path` may be used. */
+/** Throws if the file that was opened at `path` is not trusted. @throws DHMEM_PERMISSION */
 export function checkTrusted(file: File, path: string, trust: Trust): void {
 	if (isTrusted(file, path, trust)) return;
 	const { uid, gid } = shim().statFile(file);
 	throw new DhmemError("DHMEM_PERMISSION", howToTrust(path, uid, gid));
 }
 
-/** Whether the file that was opened at `path` may be used: asked only where everybody can make names. */
+/**
+ * Tells whether the file that was opened at `path` is trusted. Every file is, unless anyone can create files
+ * in its folder.
+ */
 export function isTrusted(file: File, path: string, trust: Trust): boolean {
 	return trust === "any" || isTrustedOwner(shim().statFile(file), path, trust);
 }
 
-/** The same of a file that may not be opened. */
+/** Like `isTrusted`, for a file that can't be opened. */
 export function isTrustedOwner(
 	{ uid, gid }: { uid: number; gid: number },
 	path: string,
@@ -61,7 +64,7 @@ export function isTrustedOwner(
 	return counts(uid) || ((mode & SETGID) === 0 && counts(gid));
 }
 
-/** A folder that can't be looked at may be anybody's. */
+/** A folder that can't be examined is taken for one that anyone can write to. */
 function folderMode(folder: string): number {
 	try {
 		return statSync(folder).mode;

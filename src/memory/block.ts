@@ -18,15 +18,21 @@ import { checkMade } from "../values/made.js";
 import type { Fields, Schema, Struct } from "../values/schema.js";
 import { contentsOf, elementsOf, type Payload, viewOf } from "./payload.js";
 
-/** Whose a block is: this participant's, a message's, the region's; or it is freed or handed over. */
+/**
+ * The owner of a block: this participant, a message, or the region; "spent" after it was freed or handed
+ * over.
+ */
 type Keeper = "participant" | "message" | "region" | "spent";
 
-/** Memory of the region that this participant owns: from `region.allocate`, `message.take()` or `region.load`. */
+/**
+ * A piece of the region's memory, usually owned by this participant. Returned by `region.allocate`,
+ * `message.take()` and `region.load`.
+ */
 export class Block implements Payload {
 	readonly kind = "block";
 	readonly #length: number;
 	readonly #attachment: Attachment;
-	/** Of the block, or of a reference to it. */
+	/** The offset of the block, or of a reference to it. */
 	#offset: number;
 	#data: number | undefined;
 	#view: Uint8Array | undefined;
@@ -49,12 +55,12 @@ export class Block implements Payload {
 		this.#free = free;
 	}
 
-	/** Whether it is one, and not only looks like it. @internal */
+	/** Tells whether a value is a real Block, not an imitation. @internal */
 	static isBlock(value: unknown): value is Block {
 		return typeof value === "object" && value !== null && #keeper in value;
 	}
 
-	/** Its length, whatever a property of the user's making says. @internal */
+	/** The block's true length, even if the user has replaced its property `length`. @internal */
 	static lengthOf(block: Block): number {
 		return block.#length;
 	}
@@ -85,20 +91,21 @@ export class Block implements Payload {
 	}
 
 	/**
-	 * Gives the memory back.
+	 * Frees the memory, or this reference to it.
 	 *
-	 * @throws DHMEM_DOUBLE_FREE if it was freed already; DHMEM_BAD_ARGUMENT while a message owns it
+	 * @throws DHMEM_DOUBLE_FREE if it was freed or handed over before; DHMEM_BAD_ARGUMENT while a message owns
+	 * it; DHMEM_CLOSED
 	 */
 	free(): void {
 		this.#attachment.check();
 		if (this.#keeper === "spent") {
-			throw new DhmemError("DHMEM_DOUBLE_FREE", "This block was freed or handed over already; free it once");
+			throw new DhmemError("DHMEM_DOUBLE_FREE", "This block was freed or handed over before; free it only once");
 		}
 		if (this.#keeper === "message") throw this.#notOurs();
 		if (this.#free === undefined) {
 			const status = this.#attachment.core.free(this.#attachment.me, this.#offset) >>> 0;
 			if (status === DOUBLE_FREE) {
-				throw new DhmemError("DHMEM_DOUBLE_FREE", "This block is free already; free it once");
+				throw new DhmemError("DHMEM_DOUBLE_FREE", "This block is already free; free it only once");
 			}
 			if (status !== OK) throw this.#attachment.unexpected(status, "Freeing a block");
 		} else this.#free();
@@ -106,7 +113,8 @@ export class Block implements Payload {
 	}
 
 	/**
-	 * A further reference to the same memory. Each is sent, saved or freed on its own, and the last one frees.
+	 * Makes another reference to the same memory. Each reference is sent, saved or freed on its own, and
+	 * freeing the last one frees the memory.
 	 *
 	 * @throws DHMEM_REGION_FULL (a block can have 960 references), DHMEM_NO_SPACE, DHMEM_CLOSED,
 	 * DHMEM_BAD_ARGUMENT while a message or the region owns it
@@ -120,7 +128,7 @@ export class Block implements Payload {
 		const attachment = this.#attachment;
 		const { core, me } = attachment;
 		const block = this.owned(attachment);
-		// The bytes' place is the same with and without references to it.
+		// The address of the bytes does not change when the block gets references.
 		this.#data = core.bytesOf(block) >>> 0;
 		let reference = core.addReference(me, block) >>> 0;
 		if (reference === NOT_A_BLOCK) {
@@ -135,18 +143,21 @@ export class Block implements Payload {
 		const most = SHARE_BYTES - SHARE_OWNERS;
 		throw new DhmemError(
 			"DHMEM_REGION_FULL",
-			`This block has ${most} references, which is the most; free some`,
+			`This block has ${most} references, which is the maximum; free some of them`,
 		);
 	}
 
-	/** Frees the block, unless it was freed or handed over, or the region is closed. */
+	/**
+	 * Frees the block. Does nothing if it was freed or handed over, if a message owns it, or if the region is
+	 * closed.
+	 */
 	[dispose](): void {
 		if (this.#attachment.closed || this.#keeper === "message" || this.#keeper === "spent") return;
 		this.free();
 	}
 
 	/**
-	 * Where the block is, for an operation that hands it over.
+	 * The offset of the block, for an operation that hands it over.
 	 *
 	 * @internal
 	 */
@@ -155,7 +166,7 @@ export class Block implements Payload {
 		if (attachment !== this.#attachment) {
 			throw new DhmemError(
 				"DHMEM_BAD_ARGUMENT",
-				`The block is of another opening (${this.#attachment.path}) than ${attachment.path}; allocate it there`,
+				`The block belongs to another opening (${this.#attachment.path}) than this one of ${attachment.path}; allocate it here`,
 			);
 		}
 		if (this.#keeper === "spent") throw this.#gone();
@@ -164,7 +175,7 @@ export class Block implements Payload {
 	}
 
 	/**
-	 * It was handed over.
+	 * Notes that the block was handed over.
 	 *
 	 * @internal
 	 */
@@ -172,7 +183,7 @@ export class Block implements Payload {
 		this.#keeper = "spent";
 	}
 
-	/** Where the bytes are; throws if they are not this participant's any more. */
+	/** The offset of the bytes. @throws DHMEM_CLOSED if the block was freed or handed over */
 	#checkedOffset(): number {
 		if (this.#keeper === "spent") throw this.#gone();
 		this.#data ??= this.#attachment.core.bytesOf(this.#offset) >>> 0;
@@ -180,15 +191,15 @@ export class Block implements Payload {
 	}
 
 	#gone(): DhmemError {
-		return new DhmemError("DHMEM_CLOSED", "This block was freed or handed over; it is no longer this side's");
+		return new DhmemError("DHMEM_CLOSED", "This block was freed or handed over; to keep a reference to its memory, clone() it first");
 	}
 
 	#notOurs(): DhmemError {
 		return new DhmemError(
 			"DHMEM_BAD_ARGUMENT",
 			this.#keeper === "message"
-				? "This block is its message's; release the message, or take() the block"
-				: "This block is the region's, not this participant's; free it, or copy it",
+				? "This block belongs to its message; release the message, or take() the block"
+				: "This block belongs to the region, not to this participant; free it, or copy its bytes",
 		);
 	}
 

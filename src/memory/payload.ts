@@ -7,18 +7,19 @@ import { type Fields, type Schema, type Struct, toSchema } from "../values/schem
 import { structsAt } from "./struct-view.js";
 
 const LONGEST = constants.MAX_STRING_LENGTH;
-/** Bytes that are decoded at once of a text that may be too long. */
+/** A text that may be too long is decoded in pieces of this many bytes. */
 const PIECE = 2 ** 24;
 
 /**
- * UTF-8 as a string. A TextDecoder would drop a byte order mark, and elsewhere than in Node refuses shared memory.
+ * Decodes UTF-8. Not with a TextDecoder, which drops a byte order mark, and refuses shared memory in other
+ * runtimes than Node.
  *
- * @throws DHMEM_UNSUPPORTED if it is longer than a string can be here
+ * @throws DHMEM_UNSUPPORTED if the text is too long for a string of this engine
  */
 export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
-	// With no more bytes than a string may have characters it fits, whatever it is.
+	// Each character has at least one byte, so this text always fits.
 	if (length <= LONGEST) return Buffer.from(buffer, byteOffset, length).toString();
-	// A character has three bytes at the most; those of four are two to JavaScript.
+	// A character has at most three bytes, because JavaScript counts four bytes as two characters.
 	if (length > 3 * LONGEST) throw tooLong(length);
 	const decoder = new StringDecoder("utf8");
 	let text = "";
@@ -33,45 +34,46 @@ export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
 function tooLong(bytes: number): DhmemError {
 	return new DhmemError(
 		"DHMEM_UNSUPPORTED",
-		`${bytes} bytes of text are longer than a string can be here, ${LONGEST} characters; decode them in pieces, ` +
+		`${bytes} bytes of text are too long for a string, which has at most ${LONGEST} characters here; decode them in pieces, ` +
 			"from subarrays of bytes",
 	);
 }
 
 function outside(): DhmemError {
-	return new DhmemError("DHMEM_CORRUPT", "These bytes would be outside the region; a peer has spoilt it");
+	return new DhmemError("DHMEM_CORRUPT", "These bytes would lie outside the region, so the region is corrupted; replace it");
 }
 
 function misaligned(type: DType | Schema): DhmemError {
 	return new DhmemError(
 		"DHMEM_CORRUPT",
-		`These bytes are not aligned for ${type}; a peer has spoilt the region`,
+		`These bytes are not aligned for ${type}, so the region is corrupted; replace it`,
 	);
 }
 
 /**
- * Bytes in the region that can be read and written in place: what `Block`, `Reservation` and `Message` have in
- * common. Views are over shared memory: valid until the thing is freed, sent, committed or released.
+ * Bytes in the region that can be read and written in place: the common interface of `Block`, `Reservation`
+ * and `Message`. Its views are over shared memory, and are valid until it is freed, sent, committed or
+ * released.
  *
- * An interface and functions rather than a class to extend: the engine makes an object of a derived class by a slow
- * path, which took a quarter of the time in which a message is received and released.
+ * This is an interface with functions instead of a base class. The engine creates objects of derived classes
+ * on a slow path, which took a quarter of the time of receiving and releasing a message.
  */
 export interface Payload {
-	/** Bytes. */
+	/** The length in bytes. */
 	readonly length: number;
 
 	/**
-	 * The bytes, a view over the region. For APIs that refuse shared memory, `bytes.slice()` is a copy.
+	 * The bytes, as a view over the region. For APIs that refuse shared memory, copy them with `bytes.slice()`.
 	 *
-	 * @throws DHMEM_CLOSED after it was freed, sent, committed or released, or the region closed
+	 * @throws DHMEM_CLOSED after it was freed, sent, committed or released, or after the region was closed
 	 */
 	readonly bytes: Uint8Array;
 
 	/**
-	 * The bytes as numbers, a typed array over the region; or as live structs, an array that makes each when it is
-	 * asked for. What doesn't fill a last element is left out.
+	 * The bytes as numbers, in a typed array over the region; or as an array of structs over the region, each
+	 * of which is made when it is first read. Bytes at the end that don't fill an element are left out.
 	 *
-	 * @throws DHMEM_BAD_ARGUMENT for a wrong dtype or schema; DHMEM_CLOSED as `bytes`
+	 * @throws DHMEM_BAD_ARGUMENT for an unknown dtype or a wrong schema; DHMEM_CLOSED as `bytes`
 	 * @example
 	 * ```ts
 	 * const block = region.allocate(8000);
@@ -83,21 +85,24 @@ export interface Payload {
 	as<F extends Fields>(schema: F | Schema<F>): readonly Struct<F>[];
 
 	/**
-	 * The bytes as UTF-8 text, a copy.
+	 * Decodes the bytes as UTF-8 text. The result is a copy.
 	 *
-	 * @throws DHMEM_UNSUPPORTED if it is longer than a string can be: 512 MiB or so; DHMEM_CLOSED as `bytes`
+	 * @throws DHMEM_UNSUPPORTED if the text is too long for a string, which is about 512 MiB; DHMEM_CLOSED as
+	 * `bytes`
 	 */
 	text(): string;
 
 	/**
-	 * The bytes as JSON.
+	 * Parses the bytes as JSON.
 	 *
-	 * @throws as `text`; a SyntaxError of `JSON.parse` if they are something else
+	 * @throws as `text`; the SyntaxError of `JSON.parse` if they are not JSON
 	 */
 	json(): unknown;
 }
 
-/** A view of a payload, from figures that a peer may have written. */
+/**
+ * Makes the view of a payload. A faulty peer may have written the offset and the length, so they are checked.
+ */
 export function viewOf({ buffer, size }: Attachment, offset: number, length: number): Uint8Array {
 	if (offset + length > size) throw outside();
 	return new Uint8Array(buffer, offset, length);
@@ -133,7 +138,7 @@ function numbersOf(bytes: Uint8Array, dtype: DType): TypedArrayOf<DType> {
 /** `text` of a payload. */
 export function contentsOf(attachment: Attachment, bytes: Uint8Array): string {
 	const text = textOf(bytes);
-	// Zeros, if the file was cut meanwhile.
+	// If the file was truncated meanwhile, the text is zeros.
 	attachment.check();
 	return text;
 }

@@ -1,10 +1,10 @@
-/** Structs over memory: objects whose fields are read and written in place. */
+/** Structs over shared memory: objects whose fields are read and written in place. */
 import type { Attachment } from "../attachment/attachment.js";
 import { DhmemError } from "../errors.js";
 import { bytesPer, type DType, dtypes, type TypedArrayOf, typedArray } from "../values/dtypes.js";
 import { type Fields, roundUp, type Schema, type Struct } from "../values/schema.js";
 
-/** The whole region as an array of each dtype. */
+/** A typed array of each dtype over the whole region. */
 type Views = { readonly [D in DType]: TypedArrayOf<D> };
 
 const viewsOf = new WeakMap<Attachment, Views>();
@@ -18,7 +18,7 @@ function views(attachment: Attachment): Views {
 	return made;
 }
 
-/** The first `bytes` bytes, a multiple of 8, as an array of each dtype. */
+/** Makes a typed array of each dtype over the first `bytes` bytes, a multiple of 8. */
 function viewsOver(buffer: SharedArrayBuffer, bytes: number): Views {
 	return Object.fromEntries(
 		dtypes.map((dtype) => [dtype, typedArray(dtype, buffer, 0, bytes / bytesPer(dtype))]),
@@ -26,42 +26,44 @@ function viewsOver(buffer: SharedArrayBuffer, bytes: number): Views {
 }
 
 /**
- * A struct: to its user, an object with the schema's fields and nothing else. They are its own properties, so
- * `{ ...struct }` is a copy, and none of them can be in the way of a method.
+ * A struct. To users it is an object with the schema's fields and nothing else. The fields are its own
+ * properties, so `{ ...struct }` makes a copy, and no field can collide with a method.
  */
 class StructView {
 	#views: Views;
-	/** Offset in the region, aligned for every field. */
+	/** The offset in the region, aligned for every field. */
 	#at: number;
 
 	constructor(views: Views, at: number, accessors: PropertyDescriptorMap) {
 		this.#views = views;
 		this.#at = at;
 		Object.defineProperties(this, accessors);
-		// A field that is not there would be a value that nobody else sees.
+		// An assignment to an unknown field throws, because no other participant would see the value.
 		Object.preventExtensions(this);
 	}
 
-	/** What `region.load` tells it by, unless a field is called so. */
+	/** How users recognise a struct from `region.load`, unless a field is called "kind". */
 	get kind(): string {
 		return "struct";
 	}
 
-	/** Moves a struct that was removed to memory of its own, so that it is in nobody's way. */
+	/** Moves a removed struct to private memory, so that it can't change the region any more. */
 	static revoke(struct: StructView, bytes: number): void {
 		struct.#views = viewsOver(new SharedArrayBuffer(bytes), bytes);
 		struct.#at = 0;
 	}
 
-	/** How Node's console shows it. */
+	/** Node's console shows the fields. */
 	[Symbol.for("nodejs.util.inspect.custom")](): object {
 		return { ...this };
 	}
 
 	/**
-	 * A field. Each dtype has code of its own, which always meets the same kind of array: that is what makes it fast.
+	 * The accessor of a field. Each dtype has its own code, which always meets the same kind of array: this
+	 * makes it fast.
 	 *
-	 * A value becomes a number before its address is computed: the conversion may run user code that removes the struct.
+	 * A value is converted to a number before its address is computed, because the conversion may run user code
+	 * that removes the struct.
 	 */
 	static accessor(dtype: DType, offset: number): PropertyDescriptor & ThisType<StructView> {
 		switch (dtype) {
@@ -171,18 +173,18 @@ class StructView {
 
 type Maker = (views: Views, at: number) => StructView;
 
-/** By type, for those who may change the fields and for those who may not. */
+/** The makers for each type: with fields that can be changed, and with read-only fields. */
 const makers = { writable: new WeakMap<Schema, Maker>(), readable: new WeakMap<Schema, Maker>() };
 
-/** The setter of fields that can't be changed. */
+/** The setter of read-only fields. */
 function refuse(): never {
 	throw new DhmemError(
 		"DHMEM_READ_ONLY",
-		"A field of a struct in a region that was opened read-only can't be changed; open the region in another mode",
+		"This struct can't be changed, because its region was opened read-only; open the region in another mode",
 	);
 }
 
-/** What makes the structs of a type. */
+/** Returns the function that makes the structs of a type. */
 function makerOf(type: Schema, access: keyof typeof makers): Maker {
 	let maker = makers[access].get(type);
 	if (maker === undefined) {
@@ -192,9 +194,9 @@ function makerOf(type: Schema, access: keyof typeof makers): Maker {
 				return [name, access === "writable" ? accessor : { ...accessor, set: refuse }];
 			}),
 		);
-		// A class for each type: with one for all, V8 takes its objects for dictionaries.
+		// A class for each type: with one class for all types, V8 would turn the objects into slow dictionaries.
 		class OfType extends StructView {}
-		// To whoever compares it, a struct is a plain object.
+		// To code that compares it, a struct looks like a plain object.
 		Object.defineProperty(OfType.prototype, "constructor", { value: Object });
 		maker = (views, at) => new OfType(views, at, accessors);
 		makers[access].set(type, maker);
@@ -202,13 +204,17 @@ function makerOf(type: Schema, access: keyof typeof makers): Maker {
 	return maker;
 }
 
-/** The struct at an offset of the region, which is aligned, and has room for it. */
+/**
+ * Makes the struct at an offset of the region. The offset is aligned, and the struct lies within the region.
+ */
 export function structAt<F extends Fields>(attachment: Attachment, type: Schema<F>, at: number): Struct<F> {
 	const access = attachment.access === "read-only" ? "readable" : "writable";
 	return makerOf(type, access)(views(attachment), at) as unknown as Struct<F>;
 }
 
-/** A struct in memory of this process alone, and that memory: to turn structs into bytes and back. */
+/**
+ * Makes a struct in private memory, and returns it with that memory, to convert structs to bytes and back.
+ */
 export function localStruct<F extends Fields>(type: Schema<F>): { struct: Struct<F>; bytes: Uint8Array } {
 	const room = roundUp(type.size, 8);
 	const buffer = new SharedArrayBuffer(room);
@@ -217,8 +223,8 @@ export function localStruct<F extends Fields>(type: Schema<F>): { struct: Struct
 }
 
 /**
- * As many structs as there are whole ones in `bytes`, each made when it is first asked for. `at` is aligned, and
- * the bytes are in the region.
+ * Returns an array of the whole structs in `bytes` bytes from `at`. Each is made when it is first read. `at`
+ * is aligned, and the bytes lie within the region.
  */
 export function structsAt<F extends Fields>(
 	attachment: Attachment,
@@ -255,7 +261,7 @@ export function structsAt<F extends Fields>(
 	});
 }
 
-/** Moves a struct that was removed to memory of its own, so that it is in nobody's way. */
+/** Moves a removed struct to private memory, so that it can't change the region any more. */
 export function revokeStruct(struct: Struct, type: Schema): void {
 	StructView.revoke(struct as unknown as StructView, roundUp(type.size, 8));
 }

@@ -1,4 +1,4 @@
-/** What a named object is, in words: for entries and for errors. */
+/** Describes named objects in words, for listings and errors. */
 import {
 	KIND_ARRAY,
 	KIND_CONDITION,
@@ -19,7 +19,7 @@ import { dtypeOf } from "../values/dtypes.js";
 import { type Description, objectWord } from "./directory.js";
 import { typeOf } from "./object-type.js";
 
-/** What an object that was found is. */
+/** Describes the object at an offset of the region. */
 export function describeObject(attachment: Attachment, at: number): string {
 	const word = (field: number) => objectWord(attachment, at, field);
 	return describe({
@@ -30,7 +30,7 @@ export function describeObject(attachment: Attachment, at: number): string {
 	});
 }
 
-/** What an object is that is described like this; the capacity only if one was asked for. */
+/** Puts a description into words. The capacity is mentioned only if the user asked for one. */
 export function describe({ kind, element = 0, requested = 0, type = "" }: Description): string {
 	switch (kind) {
 		case KIND_STRUCT:

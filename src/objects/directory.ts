@@ -1,4 +1,4 @@
-/** Named objects: found in the region's directory, constructed there once, removed from it. */
+/** Finds, constructs and removes named objects in the region's directory. */
 import { Buffer } from "node:buffer";
 import { getRandomValues } from "node:crypto";
 import {
@@ -27,24 +27,28 @@ import { DhmemError } from "../errors.js";
 import { encodeName } from "../values/arguments.js";
 import { NamedObject } from "./named-object.js";
 
-/** What an object is to be, if it is not there yet. */
+/** How to make an object that does not exist yet. */
 export interface Description {
 	kind: number;
-	/** The numbers of its dtypes, 0 for none. */
+	/** The numbers of its dtypes; 0 for none. */
 	element?: number;
-	/** Its type as text, for kinds that carry one. */
+	/** Its type as text, for kinds that have one. */
 	type?: string;
-	/** The capacity that was asked for, as it stands in messages; or the default. */
+	/** The capacity that the user asked for, for messages; 0 for the default. */
 	requested?: number;
-	/** The capacity it is made with. */
+	/** The capacity that the object is made with. */
 	capacity?: number;
-	/** Bytes of memory it needs beside its own record. */
+	/** Bytes of memory that it needs besides its own record. */
 	bytes?: number;
-	/** Fills in that memory, at `offset`, before anybody else can see it; there is something left in it. */
+	/**
+	 * Fills in that memory, at `offset`, before other participants can see it. The memory contains old bytes.
+	 */
 	prepare?(offset: number): void;
 }
 
-/** By name, the objects that a participant has open. Of those with one name it has removed all but one. */
+/**
+ * The objects that a participant has open, by name. Of several with one name, all but one have been removed.
+ */
 type Opened = Map<string, NamedObject[]>;
 
 const openings = new WeakMap<Attachment, Opened>();
@@ -58,10 +62,13 @@ function openedBy(attachment: Attachment): Opened {
 	return opened;
 }
 
-/** Turns of a search that others disturb by constructing and removing. */
+/** Attempts of a search while other participants keep constructing and removing the object. */
 const TURNS = 1000;
 
-/** The object of this name, which is constructed if there is none. */
+/**
+ * Returns the object with this name, and constructs it if there is none. @throws DHMEM_READ_ONLY,
+ * DHMEM_TIMEOUT, and as `allocate`
+ */
 export function findOrConstruct(attachment: Attachment, name: string, description: Description): NamedObject {
 	for (let turn = 0; turn < TURNS; turn++) {
 		const found = findObject(attachment, name);
@@ -69,8 +76,8 @@ export function findOrConstruct(attachment: Attachment, name: string, descriptio
 		if (attachment.access !== "read-write") {
 			throw new DhmemError(
 				"DHMEM_READ_ONLY",
-				`There is no ${name} in ${attachment.path}, which was opened ${attachment.access}, so it can't be made ` +
-					"here; open the region in another mode, or wait until somebody makes it",
+				`There is no ${name} in ${attachment.path}, and this opening can't create it, because it is ${attachment.access}; ` +
+					"open the region in another mode, or wait until another participant creates it",
 			);
 		}
 		const made = construct(attachment, encodeName(name), name, description);
@@ -79,7 +86,7 @@ export function findOrConstruct(attachment: Attachment, name: string, descriptio
 	throw restless(attachment, name);
 }
 
-/** The object of this name, if there is one. */
+/** Returns the object with this name, if there is one. @throws DHMEM_TIMEOUT */
 export function findObject(attachment: Attachment, name: string): NamedObject | undefined {
 	const bytes = encodeName(name);
 	attachment.check();
@@ -93,7 +100,7 @@ export function findObject(attachment: Attachment, name: string): NamedObject | 
 			return undefined;
 		}
 		const object = objectAt(attachment, found, name);
-		// What a reader finds may be removed before it has seen what it is, and another object be there.
+		// A reader has no pin: the object may have been removed meanwhile, and its memory may hold another one.
 		if (!isReader || (nameOf(attachment, found) === name && object.isThere)) return object;
 	}
 	throw restless(attachment, name);
@@ -102,11 +109,11 @@ export function findObject(attachment: Attachment, name: string): NamedObject | 
 function restless(attachment: Attachment, name: string): DhmemError {
 	return new DhmemError(
 		"DHMEM_TIMEOUT",
-		`${name} in ${attachment.path} is made and removed without end by others`,
+		`Others keep creating and removing ${name} in ${attachment.path}; stop them, or choose another name`,
 	);
 }
 
-/** The object at an offset, which this participant has opened. */
+/** Returns the object at an offset, which this participant has pinned (or only reads). */
 export function objectAt(attachment: Attachment, at: number, name = nameOf(attachment, at)): NamedObject {
 	const { access } = attachment;
 	const opened = openedBy(attachment);
@@ -114,12 +121,12 @@ export function objectAt(attachment: Attachment, at: number, name = nameOf(attac
 	const known = namesakes.find((each) => each.at === at);
 	if (known !== undefined) return known;
 	const object = new NamedObject(attachment, at, name);
-	// Without a pin, another object may come there at any time.
+	// A reader's object is not remembered: without a pin, another object may take its place at any time.
 	if (access === "read-write") opened.set(name, [...namesakes, object]);
 	return object;
 }
 
-/** Closes an object that this participant has opened and does not use. */
+/** Closes an object that this participant has opened but does not use. */
 export function letGo(object: NamedObject): void {
 	const { attachment, at, name } = object;
 	const { core, me, closed } = attachment;
@@ -132,8 +139,8 @@ export function letGo(object: NamedObject): void {
 }
 
 /**
- * Everything is made first, owned by this participant, and put into the directory in one step; who loses the
- * race frees its own. Undefined then.
+ * Makes the object and its memory as this participant's property, then puts the object into the directory in
+ * one step. If another participant was faster, frees everything and returns undefined.
  */
 function construct(
 	attachment: Attachment,
@@ -151,7 +158,8 @@ function construct(
 	};
 	let object = 0;
 	try {
-		// The largest last: what is freed again keeps its pages, what was never whole gives them back.
+		// The largest part comes last. If the file system is full, that part's pages are given back at once,
+		// while freed blocks keep theirs.
 		object = allocateBy(attachment, OBJECT_BYTES, () => core.allocateObject(me));
 		const typeAt = part(type.length);
 		attachment.bytes.set(type, typeAt);
@@ -169,7 +177,7 @@ function construct(
 	return undefined;
 }
 
-/** The bytes that say what an object is, as they stand in its record. */
+/** The first bytes of an object's record, which say what it is. */
 function headOf(
 	name: Uint8Array,
 	made: Description & { data: number; typeAt: number; typeBytes: number },
@@ -196,8 +204,8 @@ function release({ core, me, closed }: Attachment, object: number, blocks: numbe
 }
 
 /**
- * Removes the object of this name; whether there was one. What this participant has open of that name ends, also what
- * others had removed.
+ * Removes the object with this name. False if there is none. All objects that this participant has open under
+ * that name end, including those that others have removed.
  */
 export function removeObject(attachment: Attachment, name: string): boolean {
 	const bytes = encodeName(name);
@@ -214,29 +222,32 @@ export function removeObject(attachment: Attachment, name: string): boolean {
 	} finally {
 		const all = new Set([...ours.map((object) => object.at), ...(isThere ? [found] : [])]);
 		for (const at of all) {
-			// What ended may have run code of the user's: an `until()` that closed the region.
+			// Ending an object may run the user's code, such as an `until()` that closes the region.
 			if (!attachment.closed) attachment.wake(core.unpin(me, at) >>> 0);
 		}
 	}
 	return isThere;
 }
 
-/** A word of an object's record. */
+/** Reads a word of an object's record. */
 export function objectWord(attachment: Attachment, object: number, field: number): number {
 	return attachment.words[(object + field) >>> 2] as number;
 }
 
-/** The name in an object's record. */
+/** Reads the name in an object's record. */
 export function nameOf(attachment: Attachment, object: number): string {
 	const length = Math.min(objectWord(attachment, object, OBJECT_NAME_LENGTH), NAME_BYTES);
 	const from = object + OBJECT_NAME;
 	return Buffer.from(attachment.bytes.subarray(from, from + length)).toString();
 }
 
-/** What a region of any size has at most. */
+/** The most buckets that a region of any size has. */
 const MOST_BUCKETS = 4096;
 
-/** Offsets of the named objects, in no order. What changes meanwhile may be in the list or not. */
+/**
+ * The offsets of the named objects, in no order. Objects that are added or removed meanwhile may be missing
+ * or listed.
+ */
 export function* listObjects(attachment: Attachment): Generator<number> {
 	const count = Math.min(attachment.header(HEADER_BUCKET_MASK) + 1, MOST_BUCKETS);
 	const seen = new Set<number>();

@@ -4,22 +4,26 @@ import { noLongerHeld } from "../attachment/openings.js";
 import { DhmemError } from "../errors.js";
 
 /**
- * A named object as this participant has it open. It is pinned, so it stays where it is until this participant
- * leaves the region or removes it, whatever others do. Who only reads pins nothing.
+ * A named object that this participant has open. It is pinned: it stays where it is until this participant
+ * leaves the region or removes the object, whatever others do. A reader pins nothing.
  */
 export class NamedObject {
 	readonly attachment: Attachment;
-	/** Offset of its words in the region. */
+	/** The offset of its record in the region. */
 	readonly at: number;
 	readonly name: string;
-	/** Whether an opening of it has succeeded; one that fails, and is the first, lets it go again. */
+	/**
+	 * True once an opening of the object has succeeded. If the first opening fails, the object is closed again.
+	 */
 	inUse = false;
-	/** What has to end when this participant removes it, pending waits too. */
+	/**
+	 * Functions to call with the reason when this participant removes the object. Pending waits are among them.
+	 */
 	readonly endings = new Set<(why: DhmemError) => void>();
-	/** For `openings.ts`: where it is among the mutexes that are held, -1 if it is not. */
+	/** For `openings.ts`: its index among the held mutexes; -1 while it is not held. */
 	heldAt = -1;
 	#removed = false;
-	/** The random number in its record, by which who only reads finds out that others have removed it. */
+	/** The random number in its record. A reader compares it, to detect that others have removed the object. */
 	readonly #nonce: readonly [number, number];
 
 	constructor(attachment: Attachment, at: number, name: string) {
@@ -33,30 +37,33 @@ export class NamedObject {
 		return this.name;
 	}
 
-	/** A word of it, as it is now. */
+	/** Reads a word of its record. */
 	word(field: number): number {
 		return Atomics.load(this.attachment.words, (this.at + field) >>> 2);
 	}
 
-	/** Whether this participant has removed it. */
+	/** True if this participant has removed it. */
 	get removed(): boolean {
 		return this.#removed;
 	}
 
-	/** Whether it still lies there. What is pinned does; without a pin others may have removed it, and its memory be another's. */
+	/**
+	 * True while the object exists at its offset. A pinned object always does. Without a pin, others may have
+	 * removed it and reused its memory.
+	 */
 	get isThere(): boolean {
 		const { access, core } = this.attachment;
 		return access === "read-write" || core.isNoted(this.at, ...this.#nonce) !== 0;
 	}
 
-	/** Throws unless it can be used. @throws DHMEM_CLOSED, and what the region's state is */
+	/** Throws if the object can't be used. @throws DHMEM_CLOSED, and as `Mapping.check` */
 	check(): void {
 		this.attachment.check();
 		this.checkNotRemoved();
 		if (this.isThere) return;
 		throw new DhmemError(
 			"DHMEM_CLOSED",
-			`Others have removed ${this.name} from ${this.attachment.path}, which is only read here; open the name anew`,
+			`Another participant has removed ${this.name} from ${this.attachment.path}; open it again by its name`,
 		);
 	}
 
@@ -68,11 +75,11 @@ export class NamedObject {
 	#removedError(): DhmemError {
 		return new DhmemError(
 			"DHMEM_CLOSED",
-			`This participant has removed ${this.name} from ${this.attachment.path}; open the name anew`,
+			`This participant has removed ${this.name} from ${this.attachment.path}; open it again by its name`,
 		);
 	}
 
-	/** Ends what this participant has of it, before its memory may become something else. */
+	/** Ends everything that uses the object here, before its memory may be reused. */
 	end(): void {
 		this.#removed = true;
 		const why = this.#removedError();

@@ -1,6 +1,6 @@
 /**
- * Named objects that carry their type with them, as text in a block of its own. Whoever opens one compares text with
- * text.
+ * Named objects that store their type as text in a block of their own. An opening compares this text with its
+ * own.
  */
 import { Buffer } from "node:buffer";
 import {
@@ -17,10 +17,11 @@ import { type Description, objectWord } from "./directory.js";
 import type { NamedObject } from "./named-object.js";
 
 /**
- * What a new object is to be.
+ * Describes a new object that stores its type.
  *
- * @param bytes of the payload
- * @param initialize writes the initial values to the payload, which is all zeros, before anybody sees it
+ * @param bytes the size of the payload
+ * @param initialize writes the initial values to the payload, which is all zeros, before other participants
+ * can see it
  */
 export function describeTyped(
 	attachment: Attachment,
@@ -40,7 +41,7 @@ export function describeTyped(
 	};
 }
 
-/** The type that an object carries; undefined if it carries none, or it can't be read. */
+/** The type that an object stores. Undefined if it stores none, or if the type can't be read. */
 export function typeOf(attachment: Attachment, at: number): string | undefined {
 	const text = objectWord(attachment, at, OBJECT_TYPE);
 	const length = objectWord(attachment, at, OBJECT_TYPE_BYTES);
@@ -48,25 +49,25 @@ export function typeOf(attachment: Attachment, at: number): string | undefined {
 	return Buffer.from(attachment.bytes.subarray(text, text + length)).toString();
 }
 
-/** The type of an object of a kind that carries one. @throws DHMEM_CORRUPT */
+/** The type of an object whose kind stores one. @throws DHMEM_CORRUPT */
 export function typeIn({ attachment, at, name }: NamedObject): string {
 	const type = typeOf(attachment, at);
 	if (type === undefined) throw corrupt(name);
 	return type;
 }
 
-/** Whether a block lies there with room for so many bytes. */
+/** Tells whether a block of at least `bytes` bytes begins at `block`. */
 function holds(attachment: Attachment, block: number, bytes: number): boolean {
 	const isWhole = bytes <= attachment.core.capacityOf(block) >>> 0 && block + bytes <= attachment.size;
-	// A reference to a shared block has room as well, but not where it is.
+	// A reference to a shared block has a capacity too, but its bytes are elsewhere.
 	return isWhole && block % BLOCK_ALIGNMENT === 0;
 }
 
-/** Where the payload of an object is, which must have this many bytes. @throws DHMEM_CORRUPT */
+/** The offset of an object's payload, which must have exactly `bytes` bytes. @throws DHMEM_CORRUPT */
 export function payloadOf({ attachment, at, name }: NamedObject, bytes: number): number {
 	const data = objectWord(attachment, at, OBJECT_DATA);
 	const isWhole = objectWord(attachment, at, OBJECT_CAPACITY) === bytes && holds(attachment, data, bytes);
-	// An array of no elements has no memory.
+	// An array without elements has no memory.
 	if (bytes === 0 && data === 0) return 0;
 	if (isWhole) return data;
 	throw corrupt(name);
@@ -75,6 +76,6 @@ export function payloadOf({ attachment, at, name }: NamedObject, bytes: number):
 export function corrupt(name: string): DhmemError {
 	return new DhmemError(
 		"DHMEM_CORRUPT",
-		`${name} is not what its type says; a peer has spoilt it: remove it`,
+		`${name} does not match its type, so another program has corrupted it; remove it`,
 	);
 }

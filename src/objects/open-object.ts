@@ -1,4 +1,4 @@
-/** Opening a named object: found or made, and checked to be what was asked for. */
+/** Opens a named object: finds or makes it, and checks that it is what the user asked for. */
 import { OBJECT_ELEMENT, OBJECT_KIND, OBJECT_REQUESTED } from "../../assembly/layout.js";
 import type { Attachment } from "../attachment/attachment.js";
 import { DhmemError } from "../errors.js";
@@ -7,19 +7,22 @@ import { type Description, findObject, findOrConstruct, letGo } from "./director
 import type { NamedObject } from "./named-object.js";
 import { typeOf } from "./object-type.js";
 
-/** What an opening asks for. */
+/** The object that an opening asks for. */
 export interface Wanted {
-	/** The kinds it may be of. */
+	/** The kinds that it may have. */
 	kinds: readonly number[];
-	/** In words, with its article. */
+	/** A description with its article, for messages: "a vector of f64". */
 	what: string;
-	/** Whether an object of such a kind is what was asked for. It only looks. */
+	/** Tells whether an object of one of these kinds matches. Changes nothing. */
 	accepts(object: NamedObject): boolean;
-	/** How to make one; left out where the type is not known in full. */
+	/** How to make the object. Left out if the user has not given the full type. */
 	description?: Description | undefined;
 }
 
-/** What `wanted` finds or makes, as `make` sees it. A failure leaves nothing open that was not open before. */
+/**
+ * Finds or makes the object that is `wanted`, and returns what `make` makes of it. After a failure, nothing
+ * is open that was not open before.
+ */
 export function openObject<T>(
 	attachment: Attachment,
 	name: string,
@@ -32,7 +35,7 @@ export function openObject<T>(
 	if (object === undefined) {
 		throw new DhmemError(
 			"DHMEM_NOT_FOUND",
-			`There is no ${name} in ${attachment.path}, and ${wanted.what} is not enough to make it; give its type in full`,
+			`There is no ${name} in ${attachment.path}, and ${wanted.what} does not say enough to create it; give its full type`,
 		);
 	}
 	return keepIf(object, () => {
@@ -42,7 +45,7 @@ export function openObject<T>(
 	});
 }
 
-/** Runs `use`. The object stays open if that succeeds, or if it was in use before. */
+/** Runs `use`. The object stays open if `use` succeeds, or if it was in use before. */
 export function keepIf<T>(object: NamedObject, use: () => T): T {
 	try {
 		const result = use();
@@ -50,13 +53,13 @@ export function keepIf<T>(object: NamedObject, use: () => T): T {
 		return result;
 	} catch (error) {
 		if (!object.inUse) letGo(object);
-		// What a reader found wrong may be because others have removed it just now.
+		// A reader may have failed because others have just removed the object. Then say that.
 		if (!object.isThere) object.check();
 		throw error;
 	}
 }
 
-/** Asks for what a description says; for the capacity only if that was explicit. */
+/** Asks for exactly what a description says. The capacity counts only if the user gave one explicitly. */
 export function wantedExactly(description: Description, explicit = false): Wanted {
 	const { kind, element = 0, type = "", requested } = description;
 	return {
@@ -70,12 +73,12 @@ export function wantedExactly(description: Description, explicit = false): Wante
 	};
 }
 
-/** All kinds of objects have their names in common, which is easily forgotten where the kinds differ. */
+/** If the kinds differ, the message adds that all kinds share one set of names, which users easily forget. */
 function typeMismatch({ attachment, at, name }: NamedObject, wanted: string, isOfKind: boolean): DhmemError {
-	const why = isOfKind ? "" : ". Objects of all kinds share the names of a region";
+	const why = isOfKind ? "" : ". Objects of all kinds share one set of names in a region";
 	return new DhmemError(
 		"DHMEM_TYPE_MISMATCH",
-		`${name} is ${describeObject(attachment, at)}, and was opened as ${wanted}; open it as what it is, or choose ` +
+		`${name} is ${describeObject(attachment, at)}, but was opened as ${wanted}; open it as what it is, or choose ` +
 			`another name${why}`,
 	);
 }

@@ -12,17 +12,22 @@ import { HeldLock, needsLock } from "./mutex.js";
 import { type WaitList, waitListOf } from "./wait-list.js";
 
 export interface ConditionWaitOptions extends WaitOptions {
-	/** What is waited for. It is called with the mutex held. */
+	/**
+	 * The predicate to wait for. It is called while the mutex is held, and must return true or false at once.
+	 */
 	until: () => boolean;
 }
 
 const conditionNames = optionNames<ConditionWaitOptions>({ timeout: true, signal: true, until: true });
 
-/** Milliseconds after which a waiter looks for itself: who should have notified it may have died. */
+/**
+ * Milliseconds after which a waiter checks its predicate without a notification, because the notifier may
+ * have died.
+ */
 const LOOK = 50;
 
 /**
- * Waiting for a state that a mutex guards. From `region.condition(name)`.
+ * A condition variable: waits for a state that a mutex guards. Returned by `region.condition(name)`.
  *
  * @example
  * ```ts
@@ -45,11 +50,12 @@ export class Condition {
 	}
 
 	/**
-	 * Gives the mutex up until `until()` is true, blocking this thread. The mutex is held again afterwards, also after an
-	 * error, unless the lock was unlocked meanwhile. Who held it last may have died: look at `held.abandoned`.
+	 * Releases the mutex and blocks this thread until `until()` is true. Afterwards the mutex is held again,
+	 * also after an error, unless `held` was unlocked meanwhile. Then check `held.abandoned`, because the last
+	 * holder may have died.
 	 *
-	 * @throws DHMEM_TIMEOUT; DHMEM_CLOSED, also when `held` is unlocked meanwhile; DHMEM_BAD_ARGUMENT, also when another
-	 * wait with `held` is pending
+	 * @throws DHMEM_TIMEOUT; DHMEM_CLOSED, also if `held` is unlocked meanwhile; DHMEM_BAD_ARGUMENT, also while
+	 * another wait with `held` is pending; DHMEM_READ_ONLY; whatever `until` throws
 	 */
 	waitSync(held: HeldLock, options: ConditionWaitOptions): void {
 		const { until, ...checked } = this.#begin(held, options);
@@ -71,7 +77,7 @@ export class Condition {
 	}
 
 	/**
-	 * The same without blocking the event loop. `until` runs in the asynchronous context of this call.
+	 * Like `waitSync`, without blocking the event loop. `until` runs in the asynchronous context of this call.
 	 *
 	 * @throws as `waitSync`; the signal's reason
 	 */
@@ -80,7 +86,7 @@ export class Condition {
 		const { waiter } = this.#object.attachment;
 		try {
 			if (look(held, until)) return;
-			// A ring comes out of nowhere, or out of the context of another call.
+			// A ring arrives without an asynchronous context, or in that of another call.
 			const wait = this.#wait(held, AsyncResource.bind(until));
 			await this.#during(held, async () => {
 				try {
@@ -96,14 +102,14 @@ export class Condition {
 		}
 	}
 
-	/** Wakes one of those who wait. */
+	/** Wakes one waiting participant. @throws DHMEM_CLOSED, DHMEM_READ_ONLY */
 	notifyOne(): void {
 		this.#notify();
 	}
 
-	/** Wakes all who wait. */
+	/** Wakes all waiting participants. @throws as `notifyOne` */
 	notifyAll(): void {
-		// No more than can wait at once: one that waits again meanwhile has been notified.
+		// At most SLOTS participants wait at once. One that waits again meanwhile has been notified.
 		for (let waiter = 0; waiter < SLOTS && this.#notify(); waiter++);
 	}
 
@@ -115,20 +121,20 @@ export class Condition {
 		return doorbell >= STATUS_LIMIT;
 	}
 
-	/** Checks what is given, each option read once, and lends the lock to a wait. */
+	/** Checks the arguments, reads each option once, and lends the lock to a wait. */
 	#begin(held: HeldLock, options: ConditionWaitOptions): WaitOptions & Pick<ConditionWaitOptions, "until"> {
 		this.#object.check();
 		const checked = waitOptions(options, {}, conditionNames);
 		const until = options?.until;
 		if (typeof until !== "function") {
-			throw badArgument("until", until, "a function that says whether to go on");
+			throw badArgument("until", until, "a function that returns true when the wait is over");
 		}
 		checked.signal?.throwIfAborted();
 		if (!(held instanceof HeldLock)) throw needsLock(this.name);
 		if (held.mutex.object.attachment !== this.#object.attachment) {
 			throw new DhmemError(
 				"DHMEM_BAD_ARGUMENT",
-				`Mutex ${held.mutex.name} is of another opening than condition ${this.name}; use one region's`,
+				`Mutex ${held.mutex.name} and condition ${this.name} belong to different openings; use both from the same Region`,
 			);
 		}
 		held.lend(this.name);
@@ -140,8 +146,9 @@ export class Condition {
 	}
 
 	/**
-	 * Two phases in turn: waiting to be notified, without the mutex; and getting the mutex, to look. The
-	 * announcement is made with the mutex still held, so a change under it is notified after it.
+	 * Two phases alternate: waiting for a notification without the mutex, and taking the mutex to check
+	 * `until`. The wait is announced while the mutex is still held, so any later change under the mutex also
+	 * notifies after it.
 	 */
 	#wait(held: HeldLock, until: () => boolean): Wait<true> {
 		const { mutex } = held;
@@ -164,7 +171,7 @@ export class Condition {
 				if (!begun) return sleep();
 				if (!locking && this.#waiters.rings === rings && performance.now() - since < LOOK) return PENDING;
 				locking = true;
-				// Announced before the second try, so that giving it up in between is not missed.
+				// Announced before the second try, so that an unlock in between is not missed.
 				if (held.resume() === PENDING) {
 					mutex.waiters.announce();
 					if (held.resume() === PENDING) return PENDING;
@@ -183,21 +190,21 @@ export class Condition {
 	}
 }
 
-/** When the time is up the last word is `until`'s: a change that came in time counts. */
+/** After a timeout, `until` decides: a change that came in time counts. */
 function isTooLate(error: unknown): boolean {
 	return error instanceof DhmemError && error.code === "DHMEM_TIMEOUT";
 }
 
-/** What `until` says. It is the user's, and may have unlocked the mutex, removed it, or closed the region. */
+/** Calls `until`, which is the user's code: it may unlock or remove the mutex, or close the region. */
 function look(held: HeldLock, until: () => boolean): boolean {
 	const isTrue: unknown = until();
-	// It would count as true, and what it comes to would be known only when the mutex may be somebody else's.
+	// A promise would count as true, and its result would arrive when another participant may hold the mutex.
 	if (types.isPromise(isTrue)) {
 		isTrue.catch(() => {});
 		throw badArgument(
-			"What until() gives",
+			"The result of until()",
 			isTrue,
-			"true or false: it is looked at with the mutex held, at once",
+			"true or false, because it is needed at once, while the mutex is held",
 		);
 	}
 	held.checkHeld();

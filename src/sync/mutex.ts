@@ -19,25 +19,28 @@ import { checkMade } from "../values/made.js";
 import { type Endable, PENDING, type Wait } from "../waiting/waiter.js";
 import { type WaitList, waitListOf } from "./wait-list.js";
 
-/** Milliseconds between looks at whether the holder lives: who waits has the mutex within 100 of its death. */
+/**
+ * Milliseconds between checks that the holder is alive. A waiter gets the mutex within 100 ms of the holder's
+ * death.
+ */
 const LOOK = 20;
 
 /**
- * A mutex that this participant holds. Disposing gives it up.
+ * A lock on a mutex. Returned by `mutex.lock()`; disposing it unlocks the mutex.
  *
- * While a wait at a condition is pending with it the mutex is somebody else's, and perhaps another lock's of this same
- * participant: `held` is false. The wait takes it again.
+ * During a wait at a condition another participant may hold the mutex, or another lock of this participant,
+ * and `held` is false. The wait takes the mutex again.
  */
 export class HeldLock {
-	/** Made when it is first asked for, since most locks are never waited with. */
+	/** Created on first use, because most locks are never used for waiting. */
 	#endings: Set<(why: DhmemError) => void> | undefined;
 	readonly #mutex: Mutex;
-	/** Whether the mutex is this lock's at this moment. Of all locks of a participant, one has it at a time. */
+	/** True while this lock has the mutex. Only one of a participant's locks can have it at a time. */
 	#held = true;
 	#abandoned: boolean;
-	/** Whether the user has had the lock since it was found to be abandoned, and so could see that. */
+	/** True if the user has had the lock since the mutex was found abandoned, so the user could see that. */
 	#told = true;
-	/** Whether a wait at a condition has it, which gives the mutex up and takes it again. */
+	/** True while a wait at a condition has this lock, releases the mutex and takes it again. */
 	#lent = false;
 	#over = false;
 
@@ -48,34 +51,37 @@ export class HeldLock {
 		this.#abandoned = abandoned;
 	}
 
-	/** What ends when it is given up: the wait that was to have it again. @internal */
+	/**
+	 * Functions to call when the lock is unlocked: they end the wait that would have taken the mutex again.
+	 * @internal
+	 */
 	get endings(): Set<(why: DhmemError) => void> {
 		this.#endings ??= new Set();
 		return this.#endings;
 	}
 
-	/** The mutex. */
+	/** The mutex that this lock belongs to. */
 	get mutex(): Mutex {
 		return this.#mutex;
 	}
 
 	/**
-	 * Whether the one who had the mutex before died with it, or removed it: what it guards may be half changed. A wait at
-	 * a condition takes the mutex anew, so look again after it.
+	 * True if the previous holder died or removed the mutex while holding it, so the data that the mutex guards
+	 * may be half changed. A wait at a condition takes the mutex anew, so check again after it.
 	 */
 	get abandoned(): boolean {
 		return this.#abandoned;
 	}
 
-	/** Whether it is held still: not while a wait at a condition has given it up. */
+	/** True while the lock is held. False during a wait at a condition, which has released the mutex. */
 	get held(): boolean {
 		const { removed, attachment } = this.#mutex.object;
 		return this.#held && !removed && !attachment.closed;
 	}
 
 	/**
-	 * Gives the mutex up. Twice does nothing. A wait at a condition that is pending with this lock ends: it is rejected
-	 * with DHMEM_CLOSED, and does not take the mutex again.
+	 * Unlocks the mutex. Unlocking twice does nothing. A pending wait at a condition with this lock fails with
+	 * DHMEM_CLOSED, and does not take the mutex again.
 	 */
 	unlock(): void {
 		if (this.#over) return;
@@ -93,50 +99,51 @@ export class HeldLock {
 
 	#give(): void {
 		this.#held = false;
-		// Whoever looks in a wait, and goes on waiting, tells nobody; so the next one has to be told.
+		// A wait that took an abandoned mutex and released it again has not told the user, so the next holder
+		// must be told.
 		this.#mutex.give(this.#abandoned && !this.#told ? "abandoned" : "free");
 	}
 
 	#givenUp(): DhmemError {
 		return new DhmemError(
 			"DHMEM_CLOSED",
-			`A wait at a condition ended, because its lock of mutex ${this.#mutex.name} was given up meanwhile; unlock it after ` +
+			`A wait at a condition ended because its lock of mutex ${this.#mutex.name} was unlocked meanwhile; unlock it after ` +
 				"the wait, or expect this error",
 		);
 	}
 
 	// -------------------------------------------------------------------------------- waiting at a condition
 
-	/** A wait has the lock from now on. @throws DHMEM_BAD_ARGUMENT @internal */
+	/** Lends the lock to a wait at a condition. @throws DHMEM_BAD_ARGUMENT @internal */
 	lend(condition: string): void {
 		if (this.#lent) {
 			throw new DhmemError(
 				"DHMEM_BAD_ARGUMENT",
-				`A wait with this lock of mutex ${this.#mutex.name} is pending already, so it can't wait for condition ` +
-					`${condition} as well; lock the mutex once for each`,
+				`This lock of mutex ${this.#mutex.name} is in use by a pending wait, so it can't wait for condition ` +
+					`${condition} as well; lock the mutex once for each wait`,
 			);
 		}
 		if (!this.held) throw needsLock(condition);
 		this.#lent = true;
 	}
 
-	/** The wait is over, and the user has the lock again. @internal */
+	/** Ends the lending: the wait is over, and the user has the lock again. @internal */
 	giveBack(): void {
 		this.#lent = false;
 		this.#told = true;
 	}
 
-	/** Gives the mutex up until `resume`. @internal */
+	/** Releases the mutex until `resume`. @internal */
 	suspend(): void {
 		this.#give();
 	}
 
-	/** Whether the mutex has to be taken again before the wait may end. @internal */
+	/** True if the mutex must be taken again before the wait may end. @internal */
 	get suspended(): boolean {
 		return !this.#held && !this.#over;
 	}
 
-	/** Takes the mutex again, if nobody has it. @internal */
+	/** Takes the mutex again if it is free. @internal */
 	resume(): true | typeof PENDING {
 		if (this.#over) throw this.#givenUp();
 		const abandoned = this.#mutex.take();
@@ -147,12 +154,12 @@ export class HeldLock {
 		return true;
 	}
 
-	/** Waiting for nothing but the mutex. @internal */
+	/** A wait for the mutex alone. @internal */
 	get resuming(): Wait<true> {
 		return this.#mutex.waitTo(() => this.resume(), [this]);
 	}
 
-	/** Throws unless it is held still, after code of the user's has run. @throws DHMEM_CLOSED @internal */
+	/** Throws if the user's code has unlocked or removed the mutex. @throws DHMEM_CLOSED @internal */
 	checkHeld(): void {
 		this.#mutex.object.check();
 		if (!this.#held) throw this.#givenUp();
@@ -176,8 +183,9 @@ export function needsLock(condition: string): DhmemError {
 }
 
 /**
- * Mutual exclusion between participants, in whatever process. It is held by a participant, so two tasks of one
- * process exclude each other too, and one that locks twice is told at once. From `region.mutex(name)`.
+ * Mutual exclusion between participants, in any process. A participant holds the mutex, so two tasks of one
+ * process exclude each other too, and a participant that locks twice gets an error at once. Returned by
+ * `region.mutex(name)`.
  *
  * @example
  * ```ts
@@ -203,7 +211,7 @@ export class Mutex {
 	}
 
 	/**
-	 * The lock, if nobody has it.
+	 * Locks the mutex if it is free; otherwise returns undefined.
 	 *
 	 * @throws DHMEM_CLOSED
 	 */
@@ -213,9 +221,10 @@ export class Mutex {
 	}
 
 	/**
-	 * The lock, blocking this thread until it is free.
+	 * Locks the mutex, and blocks this thread until it is free.
 	 *
-	 * @throws DHMEM_BAD_ARGUMENT if this participant holds it; DHMEM_TIMEOUT, DHMEM_CLOSED
+	 * @throws DHMEM_BAD_ARGUMENT if this participant already holds it; DHMEM_TIMEOUT, DHMEM_CLOSED,
+	 * DHMEM_READ_ONLY
 	 */
 	lockSync(options?: WaitOptions): HeldLock {
 		const checked = waitOptions(options, {});
@@ -228,7 +237,7 @@ export class Mutex {
 	}
 
 	/**
-	 * The lock, when it is free, without blocking the event loop.
+	 * Locks the mutex as soon as it is free, without blocking the event loop.
 	 *
 	 * @throws as `lockSync`; the signal's reason
 	 */
@@ -239,7 +248,7 @@ export class Mutex {
 		return this.waiters.during(() => this.object.attachment.waiter.wait(wait, checked));
 	}
 
-	/** The participant that holds it. @internal */
+	/** The number of the participant that holds it; 0 if none does. @internal */
 	get holder(): number {
 		const holder = this.object.word(LOCK_HOLDER);
 		return holder === LOCK_ABANDONED ? 0 : holder;
@@ -250,14 +259,14 @@ export class Mutex {
 		this.object.check();
 		attachment.checkWritable();
 		if (this.holder !== attachment.me) return;
-		// The mutex inside a map is held for as long as the user's function in `update` runs.
+		// A map holds its inner mutex while the user's function in `update` runs.
 		const isInside = this.object.word(OBJECT_KIND) !== KIND_MUTEX;
 		throw new DhmemError(
 			"DHMEM_BAD_ARGUMENT",
 			isInside
-				? `${this.name} is being changed by this participant already, so another change would wait for ever; change it ` +
+				? `This participant is already changing ${this.name}, so another change would wait for ever; change it ` +
 						"after update(), not in its function"
-				: `This participant holds mutex ${this.name} already, so locking it again would wait for ever; unlock it first`,
+				: `This participant already holds mutex ${this.name}, so locking it again would wait for ever; unlock it first`,
 		);
 	}
 
@@ -267,7 +276,7 @@ export class Mutex {
 		return abandoned === PENDING ? PENDING : new HeldLock(this, abandoned);
 	}
 
-	/** Takes it, if nobody has it: whether it was abandoned. @internal */
+	/** Takes the mutex if it is free; returns true if it was abandoned. @internal */
 	take(): boolean | typeof PENDING {
 		const { attachment, at } = this.object;
 		this.object.check();
@@ -290,7 +299,7 @@ export class Mutex {
 		else if (result === NOT_OWNER) throw attachment.unexpected(result, `Unlocking mutex ${this.name}`);
 	}
 
-	/** What waiting for it means, whatever takes it. @internal */
+	/** A wait for the mutex, with `take` to take it. @internal */
 	waitTo<T>(take: () => T | typeof PENDING, dependsOn: readonly Endable[]): Wait<T> {
 		return {
 			what: `mutex ${this.name}`,

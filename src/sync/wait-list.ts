@@ -5,7 +5,10 @@ import type { Pending } from "../waiting/waiter.js";
 
 const lists = new WeakMap<NamedObject, WaitList>();
 
-/** The list of an object. There is one, as this participant has one bit there, however many of its waits it is for. */
+/**
+ * Returns the wait list of an object. There is only one, because this participant has one bit there for all
+ * its waits.
+ */
 export function waitListOf(object: NamedObject): WaitList {
 	let list = lists.get(object);
 	if (list === undefined) {
@@ -15,13 +18,13 @@ export function waitListOf(object: NamedObject): WaitList {
 	return list;
 }
 
-/** This participant's place among those who wait at a mutex or a condition. */
+/** This participant's bit among the waiters of a mutex or a condition. */
 export class WaitList {
-	/** This participant's waits for the mutex: one of them can have it. */
+	/** This participant's waits for the mutex take turns, because only one of them can get it. */
 	readonly line = new Line<Pending>();
 	readonly #object: NamedObject;
 	#waiting = 0;
-	/** Whether it has asked to be rung, and no ring since was noticed. */
+	/** True after it has asked for a ring, until a ring is noticed. */
 	#asked = false;
 	#rings = 0;
 
@@ -29,7 +32,10 @@ export class WaitList {
 		this.#object = object;
 	}
 
-	/** Asks to be rung; `rings` up to now. It doesn't ask again before a ring, or one of two waits would miss it. */
+	/**
+	 * Asks for a ring, and returns `rings` so far. It does not ask again before the ring, because one of two
+	 * waits would then miss it.
+	 */
 	announce(): number {
 		const { attachment, at } = this.#object;
 		this.#notice();
@@ -40,7 +46,7 @@ export class WaitList {
 		return this.#rings;
 	}
 
-	/** How often somebody has rung: each is for all waits of this participant. */
+	/** The number of rings. Each ring is for all waits of this participant. */
 	get rings(): number {
 		this.#notice();
 		return this.#rings;
@@ -53,13 +59,19 @@ export class WaitList {
 		this.#rings++;
 	}
 
-	/** Who removes an object leaves its list with it, and another object may be there now. Who only reads has no place. */
+	/**
+	 * False once the object is removed, because another object may have its memory by now; and for readers,
+	 * which have no bit.
+	 */
 	get #isThere(): boolean {
 		const { attachment, removed } = this.#object;
 		return !attachment.closed && !removed && attachment.access === "read-write";
 	}
 
-	/** Runs `wait`, and leaves the list after the last one: a ring for who waits no longer is lost on others. */
+	/**
+	 * Runs `wait`, and leaves the list after the last wait: a ring for a participant that no longer waits would
+	 * be lost for the others.
+	 */
 	during<T>(wait: () => T): T {
 		this.#waiting++;
 		let result: T | undefined;
@@ -67,7 +79,7 @@ export class WaitList {
 			result = wait();
 			return result;
 		} finally {
-			// By what the engine says of it: the global Promise may be another one.
+			// Not `instanceof`: the global Promise may be that of another realm.
 			if (types.isPromise(result)) result.then(this.#leave, this.#leave);
 			else this.#leave();
 		}

@@ -1,6 +1,6 @@
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
-/** A number of bytes for people: `"1.5 MiB"`. */
+/** Formats a number of bytes for people: `"1.5 MiB"`. */
 export function formatSize(bytes: number): string {
 	const exponent = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), UNITS.length - 1);
 	const value = bytes / 1024 ** exponent;

@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import { escapeControls } from "./escape.js";
 
-/** A cell: numbers stand on the right. */
+/** A cell: numbers are aligned to the right. */
 export type Cell = string | number;
 
 const nothing = {
@@ -22,7 +22,7 @@ const nothing = {
 	middle: "  ",
 };
 
-/** Columns without lines, as other commands print them. Control characters in cells are escaped. */
+/** Lays out rows in columns without ruled lines. Control characters in cells are escaped. */
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
 	const drawn = new Table({
 		head: [...head],

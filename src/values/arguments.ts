@@ -1,10 +1,10 @@
-/** Checking what users pass, in one place for each kind of value. */
+/** Checks the arguments that users pass, with one function for each kind of value. */
 import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { NAME_BYTES, SPAN_BYTES } from "../../assembly/layout.js";
 import { badArgument, DhmemError, show } from "../errors.js";
 
-/** Bytes, or a figure with a unit: `"64MiB"` (2^20), `"1.5 GB"` (10^9). */
+/** A number of bytes, or a number with a unit: `"64MiB"` (2^20 each), `"1.5 GB"` (10^9 each). */
 export type Size = number | string;
 
 const units: Record<string, number> = {
@@ -18,7 +18,7 @@ const units: Record<string, number> = {
 	gib: 2 ** 30,
 };
 
-/** Bytes in `size`: a positive whole number. */
+/** Converts `size` to a positive whole number of bytes. @throws DHMEM_BAD_ARGUMENT */
 export function parseSize(what: string, size: Size): number {
 	let bytes = Number.NaN;
 	if (typeof size === "number") bytes = size;
@@ -32,14 +32,14 @@ export function parseSize(what: string, size: Size): number {
 }
 
 /**
- * 4 GiB less two pages of 64 KiB. The memory has one page more, for scratch, and engines refuse to clone or post a
+ * 4 GiB less two pages of 64 KiB. One page more is needed for scratch, and engines refuse to clone or post a
  * buffer of 2^32 bytes.
  */
 export const LARGEST_REGION = 65534 * SPAN_BYTES;
-/** The tables, and a few objects and blocks. Less is rounded up to it. */
+/** Enough for the tables and a few objects and blocks. Smaller sizes are rounded up to it. */
 const SMALLEST_REGION = 8 * SPAN_BYTES;
 
-/** Spans in a region of `size`, which is rounded up to whole ones, and to the smallest that is of use. */
+/** Converts the size of a region to spans, rounded up. @throws DHMEM_BAD_ARGUMENT */
 export function parseRegionSize(size: Size): number {
 	const bytes = parseSize("size", size);
 	if (bytes < SPAN_BYTES || bytes > 2 ** 32) throw badArgument("size", size, "from 64 KiB to 4 GiB");
@@ -52,33 +52,33 @@ export function isRegionName(name: unknown): name is string {
 
 export function checkRegionName(name: string): string {
 	if (isRegionName(name)) return name;
-	throw badArgument("The region's name", name, 'of 1 to 200 of A-Z a-z 0-9 . _ -, and not start with "."');
+	throw badArgument("The region's name", name, '1 to 200 characters of A-Z a-z 0-9 . _ -, the first of them not "."');
 }
 
-/** The UTF-8 of an object's name. */
+/** Encodes an object's name as UTF-8. @throws DHMEM_BAD_ARGUMENT */
 export function encodeName(name: string): Uint8Array {
 	if (typeof name === "string" && name.length > 0 && name.isWellFormed()) {
 		const bytes = Buffer.from(name);
 		if (bytes.length <= NAME_BYTES) return bytes;
 	}
-	throw badArgument("The object's name", name, `a string of 1 to ${NAME_BYTES} bytes as UTF-8`);
+	throw badArgument("The object's name", name, `a string of 1 to ${NAME_BYTES} bytes in UTF-8`);
 }
 
-/** The names of the options that a call takes. The compiler sees to it that none of `O` is missing. */
+/** The names of the options that a call takes. The compiler checks that no option of `O` is missing. */
 export function optionNames<O>(names: { readonly [Name in keyof Required<O>]: true }): ReadonlySet<string> {
 	return new Set(Object.keys(names));
 }
 
 /**
- * Throws unless `options` is an object with none but `known` names, or left out. Every public call that takes options
- * passes them through here, so that a misspelt name is an error and not silently without effect.
+ * Throws if `options` is not an object, or has a name that is not `known`. Every public call that takes
+ * options checks them here, so a misspelt option is an error instead of being ignored.
  *
- * @param of the call or thing that takes them, as a message begins with it
+ * @param of the call or thing that takes the options; the message begins with it
  */
 export function checkOptions(options: unknown, known: ReadonlySet<string>, of: string): void {
 	if (options === undefined) return;
 	if (typeof options !== "object" || options === null) throw badArgument("The options", options, "an object");
-	// No array of keys: some calls are made for every message.
+	// Without an array of keys, because some of these calls are made for every message.
 	for (const name in options) {
 		if (!known.has(name) && Object.hasOwn(options, name)) throw unknownOption(name, known, of);
 	}
@@ -91,9 +91,9 @@ function unknownOption(name: string, known: ReadonlySet<string>, of: string): Dh
 	return new DhmemError("DHMEM_BAD_ARGUMENT", `${of} has no option ${show(name)}.${guess} ${all}`);
 }
 
-/** How many letters must be put in, taken out or changed to make `b` of `a`; case counts for nothing. */
+/** The Levenshtein distance between `a` and `b`, ignoring case. */
 function distance(a: string, b: string): number {
-	// Each row is for one letter more of `a`, each column for one more of `b`.
+	// Each row adds a letter of `a`, each column a letter of `b`.
 	let above = Array.from({ length: b.length + 1 }, (_, column) => column);
 	for (const [row, letter] of [...a.toLowerCase()].entries()) {
 		const current = [row + 1];
@@ -112,19 +112,19 @@ function distance(a: string, b: string): number {
 	return above[b.length] as number;
 }
 
-/** How long to wait, and what may end the wait. */
+/** Options of a wait: how long it may take, and a signal that ends it. */
 export interface WaitOptions {
-	/** Milliseconds; left out is for ever, 0 is a try. */
+	/** Milliseconds. The default is no limit; 0 tries once. */
 	timeout?: number | undefined;
-	/** Its reason is thrown when it aborts. */
+	/** Ends the wait: when the signal aborts, the wait throws its reason. */
 	signal?: AbortSignal | undefined;
 }
 
-/** Defaults for every wait of an endpoint of a queue, and what it does when its peer goes. */
+/** Defaults for every wait of a queue's endpoint, and how it reacts when its peer leaves. */
 export interface EndpointOptions extends WaitOptions {
 	/**
-	 * Whether waits go on when the peer has left or died without `end()`, because another may come: a task that is
-	 * restarted. Otherwise they end with DHMEM_PEER_GONE.
+	 * If true, waits continue after the peer has left or died without `end()`, because a restarted task may
+	 * replace it. If false (the default), they throw DHMEM_PEER_GONE.
 	 */
 	patient?: boolean | undefined;
 }
@@ -132,7 +132,10 @@ export interface EndpointOptions extends WaitOptions {
 const waitNames = optionNames<WaitOptions>({ timeout: true, signal: true });
 export const endpointNames = optionNames<EndpointOptions>({ timeout: true, signal: true, patient: true });
 
-/** A wait's options over an endpoint's defaults, checked. `known` and `of` where there are others beside these. */
+/**
+ * Checks a wait's options and fills in an endpoint's defaults. Pass `known` and `of` if the call takes
+ * further options.
+ */
 export function waitOptions(
 	given: WaitOptions | undefined,
 	defaults: WaitOptions,
@@ -144,13 +147,13 @@ export function waitOptions(
 	const timeout = given.timeout ?? defaults.timeout;
 	const signal = given.signal ?? defaults.signal;
 	if (timeout !== undefined && !(typeof timeout === "number" && timeout >= 0)) {
-		throw badArgument("timeout", timeout, "milliseconds, 0 or more");
+		throw badArgument("timeout", timeout, "a number of milliseconds, 0 or more");
 	}
 	if (signal !== undefined && !isSignal(signal)) throw badArgument("signal", signal, "an AbortSignal");
 	return { timeout, signal };
 }
 
-/** By what it can do: there are other classes of them than Node's, in jsdom for one. */
+/** Looks at the methods instead of the class, because jsdom, for example, has its own AbortSignal. */
 function isSignal(signal: AbortSignal): boolean {
 	return (
 		typeof signal === "object" &&
@@ -162,27 +165,30 @@ function isSignal(signal: AbortSignal): boolean {
 	);
 }
 
-/** What all typed arrays inherit. */
+/** The prototype that all typed arrays inherit from. */
 const typedArrays = Object.getPrototypeOf(Uint8Array.prototype) as Iterable<unknown>;
 const lengthOf = Object.getOwnPropertyDescriptor(typedArrays, "length")?.get as (this: unknown) => number;
 const tagOf = Object.getOwnPropertyDescriptor(typedArrays, Symbol.toStringTag)?.get as () =>
 	| string
 	| undefined;
 
-/** The name of the kind of typed array that it is to the engine, in whatever realm it was made; undefined if it is none. */
+/** The class name of a typed array from any realm, as the engine knows it; undefined for anything else. */
 export function kindOf(elements: unknown): string | undefined {
 	return tagOf.call(elements);
 }
 
 /**
- * How many elements a typed array has, as the engine knows it. Its property `length` may be a getter of the user's, which
- * says another number, or another one each time, or changes something meanwhile.
+ * The number of elements of a typed array, as the engine knows it. The user may have replaced its property
+ * `length` by a getter that lies, or that has side effects.
  */
 export function lengthIn(elements: ArrayBufferView): number {
 	return lengthOf.call(elements);
 }
 
-/** Throws if the elements' buffer was given away, or no longer reaches as far: then they look like none. */
+/**
+ * Throws if the buffer of the elements was transferred or shrunk, which makes the array look empty. @throws
+ * DHMEM_BAD_ARGUMENT
+ */
 export function checkAttached(what: string, elements: ArrayBufferView): void {
 	try {
 		typedArrays[Symbol.iterator].call(elements);
@@ -192,10 +198,10 @@ export function checkAttached(what: string, elements: ArrayBufferView): void {
 }
 
 function noMemory(what: string, view: unknown): DhmemError {
-	return badArgument(what, view, "a view whose buffer was not transferred or cut");
+	return badArgument(what, view, "a view whose buffer has not been transferred or shrunk");
 }
 
-/** The bytes of what is to be sent. How many there are, only `lengthIn` can be asked. */
+/** The bytes of data to send. Use `lengthIn` for their number. */
 export function bytesOf(data: string | ArrayBufferView): Uint8Array {
 	if (typeof data === "string") return Buffer.from(data);
 	const bytes = isBytes(data) ? data : bytesUnder(data);
@@ -203,17 +209,17 @@ export function bytesOf(data: string | ArrayBufferView): Uint8Array {
 	return bytes;
 }
 
-/** Not by util.types, which is slower: what only looks like a Uint8Array is written element by element. */
+/** Not by util.types, which is slower. An imitation of a Uint8Array is written element by element. */
 function isBytes(data: ArrayBufferView): data is Uint8Array {
 	try {
 		return data instanceof Uint8Array && lengthIn(data) >= 0;
 	} catch {
-		// A proxy.
+		// It is a proxy.
 		return false;
 	}
 }
 
-/** The bytes that a view of any kind shows, by what the engine says of it. */
+/** The bytes under a view of any kind, by the engine's own getters. */
 function bytesUnder(view: ArrayBufferView): Uint8Array {
 	if (!ArrayBuffer.isView(view)) throw badArgument("The data", view, "a string or an ArrayBufferView");
 	const isDataView = types.isDataView(view);
@@ -227,7 +233,7 @@ function bytesUnder(view: ArrayBufferView): Uint8Array {
 	}
 }
 
-/** A whole number from `least` to `most`. */
+/** Checks that `value` is a whole number from `least` to `most`. @throws DHMEM_BAD_ARGUMENT */
 export function checkCount(what: string, value: number, least: number, most: number): number {
 	if (Number.isInteger(value) && value >= least && value <= most) return value;
 	throw badArgument(what, value, `a whole number from ${least} to ${most}`);

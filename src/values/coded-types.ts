@@ -1,12 +1,12 @@
-/** The numbers that stand in a region for the types of a map's keys and values. */
+/** The numbers by which a region records the types of a map's keys and values. */
 import { dtypeOf } from "./dtypes.js";
 
-/** Behind the numbers of the dtypes. */
+/** These follow the numbers of the dtypes. */
 export const STRING = 16;
 export const BYTES = 17;
 export const STRUCT = 18;
 
-/** The type that a number in the region stands for, in words. */
+/** Describes the type with this number in the region. */
 export function codedName(number: number, type = "unknown"): string {
 	if (number === STRING) return "string";
 	if (number === BYTES) return "bytes";

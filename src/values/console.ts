@@ -1,8 +1,11 @@
-/** What `console.log` and `util.inspect` show of dhmem's objects. */
+/** Formats dhmem's objects for `console.log` and `util.inspect`. */
 import { inspect } from "node:util";
 import { escapeControls } from "../terminal/escape.js";
 
-/** `Producer { queue: "steps", closed: false }`: one line, in whatever state the object is. */
+/**
+ * Formats an object on one line, as `Producer { queue: "steps", closed: false }`. Never throws, whatever
+ * state the object is in.
+ */
 export function inspected(what: string, facts: () => Record<string, unknown>): string {
 	try {
 		const parts = Object.entries(facts()).map(([name, value]) => `${name}: ${shown(value)}`);

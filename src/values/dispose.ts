@@ -1,6 +1,7 @@
 /**
- * `Symbol.dispose`. In Node before 24 only the main realm has it: where it is missing, as in Jest, a method of that name
- * would be called "undefined". Compilers of `using` look there for the symbol that stands in for it, which is this one.
+ * `Symbol.dispose`. In Node before 24 only the main realm has it. In other realms, such as Jest's, a method
+ * declared with it would be called "undefined". This replacement is the symbol that compilers of `using` look
+ * for there.
  */
 export const dispose: typeof Symbol.dispose =
 	(Symbol.dispose as typeof Symbol.dispose | undefined) ??

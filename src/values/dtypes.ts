@@ -36,7 +36,7 @@ const constructors = {
 	f64: Float64Array,
 };
 
-/** In the order in which the region numbers them, from 1. */
+/** All dtypes, in the order in which the region numbers them from 1. */
 export const dtypes = Object.keys(constructors) as readonly DType[];
 
 /** @throws DHMEM_BAD_ARGUMENT */
@@ -45,12 +45,12 @@ export function checkDType(dtype: unknown): DType {
 	throw badArgument("The dtype", dtype, `one of ${dtypes.join(", ")}`);
 }
 
-/** The number that stands for a dtype in the region. */
+/** The number of a dtype in the region. */
 export function dtypeNumber(dtype: DType): number {
 	return dtypes.indexOf(dtype) + 1;
 }
 
-/** The dtype that a number in the region stands for. */
+/** The dtype with this number in the region; undefined if there is none. */
 export function dtypeOf(number: number): DType | undefined {
 	return dtypes[number - 1];
 }
@@ -60,8 +60,8 @@ export function bytesPer(dtype: DType): number {
 }
 
 /**
- * A copy of `values` in memory of this process alone, each converted as the engine does. That may run code of the user's, so
- * it comes before anything is decided.
+ * Copies `values` to private memory, and converts each as the engine does. The conversion may run the user's
+ * code, so call this before you look anything up or decide anything.
  */
 export function converted<D extends DType>(
 	dtype: D,
@@ -73,7 +73,7 @@ export function converted<D extends DType>(
 	return copy as unknown as TypedArrayOf<D>;
 }
 
-/** A typed array of `length` elements over `buffer` at `offset`. */
+/** Makes a typed array of `length` elements over `buffer`, from byte `offset`. */
 export function typedArray<D extends DType>(
 	dtype: D,
 	buffer: SharedArrayBuffer,

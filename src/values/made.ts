@@ -1,12 +1,12 @@
 import { DhmemError } from "../errors.js";
 
 /**
- * Throws unless a constructor was called by dhmem itself. What it is given then is something that users don't have, so
- * `isOurs` says whether it is that.
+ * Throws if a user has called a constructor that only dhmem may call. Such a constructor takes an internal
+ * object; `isOurs` says whether it got one.
  *
- * @param how to come by such an object
+ * @param how the user gets such an object; the end of the message
  */
 export function checkMade(isOurs: boolean, what: string, how: string): void {
 	if (isOurs) return;
-	throw new DhmemError("DHMEM_BAD_ARGUMENT", `${what} can't be made with new; ${how}`);
+	throw new DhmemError("DHMEM_BAD_ARGUMENT", `${what} can't be created with new; ${how}`);
 }

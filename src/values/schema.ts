@@ -3,15 +3,15 @@ import { inspect } from "node:util";
 import { badArgument, DhmemError, isErrorNamed, show } from "../errors.js";
 import { bytesPer, checkDType, type DType, type ValueOf } from "./dtypes.js";
 
-/** What a struct consists of: the dtype of each field, by name. The order counts. */
+/** The fields of a struct: the dtype of each, by name. Their order is part of the type. */
 export interface Fields {
 	readonly [name: string]: DType;
 }
 
-/** A struct in shared memory: reading a field reads the region, assigning to it writes there. */
+/** A struct in shared memory: reading a field reads the region, and assigning to it writes to the region. */
 export type Struct<F extends Fields = Fields> = { -readonly [Name in keyof F]: ValueOf<F[Name]> };
 
-/** A field as it lies in memory. */
+/** Where a field is in a struct. */
 interface Field {
 	name: string;
 	dtype: DType;
@@ -19,23 +19,23 @@ interface Field {
 	offset: number;
 }
 
-/** The longest type there may be, in bytes of its text. */
+/** The longest text of a type, in bytes. */
 export const LONGEST_TYPE = 65536;
 
-/** Each distinct schema once, by its text, so that structs of one type share their code. */
+/** One schema for each text, so that all structs of a type share their code. */
 const known = new Map<string, Schema>();
 
 /**
- * The type of a struct: its fields, each aligned to its own size, in the order given. From `schema()`.
+ * The type of a struct: its fields in the given order, each aligned to its own size. Returned by `schema()`.
  *
- * `String(schema)` is the same text for the same type: `{ a: f64, step: u32 }`.
+ * `String(schema)` is the type as text, such as `{ a: f64, step: u32 }`. Equal types have equal texts.
  */
 export class Schema<F extends Fields = Fields> {
 	/** The dtype of each field. */
 	readonly fields: F;
-	/** Bytes of one struct, a multiple of `alignment`. */
+	/** The size of one struct in bytes, a multiple of `alignment`. */
 	readonly size: number;
-	/** Bytes: that of the largest field. */
+	/** The alignment in bytes: the size of the largest field. */
 	readonly alignment: number;
 	/** @internal */
 	readonly layout: readonly Field[];
@@ -50,7 +50,7 @@ export class Schema<F extends Fields = Fields> {
 		let alignment = 1;
 		this.layout = Object.entries(fields).map(([name, value]) => {
 			if (name === "__proto__")
-				throw badArgument("A field's name", name, "another: JavaScript has its own use for it");
+				throw badArgument("A field's name", name, "another name, because JavaScript reserves this one");
 			const dtype = checkDType(value);
 			const size = bytesPer(dtype);
 			const offset = roundUp(end, size);
@@ -58,7 +58,7 @@ export class Schema<F extends Fields = Fields> {
 			alignment = Math.max(alignment, size);
 			return { name, dtype, offset };
 		});
-		if (end === 0) throw badArgument("The schema", "{}", "of at least one field");
+		if (end === 0) throw badArgument("The schema", "{}", "an object with at least one field");
 		this.#text = `{ ${this.layout.map(({ name, dtype }) => `${nameText(name)}: ${dtype}`).join(", ")} }`;
 		if (Buffer.byteLength(this.#text) > LONGEST_TYPE) {
 			throw badArgument("The schema", this.#text, `at most ${LONGEST_TYPE} bytes long as text`);
@@ -79,10 +79,11 @@ export class Schema<F extends Fields = Fields> {
 }
 
 /**
- * The type of a struct, for `region.struct`, `.as` and whatever else takes one. A literal in the call does as
- * well; in a variable, this keeps the fields' types, and its `size` says how much to allocate.
+ * Makes the type of a struct, for `region.struct`, `.as` and every other call that takes one. Such calls also
+ * accept a literal. A schema in a variable keeps the types of its fields, and its `size` says how many bytes
+ * to allocate.
  *
- * @throws DHMEM_BAD_ARGUMENT for a wrong dtype, no field at all, or one called `__proto__`
+ * @throws DHMEM_BAD_ARGUMENT for an unknown dtype, a type without fields, or a field called `__proto__`
  * @example
  * ```ts
  * const particle = schema({ x: "f64", y: "f64", id: "u64" });
@@ -97,12 +98,12 @@ export function schema<F extends Fields>(fields: F): Schema<F> {
 	return known.get(text) as Schema as Schema<F>;
 }
 
-/** The schema that was given, as one or as its fields. @throws DHMEM_BAD_ARGUMENT */
+/** Converts fields to a schema; returns a schema unchanged. @throws DHMEM_BAD_ARGUMENT */
 export function toSchema<F extends Fields>(given: F | Schema<F>): Schema<F> {
 	return given instanceof Schema ? given : schema(given);
 }
 
-/** The schema of a text from the region; undefined if it is none that we would have written. */
+/** Parses the text of a schema from the region. Undefined if dhmem would not have written that text. */
 export function parseSchema(text: string): Schema | undefined {
 	const seen = known.get(text);
 	if (seen !== undefined) return seen;
@@ -126,7 +127,10 @@ function nameOf(text = ""): string {
 	return text.startsWith('"') ? (JSON.parse(text) as string) : text;
 }
 
-/** Values for fields of a struct, checked against its type. `what` they are is for messages. */
+/**
+ * Checks values for the fields of a struct against its type. `what` names the values in messages. @throws
+ * DHMEM_BAD_ARGUMENT
+ */
 export function checkFields<F extends Fields>(
 	what: string,
 	type: Schema<F>,
@@ -142,10 +146,10 @@ export function checkFields<F extends Fields>(
 	return Object.fromEntries(given) as Partial<Struct<F>>;
 }
 
-/** Whether `value` is what JavaScript has for a dtype. @throws DHMEM_BAD_ARGUMENT */
+/** Throws if `value` is not of the JavaScript type for a dtype. @throws DHMEM_BAD_ARGUMENT */
 export function checkValue(what: string, value: unknown, dtype: DType): void {
 	const wanted = dtype === "i64" || dtype === "u64" ? "bigint" : "number";
-	if (typeof value !== wanted) throw badArgument(what, value, `a ${wanted}, for it is ${dtype}`);
+	if (typeof value !== wanted) throw badArgument(what, value, `a ${wanted}, because its dtype is ${dtype}`);
 }
 
 export function roundUp(value: number, step: number): number {

@@ -1,18 +1,18 @@
-/** Those who wait for one thing in turn. Entering and leaving take the same time however many there are. */
+/** Waits that take turns, first in, first out. Entering and leaving take constant time. */
 export class Line<T extends { readonly settled: boolean }> {
 	readonly #waits: (T | undefined)[] = [];
-	/** Where the first is that may not have settled. */
+	/** Index of the first wait that may not be settled. */
 	#first = 0;
 
 	enter(wait: T): void {
 		this.#waits.push(wait);
 	}
 
-	/** The one whose turn it is: the first that has not settled. */
+	/** The wait whose turn it is: the first one that is not settled. */
 	get first(): T | undefined {
 		const waits = this.#waits;
 		while (this.#first < waits.length && waits[this.#first]?.settled) waits[this.#first++] = undefined;
-		// Half of it is past: as many moves as there were steps.
+		// Half of the array is settled. Moving the rest costs no more than the steps that got here.
 		if (this.#first > 16 && this.#first * 2 > waits.length) {
 			waits.splice(0, this.#first);
 			this.#first = 0;

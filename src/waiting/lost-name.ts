@@ -1,22 +1,22 @@
 /**
- * A region whose name was removed, or was given to another region: a peer that opens the name never comes to this one,
- * and each side waits in a region of its own.
+ * Detects that a region has lost its name, because the file was removed or replaced. A peer that opens the
+ * name then gets another region, and each side waits in its own.
  */
 import { performance } from "node:perf_hooks";
 import type { Host } from "../host/local-shim.js";
 import process from "../host/process.js";
 import type { File } from "../host/shim.js";
 
-/** Milliseconds between looks at the name, from when the region was opened. */
+/** Milliseconds between checks of the name, counted from the opening of the region. */
 const INTERVAL = 1000;
 
-/** An opening of a region by its name. */
+/** An opening of a region by name. */
 export interface Opening {
 	readonly path: string;
 	readonly closed: boolean;
 	readonly file: File;
 	readonly shim: Host;
-	/** Whether another participant, or a reader, has joined and lives. */
+	/** Tells whether another participant or a reader has the region open and is alive. */
 	hasCompany(): boolean;
 }
 
@@ -29,17 +29,20 @@ export class LostName {
 		this.#opening = opening;
 	}
 
-	/** For a wait that was in vain; empty while the region has its name. */
+	/** The explanation for a wait that timed out. Empty while the region has its name. */
 	inWords(): string {
 		if (!this.#isLost()) return "";
 		return (
-			`${this.#opening.path} was removed meanwhile, or is another region by now, so a peer that opens it does not ` +
-			"come to this one; open it again on all sides. systemd-logind removes a user's files in /dev/shm when the last " +
-			"session of the user ends: RemoveIPC=no in /etc/systemd/logind.conf keeps them"
+			`${this.#opening.path} was removed or replaced after it was opened here, so a peer that opens it now gets ` +
+			"another region; open it again on all sides. systemd-logind removes a user's files in /dev/shm when the user's last " +
+			"session ends; RemoveIPC=no in /etc/systemd/logind.conf prevents that"
 		);
 	}
 
-	/** Says so, once, where nobody could ever come: to somebody who waits for a peer, and is alone in the region. */
+	/**
+	 * Warns once if the name is lost and no peer can ever arrive: this participant waits for a peer, and is
+	 * alone in the region.
+	 */
 	warn(isBlocking: boolean): void {
 		const now = performance.now();
 		if (this.#isSaid || now < this.#lookedAt + INTERVAL) return;
@@ -48,7 +51,7 @@ export class LostName {
 		const words = this.inWords();
 		if (words === "") return;
 		this.#isSaid = true;
-		// A warning is printed by the event loop, which does not turn while this thread is blocked.
+		// The event loop prints warnings, and it does not run while this thread is blocked.
 		if (isBlocking)
 			process.stderr.write(`(node:${process.pid}) [DHMEM_NAME_REMOVED] DhmemWarning: ${words}\n`);
 		else process.emitWarning(words, { type: "DhmemWarning", code: "DHMEM_NAME_REMOVED" });
@@ -59,7 +62,7 @@ export class LostName {
 		try {
 			return !closed && !shim.isNamed(file, path);
 		} catch {
-			// Its folder can't be looked at any more, as by a process that gave up root.
+			// The folder can't be examined any more, for example because the process has dropped root privileges.
 			return false;
 		}
 	}

@@ -1,9 +1,10 @@
 /**
- * Waiting, in both kinds: a promise that never blocks the event loop, and a call that sleeps.
+ * Waiting, in two ways: a promise that never blocks the event loop, and a call that blocks the thread.
  *
- * Either way: read the doorbell, announce, look once more, then sleep on the value read. In this order, for a ring takes
- * the announcement away. Sleeps are cut into slices, because a peer can die between changing the state and ringing,
- * and a dropped lock wakes nobody.
+ * Both do the same in this order: read the doorbell, announce, attempt once more, then sleep while the
+ * doorbell has the value that was read. The order matters because a ring clears the announcement. A sleep is
+ * divided into time slices, because a peer can die between its change and its ring, and a lock that the
+ * kernel drops wakes no one.
  */
 import { performance } from "node:perf_hooks";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
@@ -13,62 +14,65 @@ import type { WaitOptions } from "../values/arguments.js";
 import type { Line } from "./line.js";
 import { LostName, type Opening } from "./lost-name.js";
 
-/** The participant that waits: its doorbell, and what it knows of its peers. */
+/** The participant that waits, with its doorbell and its view of its peers. */
 export interface Sleeper extends Opening {
-	/** Gives back what is held for the next time, before it sleeps. */
+	/** Gives back space that is kept for the next operation. Called before the participant sleeps. */
 	flush(): void;
 	readDoorbell(): number;
-	/** Sleeps until the doorbell differs from `seen`, at most `milliseconds`; whether it was rung. */
+	/** Sleeps until the doorbell differs from `seen`, at most `milliseconds`. True if it was rung. */
 	sleep(seen: number, milliseconds: number): boolean;
 	isAlive(participant: number): boolean;
-	/** Recovers from every participant that has died; how many there were. */
+	/** Recovers from all participants that have died, and returns their number. */
 	recover(): number;
 }
 
-/** What an attempt gives that has to be made again later. */
+/** The result of an attempt that must be repeated later. */
 export const PENDING: unique symbol = Symbol("pending");
 
-/** What a wait depends on: an object that may be removed, a lock that may be given up. */
+/**
+ * Something that a wait depends on and that can end: an object that may be removed, a lock that may be
+ * unlocked.
+ */
 export interface Endable {
-	/** Called with the reason when it ends. */
+	/** Functions to call with the reason when it ends. */
 	readonly endings: Set<(why: DhmemError) => void>;
 }
 
-/** Something that can be waited for. */
+/** A condition to wait for, and how to check it. */
 export interface Wait<T> {
-	/** For messages: "a message from queue steps". */
+	/** What is waited for, as error messages put it: "a message from queue steps". */
 	what: string;
-	/** The result, or PENDING. A throw ends the wait. */
+	/** Returns the result, or PENDING. An exception ends the wait. */
 	attempt(): T | typeof PENDING;
 	/** Asks the peer to ring. */
 	announce(): void;
-	/** The participant waited for, 0 for none. */
+	/** The number of the participant whose action ends the wait; 0 if there is none. */
 	peer(): number;
-	/** What ends the wait when it ends itself, at once. Ends of queues see to their own waits. */
+	/** The wait fails at once when one of these ends. Queue endpoints end their own waits. */
 	dependsOn?: readonly Endable[];
-	/** Milliseconds between looks, if not the usual. */
+	/** Milliseconds between attempts without a ring, if not the default. */
 	slice?: number;
-	/** Waits in turn: an attempt is made for the first one only. */
+	/** The line that the wait joins: only the first in line makes attempts. */
 	line?: Line<Pending>;
-	/** When to begin with attempts, if not at once. The turn is taken at once all the same. */
+	/** Attempts begin when this resolves; the wait joins its line at once. By default they begin at once. */
 	after?: Promise<void> | undefined;
 }
 
 export interface Pending extends Pick<Wait<unknown>, "announce" | "peer" | "slice"> {
-	/** Whether the promise is resolved or rejected. */
+	/** True once the promise is resolved or rejected. */
 	settled: boolean;
-	/** Settles the promise if it can be, and if it is its turn. */
+	/** Makes an attempt if it is this wait's turn, and settles the promise if the attempt succeeds. */
 	look(): void;
 	fail(error: unknown): void;
 }
 
-/** Milliseconds between looks at the state and the peers of those who wait. */
+/** Milliseconds between checks of the state and the peers of waits. */
 const SLICE = 50;
-/** Turns of a busy loop before sleeping: a peer that answers at once costs no system call. */
+/** Attempts in a busy loop before sleeping, so that a quick answer costs no system call. */
 const SPINS = 200;
-/** Milliseconds that a loop which never has to wait may keep the event loop. */
+/** Milliseconds for which a loop that never has to wait may occupy the event loop. */
 const TURN = 5;
-/** What runs in the next microtask is put behind this. */
+/** A resolved promise, to run something in the next microtask. */
 const soon = Promise.resolve();
 const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -76,16 +80,19 @@ export class Waiter {
 	readonly #sleeper: Sleeper;
 	readonly #name: LostName;
 	readonly #pending = new Set<Pending>();
-	/** Those of them whose turn it is: a round of looks takes as long as there are of these. */
+	/** The pending waits whose turn it is. A round makes one attempt for each of these. */
 	readonly #inTurn = new Set<Pending>();
-	/** The round of looks that is under way: those whose turn it becomes are a part of it. */
+	/** The round of attempts under way. Waits whose turn comes during the round are added to it. */
 	#round: Pending[] | undefined;
-	/** What each signal ends. It has one listener for all: Node warns of a leak when there are more than ten. */
+	/**
+	 * The waits that each signal ends. A signal gets one listener for all of them, because Node warns of a leak
+	 * at more than ten.
+	 */
 	readonly #abortable = new Map<AbortSignal, { waits: Set<Pending>; onAbort: () => void }>();
 	#armed = false;
-	/** Whether an attempt is being made, which may run code of the user's. */
+	/** True while an attempt runs. An attempt may run the user's code. */
 	#looking = false;
-	/** When the peers were looked at last, on the clock of `performance`. */
+	/** The time of the last check of the peers, in milliseconds of `performance.now()`. */
 	#checkedAt = 0;
 	#calls = 0;
 	#turnStarted = 0;
@@ -95,7 +102,7 @@ export class Waiter {
 		this.#name = new LostName(sleeper);
 	}
 
-	/** The result of `wait`, when it can be had. */
+	/** Resolves with the result of `wait` once an attempt succeeds. */
 	wait<T>(wait: Wait<T>, { timeout, signal }: WaitOptions): Promise<T> {
 		return new Promise<T>((resolve, reject) => {
 			if (signal?.aborted) throw signal.reason;
@@ -144,7 +151,7 @@ export class Waiter {
 				begun = true;
 				if (timeout !== undefined && timeout <= LONGEST_TIMER) {
 					timer = setTimeout(() => {
-						// What came in time counts, however late the event loop finds the time.
+						// One last attempt: a result that arrived in time counts, even if the event loop is late.
 						pending.look();
 						if (this.#pending.has(pending)) pending.fail(this.#tooLate(wait, timeout));
 					}, timeout);
@@ -158,7 +165,7 @@ export class Waiter {
 		});
 	}
 
-	/** Looks at the first of the line, if it has become that just now. */
+	/** Makes an attempt for the first wait in line, if its turn has just come. */
 	#advance(line: Line<Pending> | undefined): void {
 		const first = line?.first;
 		if (first === undefined || this.#inTurn.has(first)) return;
@@ -188,7 +195,7 @@ export class Waiter {
 		signal.removeEventListener("abort", abortable.onAbort);
 	}
 
-	/** The result of `wait`, blocking this thread meanwhile. */
+	/** Blocks this thread until an attempt of `wait` succeeds, and returns its result. */
 	waitSync<T>(wait: Wait<T>, { timeout = Number.POSITIVE_INFINITY, signal }: WaitOptions): T {
 		signal?.throwIfAborted();
 		this.#sleeper.flush();
@@ -215,12 +222,15 @@ export class Waiter {
 		return tooLate(what, timeout, this.#name.inWords());
 	}
 
-	/** The doorbell was rung, or a slice is over. Never throws: nobody calls this who could catch it. */
+	/**
+	 * Called when the doorbell was rung or a time slice is over. Never throws, because no caller could catch
+	 * the error.
+	 */
 	onRing(): void {
 		this.#armed = false;
 		const pending = [...this.#inTurn];
 		this.#failing(pending, () => {
-			// Rings of others may come faster than slices end.
+			// Rings for other waits may come faster than time slices end.
 			const now = performance.now();
 			if (now >= this.#checkedAt + this.#shortestSlice()) {
 				this.#checkedAt = now;
@@ -232,8 +242,8 @@ export class Waiter {
 	}
 
 	/**
-	 * For loops that find all they want without waiting: a promise now and then, so that timers and others
-	 * have their turn.
+	 * For loops that never have to wait: returns a promise now and then, so that timers and other work get
+	 * their turn.
 	 */
 	breathe(): Promise<void> | undefined {
 		if ((++this.#calls & 31) !== 0) return undefined;
@@ -247,9 +257,9 @@ export class Waiter {
 		});
 	}
 
-	/** Rejects all that is pending. */
+	/** Rejects all pending waits. */
 	close(error: DhmemError): void {
-		// No turn comes any more.
+		// A round that never runs, so that no further wait gets its turn.
 		this.#round = [];
 		for (const pending of [...this.#pending]) pending.fail(error);
 		this.#round = undefined;
@@ -257,7 +267,7 @@ export class Waiter {
 	}
 
 	#lookAt(pending: Pending[]): void {
-		// No attempt is made within another: what that has half done would be seen, and done again.
+		// Attempts must not be nested: the inner one would see the outer one half done, and repeat it.
 		if (this.#looking) {
 			setImmediate(() => this.onRing());
 			return;
@@ -278,7 +288,7 @@ export class Waiter {
 		this.#sleeper.shim.arm(this.#sleeper.file, bell, this.#shortestSlice());
 	}
 
-	/** What `act` throws ends those that are still pending. */
+	/** Runs `act`. If it throws, the waits of `pending` that are still pending fail. */
 	#failing(pending: Pending[], act: () => void): void {
 		try {
 			act();
@@ -288,7 +298,7 @@ export class Waiter {
 		}
 	}
 
-	/** Of all that wait, as one sleep is for all. */
+	/** The shortest time slice of all waits, because they share one sleep. */
 	#shortestSlice(): number {
 		let slice = SLICE;
 		for (const each of this.#inTurn) slice = Math.min(slice, each.slice ?? SLICE);
@@ -301,7 +311,7 @@ export class Waiter {
 		this.#sleeper.shim.disarm(this.#sleeper.file);
 	}
 
-	/** Recovers if a participant that somebody waits for has died. */
+	/** Recovers if a participant has died that one of these waits depends on. */
 	#checkPeers(pending: Iterable<Pick<Pending, "peer">>): void {
 		const peers = new Set<number>();
 		for (const each of pending) peers.add(each.peer());
@@ -315,8 +325,8 @@ export class Waiter {
 	}
 }
 
-/** @param reason why it was in vain, if that is known */
+/** @param reason why no result arrived, if that is known */
 export function tooLate(what: string, timeout: number, reason = ""): DhmemError {
-	const advice = reason === "" ? "give it longer, or see to its peer" : reason;
+	const advice = reason === "" ? "allow more time, or check that the other side is running" : reason;
 	return new DhmemError("DHMEM_TIMEOUT", `Waited ${timeout} ms for ${what}; ${advice}`);
 }
