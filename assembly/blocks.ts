@@ -1,6 +1,6 @@
 /**
- * Blocks: what users allocate, own, hand over and free. Small ones are a slab's, larger ones runs of spans;
- * both have one owner byte, and every change of owner is one atomic operation on it.
+ * Blocks: memory that users allocate, own, hand over and free. Small blocks are part of a slab, larger ones
+ * are runs of spans. Both have one owner byte, and every change of owner is one atomic operation on it.
  */
 import {
 	CLASS_HANDLE,
@@ -43,24 +43,26 @@ import {
 	stateOf,
 } from "./spans";
 
-/** A block of at least `bytes` bytes, aligned to 64, owned by `me`; or a status. */
+/**
+ * Allocates a block of at least `bytes` bytes for `me`, aligned to 64 bytes. Returns its offset, or a status.
+ */
 export function allocate(me: u32, bytes: u32): u32 {
 	if (!isCurrent(me)) return FENCED;
 	if (bytes <= SLAB_LARGEST) return takeSmall(me, classFor(bytes));
 	return takeRun(me, ((bytes - 1) >> SPAN_SHIFT) + 1);
 }
 
-/** A block for an object of the directory. */
+/** Allocates a block for an object of the directory. */
 export function allocateObject(me: u32): u32 {
 	return isCurrent(me) ? takeSmall(me, CLASS_OBJECT) : FENCED;
 }
 
-/** A block for the references to a shared block. */
+/** Allocates a block for a share. */
 export function allocateShare(me: u32): u32 {
 	return isCurrent(me) ? takeSmall(me, CLASS_SHARE) : FENCED;
 }
 
-/** A block for the record of a saved block. */
+/** Allocates a block for a handle. */
 export function allocateHandle(me: u32): u32 {
 	return isCurrent(me) ? takeSmall(me, CLASS_HANDLE) : FENCED;
 }
@@ -92,7 +94,10 @@ function freeRun(me: u32, first: u32): void {
 	untouch(me, first);
 }
 
-/** Where the owner byte of the block at `offset` is; below STATUS_LIMIT it is the status that says why not. */
+/**
+ * The offset of the owner byte of the block or reference at `offset`. A result below STATUS_LIMIT is a status
+ * that says why there is none.
+ */
 export function ownerOf(offset: u32): u32 {
 	const span = offset >> SPAN_SHIFT;
 	if (!isHeapSpan(span)) return NOT_A_BLOCK;
@@ -109,28 +114,31 @@ export function ownerOf(offset: u32): u32 {
 	return state == SPAN_FREE ? DOUBLE_FREE : NOT_A_BLOCK;
 }
 
-/** Whether `offset` is that of a reference to a shared block, not of a block. */
+/** True if `offset` is that of a reference to a shared block, not of a block. */
 export function isReference(offset: u32): bool {
 	return ownerOf(offset) == offset;
 }
 
-/** Where the bytes are: a reference's are its share's. */
+/** The offset of the bytes. Those of a reference are in its share's block. */
 export function bytesOf(offset: u32): u32 {
 	return isReference(offset) ? load<u32>(offset & ~(SHARE_BYTES - 1), SHARE_BLOCK) : offset;
 }
 
-/** Bytes that the block or reference at `offset` has room for; 0 where there is none. */
+/** The capacity in bytes of the block or reference at `offset`; 0 if there is none. */
 export function capacityOf(offset: u32): u32 {
 	const block = bytesOf(offset);
 	const owner = ownerOf(block);
-	// What is shared is a block, never a reference.
+	// A share contains a block, never a reference.
 	if (owner < STATUS_LIMIT || owner == block) return 0;
 	const state = stateOf(block >> SPAN_SHIFT);
 	if (isSlab(state)) return classBytes(classOf(state));
 	return state == SPAN_RUN ? runLength(block >> SPAN_SHIFT) << SPAN_SHIFT : 0;
 }
 
-/** OK when `me` owns the user's block or reference at `offset`; otherwise why not. */
+/**
+ * OK if `me` owns the block or reference at `offset`, and it is not an internal block. Otherwise a status
+ * that says why not.
+ */
 export function checkOwned(me: u32, offset: u32): u32 {
 	const owner = ownerOf(offset);
 	if (owner < STATUS_LIMIT) return owner;
@@ -141,7 +149,7 @@ export function checkOwned(me: u32, offset: u32): u32 {
 	return byte == OWNER_FREE || byte == OWNER_NONE ? DOUBLE_FREE : NOT_OWNER;
 }
 
-/** Frees a block, not a reference, that `me` owns. */
+/** Frees a block (not a reference) that `me` owns. */
 export function freeOwnBlock(me: u32, offset: u32): void {
 	const span = offset >> SPAN_SHIFT;
 	const state = stateOf(span);
@@ -150,26 +158,26 @@ export function freeOwnBlock(me: u32, offset: u32): void {
 	else freeRun(me, span);
 }
 
-/** Changes the owner of the block at `offset` from `from` to `to`, if it is `from`'s. */
+/** Changes the owner of the block at `offset` from `from` to `to`. False if `from` does not own it. */
 export function handOver(offset: u32, from: u32, to: u32): bool {
 	const owner = ownerOf(offset);
 	return owner >= STATUS_LIMIT && atomic.cmpxchg<u8>(owner, <u8>from, <u8>to) == <u8>from;
 }
 
-/** Makes `me` the owner of the block at `offset`, if it is `from`'s. */
+/** Makes `me` the owner of the block at `offset`. False if `from` does not own it. */
 export function take(me: u32, offset: u32, from: u32): bool {
 	if (ownerOf(offset) < STATUS_LIMIT) return false;
 	touch(me, offset >> SPAN_SHIFT);
 	return handOver(offset, from, tagOf(me));
 }
 
-/** Whose the block at `offset` is; OWNER_NONE where none starts. */
+/** The owner of the block or reference at `offset`; OWNER_NONE if there is none. */
 export function ownerAt(offset: u32): u32 {
 	const owner = ownerOf(offset);
 	return owner < STATUS_LIMIT ? OWNER_NONE : atomic.load<u8>(owner);
 }
 
-/** Bytes in blocks that are somebody's. Looks at every span. */
+/** The number of bytes in owned blocks. Checks every span. */
 export function used(): f64 {
 	let bytes: f64 = 0;
 	const ready = readySpans();
@@ -187,7 +195,7 @@ export function used(): f64 {
 	return bytes;
 }
 
-/** Bytes of the longest run of free spans: what the largest block could have. Looks at every span. */
+/** The size in bytes of the longest run of free spans, which limits the next block. Checks every span. */
 export function largestFree(spans: u32): f64 {
 	const ready = readySpans();
 	let longest: u32 = 0;

@@ -1,12 +1,13 @@
 /**
- * The directory: named objects, found without a lock.
+ * The directory: finds named objects without a lock.
  *
- * A hash table whose buckets are linked lists, as in Michael, *High Performance Dynamic Lock-Free Hash Tables and
- * List-Based Sets* (SPAA 2002), with tags, because objects never become anything but objects. An object is put
- * in at the head of its list by one compare-and-swap. It is removed by one as well, which marks its own link: from
- * there on that link stands still, and whoever passes may go by. It is taken out of the list when it is freed.
+ * It is a hash table whose buckets are linked lists, as in Michael, *High Performance Dynamic Lock-Free Hash
+ * Tables and List-Based Sets* (SPAA 2002), with tags, because the memory of objects is never anything but
+ * objects. One compare-and-swap inserts an object at the head of its list. Another one removes it by marking
+ * its link. From then on the link does not change, and searches pass the object. It is taken out of the list
+ * when it is freed.
  *
- * Nobody who only looks writes anything. A look that others disturb begins again.
+ * Searches write nothing. A search that is disturbed by a change begins again.
  */
 
 import { fnv1a } from "./hash";
@@ -36,14 +37,15 @@ import { header, isHeapSpan } from "./region";
 import { slabState } from "./slabs";
 import { stateOf } from "./spans";
 
-/** Turns of a look that others disturb: nobody meets so many changes by chance. */
+/** Attempts of a search that is disturbed each time: more than chance explains. */
 const TURNS = 10000;
-/** More objects than a region has room for. */
+/** More objects than a region can contain. */
 const MOST_OBJECTS = 1 << 23;
 
 /**
- * Whether a walk, at its step number `step`, is to remember where it is. Who comes there again goes in a circle (Brent,
- * *An Improved Monte Carlo Factorization Algorithm*, 1980), which takes no more steps than twice the circle's length.
+ * True if a walk should remember its place at this step. A walk that reaches a remembered place again is in a
+ * cycle (Brent, *An Improved Monte Carlo Factorization Algorithm*, 1980). Detecting it takes a number of
+ * steps proportional to those before and in the cycle.
  */
 function isLandmark(step: u32): bool {
 	return (step & (step - 1)) == 0;
@@ -57,16 +59,16 @@ function linked(link: u64): u32 {
 	return <u32>link & ~LINK_REMOVED;
 }
 
-/** The link to `object` that replaces `link`. */
+/** The link to `object` that replaces `link`: its tag is one higher. */
 function relinked(link: u64, object: u32): u64 {
 	return (((link >> 32) + 1) << 32) | object;
 }
 
-/** Whether the memory at `offset` is an object's, or waits to be one. */
+/** True if the memory at `offset` is an object, or a free block for one. */
 export function isObject(offset: u32): bool {
 	const span = offset >> SPAN_SHIFT;
 	const within = offset & (SPAN_BYTES - 1);
-	// Not by `ownerOf`: dividing by a constant is a multiplication, and locking a mutex comes through here.
+	// Without `ownerOf`, because dividing by a constant is fast, and every locking of a mutex calls this.
 	const isBlock = within % OBJECT_BYTES == 0 && within + OBJECT_BYTES <= SPAN_BYTES;
 	return isBlock && isHeapSpan(span) && stateOf(span) == slabState(CLASS_OBJECT);
 }
@@ -75,7 +77,7 @@ export function isRemoved(object: u32): bool {
 	return (atomic.load<u64>(object, OBJECT_NEXT) & LINK_REMOVED) != 0;
 }
 
-/** Whether `object` has this name. It may be freed meanwhile, so nothing in it is believed. */
+/** True if `object` has this name. The object may be freed meanwhile, so its contents are not trusted. */
 function isNamed(object: u32, hash: u32, name: u32, length: u32): bool {
 	return (
 		load<u32>(object, OBJECT_HASH) == hash &&
@@ -85,11 +87,12 @@ function isNamed(object: u32, hash: u32, name: u32, length: u32): bool {
 }
 
 /**
- * The object in the list behind `head`, as read from `bucket`, that has the name; or NOT_FOUND. `BUSY` when somebody
- * changed what was being read.
+ * Searches the list behind `head`, which was read from `bucket`. Returns the object with this name, or
+ * NOT_FOUND. `BUSY` if another participant changed the list meanwhile.
  *
- * `place` is the last link on the way that was not of a removed object, and `link` what it said. While it still says
- * so, all that was read behind it is in the list: the links of removed objects stand still.
+ * `place` is the address of the last link on the way that does not belong to a removed object, and `link` is
+ * its value. While that value stays, everything that was read behind it is in the list, because the links of
+ * removed objects do not change.
  */
 function search(bucket: u32, head: u64, hash: u32, name: u32, length: u32): u32 {
 	let place = bucket;
@@ -99,7 +102,7 @@ function search(bucket: u32, head: u64, hash: u32, name: u32, length: u32): u32 
 	for (let step = 0; step < MOST_OBJECTS; step++) {
 		if (object == 0) return NOT_FOUND;
 		if (object == landmark || !isObject(object)) return atomic.load<u64>(place) == link ? CORRUPT : BUSY;
-		// SYNC: pairs with the compare-and-swap in `link`: what an object is comes before the link to it.
+		// SYNC: pairs with the compare-and-swap in `link`: an object's head is visible before the link to it.
 		const next = atomic.load<u64>(object, OBJECT_NEXT);
 		const found = (next & LINK_REMOVED) == 0 && isNamed(object, hash, name, length);
 		if (atomic.load<u64>(place) != link) return BUSY;
@@ -114,7 +117,7 @@ function search(bucket: u32, head: u64, hash: u32, name: u32, length: u32): u32 
 	return CORRUPT;
 }
 
-/** The object of this name, or NOT_FOUND. Writes nothing. */
+/** The object with this name, or NOT_FOUND. Writes nothing. */
 export function find(name: u32, length: u32): u32 {
 	if (length > NAME_BYTES) return NOT_FOUND;
 	const hash = fnv1a(name, length);
@@ -126,14 +129,17 @@ export function find(name: u32, length: u32): u32 {
 	return BUSY;
 }
 
-/** The object behind `object` in bucket number `index`, the first if it is 0; EMPTY at the end. Writes nothing. */
+/**
+ * The object after `object` in the bucket with this index; the first one if `object` is 0; EMPTY at the end.
+ * Writes nothing.
+ */
 export function nextObject(index: u32, object: u32): u32 {
 	const mask = header(HEADER_BUCKET_MASK);
 	let place = object == 0 ? header(HEADER_BUCKETS) + (index & mask) * BUCKET_BYTES : object + OBJECT_NEXT;
 	let landmark: u32 = 0;
 	for (let step = 0; step < MOST_OBJECTS; step++) {
 		const next = linked(atomic.load<u64>(place));
-		// A link of an object that was freed may lead to another list.
+		// The link of a freed object may lead to another list.
 		if (
 			next == 0 ||
 			next == landmark ||
@@ -148,7 +154,10 @@ export function nextObject(index: u32, object: u32): u32 {
 	return EMPTY;
 }
 
-/** Puts `object`, whose head is written, into the directory: OK, or `TAKEN` when there is one of its name. */
+/**
+ * Puts `object`, whose head is written, into the directory. Returns OK, or `TAKEN` if another object has its
+ * name.
+ */
 export function link(object: u32): u32 {
 	const hash = load<u32>(object, OBJECT_HASH);
 	const bucket = bucketOf(hash);
@@ -160,26 +169,33 @@ export function link(object: u32): u32 {
 		if (found != NOT_FOUND) return found >= STATUS_LIMIT ? TAKEN : found;
 		const next = load<u64>(object, OBJECT_NEXT);
 		atomic.store<u64>(object, relinked(next, linked(head)), OBJECT_NEXT);
-		// SYNC: hands the object to everybody who looks (`search`). That the head is the same says that none came in.
+		// SYNC: pairs with the load in `search`: hands over the object. If the head is unchanged, no object was
+		// added meanwhile.
 		if (atomic.cmpxchg<u64>(bucket, head, relinked(head, object)) == head) return OK;
 	}
 	return BUSY;
 }
 
-/** Marks `object` as removed: OK, or NOT_FOUND when somebody else has done so. From here on it has no name. */
+/**
+ * Marks `object` as removed, so that its name is free. Returns OK, or NOT_FOUND if another participant was
+ * first.
+ */
 export function markRemoved(object: u32): u32 {
 	let next = atomic.load<u64>(object, OBJECT_NEXT);
 	while ((next & LINK_REMOVED) == 0) {
-		// SYNC: pairs with the second look in `open`.
+		// SYNC: pairs with the second `find` in `open`.
 		const seen = atomic.cmpxchg<u64>(object, next, relinked(next, linked(next) | LINK_REMOVED), OBJECT_NEXT);
 		if (seen == next) return OK;
-		// The one behind was taken out of the list.
+		// The next object was taken out of the list.
 		next = seen;
 	}
 	return NOT_FOUND;
 }
 
-/** Takes `object`, which is removed, out of its list, and what is removed right before it: OK, NOT_FOUND, or `BUSY`. */
+/**
+ * Takes the removed `object` out of its list, together with removed objects right before it. Returns OK,
+ * NOT_FOUND, or `BUSY`.
+ */
 function cut(object: u32): u32 {
 	let place = bucketOf(load<u32>(object, OBJECT_HASH));
 	let link = atomic.load<u64>(place);
@@ -204,14 +220,17 @@ function cut(object: u32): u32 {
 	return NOT_FOUND;
 }
 
-/** Takes `object`, which is removed, out of its list; whether it is out. */
+/** Takes the removed `object` out of its list. True if it is out. */
 export function unlink(object: u32): bool {
 	let found: u32 = BUSY;
 	for (let turn = 0; turn < TURNS && found == BUSY; turn++) found = cut(object);
 	return found != BUSY;
 }
 
-/** The object that has the name of this one: itself, if it is in its list and not removed; otherwise as `find`. */
+/**
+ * The object with the same name as this one. It is this one itself, if it is in its list and not removed;
+ * otherwise the result is that of `find`.
+ */
 export function findNamesake(object: u32): u32 {
 	return find(object + OBJECT_NAME, load<u32>(object, OBJECT_NAME_LENGTH));
 }

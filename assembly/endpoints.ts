@@ -1,8 +1,9 @@
 /**
- * The two endpoints of a queue: who has each, and how they wake one another. All kinds of queue share this.
+ * The two endpoints of a queue: their holders, and how these wake each other. All kinds of queue use this.
  *
- * A waiter announces itself, then looks at the state again, then sleeps; its peer changes the state, then
- * looks for an announcement. All four are sequentially consistent, so at least one sees the other.
+ * A waiter announces itself, then checks the state again, then sleeps. Its peer changes the state, then
+ * checks for an announcement. The two writes and the two reads are sequentially consistent, so at least one
+ * side sees the other's write.
  */
 import {
 	FENCED,
@@ -30,32 +31,34 @@ import {
 import { hasOpen } from "./pins";
 import { isCurrent, ring, slotOf } from "./slots";
 
-/** Whether objects of this kind have two endpoints. */
+/** True if objects of this kind have two endpoints. */
 export function hasEnds(kind: u32): bool {
 	return kind == KIND_QUEUE || kind == KIND_RECORDS || kind == KIND_MAILBOX;
 }
 
-/** Whether `me` is the producer of a queue of this kind. Enough to write there: see `pins.ts`. */
+/**
+ * True if `me` is the producer of a queue of this kind. That is enough to write to the queue: see `pins.ts`.
+ */
 export function isProducer(me: u32, queue: u32, kind: u32): bool {
 	return atomic.load<u32>(queue, QUEUE_PRODUCER) == me && load<u32>(queue, OBJECT_KIND) == kind;
 }
 
-/** Whether `me` is the consumer of a queue of this kind. */
+/** True if `me` is the consumer of a queue of this kind. */
 export function isConsumer(me: u32, queue: u32, kind: u32): bool {
 	return atomic.load<u32>(queue, QUEUE_CONSUMER) == me && load<u32>(queue, OBJECT_KIND) == kind;
 }
 
-/** Whether `me` may take an endpoint there. */
+/** True if `me` may take an endpoint of the object. */
 function mayAttach(me: u32, queue: u32): bool {
 	return hasOpen(me, queue) && hasEnds(load<u32>(queue, OBJECT_KIND));
 }
 
-/** Whether `me` has the endpoint whose holder the word `end` of the queue names. */
+/** True if `me` has the endpoint whose holder is in the queue's word `end`. */
 function hasEnd(me: u32, queue: u32, end: u32): bool {
 	return atomic.load<u32>(queue + end) == me && hasEnds(load<u32>(queue, OBJECT_KIND));
 }
 
-/** Wakes the consumer if it has announced that it waits: the doorbell to wake, or OK. */
+/** Rings the consumer if it has announced that it waits. Returns the doorbell to wake, or OK. */
 export function wakeConsumer(queue: u32): u32 {
 	return wake(queue + QUEUE_CONSUMER_WAITS, queue + QUEUE_CONSUMER);
 }
@@ -65,14 +68,18 @@ export function wakeProducer(queue: u32): u32 {
 }
 
 function wake(waits: u32, end: u32): u32 {
-	// SYNC: pairs with `announce`; the state that is waited for was changed before this load.
+	// SYNC: pairs with the stores in `announceProducer` and `announceConsumer`; the caller changed the state
+	// before this load.
 	if (atomic.load<u32>(waits) == 0) return OK;
 	atomic.store<u32>(waits, 0);
 	const who = atomic.load<u32>(end);
 	return isCurrent(who) ? ring(who) : OK;
 }
 
-/** Takes an endpoint of the queue. A doorbell to wake, OK, or `TAKEN` with the one who has it as the result. */
+/**
+ * Takes an endpoint of the queue. Returns a doorbell to wake, OK, or `TAKEN` with the endpoint's holder as
+ * the result.
+ */
 export function attachProducer(me: u32, queue: u32): u32 {
 	if (!mayAttach(me, queue)) return FENCED;
 	const holder = atomic.cmpxchg<u32>(queue, 0, me, QUEUE_PRODUCER);
@@ -100,7 +107,7 @@ function taken(me: u32, holder: u32): u32 {
 	return TAKEN;
 }
 
-/** Leaves an endpoint. Unpublished messages are gone; unreleased ones will be delivered again. */
+/** Leaves an endpoint. Unpublished messages are lost; unreleased messages will be delivered again. */
 export function detachProducer(me: u32, queue: u32): u32 {
 	if (!hasEnd(me, queue, QUEUE_PRODUCER)) return FENCED;
 	atomic.store<u32>(queue, 0, QUEUE_PRODUCER_WAITS);
@@ -115,7 +122,7 @@ export function detachConsumer(me: u32, queue: u32): u32 {
 	return wakeProducer(queue);
 }
 
-/** Announces that the producer is about to wait. It looks at the state once more before it does. */
+/** Announces that the producer is about to wait. It must check the state once more before it sleeps. */
 export function announceProducer(me: u32, queue: u32): u32 {
 	if (!hasEnd(me, queue, QUEUE_PRODUCER)) return FENCED;
 	// SYNC: pairs with `wake`.

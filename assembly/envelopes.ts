@@ -1,4 +1,6 @@
-/** Envelopes: the messages of a mailbox, each a record in a block of its own, which may refer to another block. */
+/**
+ * Envelopes: the messages of a mailbox. Each is a record in its own block, and may refer to another block.
+ */
 import { capacityOf, checkOwned, isReference, ownerAt, take } from "./blocks";
 import { freeOwned } from "./free";
 import {
@@ -16,27 +18,27 @@ import {
 import { describeMessage, kindOf, lengthOf, referred, writeHeader, writeReference } from "./message";
 import { tagOf } from "./slots";
 
-/** The block that goes with the message in an envelope, 0 if none does. */
+/** The block that was handed over with the message in an envelope; 0 if there is none. */
 export function attachedTo(envelope: u32): u32 {
 	if (ownerAt(envelope) == OWNER_NONE) return 0;
 	return kindOf(envelope) == RECORD_BLOCK ? referred(envelope) : 0;
 }
 
-/** Makes `me` the owner of a message that is in flight. Doing it again does no harm. */
+/** Makes `me` the owner of a message in flight. Repeating this does no harm. */
 export function takeEnvelope(me: u32, envelope: u32): void {
 	const block = attachedTo(envelope);
 	if (block != 0) take(me, block, OWNER_IN_FLIGHT);
 	take(me, envelope, OWNER_IN_FLIGHT);
 }
 
-/** Frees what of the message is `me`'s. */
+/** Frees the parts of a message that `me` owns. */
 export function discard(me: u32, envelope: u32): void {
 	const block = attachedTo(envelope);
 	if (block != 0 && ownerAt(block) == tagOf(me)) freeOwned(me, block);
 	if (ownerAt(envelope) == tagOf(me)) freeOwned(me, envelope);
 }
 
-/** Makes a message of `me`'s envelope, in which the payload is written, and a block or 0. */
+/** Completes the message in `me`'s envelope, whose payload is written, with a block or 0. */
 export function seal(me: u32, envelope: u32, length: u32, block: u32, blockLength: u32): u32 {
 	const status = checkOwned(me, envelope);
 	if (status != OK) return status;
@@ -52,7 +54,9 @@ export function seal(me: u32, envelope: u32, length: u32, block: u32, blockLengt
 	return OK;
 }
 
-/** Describes the message in an envelope that `me` has taken: the offset of its payload, or `CORRUPT`. */
+/**
+ * Describes the message in an envelope that `me` has taken. Returns the offset of its payload, or `CORRUPT`.
+ */
 export function receiveEnvelope(me: u32, envelope: u32): u32 {
 	const room = capacityOf(envelope);
 	if (ownerAt(envelope) != tagOf(me) || room == 0) return CORRUPT;

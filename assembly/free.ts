@@ -1,11 +1,11 @@
-/** Freeing what one owns: a block, or a reference to a shared one. */
+/** Frees what a participant owns: a block, or a reference to a shared block. */
 
 import { checkOwned, freeOwnBlock, isReference, ownerAt } from "./blocks";
 import { FENCED, NOT_OWNER, OK } from "./layout";
 import { freeReference } from "./shares";
 import { isCurrent, tagOf } from "./slots";
 
-/** Frees a block or a reference of `me`'s. */
+/** Frees a user's block or reference that `me` owns. Returns OK, or the reason why not. */
 export function free(me: u32, offset: u32): u32 {
 	if (!isCurrent(me)) return FENCED;
 	const status = checkOwned(me, offset);
@@ -13,7 +13,7 @@ export function free(me: u32, offset: u32): u32 {
 	return status;
 }
 
-/** Frees an internal block that was not put to its use. */
+/** Frees an internal block that was never used. */
 export function freeInternal(me: u32, block: u32): u32 {
 	if (!isCurrent(me)) return FENCED;
 	if (ownerAt(block) != tagOf(me)) return NOT_OWNER;
@@ -21,7 +21,7 @@ export function freeInternal(me: u32, block: u32): u32 {
 	return OK;
 }
 
-/** Frees what `me` is known to own, internal blocks too. */
+/** Frees a block or reference that `me` is known to own, including internal blocks. */
 export function freeOwned(me: u32, offset: u32): void {
 	if (isReference(offset)) freeReference(me, offset);
 	else freeOwnBlock(me, offset);

@@ -1,8 +1,8 @@
 /**
- * Handles: blocks that belong to the region, found again by a number that can't be guessed.
+ * Handles: they lead to blocks that belong to the region, and contain a number that can't be guessed.
  *
- * A handle is a block of a class of its own, whose memory is never anything else, so a stale handle reads
- * a handle's bytes and fails by its nonce. `{ nonce: u64, reference: { offset, length } }`
+ * A handle is a block of a class that is only for handles. So a stale handle still leads to the bytes of a
+ * handle, and its nonce does not match. `{ nonce: u64, reference: { offset, length } }`
  */
 
 import { capacityOf, checkOwned, handOver, ownerAt, take } from "./blocks";
@@ -38,13 +38,16 @@ export function save(me: u32, handle: u32, nonceLow: u32, nonceHigh: u32, block:
 	store<u32>(handle, nonceHigh, HANDLE_NONCE + 4);
 	intend(me, INTENT_SAVE, block, handle, 0, 0);
 	handOver(block, tag, OWNER_REGION);
-	// SYNC: hands the record over to `isHandle`.
+	// SYNC: pairs with the loads in `isHandle`: hands over the record.
 	handOver(handle, tag, OWNER_REGION);
 	done(me);
 	return OK;
 }
 
-/** Undoes what `save` began: it has not returned, so nobody knows the handle, and both blocks come back. */
+/**
+ * Undoes an interrupted `save`. It has not returned, so no one knows the handle, and both blocks return to
+ * `me`.
+ */
 export function settleSave(me: u32, block: u32, handle: u32): void {
 	handOver(handle, OWNER_REGION, tagOf(me));
 	handOver(block, OWNER_REGION, tagOf(me));
@@ -64,24 +67,26 @@ function isHandle(handle: u32, nonceLow: u32, nonceHigh: u32): bool {
 	return hasNonce(handle, nonceLow, nonceHigh);
 }
 
-/** The block that was saved, or BAD_HANDLE. Its length is in the handle's reference. Writes nothing. */
+/** The saved block, or BAD_HANDLE. Its length is in the handle's reference. Writes nothing. */
 export function lookUp(handle: u32, nonceLow: u32, nonceHigh: u32): u32 {
 	if (!isHandle(handle, nonceLow, nonceHigh)) return BAD_HANDLE;
-	// Atomic, so that they are not read after the second look at the handle.
+	// These loads are atomic, so that they happen before the handle is checked again.
 	const block = atomic.load<u32>(handle, HANDLE_REFERENCE + REFERENCE_OFFSET);
 	const length = atomic.load<u32>(handle, HANDLE_REFERENCE + REFERENCE_LENGTH);
 	if (ownerAt(block) != OWNER_REGION || length > capacityOf(block)) return BAD_HANDLE;
 	return isHandle(handle, nonceLow, nonceHigh) ? block : BAD_HANDLE;
 }
 
-/** Frees what was saved, and the handle; whoever comes first. */
+/**
+ * Frees a saved block and its handle. Only the first of several callers succeeds; the others get BAD_HANDLE.
+ */
 export function freeSaved(me: u32, handle: u32, nonceLow: u32, nonceHigh: u32): u32 {
 	if (!isCurrent(me)) return FENCED;
 	const block = lookUp(handle, nonceLow, nonceHigh);
 	if (block == BAD_HANDLE) return BAD_HANDLE;
 	intend(me, INTENT_UNSAVE, block, handle, 0, 0);
-	// The nonce says who comes first, not the owner byte: since the look-up the handle may have become another's, which
-	// must not be taken from it even for a moment.
+	// The nonce decides who is first, not the owner byte: since the look-up, the handle's memory may have got a
+	// new owner, and must not be taken from it even for a moment.
 	const nonce = ((<u64>nonceHigh) << 32) | nonceLow;
 	if (atomic.cmpxchg<u64>(handle, nonce, me, HANDLE_NONCE) != nonce) {
 		done(me);
@@ -93,7 +98,9 @@ export function freeSaved(me: u32, handle: u32, nonceLow: u32, nonceHigh: u32): 
 	return OK;
 }
 
-/** Ends what `freeSaved` began: whose number is in place of the nonce has the handle and the block. */
+/**
+ * Finishes `freeSaved`: the participant whose number has replaced the nonce gets the handle and the block.
+ */
 export function settleUnsave(me: u32, block: u32, handle: u32): void {
 	const isMine = atomic.load<u64>(handle, HANDLE_NONCE) == me;
 	if (isMine) {

@@ -1,7 +1,7 @@
 /**
- * The core: what a host may call. Every function is a pure function over the memory; `me` is a
- * participant's number from `join`. Results are offsets, or status codes, which are smaller
- * (STATUS_LIMIT). Nothing here calls the host: what needs the operating system is a status.
+ * The core's exports, for hosts. Each is a pure function over the memory; `me` is a participant's number from
+ * `join`. Results are offsets or status codes; status codes are smaller than STATUS_LIMIT. The core never
+ * calls the host: if it needs the operating system, it returns a status.
  */
 
 export {

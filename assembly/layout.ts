@@ -1,8 +1,8 @@
 /**
- * The layout of a region: every offset, size and code that more than one file needs.
+ * The layout of a region: every offset, size and code that several files need.
  *
- * Plain constants, which AssemblyScript and TypeScript compile from this same file (`src/globals.d.ts` tells the
- * latter what a u32 is): there is one truth for each. Offsets are bytes; `…_SHIFT` are powers of two.
+ * AssemblyScript and TypeScript both compile this file, so each constant is defined once. (`src/globals.d.ts`
+ * declares u32 for TypeScript.) Offsets are in bytes; `…_SHIFT` are powers of two.
  *
  * ```text
  *  0        4 KiB        132 KiB                                            heap, a multiple of 64 KiB
@@ -13,28 +13,28 @@
  *                                            4 spans              slot & span  span      per span  per span
  * ```
  *
- * Everything behind the slots is sized by the number of spans, so a small region has small tables. The
- * file is sparse: a table's pages are committed before they are first written (see `REQUEST`).
+ * The number of spans determines the size of everything behind the slots, so a small region has small tables.
+ * The file is sparse: a table's pages are committed before they are first written (see `REQUEST_…`).
  */
 
 // ---------------------------------------------------------------------------------------------- header
 
-/** "dhmem", and three bytes that a text file would not keep: the first eight bytes, little-endian. */
+/** The first eight bytes, little-endian: "dhmem", and three bytes that a text-mode copy would change. */
 export const MAGIC_LOW: u32 = 0x656d6864;
 export const MAGIC_HIGH: u32 = 0x0a1a0d6d;
 export const LAYOUT_VERSION: u32 = 2;
 
 export const HEADER_BYTES: u32 = 4096;
 export const HEADER_MAGIC: u32 = 0; //                 u64
-export const HEADER_VERSION: u32 = 8; //               u32: another layout is another version
-export const HEADER_FEATURES: u32 = 12; //             u32: any reader may ignore these bits
-export const HEADER_FEATURES_WRITE: u32 = 16; //       u32: who doesn't know these may read, not write
-export const HEADER_FEATURES_ALL: u32 = 20; //         u32: who doesn't know these must stay away
-export const HEADER_IDENTITY: u32 = 24; //             u64: random; handles carry it
-export const HEADER_SPANS: u32 = 32; //                u32: spans in the region, the tables' included
+export const HEADER_VERSION: u32 = 8; //               u32: each layout has its own version
+export const HEADER_FEATURES: u32 = 12; //             u32: a program may ignore bits here that it does not know
+export const HEADER_FEATURES_WRITE: u32 = 16; //       u32: a program that does not know a bit here may only read
+export const HEADER_FEATURES_ALL: u32 = 20; //         u32: such a program must not even open the region
+export const HEADER_IDENTITY: u32 = 24; //             u64: random; handles contain it
+export const HEADER_SPANS: u32 = 32; //                u32: spans in the region, including those of the tables
 export const HEADER_LIFETIME: u32 = 36; //             u32: LIFETIME_…
 export const HEADER_HEAP: u32 = 40; //                 u32: the first span of the heap
-export const HEADER_BUSY: u32 = 44; //                 u32: where each table starts
+export const HEADER_BUSY: u32 = 44; //                 u32: offset of each table, from here to OWNERS
 export const HEADER_COMMITTED: u32 = 48;
 export const HEADER_OWNED: u32 = 52;
 export const HEADER_BUCKETS: u32 = 56;
@@ -44,7 +44,9 @@ export const HEADER_TOUCHED_BYTES: u32 = 68; //        u32: bytes of one slot's 
 export const HEADER_DESCRIPTORS: u32 = 72;
 export const HEADER_AVAILABLE: u32 = 76;
 export const HEADER_OWNERS: u32 = 80;
-/** u32, the one mutable word of the header: descriptors of the spans below this number are committed. */
+/**
+ * u32, the only word of the header that changes: descriptors of the spans below this number are committed.
+ */
 export const HEADER_READY: u32 = 128;
 
 export const LIFETIME_PERSISTENT: u32 = 0;
@@ -56,13 +58,14 @@ export const SLOTS: u32 = 128;
 export const SLOTS_START: u32 = 4096;
 export const SLOT_BYTES: u32 = 1024;
 /**
- * u32: who has the slot, 0 for nobody, else `generation << 8 | slot + 1`. This number is the participant's
- * name everywhere, so one that was declared dead is not taken for its successor.
+ * u32: the participant that has the slot, `generation << 8 | slot + 1`; 0 if the slot is free. This number
+ * identifies the participant everywhere, so a participant that was declared dead is never mistaken for its
+ * successor.
  */
 export const SLOT_ID: u32 = 0;
-/** u32: the generation given out last. */
+/** u32: the last generation that was given out. */
 export const SLOT_GENERATION: u32 = 4;
-/** What the host is asked to do: two ranges, and what they are. Written by the slot's holder alone. */
+/** What the core asks the host to commit: two ranges, and their kind. Only the slot's holder writes it. */
 export const SLOT_REQUEST: u32 = 16; //                u32: REQUEST_…
 export const SLOT_REQUEST_FIRST: u32 = 20; //          u32: first span
 export const SLOT_REQUEST_COUNT: u32 = 24; //          u32: spans
@@ -70,39 +73,42 @@ export const SLOT_REQUEST_OFFSET: u32 = 28; //         u32: a range to commit
 export const SLOT_REQUEST_LENGTH: u32 = 32; //         u32
 export const SLOT_REQUEST_OFFSET_2: u32 = 36; //       u32: a second one, if its length is not 0
 export const SLOT_REQUEST_LENGTH_2: u32 = 40; //       u32
-/** What an operation found, beside its return value. */
+/** Further results of an operation, besides its return value. */
 export const SLOT_RESULT: u32 = 44; //                 u32
 export const SLOT_RESULT_2: u32 = 48; //               u32
 export const SLOT_RESULT_3: u32 = 52; //               u32
 export const SLOT_RESULT_4: u32 = 56; //               u32
 export const SLOT_RESULT_5: u32 = 60; //               u32
-/** The intent record: what the holder has half done, if INTENT is not INTENT_NONE. */
+/** The intent record: the change that the holder has half done, unless INTENT is INTENT_NONE. */
 export const SLOT_INTENT: u32 = 64; //                 u32: INTENT_…
 export const SLOT_INTENT_A: u32 = 68; //               u32
 export const SLOT_INTENT_B: u32 = 72; //               u32
 export const SLOT_INTENT_C: u32 = 76; //               u32
 export const SLOT_INTENT_D: u32 = 80; //               u32
 export const SLOT_INTENT_E: u32 = 84; //               u32
-/** u32, on lines of its own, for others write it: changes when the holder should look around. */
+/**
+ * u32: changes when the holder should check the state again. It has its own cache lines, because others write
+ * it.
+ */
 export const SLOT_DOORBELL: u32 = 128;
-/** For each size class the span allocated from (0: none) and the block to look at first. */
+/** For each size class: the span to allocate from (0 for none), and the block to try first. */
 export const SLOT_CURRENT: u32 = 512; //               32 × { span: u32, block: u32 }
 export const CURRENT_SHIFT: u32 = 3;
 export const CURRENT_SPAN: u32 = 0;
 export const CURRENT_BLOCK: u32 = 4;
 export const SLOT_LABEL: u32 = 768; //                 UTF-8, zero-terminated
 export const LABEL_BYTES: u32 = 128;
-/** u32: unix time in seconds at which the slot was taken. */
+/** u32: when the participant joined, in seconds of Unix time. */
 export const SLOT_JOINED: u32 = 896;
 
 export const REQUEST_NONE: u32 = 0;
-/** Pages of spans that are claimed, and of the owner bytes of the first. */
+/** Commit pages of claimed spans, and of the owner bytes of the first span. */
 export const REQUEST_SPANS: u32 = 1;
-/** Pages of descriptors up to span `first + count`. */
+/** Commit pages of descriptors, up to span `first + count`. */
 export const REQUEST_DESCRIPTORS: u32 = 2;
 
 export const INTENT_NONE: u32 = 0;
-/** Taking or giving back the run of `b` spans at `a`. */
+/** Claiming or giving back the run of `b` spans from span `a`. */
 export const INTENT_RUN: u32 = 1;
 /** Making span `a` a slab of class `b`. */
 export const INTENT_SLAB: u32 = 2;
@@ -118,28 +124,34 @@ export const INTENT_TAKE: u32 = 6;
 export const INTENT_SAVE: u32 = 7;
 /** Freeing block `a`, saved under handle `b`. */
 export const INTENT_UNSAVE: u32 = 8;
-/** Making word `a` of object `d` say block `b` in place of block `c`, and its count then say `e`. */
+/**
+ * Replacing block `c` by block `b` in the word at `a` of object `d`, and then setting the object's count to
+ * `e`.
+ */
 export const INTENT_REPLACE: u32 = 9;
 /** Putting block `a` into share `b`. */
 export const INTENT_SHARE: u32 = 10;
-/** Giving up reference `a`. */
+/** Freeing reference `a`. */
 export const INTENT_UNSHARE: u32 = 11;
-/** Looking whether object `a`, which was removed, can go. */
+/** Freeing object `a`, which was removed, unless it is still open somewhere. */
 export const INTENT_DISPOSE: u32 = 12;
-/** Putting envelope `c` into mailbox `a` at position `b`, and dropping what is too old. */
+/** Putting envelope `c` into mailbox `a` at position `b`, and dropping messages that are too old. */
 export const INTENT_PUT: u32 = 13;
 /** Claiming envelope `c` at position `b` of mailbox `a`. */
 export const INTENT_CLAIM: u32 = 14;
-/** Dropping what is at position `b` of mailbox `a`. */
+/** Dropping the message at position `b` of mailbox `a`. */
 export const INTENT_DROP: u32 = 15;
 
 // ------------------------------------------------------------------------------------------------ spans
 
 export const SPAN_SHIFT: u32 = 16;
 export const SPAN_BYTES: u32 = 65536;
-/** Spans whose descriptors are committed together: a page of availability bits is 1024 spans. */
+/**
+ * The number of spans whose descriptors are committed together: a page of availability bits covers 1024
+ * spans.
+ */
 export const READY_STEP: u32 = 1024;
-/** The most spans committed in one request: 16 MiB. */
+/** The most spans that one request commits: 16 MiB. */
 export const COMMIT_SPANS: u32 = 256;
 
 /**
@@ -149,7 +161,8 @@ export const COMMIT_SPANS: u32 = 256;
  *  │ kind 8 │ part 8 │ head 16    │
  *  └────────┴────────┴────────────┘
  * ```
- * `part` is a slab's class, or the slot + 1 that claimed the span; `head` is a tail's first span.
+ * `part` is the class of a slab, or the slot + 1 of the participant that claimed the span. `head` is the
+ * first span of a tail's run.
  */
 export const DESCRIPTOR_BYTES: u32 = 16;
 export const DESCRIPTOR_STATE: u32 = 0;
@@ -162,21 +175,23 @@ export const SPAN_SLAB: u32 = 2;
 export const SPAN_RUN: u32 = 3;
 export const SPAN_TAIL: u32 = 4;
 
-/** Owner bytes: one per block, the truth about who has it. 1 to 128 are participants, slot + 1. */
+/** Owner bytes: one for each block, the truth about its owner. 1 to 128 are participants, as slot + 1. */
 export const OWNERS_PER_SPAN: u32 = 1024;
 export const OWNER_NONE: u32 = 0; //                   there is no block here
-export const OWNER_IN_FLIGHT: u32 = 0x81; //           a message has it
-export const OWNER_REGION: u32 = 0x82; //              nobody in particular: it stays until it is freed
+export const OWNER_IN_FLIGHT: u32 = 0x81; //           the block belongs to a message
+export const OWNER_REGION: u32 = 0x82; //              the block belongs to the region: it stays until it is freed
 export const OWNER_FREE: u32 = 0xff;
 
-/** Size classes of slabs. Four steps to a doubling, then what divides a span; all multiples of 64. */
+/**
+ * Size classes of slabs: four for each doubling, then some that divide a span evenly; all multiples of 64.
+ */
 export const CLASSES: u32 = 32;
 export const CLASS_LARGEST: u32 = 28;
-/** Blocks that are objects of the directory, and stay so: their span never becomes anything else. */
+/** Blocks for objects of the directory. Their spans are never used for anything else. */
 export const CLASS_OBJECT: u32 = 29;
 /** Records of saved blocks, likewise. */
 export const CLASS_HANDLE: u32 = 30;
-/** Blocks with several references to each, likewise. */
+/** Shares, likewise: the references to a block that has several. */
 export const CLASS_SHARE: u32 = 31;
 export const SLAB_LARGEST: u32 = 32768;
 export const BLOCK_ALIGNMENT: u32 = 64;
@@ -187,8 +202,9 @@ export const BLOCK_ALIGNMENT: u32 = 64;
 export const BUCKET_BYTES: u32 = 8;
 
 /**
- * A named object. Its head is written once, before anybody sees it: what it is, and what it is called. Behind that
- * are the words of its kind. It never becomes anything but another object, so whoever comes late reads one.
+ * A named object. Its head says what it is and what it is called, and is written once, before other
+ * participants can see it. Then come the words of its kind. The memory never becomes anything but another
+ * object, so a late reader still reads an object.
  *
  * ```text
  *  0      256                544    560       632
@@ -201,28 +217,33 @@ export const OBJECT_BYTES: u32 = 640;
 export const OBJECT_HEAD_BYTES: u32 = 256;
 export const OBJECT_HASH: u32 = 0; //                  u32
 export const OBJECT_KIND: u32 = 4; //                  u32: KIND_…
-export const OBJECT_ELEMENT: u32 = 8; //               u32: numbers of its dtypes, 0 for none
-export const OBJECT_REQUESTED: u32 = 12; //            u32: the capacity that was asked for
+export const OBJECT_ELEMENT: u32 = 8; //               u32: the numbers of its dtypes; 0 for none
+export const OBJECT_REQUESTED: u32 = 12; //            u32: the capacity that the user asked for
 export const OBJECT_DATA: u32 = 16; //                 u32: offset of its memory
 export const OBJECT_DATA_SEGMENT: u32 = 20; //         u16: reserved, 0
-export const OBJECT_CAPACITY: u32 = 24; //             u32: bytes or slots, a power of two in queues
+export const OBJECT_CAPACITY: u32 = 24; //             u32: bytes, records or places; a power of two in queues
 export const OBJECT_NAME_LENGTH: u32 = 28; //          u32
-export const OBJECT_TYPE: u32 = 32; //                 u32: offset of its type as text, 0 for none
+export const OBJECT_TYPE: u32 = 32; //                 u32: offset of its type as text; 0 for none
 export const OBJECT_TYPE_SEGMENT: u32 = 36; //         u16: reserved, 0
 export const OBJECT_TYPE_BYTES: u32 = 40; //           u32: bytes of that text
-export const OBJECT_NONCE: u32 = 48; //                u64: random; handles carry it
+export const OBJECT_NONCE: u32 = 48; //                u64: random; handles contain it
 export const OBJECT_NAME: u32 = 56;
 export const NAME_BYTES: u32 = 200;
-/** A bit for each slot whose participant has the object open: it is not freed before they are all 0. */
+/**
+ * A bit for each slot whose participant has the object open. The object is freed only when all bits are 0.
+ */
 export const OBJECT_PINS: u32 = 544; //                128 bits
-/** u32: changes after a reference in the object has changed, and before what it referred to is freed. */
+/** u32: raised after a reference in the object has changed, and before its old target is freed. */
 export const OBJECT_VERSION: u32 = 560;
 /** u32: elements of a vector, entries of a map. */
 export const OBJECT_COUNT: u32 = 512;
-/** The link to the next object of the bucket. LINK_REMOVED in it says that this object was removed. */
+/** The link to the next object of the bucket. LINK_REMOVED in it marks this object as removed. */
 export const OBJECT_NEXT: u32 = 632;
 
-/** A link: `{ object: u32, tag: u32 }`; the tag changes with every change, so that none is taken for an older one. */
+/**
+ * A link: `{ object: u32, tag: u32 }`. The tag changes with every change, so a link is never mistaken for an
+ * older one.
+ */
 export const LINK_REMOVED: u32 = 1;
 
 export const KIND_QUEUE: u32 = 1;
@@ -235,46 +256,58 @@ export const KIND_VECTOR: u32 = 7;
 export const KIND_MAP: u32 = 8;
 export const KIND_MAILBOX: u32 = 9;
 
-/** Queue: the producer's line. `tail` is published; `claimed` runs ahead of it in a batch. */
+/** Queue: the producer's cache line. `tail` is published; `claimed` is ahead of it during a batch. */
 export const QUEUE_TAIL: u32 = 256; //                 u32
 export const QUEUE_CLAIMED: u32 = 260; //              u32
-export const QUEUE_CACHED_HEAD: u32 = 264; //          u32: what the producer last saw of `head`
-export const QUEUE_RESERVED: u32 = 268; //             u32: payload offset of the open reservation, or 0
+export const QUEUE_CACHED_HEAD: u32 = 264; //          u32: the value of `head` that the producer last read
+export const QUEUE_RESERVED: u32 = 268; //             u32: offset of the open reservation's payload, or 0
 export const QUEUE_RESERVED_BYTES: u32 = 272; //       u32
 export const QUEUE_SENT: u32 = 276; //                 u32: messages, modulo 2^32
-/** Queue: the consumer's line. `next` runs ahead of `head` while messages are held. */
+/** Queue: the consumer's cache line. `next` is ahead of `head` while messages are held. */
 export const QUEUE_HEAD: u32 = 384; //                 u32
 export const QUEUE_NEXT: u32 = 388; //                 u32
-export const QUEUE_CACHED_TAIL: u32 = 392; //          u32: what the consumer last saw of `tail`
+export const QUEUE_CACHED_TAIL: u32 = 392; //          u32: the value of `tail` that the consumer last read
 export const QUEUE_RECEIVED: u32 = 396; //             u32: messages released, modulo 2^32
-/** Queue: the line that both read and seldom write. */
+/** Queue: the cache line that both sides read and seldom write. */
 export const QUEUE_PRODUCER: u32 = 512; //             u32: participant, or 0
 export const QUEUE_CONSUMER: u32 = 516; //             u32
 export const QUEUE_PRODUCER_WAITS: u32 = 520; //       u32: 1 if the producer wants to be woken
 export const QUEUE_CONSUMER_WAITS: u32 = 524; //       u32
-export const QUEUE_PRODUCER_COUNT: u32 = 528; //       u32: how many producers there have been
+export const QUEUE_PRODUCER_COUNT: u32 = 528; //       u32: how many producers have attached
 export const QUEUE_CONSUMER_COUNT: u32 = 532; //       u32
-/** u32: which producer, as QUEUE_PRODUCER_COUNT counts them, ended its stream last: it may leave without harm. */
+/**
+ * u32: the number of the last producer that ended its stream, as QUEUE_PRODUCER_COUNT counts them. It may
+ * leave without harm.
+ */
 export const QUEUE_ENDED: u32 = 536;
-/** Queue of records: 1 when the stream ends at QUEUE_END. The next begins when the consumer has seen that. */
+/**
+ * Queue of records: 1 if the stream ends at QUEUE_END. The next stream begins after the consumer has seen the
+ * end.
+ */
 export const QUEUE_ENDS: u32 = 280; //                 u32
 export const QUEUE_END: u32 = 284; //                  u32
 
-/** Mailbox: u64, `{ MAILBOX_ENDS, position }` when the stream ends at that position, else 0. The consumer clears it. */
+/**
+ * Mailbox: u64, `{ MAILBOX_ENDS, position }` if the stream ends at that position, else 0. The consumer clears
+ * it.
+ */
 export const MAILBOX_END: u32 = 280;
 export const MAILBOX_ENDS: u32 = 1;
-/** Mailbox: u32: every message before this position was taken or dropped. The producer's. */
+/** Mailbox: u32: every message before this position was taken or dropped. Only the producer moves it. */
 export const MAILBOX_OLDEST: u32 = 296;
-/** Mailbox: u32: messages that were dropped, modulo 2^32. */
+/** Mailbox: u32: number of dropped messages, modulo 2^32. */
 export const MAILBOX_DROPPED: u32 = 300;
-/** The most places, and the most messages that one keeps, which is MAILBOX_SPARE fewer than it has places. */
+/**
+ * Limits of a mailbox. It has a power of two of places, and keeps at least MAILBOX_SPARE fewer messages than
+ * it has places.
+ */
 export const MAILBOX_PLACES: u32 = 8192;
 export const MAILBOX_FEWEST_PLACES: u32 = 4;
 export const MAILBOX_SPARE: u32 = 2;
 export const MAILBOX_LARGEST: u32 = 4096;
 /**
- * A place of a mailbox, u64. An envelope, a block that begins with a record, is aligned to 64, so the state has the
- * six bits below.
+ * A place of a mailbox, u64. Envelopes are blocks, so their offsets are multiples of 64, and the lowest six
+ * bits are free for the state.
  *
  * ```text
  *  state 6 ┊ envelope 26   position u32
@@ -283,24 +316,24 @@ export const MAILBOX_LARGEST: u32 = 4096;
 export const PLACE_SHIFT: u32 = 3;
 export const PLACE_POSITION_SHIFT: u32 = 32;
 export const PLACE_STATE: u32 = 63;
-export const PLACE_KEPT: u32 = 1; //                   the message is there
-export const PLACE_CLAIMED: u32 = 2; //                the consumer is taking it, and nobody else may use the place
+export const PLACE_KEPT: u32 = 1; //                   the message is in the mailbox
+export const PLACE_CLAIMED: u32 = 2; //                the consumer is taking it, and the producer must not use the place
 export const PLACE_TAKEN: u32 = 3; //                  the consumer has taken it
-export const PLACE_DROPPED: u32 = 4; //                the producer has, or is about to
+export const PLACE_DROPPED: u32 = 4; //                the producer has dropped it, or is about to
 
-/** Mutex and condition: who holds it, who was rung last, and a bit for each slot that waits. */
+/** Mutex and condition: the holder, the slot that was rung last, and a bit for each slot that waits. */
 export const LOCK_HOLDER: u32 = 256; //           u32: participant, 0, or LOCK_ABANDONED
 export const LOCK_LAST: u32 = 384; //             u32
 export const LOCK_WAITERS: u32 = 392; //          128 bits, as two u64
-/** No participant's number: the holder died with the mutex. */
+/** Not a participant's number: the last holder died while holding the mutex. */
 export const LOCK_ABANDONED: u32 = 19;
 
 /**
- * Vectors and maps begin with the words of the mutex under which they are changed. A map's data is a table of u32,
- * each an entry, 0, or MAP_GONE.
+ * The words of vectors and maps begin with those of a mutex, which is held for each change. A map's data is a
+ * table of u32: each is the offset of an entry, 0, or MAP_GONE.
  */
-export const MAP_GONE_COUNT: u32 = 516; //        u32: places that are MAP_GONE, a hint
-/** An entry was here: a search goes on behind it. */
+export const MAP_GONE_COUNT: u32 = 516; //        u32: number of places that are MAP_GONE, a hint
+/** An entry was deleted here: a search continues behind it. */
 export const MAP_GONE: u32 = 1;
 /** An entry: hash u32, key's length u32, value's length u32, reserved u32, key, value from the next multiple of 8. */
 export const ENTRY_HASH: u32 = 0;
@@ -310,7 +343,7 @@ export const ENTRY_KEY: u32 = 16;
 
 export const QUEUE_SMALLEST: u32 = 64;
 export const QUEUE_LARGEST: u32 = 0x40000000;
-/** Kept back for the end-of-stream record. */
+/** Bytes that stay free for the record that ends the stream. */
 export const QUEUE_SPARE: u32 = 8;
 
 /**
@@ -325,14 +358,16 @@ export const RECORD_ALIGNMENT: u32 = 8;
 export const RECORD_LENGTH: u32 = 0; //                u32: bytes of the payload
 export const RECORD_KIND: u32 = 4; //                  u32: one of the following, and maybe RECORD_RELEASED
 export const RECORD_DATA: u32 = 1;
-/** The payload is a block reference: what was sent did not fit the ring. */
+/** The payload is a block reference: the message was too large for the ring. */
 export const RECORD_LARGE: u32 = 2;
-/** The payload is a block reference, then the message's own bytes: a block was handed over with it. */
+/**
+ * The payload is a block reference, then the message's own bytes: a block was handed over with the message.
+ */
 export const RECORD_BLOCK: u32 = 3;
-/** Up to the end of the ring there is nothing. */
+/** Padding up to the end of the ring. */
 export const RECORD_PAD: u32 = 4;
 export const RECORD_END: u32 = 5;
-/** Set by the consumer: never to be delivered again. */
+/** Set by the consumer: the message must never be delivered again. */
 export const RECORD_RELEASED: u32 = 0x100;
 
 /** A stored reference: offset u32, segment u16 (0), 2 reserved, length u32, 4 reserved. */
@@ -342,7 +377,7 @@ export const REFERENCE_LENGTH: u32 = 8;
 
 /**
  * A share: several references to one block. `{ block: u32, … }`, then an owner byte for each reference; 0 is
- * none. The reference's offset is that of its owner byte, so it changes hands as a block does.
+ * none. A reference's offset is that of its owner byte, so it can be handed over like a block.
  */
 export const SHARE_BYTES: u32 = 1024;
 export const SHARE_BLOCK: u32 = 0;
@@ -354,24 +389,24 @@ export const HANDLE_REFERENCE: u32 = 8;
 
 // ----------------------------------------------------------------------------------------- status codes
 
-/** What a core function returns in place of an offset; offsets are larger than any status. */
+/** What a function of the core returns instead of an offset. Offsets are larger than any status. */
 export const OK: u32 = 0;
 /** Commit the ranges in the slot's request, call `committed`, then call again; or call `cancel`. */
 export const NEED_COMMIT: u32 = 1;
-export const FULL: u32 = 2; //                         the region has no room for it
+export const FULL: u32 = 2; //                         the region has no space for it
 export const FENCED: u32 = 3; //                       this participant was declared dead
-export const NOT_OWNER: u32 = 4; //                    the block is somebody else's
+export const NOT_OWNER: u32 = 4; //                    the block belongs to another owner
 export const DOUBLE_FREE: u32 = 5; //                  the block is free
 export const NOT_A_BLOCK: u32 = 6; //                  no block starts there
-export const CORRUPT: u32 = 7; //                      a word of the region can't be true
+export const CORRUPT: u32 = 7; //                      the region is corrupted
 export const EMPTY: u32 = 8; //                        nothing to receive
-export const NO_ROOM: u32 = 9; //                      no room in the ring now
+export const NO_ROOM: u32 = 9; //                      the ring has no room at the moment
 export const ENDED: u32 = 10; //                       the stream has ended here
-export const TAKEN: u32 = 11; //                       RESULT: the participant that has it
+export const TAKEN: u32 = 11; //                       another participant has it; RESULT is its number
 export const NOT_FOUND: u32 = 13;
 export const TOO_LARGE: u32 = 14; //                   more than half the ring: send a block
-export const MORE: u32 = 15; //                        not finished: call again
-export const BUSY: u32 = 16; //                        somebody else changed it meanwhile, too often
+export const MORE: u32 = 15; //                        unfinished: call again
+export const BUSY: u32 = 16; //                        others have changed it too often meanwhile
 export const BAD_HANDLE: u32 = 17;
 export const BAD_STATE: u32 = 18; //                   a reservation is open, or none is
 export const STATUS_LIMIT: u32 = 256;

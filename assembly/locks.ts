@@ -1,10 +1,11 @@
 /**
  * Mutexes and condition variables: the only structures in which one participant waits for another.
  *
- * A mutex is one word: 0, the participant that holds it, or ABANDONED by a holder that died. Who wants it and
- * can't have it sets its bit among the waiters, looks again, and sleeps on its doorbell; who gives it up
- * rings the next waiter after itself, so that nobody is passed over for ever. The ring is only a hint to
- * look: a waiter that died is skipped by the others' slices, and whoever comes first gets the mutex.
+ * A mutex is one word: 0, the number of its holder, or ABANDONED after its holder died. A participant that
+ * can't get it sets its bit among the waiters, tries again, and sleeps on its doorbell. A participant that
+ * unlocks it rings the next waiter after the one that was rung last, so no waiter is passed over for ever. A
+ * ring is only a hint to try: if the rung waiter has died, the others try again when their time slices end,
+ * and the first to try gets the mutex.
  */
 import {
 	CORRUPT,
@@ -29,17 +30,19 @@ import {
 import { hasOpen } from "./pins";
 import { isCurrent, ring, tagOf } from "./slots";
 
-/** Whether objects of the kind begin with the words of a mutex. */
+/** True if the words of this kind of object begin with those of a mutex. */
 export function hasLock(kind: u32): bool {
 	return kind == KIND_MUTEX || kind == KIND_CONDITION || kind == KIND_VECTOR || kind == KIND_MAP;
 }
 
-/** Whether `me` holds the mutex of an object of this kind. Enough to change the object: see `pins.ts`. */
+/**
+ * True if `me` holds the mutex of an object of this kind. That is enough to change the object: see `pins.ts`.
+ */
 export function isHolder(me: u32, object: u32, kind: u32): bool {
 	return atomic.load<u32>(object, LOCK_HOLDER) == me && load<u32>(object, OBJECT_KIND) == kind;
 }
 
-/** Whether `me` may come to this mutex or condition. */
+/** True if `me` may use this mutex or condition. */
 function mayCome(me: u32, lock: u32): bool {
 	return hasOpen(me, lock) && hasLock(load<u32>(lock, OBJECT_KIND));
 }
@@ -49,16 +52,18 @@ function waiterWord(lock: u32, index: u32): u32 {
 }
 
 /**
- * Takes the mutex if it is free: OK, or LOCK_ABANDONED if its last holder died with it; otherwise `TAKEN`, or CORRUPT
- * when no participant has it.
+ * Takes the mutex if it is free. Returns OK, or LOCK_ABANDONED if the last holder died while holding it.
+ * Otherwise `TAKEN`, or CORRUPT if the holder does not exist.
  */
 export function tryLock(me: u32, mutex: u32): u32 {
 	if (!mayCome(me, mutex)) return FENCED;
-	// SYNC: pairs with the stores in `giveUp` and `abandonLock`: what was done under the mutex is seen.
+	// SYNC: pairs with the stores in `giveUp` and `abandonLock`: everything that was done under the mutex is
+	// visible.
 	const seen = atomic.cmpxchg<u32>(mutex, 0, me, LOCK_HOLDER);
 	if (seen == 0) return OK;
 	if (seen != LOCK_ABANDONED) {
-		// Recovery abandons what somebody held before it takes the number away: nobody would ever give this up.
+		// Recovery abandons a dead holder's mutex before it frees the holder's number, so a mutex with an unknown
+		// holder would never be unlocked.
 		return isCurrent(seen) || atomic.load<u32>(mutex, LOCK_HOLDER) != seen ? TAKEN : CORRUPT;
 	}
 	return atomic.cmpxchg<u32>(mutex, LOCK_ABANDONED, me, LOCK_HOLDER) == LOCK_ABANDONED
@@ -66,12 +71,15 @@ export function tryLock(me: u32, mutex: u32): u32 {
 		: TAKEN;
 }
 
-/** Gives the mutex up. A doorbell to wake, or OK. */
+/** Unlocks the mutex. Returns a doorbell to wake, or OK. */
 export function unlock(me: u32, mutex: u32): u32 {
 	return giveUp(me, mutex, 0);
 }
 
-/** Gives the mutex up as one who dies does: the next one is told that it was abandoned. A doorbell to wake, or OK. */
+/**
+ * Unlocks the mutex as if the holder had died: the next holder learns that it was abandoned. Returns a
+ * doorbell to wake, or OK.
+ */
 export function abandon(me: u32, mutex: u32): u32 {
 	return giveUp(me, mutex, LOCK_ABANDONED);
 }
@@ -83,7 +91,9 @@ function giveUp(me: u32, mutex: u32, holder: u32): u32 {
 	return ringOne(mutex);
 }
 
-/** Announces that `me` is about to wait at this mutex or condition. It looks once more before it does. */
+/**
+ * Announces that `me` is about to wait at this mutex or condition. `me` must try once more before it sleeps.
+ */
 export function announceLock(me: u32, lock: u32): u32 {
 	if (!mayCome(me, lock)) return FENCED;
 	const index = tagOf(me) - 1;
@@ -91,13 +101,13 @@ export function announceLock(me: u32, lock: u32): u32 {
 	return OK;
 }
 
-/** Whether `me` waits there and was not rung yet. */
+/** True if `me` has announced a wait and was not rung yet. */
 export function isAnnounced(me: u32, lock: u32): bool {
 	const index = tagOf(me) - 1;
 	return (atomic.load<u32>(waiterWord(lock, index)) & (1 << (index & 31))) != 0;
 }
 
-/** `me` waits there no longer. */
+/** Withdraws `me`'s announcement. */
 export function retractLock(me: u32, lock: u32): u32 {
 	if (!mayCome(me, lock)) return FENCED;
 	retract(me, lock);
@@ -109,7 +119,7 @@ function retract(me: u32, lock: u32): void {
 	atomic.and<u32>(waiterWord(lock, index), ~(1 << (index & 31)));
 }
 
-/** Rings one waiter, the next after the one rung last. A doorbell to wake, or OK. */
+/** Rings the next waiter after the one that was rung last. Returns a doorbell to wake, or OK. */
 export function ringNext(me: u32, lock: u32): u32 {
 	return mayCome(me, lock) ? ringOne(lock) : FENCED;
 }
@@ -122,7 +132,7 @@ function ringOne(lock: u32): u32 {
 		const word = waiterWord(lock, index);
 		const bit = 1 << (index & 31);
 		if ((atomic.load<u32>(word) & bit) == 0) continue;
-		// Whoever clears the bit rings, so that two who give up at once ring two.
+		// The participant that clears the bit rings, so two that unlock at once ring two waiters.
 		if ((atomic.and<u32>(word, ~bit) & bit) == 0) continue;
 		atomic.store<u32>(lock, index, LOCK_LAST);
 		const who = atomic.load<u32>(SLOTS_START + index * SLOT_BYTES, SLOT_ID);
@@ -132,8 +142,8 @@ function ringOne(lock: u32): u32 {
 }
 
 /**
- * A holder or waiter leaves, or died: the mutex is free for the next one, who is told. The doorbell of one who waits for
- * it, or OK.
+ * Gives up everything that `me`, which leaves or has died, has in this mutex or condition. If it holds the
+ * mutex, the next holder learns that it was abandoned. Returns the doorbell of a waiter, or OK.
  */
 export function abandonLock(me: u32, lock: u32): u32 {
 	retract(me, lock);

@@ -1,5 +1,5 @@
 /**
- * The mailbox: a queue that keeps the newest messages and drops older ones, so that its producer never waits.
+ * The mailbox: a queue that keeps the newest messages and drops older ones, so its producer never waits.
  *
  * ```text
  *       dropped or taken      oldest            tail              oldest + places
@@ -11,15 +11,16 @@
  *                └──── producer ──▶ DROPPED
  * ```
  *
- * Positions count messages modulo 2^32. At all times `oldest ≤ tail ≤ oldest + kept + 2`, and there are at least
- * `kept + 2` places, so the place that is written next is never one whose message is still kept. The producer alone
- * moves both. The consumer's `head` is a hint: the position behind what it took last.
+ * Positions count messages modulo 2^32. At all times `oldest ≤ tail ≤ oldest + kept + 2`, and there are at
+ * least `kept + 2` places, so the place that is written next never contains a message that is still kept.
+ * Only the producer moves `oldest` and `tail`. The consumer's `head` is a hint: the position behind the
+ * message that it took last.
  *
- * A message is a block of its own, the envelope: a record as in the byte queue's ring, in flight for as long as it is
- * kept. Both sides take messages out, the consumer to receive and the producer to drop. Each does so by one
- * compare-and-swap of the place, which contains its position, so that nobody mistakes it for an earlier one. The
- * consumer's claim lasts until it has the envelope. The producer passes over a claimed place and does not wait for it.
- * A received message is the receiver's own: a mailbox delivers nothing twice.
+ * Each message has its own block, the envelope: a record as in the byte queue's ring, in flight while it is
+ * kept. Both sides take messages out, the consumer to receive them and the producer to drop them. Each does
+ * so with one compare-and-swap of the place. The place contains its position, so it is never mistaken for an
+ * earlier one. The consumer's claim lasts until it has the envelope. The producer passes over a claimed place
+ * and does not wait for it. A received message belongs to the receiver: a mailbox delivers nothing twice.
  */
 
 import { handOver } from "./blocks";
@@ -66,12 +67,12 @@ import {
 } from "./layout";
 import { done, intend, slotOf, tagOf } from "./slots";
 
-/** Turns of a search that the producer drops from under, each time. */
+/** Attempts to take a message while the producer keeps dropping the one that was found. */
 const TURNS = 100;
 
 // ----------------------------------------------------------------------------------------------- places
 
-/** How many places there are; 0 if that can't be true. */
+/** The number of places; 0 if the word is corrupted. */
 function placesOf(mailbox: u32): u32 {
 	const places = load<u32>(mailbox, OBJECT_CAPACITY);
 	return places >= MAILBOX_FEWEST_PLACES && places <= MAILBOX_PLACES && (places & (places - 1)) == 0
@@ -91,7 +92,7 @@ function positionIn(word: u64): u32 {
 	return <u32>(word >> PLACE_POSITION_SHIFT);
 }
 
-/** Whether a place that says `word` is that of `position`, and in this state. */
+/** True if `word`, read from a place, has this position and this state. */
 function isIn(word: u64, position: u32, state: u32): bool {
 	return positionIn(word) == position && (<u32>word & PLACE_STATE) == state;
 }
@@ -101,16 +102,16 @@ function envelopeIn(word: u64): u32 {
 }
 
 function isClaimed(place: u32): bool {
-	// SYNC: pairs with the last store in `finishClaim`: the consumer has done with the place.
+	// SYNC: pairs with the last store in `finishClaim`: the consumer has finished with the place.
 	return (<u32>atomic.load<u64>(place) & PLACE_STATE) == PLACE_CLAIMED;
 }
 
 // --------------------------------------------------------------------------------------------- producer
 
 /**
- * Sends the payload of `length` bytes in `me`'s envelope, behind its first RECORD_HEADER bytes. With a block the
- * payload begins with room for a reference to it, and it is handed over too. Drops what is older than the messages that are
- * kept. The doorbell to wake, or OK.
+ * Sends the message in `me`'s envelope. Its payload of `length` bytes begins after RECORD_HEADER bytes. If
+ * there is a block, the payload begins with room for a reference to it, and the block is handed over too.
+ * Then drops messages that are too old. Returns the doorbell to wake, or OK.
  */
 export function mailboxPut(
 	me: u32,
@@ -126,7 +127,7 @@ export function mailboxPut(
 	const status = seal(me, envelope, length, block, blockLength);
 	if (status != OK) return status;
 	let position = load<u32>(mailbox, QUEUE_TAIL);
-	// There is one consumer, so the next place is not claimed as well.
+	// There is only one consumer, so the next place can't be claimed as well.
 	if (isClaimed(placeOf(mailbox, places, position))) position++;
 	const place = placeOf(mailbox, places, position);
 	if (isClaimed(place)) return CORRUPT;
@@ -137,7 +138,8 @@ export function mailboxPut(
 	atomic.store<u64>(place, contents(position, envelope, PLACE_KEPT));
 	// SYNC: pairs with the load in `mailboxTake`: hands over the message.
 	atomic.store<u32>(mailbox, position + 1, QUEUE_TAIL);
-	// Only now, so that there is always a message to be found. Twice, for a place that was passed over.
+	// Drop only now, so that the consumer always finds a message. Twice, because a place may have been passed
+	// over.
 	const first = dropOldest(me, mailbox, places);
 	const second = dropOldest(me, mailbox, places);
 	done(me);
@@ -147,8 +149,8 @@ export function mailboxPut(
 }
 
 /**
- * Ends what `mailboxPut` began. Only `me` writes positions into places, so the place tells whether the message was put. If
- * not, envelope and block are `me`'s again.
+ * Finishes or undoes an interrupted `mailboxPut`. Only `me` writes positions into places, so the place tells
+ * whether the message was put. If not, envelope and block become `me`'s again.
  */
 export function settlePut(me: u32, mailbox: u32, position: u32, envelope: u32): void {
 	const places = placesOf(mailbox);
@@ -165,7 +167,7 @@ export function settlePut(me: u32, mailbox: u32, position: u32, envelope: u32): 
 	done(me);
 }
 
-/** Drops the oldest position if there are more than are kept. */
+/** Drops the message at the oldest position if there are more messages than are kept. */
 function dropOldest(me: u32, mailbox: u32, places: u32): u32 {
 	const position = load<u32>(mailbox, MAILBOX_OLDEST);
 	const kept = min(load<u32>(mailbox, OBJECT_REQUESTED), places - MAILBOX_SPARE);
@@ -173,8 +175,8 @@ function dropOldest(me: u32, mailbox: u32, places: u32): u32 {
 }
 
 /**
- * Drops the message at `position`, the oldest, if the consumer has not claimed it: its envelope, which is `me`'s then, or
- * 0. Doing it again goes on with it.
+ * Drops the message at `position`, the oldest, unless the consumer has claimed it. Returns its envelope,
+ * which then belongs to `me`, or 0. A repeated call continues an interrupted one.
  */
 function dropAt(me: u32, mailbox: u32, places: u32, position: u32): u32 {
 	const place = placeOf(mailbox, places, position);
@@ -189,20 +191,20 @@ function dropAt(me: u32, mailbox: u32, places: u32, position: u32): u32 {
 	return isMine ? envelope : 0;
 }
 
-/** Frees what was dropped. */
+/** Counts and frees a dropped message. */
 function forget(me: u32, mailbox: u32, envelope: u32): void {
 	store<u32>(mailbox, load<u32>(mailbox, MAILBOX_DROPPED) + 1, MAILBOX_DROPPED);
 	discard(me, envelope);
 }
 
-/** Drops the oldest message, but never the newest, to make room in the region: OK, or `EMPTY`. */
+/** Drops the oldest message, but never the newest, to make room in the region. Returns OK, or `EMPTY`. */
 export function mailboxDrop(me: u32, mailbox: u32): u32 {
 	if (!isProducer(me, mailbox, KIND_MAILBOX)) return FENCED;
 	const places = placesOf(mailbox);
 	if (places == 0) return CORRUPT;
 	for (let turn: u32 = 0; turn < places; turn++) {
 		const position = load<u32>(mailbox, MAILBOX_OLDEST);
-		// The newest stays: what room is made for may not be sent after all.
+		// The newest message stays, because the message that needs the room may not be sent after all.
 		if (load<u32>(mailbox, QUEUE_TAIL) - position < 2) break;
 		intend(me, INTENT_DROP, mailbox, position, 0, 0);
 		const dropped = dropAt(me, mailbox, places, position);
@@ -214,14 +216,14 @@ export function mailboxDrop(me: u32, mailbox: u32): u32 {
 	return EMPTY;
 }
 
-/** Ends what `mailboxDrop` began. */
+/** Finishes an interrupted `mailboxDrop`. */
 export function settleDrop(me: u32, mailbox: u32, position: u32): void {
 	const places = placesOf(mailbox);
 	if (places != 0 && load<u32>(mailbox, MAILBOX_OLDEST) == position) dropAt(me, mailbox, places, position);
 	done(me);
 }
 
-/** Ends the stream. An end that was not seen yet makes way for this one. */
+/** Ends the stream. This end replaces an earlier one that the consumer has not seen. */
 export function mailboxEnd(me: u32, mailbox: u32): u32 {
 	if (!isProducer(me, mailbox, KIND_MAILBOX)) return FENCED;
 	// SYNC: pairs with the loads in `mailboxTake`.
@@ -233,19 +235,21 @@ export function mailboxEnd(me: u32, mailbox: u32): u32 {
 // --------------------------------------------------------------------------------------------- consumer
 
 /**
- * Takes the oldest message: the offset of its payload, with the slot's results as `peek` gives them, but the envelope in
- * place of the position. It and the block are `me`'s, to be freed. Or `EMPTY`, `CORRUPT`, or `ENDED` with OK as the result.
+ * Takes the oldest message. Returns the offset of its payload; the slot's results are those of `peek`, with
+ * the envelope instead of the position. The envelope and the block then belong to `me`, which must free them.
+ * Or returns `EMPTY`, `CORRUPT`, or `ENDED` with OK as the result.
  */
 export function mailboxTake(me: u32, mailbox: u32): u32 {
 	if (!isConsumer(me, mailbox, KIND_MAILBOX)) return FENCED;
 	const places = placesOf(mailbox);
 	if (places == 0) return CORRUPT;
 	for (let turn = 0; turn < TURNS; turn++) {
-		// SYNC: pairs with the stores in `mailboxEnd` and `mailboxPut`. The end first: it is not behind this tail.
+		// SYNC: pairs with the stores in `mailboxEnd` and `mailboxPut`. Reads the end first, so that it is not
+		// behind this tail.
 		const end = atomic.load<u64>(mailbox, MAILBOX_END);
 		const tail = atomic.load<u32>(mailbox, QUEUE_TAIL);
 		const position = oldestFrom(firstOf(mailbox, places, tail), mailbox, places, tail);
-		// A message that was put behind an end is not seen before that is.
+		// A message behind an end must not be received before the end.
 		if (atomic.load<u64>(mailbox, MAILBOX_END) != end) continue;
 		if (end != 0 && tail - positionIn(end) >= tail - position) {
 			atomic.cmpxchg<u64>(mailbox, end, 0, MAILBOX_END);
@@ -268,20 +272,23 @@ export function mailboxTake(me: u32, mailbox: u32): u32 {
 		store<u32>(mailbox, load<u32>(mailbox, QUEUE_RECEIVED) + 1, QUEUE_RECEIVED);
 		return receiveEnvelope(me, envelope);
 	}
-	// The producer is quick, and rings: a wait looks again.
+	// The producer is faster, and will ring: a waiting consumer then tries again.
 	return EMPTY;
 }
 
-/** Where to begin to look: behind what was taken last, if its place still says so, else at the oldest. */
+/**
+ * Where the search begins: behind the message that was taken last, if its place still says so; otherwise at
+ * the oldest.
+ */
 function firstOf(mailbox: u32, places: u32, tail: u32): u32 {
 	const next = load<u32>(mailbox, QUEUE_HEAD);
 	const last = atomic.load<u64>(placeOf(mailbox, places, next - 1));
 	const first = isIn(last, next - 1, PLACE_TAKEN) ? next : atomic.load<u32>(mailbox, MAILBOX_OLDEST);
-	// The producer may have gone on since `tail` was read, by any number.
+	// The producer may have moved on by any number of messages since `tail` was read.
 	return tail - first > places ? tail - places : first;
 }
 
-/** The first position from `first` on whose message is there; `tail` if there is none. */
+/** The first position, from `first` on, whose message is still kept; `tail` if there is none. */
 function oldestFrom(first: u32, mailbox: u32, places: u32, tail: u32): u32 {
 	let position = first;
 	while (
@@ -292,7 +299,7 @@ function oldestFrom(first: u32, mailbox: u32, places: u32, tail: u32): u32 {
 	return position;
 }
 
-/** The message that was claimed is `me`'s, and then the place is the producer's again. */
+/** Makes `me` the owner of the claimed message, and returns the place to the producer. */
 function finishClaim(me: u32, mailbox: u32, place: u32, position: u32, envelope: u32): void {
 	takeEnvelope(me, envelope);
 	store<u32>(mailbox, position + 1, QUEUE_HEAD);
@@ -300,7 +307,10 @@ function finishClaim(me: u32, mailbox: u32, place: u32, position: u32, envelope:
 	atomic.store<u64>(place, contents(position, envelope, PLACE_TAKEN));
 }
 
-/** Ends what `mailboxTake` began: what was claimed is `me`'s, and goes with it. */
+/**
+ * Finishes an interrupted `mailboxTake`: a claimed message becomes `me`'s, and is then freed with `me`'s
+ * other blocks.
+ */
 export function settleClaim(me: u32, mailbox: u32, position: u32, envelope: u32): void {
 	const places = placesOf(mailbox);
 	const place = places == 0 ? 0 : placeOf(mailbox, places, position);
@@ -309,7 +319,7 @@ export function settleClaim(me: u32, mailbox: u32, position: u32, envelope: u32)
 	done(me);
 }
 
-/** Frees the messages that nobody will receive any more, in a mailbox that nobody uses. */
+/** Frees the unreceived messages of a mailbox that no participant uses any more. */
 export function clearMailbox(me: u32, mailbox: u32): void {
 	if (load<u32>(mailbox, OBJECT_DATA) == 0) return;
 	atomic.store<u32>(mailbox, me, QUEUE_CONSUMER);

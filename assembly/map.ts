@@ -1,11 +1,11 @@
 /**
- * The hash map: a table of references to entries, searched linearly (Knuth, The Art of Computer
- * Programming, vol. 3, 6.4, algorithm L). It is changed under its object's mutex; readers take none: they
- * check afterwards that the object's version is the same.
+ * The hash map: a table of references to entries, with linear probing (Knuth, *The Art of Computer
+ * Programming*, vol. 3, 6.4, algorithm L). Changes hold the object's mutex. Readers take no mutex; they check
+ * afterwards that the object's version is the same.
  *
- * An entry never changes: a new value is a new entry, put in place of the old one by storing one word. A
- * larger table is filled from the old one and put in its place likewise. So wherever its holder dies, the map
- * is as it was before or after.
+ * An entry never changes: a new value is a new entry, which replaces the old one by one store. A larger table
+ * is filled first, and replaces the old one in the same way. So wherever the holder dies, the map is in its
+ * old or in its new state.
  */
 
 import { capacityOf, ownerAt } from "./blocks";
@@ -32,7 +32,7 @@ import { header } from "./region";
 import { replace } from "./replace";
 import { tagOf } from "./slots";
 
-/** FNV-1a, then the finaliser of MurmurHash3, for linear search needs every bit. */
+/** FNV-1a, then the finaliser of MurmurHash3, because linear probing needs well-mixed bits. */
 function hashOf(key: u32, length: u32): u32 {
 	let hash = fnv1a(key, length);
 	hash = (hash ^ (hash >> 16)) * 0x85ebca6b;
@@ -40,13 +40,16 @@ function hashOf(key: u32, length: u32): u32 {
 	return hash ^ (hash >> 16);
 }
 
-/** Places in the table, a power of two. */
+/** The number of places in the table, a power of two. */
 function placesIn(table: u32): u32 {
 	const words = capacityOf(table) >> 2;
 	return words == 0 ? 0 : 1 << (31 - clz(words));
 }
 
-/** Whether an entry can lie there whose key has `length` bytes: what is read without the mutex may be anything. */
+/**
+ * True if an entry with a key of `length` bytes can be at this offset. Without the mutex, any value may have
+ * been read.
+ */
 function isEntry(entry: u32, length: u32): bool {
 	return entry > MAP_GONE && entry <= (header(HEADER_SPANS) << SPAN_SHIFT) - ENTRY_KEY - length;
 }
@@ -60,15 +63,16 @@ function hasKey(entry: u32, hash: u32, key: u32, length: u32): bool {
 }
 
 /**
- * The place of the entry with this key. Where there is none the place for it, which holds 0 or MAP_GONE; and 0 where
- * there is no such place either.
+ * The place of the entry with this key. If there is none, the place for a new one, which contains 0 or
+ * MAP_GONE; 0 if there is no such place either.
  */
 function search(table: u32, hash: u32, key: u32, length: u32): u32 {
 	const places = placesIn(table);
 	let free: u32 = 0;
 	for (let step: u32 = 0; step < places; step++) {
 		const place = table + (((hash + step) & (places - 1)) << 2);
-		// SYNC: pairs with the store in `replace`: what is in the entry comes before it is in the table.
+		// SYNC: pairs with the store in `replace`: an entry's contents are visible before the entry is in the
+		// table.
 		const entry = atomic.load<u32>(place);
 		if (isEntry(entry, length) && hasKey(entry, hash, key, length)) return place;
 		if (free == 0 && entry <= MAP_GONE) free = place;
@@ -77,19 +81,19 @@ function search(table: u32, hash: u32, key: u32, length: u32): u32 {
 	return free;
 }
 
-/** The entry whose key is the `length` bytes at `key`; or NOT_FOUND. Writes nothing, and needs no mutex. */
+/** The entry whose key is the `length` bytes at `key`, or NOT_FOUND. Writes nothing, and needs no mutex. */
 export function mapFind(map: u32, key: u32, length: u32): u32 {
 	const place = search(atomic.load<u32>(map, OBJECT_DATA), hashOf(key, length), key, length);
 	const entry: u32 = place == 0 ? 0 : atomic.load<u32>(place);
 	return entry <= MAP_GONE ? NOT_FOUND : entry;
 }
 
-/** Places in the map's table. Writes nothing. */
+/** The number of places in the map's table. Writes nothing. */
 export function mapPlaces(map: u32): u32 {
 	return placesIn(atomic.load<u32>(map, OBJECT_DATA));
 }
 
-/** The entry at place `index`; NOT_FOUND where there is none. Writes nothing. */
+/** The entry at place `index`; NOT_FOUND if there is none. Writes nothing. */
 export function mapEntry(map: u32, index: u32): u32 {
 	const table = atomic.load<u32>(map, OBJECT_DATA);
 	if (index >= placesIn(table)) return NOT_FOUND;
@@ -97,13 +101,16 @@ export function mapEntry(map: u32, index: u32): u32 {
 	return isEntry(entry, 0) ? entry : NOT_FOUND;
 }
 
-/** Bytes of the table to give to `mapGrow` before another entry is put; 0 while there is room. */
+/**
+ * The size in bytes of the table that `mapGrow` needs before another entry can be set; 0 while there is room.
+ */
 export function mapNeeds(map: u32): u32 {
 	const places = placesIn(load<u32>(map, OBJECT_DATA));
-	// Never more than there are places, or they were spoilt, and the sums below would wrap.
+	// A corrupted count may exceed the number of places, and the sums below would wrap. So limit both.
 	const count = min(load<u32>(map, OBJECT_COUNT), places);
 	const gone = min(load<u32>(map, MAP_GONE_COUNT), places);
-	// A quarter of the table stays empty, or searches get long. What is gone is left behind by growing.
+	// A quarter of the table stays empty, because searches would get long otherwise. Growing drops the MAP_GONE
+	// places.
 	if ((<u64>(count + gone + 1)) << 2 <= <u64>places * 3) return 0;
 	let wanted: u32 = 16;
 	while ((<u64>(count + 1)) << 1 > wanted) wanted <<= 1;
@@ -111,12 +118,12 @@ export function mapNeeds(map: u32): u32 {
 }
 
 /**
- * Steps to a free place in a new table, for each of its places: hashes that many entries share were written by
- * somebody who wants this to take for ever.
+ * Limit for the steps to a free place in a new table, on average. Only a faulty peer writes so many equal
+ * hashes that more are needed.
  */
 const MOST_STEPS = 64;
 
-/** Makes `table`, a block of `me`'s, the map's table. */
+/** Makes `table`, a block that `me` owns, the map's table. */
 export function mapGrow(me: u32, map: u32, table: u32): u32 {
 	if (!isHolder(me, map, KIND_MAP) || ownerAt(table) != tagOf(me)) return NOT_OWNER;
 	const old = load<u32>(map, OBJECT_DATA);
@@ -143,7 +150,10 @@ export function mapGrow(me: u32, map: u32, table: u32): u32 {
 	return OK;
 }
 
-/** Puts `entry`, a block of `me`'s in which all but the hash is written, in place of one with the same key. */
+/**
+ * Sets `entry`, a block that `me` owns, in which everything but the hash is written. It replaces an entry
+ * with the same key.
+ */
 export function mapSet(me: u32, map: u32, entry: u32): u32 {
 	if (!isHolder(me, map, KIND_MAP) || ownerAt(entry) != tagOf(me)) return NOT_OWNER;
 	const length = load<u32>(entry, ENTRY_KEY_LENGTH);
@@ -154,12 +164,13 @@ export function mapSet(me: u32, map: u32, entry: u32): u32 {
 	const old = load<u32>(place);
 	const count = load<u32>(map, OBJECT_COUNT);
 	replace(me, map, place, entry, old, old > MAP_GONE ? count : count + 1);
-	// Only now: of what is gone a death may count too many, but never too few, or the table could fill up with it.
+	// Only now: after a death the count may be too high, but never too low, because the table could then fill
+	// up with MAP_GONE.
 	if (old == MAP_GONE) store<u32>(map, max(load<u32>(map, MAP_GONE_COUNT), 1) - 1, MAP_GONE_COUNT);
 	return OK;
 }
 
-/** Takes the entry with this key out: OK, or NOT_FOUND. */
+/** Deletes the entry with this key. Returns OK, or NOT_FOUND. */
 export function mapDelete(me: u32, map: u32, key: u32, length: u32): u32 {
 	if (!isHolder(me, map, KIND_MAP)) return NOT_OWNER;
 	const place = search(load<u32>(map, OBJECT_DATA), hashOf(key, length), key, length);
@@ -170,7 +181,7 @@ export function mapDelete(me: u32, map: u32, key: u32, length: u32): u32 {
 	return OK;
 }
 
-/** Frees every entry of a map that nobody uses any more. */
+/** Frees every entry of a map that no participant uses any more. */
 export function clearMap(me: u32, map: u32): void {
 	const table = load<u32>(map, OBJECT_DATA);
 	const places = placesIn(table);

@@ -1,4 +1,4 @@
-/** A message, in a queue's ring or in a block of its own: a record, which may refer to a block. */
+/** A message is a record, in a queue's ring or in a block of its own. It may refer to a block. */
 
 import { capacityOf, ownerAt } from "./blocks";
 import {
@@ -31,35 +31,35 @@ export function lengthOf(record: u32): u32 {
 	return load<u32>(record, RECORD_LENGTH);
 }
 
-/** What the record is, with RECORD_RELEASED in it once the message was released. */
+/** The record's kind, combined with RECORD_RELEASED after the message was released. */
 export function kindOf(record: u32): u32 {
 	return load<u32>(record, RECORD_KIND);
 }
 
-/** A released message is never delivered again. */
+/** Marks a message as released, so that it is never delivered again. */
 export function markReleased(record: u32): void {
 	atomic.store<u32>(record, kindOf(record) | RECORD_RELEASED, RECORD_KIND);
 }
 
-/** Whether a message of this kind refers to a block. */
+/** True if messages of this kind refer to a block. */
 export function hasBlock(kind: u32): bool {
 	return kind == RECORD_LARGE || kind == RECORD_BLOCK;
 }
 
-/** Writes the reference with which the payload of a message with a block begins. */
+/** Writes the reference to a block at the beginning of a message's payload. */
 export function writeReference(payload: u32, block: u32, length: u32): void {
 	store<u64>(payload, block);
 	store<u64>(payload, length, REFERENCE_LENGTH);
 }
 
-/** The block that a message refers to; only for kinds that have one. */
+/** The block that a message refers to. Call it only for kinds with a block. */
 export function referred(record: u32): u32 {
 	return load<u32>(record + RECORD_HEADER, REFERENCE_OFFSET);
 }
 
 /**
- * Writes into the slot's results: `hold`, by which the message is released; its length and kind; its block and that
- * block's length. CORRUPT unless the block is `owner`'s.
+ * Writes a message into the slot's results: `hold`, by which it is released; its length and kind; its block
+ * and the block's length. Returns CORRUPT unless the block belongs to `owner`.
  */
 export function describeMessage(me: u32, record: u32, hold: u32, length: u32, kind: u32, owner: u32): u32 {
 	let block: u32 = 0;

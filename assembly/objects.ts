@@ -1,8 +1,10 @@
 /**
- * Named objects: constructed once, opened by anybody, removed, and freed when the last who has them open has left.
+ * Named objects: constructed once, opened by any participant, removed, and freed after the last participant
+ * has closed them.
  *
- * A participant that opens an object pins it: sets its bit in the object, then looks whether it is still there.
- * Who removes one marks it, and then looks for pins. So one sees the other, and an object that is freed is nobody's.
+ * A participant that opens an object pins it: it sets its bit in the object, then checks that the object is
+ * still there. A participant that removes an object marks it, then checks for pins. So at least one sees the
+ * other, and no one has a freed object open.
  */
 
 import { freeOwnBlock, handOver, ownerAt, take } from "./blocks";
@@ -43,19 +45,21 @@ import { drain } from "./queue-blocks";
 import { replace } from "./replace";
 import { done, intend, isCurrent, tagOf } from "./slots";
 
-/** Turns of an opening that meets a removal each time, and of a removal that meets an opening. */
+/**
+ * Attempts of an opening that meets a removal each time, and of a removal that meets an opening each time.
+ */
 const TURNS = 1000;
 
 // ---------------------------------------------------------------------------------- opening and leaving
 
-/** The object of this name, which is `me`'s to use until `unpin`; or NOT_FOUND. */
+/** Opens the object with this name, which `me` may use until `unpin`. Returns its offset, or NOT_FOUND. */
 export function open(me: u32, name: u32, length: u32): u32 {
 	if (!isCurrent(me)) return FENCED;
 	for (let turn = 0; turn < TURNS; turn++) {
 		const object = find(name, length);
 		if (object < STATUS_LIMIT) return object;
 		const fresh = pin(me, object);
-		// SYNC: pairs with `markRemoved`: either this sees the mark, or who removes it sees the pin.
+		// SYNC: pairs with `markRemoved`: either this sees the mark, or the remover sees the pin.
 		if (find(name, length) == object) return object;
 		if (fresh) unpin(me, object);
 	}
@@ -63,28 +67,32 @@ export function open(me: u32, name: u32, length: u32): u32 {
 }
 
 /**
- * `me` has the object open no longer. It leaves the ends that it has, and abandons the lock that it holds. The last one of a
- * removed object frees it. A doorbell to wake, or OK.
+ * Closes the object for `me`, which leaves its endpoints and abandons its lock. If the object was removed,
+ * the last participant to close it frees it. Returns a doorbell to wake, or OK.
  */
 export function unpin(me: u32, object: u32): u32 {
 	const doorbell = hasOpen(me, object) ? leave(me, object) : OK;
 	takeOffPin(me, object);
-	// Whether or not the pin was there: who recovers from one that died right here finds none, and is the last.
+	// Whether or not the pin was set: a survivor that recovers a participant which died right here finds no pin,
+	// and is the last.
 	dispose(me, object);
 	return doorbell;
 }
 
-/** Gives up what `me` has in the object: without a pin, another object may come there. A doorbell to wake, or OK. */
+/**
+ * Gives up everything that `me` has in the object, because without a pin another object may take its memory.
+ * Returns a doorbell to wake, or OK.
+ */
 function leave(me: u32, object: u32): u32 {
 	const kind = load<u32>(object, OBJECT_KIND);
 	if (hasLock(kind)) return abandonLock(me, object);
 	if (!hasEnds(kind)) return OK;
-	// At most one of the two is another's doorbell: who has both ends has no peer.
+	// At most one of the two is a peer's doorbell: a participant with both endpoints has no peer.
 	const doorbell = max(detachProducer(me, object), detachConsumer(me, object));
 	return doorbell >= STATUS_LIMIT ? doorbell : OK;
 }
 
-/** Whether an object with this nonce is there. Writes nothing. */
+/** True if there is an object with this nonce at the offset. Writes nothing. */
 export function isNoted(object: u32, nonceLow: u32, nonceHigh: u32): bool {
 	return (
 		isObject(object) &&
@@ -95,7 +103,7 @@ export function isNoted(object: u32, nonceLow: u32, nonceHigh: u32): bool {
 	);
 }
 
-/** Opens the object at an offset, which a handle says; OK, or BAD_HANDLE. */
+/** Opens the object at an offset from a handle. Returns OK, or BAD_HANDLE. */
 export function openAt(me: u32, object: u32, nonceLow: u32, nonceHigh: u32): u32 {
 	if (!isCurrent(me)) return FENCED;
 	if (!isNoted(object, nonceLow, nonceHigh)) return BAD_HANDLE;
@@ -108,17 +116,19 @@ export function openAt(me: u32, object: u32, nonceLow: u32, nonceHigh: u32): u32
 // ------------------------------------------------------------------------------------- making, removing
 
 /**
- * Makes `object`, a block from `allocateObject`, what the head at `template` says, and puts it into the directory:
- * OK, and `me` has it open; or `TAKEN`, and it is still a block of `me`'s, as are those that the head refers to.
+ * Makes an object of `object`, a block from `allocateObject`, with the head at `template`, and puts it into
+ * the directory. Returns OK, and `me` has it open; or `TAKEN`, and `me` still owns the block and those that
+ * the head refers to.
  */
 export function construct(me: u32, object: u32, template: u32): u32 {
 	if (!isCurrent(me)) return FENCED;
 	if (!isObject(object) || ownerAt(object) != tagOf(me)) return NOT_OWNER;
-	// Not removed, before anything in it could be taken for a removed object's.
+	// Clear the mark of removal first, before the new contents could be mistaken for those of a removed object.
 	const next = load<u64>(object, OBJECT_NEXT);
 	atomic.store<u64>(object, ((next >> 32) + 1) << 32, OBJECT_NEXT);
 	memory.copy(object, template, OBJECT_HEAD_BYTES);
-	// Not the pins: who looked for what was here before may have set one, and finds this object, or takes it off.
+	// The pins stay: a participant that looked for the object that was here before may have set one. It then
+	// finds this object, or removes its pin.
 	memory.fill(object + OBJECT_HEAD_BYTES, 0, OBJECT_PINS - OBJECT_HEAD_BYTES);
 	memory.fill(object + OBJECT_VERSION, 0, OBJECT_NEXT - OBJECT_VERSION);
 	const length = min(load<u32>(object, OBJECT_NAME_LENGTH), NAME_BYTES);
@@ -135,7 +145,7 @@ export function construct(me: u32, object: u32, template: u32): u32 {
 	return status;
 }
 
-/** What is in the directory is the region's. */
+/** Hands an object in the directory, and its blocks, over to the region. */
 function finishInsert(me: u32, object: u32): void {
 	const tag = tagOf(me);
 	handOver(load<u32>(object, OBJECT_DATA), tag, OWNER_REGION);
@@ -144,17 +154,18 @@ function finishInsert(me: u32, object: u32): void {
 	done(me);
 }
 
-/** Ends what `construct` began, if the directory has the object, or had it until somebody removed it. */
+/** Finishes `construct` if the object is in the directory, or was until another participant removed it. */
 export function settleInsert(me: u32, object: u32): void {
-	// Found first: what was removed by then, or is removed between the two looks, was there.
+	// Search first: an object that is marked as removed after that was in the directory.
 	const found = findNamesake(object);
 	if (found == object || found == BUSY || isRemoved(object)) finishInsert(me, object);
 	else done(me);
 }
 
 /**
- * Removes the object of this name: the name is free at once. The object, which is freed when nobody has it open any
- * more, and `me` does until `unpin`; or NOT_FOUND, and `me` has nothing open that it found.
+ * Removes the object with this name; the name is free at once. Returns the object, which `me` has open until
+ * `unpin`, and which is freed after the last participant has closed it. Or returns NOT_FOUND, and `me` has
+ * nothing open that it found.
  */
 export function remove(me: u32, name: u32, length: u32): u32 {
 	const object = open(me, name, length);
@@ -167,19 +178,21 @@ export function remove(me: u32, name: u32, length: u32): u32 {
 
 // ----------------------------------------------------------------------------------------------- freeing
 
-/** Whether the object was removed and nobody has it open. */
+/** True if the object was removed and no participant has it open. */
 function isOver(object: u32): bool {
 	return isRemoved(object) && !isAnyones(object);
 }
 
-/** Frees the object, if it was removed and nobody has it open. Who owns it is the one to do so. */
+/**
+ * Frees the object, if it was removed and no participant has it open. Its owner byte decides who frees it.
+ */
 function dispose(me: u32, object: u32): void {
 	if (!isOver(object)) return;
 	intend(me, INTENT_DISPOSE, object, 0, 0, 0);
 	settleDispose(me, object);
 }
 
-/** Ends what `dispose` began. */
+/** Finishes `dispose`. */
 export function settleDispose(me: u32, object: u32): void {
 	for (let turn = 0; turn < TURNS; turn++) {
 		if (ownerAt(object) != tagOf(me) && !(isOver(object) && take(me, object, OWNER_REGION))) break;
@@ -187,14 +200,17 @@ export function settleDispose(me: u32, object: u32): void {
 			done(me);
 			return destroy(me, object);
 		}
-		// Another object came there between the look and the taking, or somebody had a pin on it for a moment, who
-		// leaves it to `me`; so look again.
+		// Between the check and `take`, another object took this memory, or a participant had a pin on it for a
+		// moment and left it to `me`. So check again.
 		handOver(object, tagOf(me), OWNER_REGION);
 	}
 	done(me);
 }
 
-/** Frees `me`'s object, which is removed, and what it refers to. Whoever does this again goes on with it. */
+/**
+ * Frees `me`'s removed object, and everything that it refers to. A repeated call continues an interrupted
+ * one.
+ */
 export function destroy(me: u32, object: u32): void {
 	const kind = load<u32>(object, OBJECT_KIND);
 	if (kind == KIND_QUEUE) drain(me, object);
@@ -202,7 +218,7 @@ export function destroy(me: u32, object: u32): void {
 	if (kind == KIND_MAP) clearMap(me, object);
 	drop(me, object, OBJECT_DATA);
 	drop(me, object, OBJECT_TYPE);
-	// Where others never let it be taken out it stays `me`'s, until `me` leaves.
+	// If others keep disturbing `unlink`, the object stays `me`'s until `me` leaves.
 	if (unlink(object)) freeOwnBlock(me, object);
 }
 

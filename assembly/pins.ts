@@ -1,18 +1,19 @@
 /**
  * Pins: a bit in each object for every slot whose participant has the object open.
  *
- * An object is not freed before its last pin is gone, so whoever has it pinned writes into this object and into no
- * other. Everything that `me` has in an object (an end of a queue, a lock, a place among those who wait) is taken
- * with the pin set and given up before the pin is. So there are two checks that stop a write through a reference
- * that was given up:
+ * An object is freed only after its last pin is gone, so a participant with a pin can't write to another
+ * object by mistake. Everything that `me` has in an object (a queue's endpoint, a lock, a bit among the
+ * waiters) is taken while the pin is set, and given up before the pin is. So two checks stop a write through
+ * a stale reference:
  *
- * - What takes something of an object, or changes it for others, asks `hasOpen`.
- * - What needs an end or a lock asks whether the word for its holder says `me`, and whether the object is of the kind that
- *   has this word: in another kind there is a count or a position in its place. No pin has to be looked at then. That is
- *   what the hot operations of queues do; the kind is in the cache line of the capacity, which they read anyway.
+ * - An operation that takes something of an object, or changes the object for others, checks `hasOpen`.
+ * - An operation that needs an endpoint or a lock checks that the word of its holder contains `me`, and that
+ *   the object's kind has this word (another kind may have a count or a position there). Then it need not
+ *   check the pin. The hot operations of queues do this; the kind is in the cache line of the capacity, which
+ *   they read anyway.
  *
- * Neither can tell an object that `me` has given up from the next one in its place, if `me` has that open as well. There
- * the caller has to know what it has given up.
+ * Neither check can distinguish an object that `me` has closed from the next one in the same memory, if `me`
+ * has that one open too. There the caller has to know what it has closed.
  */
 
 import { isObject } from "./directory";
@@ -31,25 +32,25 @@ function isPinned(me: u32, object: u32): bool {
 	return (atomic.load<u32>(pinWord(object, me)) & pinBit(me)) != 0;
 }
 
-/** Whether `me` has the object at `offset` open: whether it is an object's, and `me` may write there. */
+/** True if there is an object at `offset` and `me` has it open, so `me` may write to it. */
 export function hasOpen(me: u32, offset: u32): bool {
 	return isCurrent(me) && isObject(offset) && isPinned(me, offset);
 }
 
-/** Sets `me`'s pin; whether it was not set before. */
+/** Sets `me`'s pin. True if it was not set before. */
 export function pin(me: u32, object: u32): bool {
 	touch(me, object >> SPAN_SHIFT);
 	return (atomic.or<u32>(pinWord(object, me), pinBit(me)) & pinBit(me)) == 0;
 }
 
-/** Takes `me`'s pin off, if it is there. */
+/** Removes `me`'s pin, if it is set. */
 export function takeOffPin(me: u32, object: u32): void {
 	if (!isPinned(me, object)) return;
-	// SYNC: pairs with the look at the pins in `isOver`: what was done with the object is done.
+	// SYNC: pairs with the loads in `isAnyones`: everything that was done with the object is visible.
 	atomic.and<u32>(pinWord(object, me), ~pinBit(me));
 }
 
-/** Whether anybody has the object open. */
+/** True if any participant has the object open. */
 export function isAnyones(object: u32): bool {
 	return (atomic.load<u64>(object, OBJECT_PINS) | atomic.load<u64>(object, OBJECT_PINS + 8)) != 0;
 }

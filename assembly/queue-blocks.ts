@@ -1,6 +1,7 @@
 /**
- * Blocks that travel through a byte queue: how one changes hands together with its record, and what a survivor does
- * when a participant died between the two. While the record is in the ring, the block is owned by OWNER_IN_FLIGHT.
+ * Blocks that are sent through a byte queue: how a block is handed over together with its record, and what a
+ * survivor does if a participant dies between the two steps. While the record is in the ring, the block's
+ * owner is OWNER_IN_FLIGHT.
  */
 import { handOver, ownerAt, take } from "./blocks";
 import { freeOwned } from "./free";
@@ -20,20 +21,26 @@ import { hasBlock, kindOf, markReleased, referred } from "./message";
 import { bytesOfRecord, heldAt, isAligned, recordAt } from "./ring";
 import { done, intend, tagOf } from "./slots";
 
-/** Puts `me`'s block in flight for the record that is about to be published. The caller ends the intent. */
+/** Puts `me`'s block in flight for the record that is about to be published. The caller clears the intent. */
 export function giveBlock(me: u32, queue: u32, block: u32): void {
 	intend(me, INTENT_SEND, queue, load<u32>(queue, QUEUE_CLAIMED), block, 0);
 	handOver(block, tagOf(me), OWNER_IN_FLIGHT);
 }
 
-/** Ends what `giveBlock` began: unless the record was published, the block stays the sender's. */
+/**
+ * Finishes or undoes an interrupted `giveBlock`: unless the record was published, the block returns to the
+ * sender.
+ */
 export function settleSend(me: u32, queue: u32, position: u32, block: u32): void {
 	const published = <i32>(atomic.load<u32>(queue, QUEUE_TAIL) - position) > 0;
 	if (!published) handOver(block, OWNER_IN_FLIGHT, tagOf(me));
 	done(me);
 }
 
-/** Takes the block out of the record at `position`, which is not delivered again, and frees it unless `keep`. */
+/**
+ * Takes the block out of the record at `position`, and frees it unless `keep`. The record is not delivered
+ * again.
+ */
 export function takeBlock(me: u32, queue: u32, position: u32, record: u32, keep: bool): bool {
 	const block = referred(record);
 	intend(me, INTENT_TAKE, queue, position, block, 0);
@@ -44,7 +51,7 @@ export function takeBlock(me: u32, queue: u32, position: u32, record: u32, keep:
 	return taken;
 }
 
-/** Ends what `takeBlock` began: once the block was taken, the record must not be delivered again. */
+/** Finishes an interrupted `takeBlock`: if the block was taken, the record must not be delivered again. */
 export function settleTake(me: u32, queue: u32, position: u32, block: u32): void {
 	if (ownerAt(block) == tagOf(me)) {
 		const record = heldAt(queue, position);
@@ -53,13 +60,13 @@ export function settleTake(me: u32, queue: u32, position: u32, block: u32): void
 	done(me);
 }
 
-/** Frees the blocks of all messages in a queue that was removed and that nobody has open. */
+/** Frees the blocks of all messages in a removed queue that no participant has open. */
 export function drain(me: u32, queue: u32): void {
 	if (load<u32>(queue, OBJECT_DATA) == 0) return;
 	const tail = load<u32>(queue, QUEUE_TAIL);
 	let position = load<u32>(queue, QUEUE_HEAD);
 	if (!isAligned(tail) || tail - position > load<u32>(queue, OBJECT_CAPACITY)) return;
-	// So all of them are held, and `settleTake` finds the one at which a participant died.
+	// With these positions all messages are held, so `settleTake` finds the one at which a participant died.
 	store<u32>(queue, tail, QUEUE_CACHED_TAIL);
 	store<u32>(queue, tail, QUEUE_NEXT);
 	while (position != tail) {

@@ -15,14 +15,16 @@
  *
  *     head ≤ next ≤ cachedTail ≤ tail ≤ claimed ≤ cachedHead + capacity ≤ head + capacity
  *
- * `cachedHead` is what the producer last saw of `head`, and `cachedTail` what the consumer last saw of `tail`: a stale
- * value only shows too little room or too few messages, and it saves fetching the other side's cache line, which is
- * the expensive part (rigtorp/SPSCQueue). Every position and every record's size is a multiple of 8. Records never
- * wrap: padding fills the end of the ring (as in Agrona's ring buffer). Messages may be released in any order, but
- * `head` moves over a record only when everything before it is released too.
+ * `cachedHead` is the value of `head` that the producer last read, and `cachedTail` the value of `tail` that
+ * the consumer last read. A stale value only shows too little room or too few messages, and it saves fetching
+ * the other side's cache line, which is the expensive part (rigtorp/SPSCQueue). Every position and every
+ * record's size is a multiple of 8. Records never wrap: padding fills the end of the ring (as in Agrona's
+ * ring buffer). Messages may be released in any order, but `head` moves over a record only when everything
+ * before it is released too.
  *
- * A message travels so: `reserve`, the host writes the payload, `stage`, `publish`; then `peek`, the host reads in
- * place, `release`. Only `tail` and `head` are read by the other side, so only they are stored atomically.
+ * The steps of a message: `reserve`, the host writes the payload, `stage`, `publish`; then `peek`, the host
+ * reads in place, `release`. The other side reads only `tail` and `head`, so only these are stored
+ * atomically.
  */
 import { capacityOf, checkOwned } from "./blocks";
 import { isConsumer, isProducer, wakeConsumer, wakeProducer } from "./endpoints";
@@ -85,8 +87,9 @@ import { done, slotOf } from "./slots";
 // -------------------------------------------------------------------------------------------- producer
 
 /**
- * Room for a message of `length` bytes: the offset to write it at; `NO_ROOM` for now; `TOO_LARGE` for more than half
- * the ring, which might never fit behind padding; `BAD_STATE` while a reservation is open.
+ * Reserves room for a message of `length` bytes, and returns the offset of the payload. Or `NO_ROOM` at the
+ * moment; `TOO_LARGE` for more than half the ring, which might never fit behind padding; `BAD_STATE` while a
+ * reservation is open.
  */
 export function reserve(me: u32, queue: u32, length: u32): u32 {
 	if (!isProducer(me, queue, KIND_QUEUE)) return FENCED;
@@ -130,19 +133,19 @@ export function stage(me: u32, queue: u32, length: u32): u32 {
 	return OK;
 }
 
-/** Whether a reservation of at least `length` bytes is open. */
+/** True if a reservation of at least `length` bytes is open. */
 function isReserved(queue: u32, length: u32): bool {
 	return load<u32>(queue, QUEUE_RESERVED) != 0 && length <= load<u32>(queue, QUEUE_RESERVED_BYTES);
 }
 
-/** Makes a record of the open reservation. */
+/** Turns the open reservation into a record. */
 function close(queue: u32, length: u32, kind: u32): void {
 	writeHeader(load<u32>(queue, QUEUE_RESERVED) - RECORD_HEADER, length, kind);
 	store<u32>(queue, load<u32>(queue, QUEUE_CLAIMED) + recordBytes(length), QUEUE_CLAIMED);
 	store<u32>(queue, 0, QUEUE_RESERVED);
 }
 
-/** Hands over everything that is staged, which is `count` messages. The doorbell to wake, or OK. */
+/** Hands over everything that is staged, which is `count` messages. Returns the doorbell to wake, or OK. */
 export function publish(me: u32, queue: u32, count: u32): u32 {
 	if (!isProducer(me, queue, KIND_QUEUE)) return FENCED;
 	const staged = load<u32>(queue, QUEUE_CLAIMED) - load<u32>(queue, QUEUE_TAIL);
@@ -156,13 +159,13 @@ function publishStaged(queue: u32, count: u32): u32 {
 	return wakeConsumer(queue);
 }
 
-/** `stage` and `publish` of one message. */
+/** Stages and publishes one message. */
 export function commit(me: u32, queue: u32, length: u32): u32 {
 	const status = stage(me, queue, length);
 	return status == OK ? publishStaged(queue, 1) : status;
 }
 
-/** Gives up the open reservation. */
+/** Cancels the open reservation. */
 export function abort(me: u32, queue: u32): u32 {
 	if (!isProducer(me, queue, KIND_QUEUE)) return FENCED;
 	store<u32>(queue, 0, QUEUE_RESERVED);
@@ -170,8 +173,9 @@ export function abort(me: u32, queue: u32): u32 {
 }
 
 /**
- * `commit` of a message that hands over `me`'s block, of which `length` bytes count. The reservation begins with room
- * for a reference to it, and `bytes` of it are used. `large` when the block is the message.
+ * Like `commit`, for a message that hands over `length` bytes of `me`'s block. The reservation begins with
+ * room for a reference to the block, and `bytes` bytes of the reservation are used. `large` if the block is
+ * the message.
  */
 export function commitBlock(me: u32, queue: u32, bytes: u32, large: bool, block: u32, length: u32): u32 {
 	if (!isProducer(me, queue, KIND_QUEUE)) return FENCED;
@@ -187,7 +191,7 @@ export function commitBlock(me: u32, queue: u32, bytes: u32, large: bool, block:
 	return doorbell;
 }
 
-/** Ends the stream. Room for this record is always kept, unless the ring is full of ends that nobody has read. */
+/** Ends the stream. There is always room for this record, unless the ring is full of unread ends. */
 export function end(me: u32, queue: u32): u32 {
 	if (!isProducer(me, queue, KIND_QUEUE)) return FENCED;
 	if (load<u32>(queue, QUEUE_RESERVED) != 0) return BAD_STATE;
@@ -204,9 +208,9 @@ export function end(me: u32, queue: u32): u32 {
 // -------------------------------------------------------------------------------------------- consumer
 
 /**
- * The next message, which is held until `release`: the offset of its payload, with position, length, kind, block and
- * block's length as the slot's results; or `EMPTY`, `CORRUPT`, or `ENDED` with the doorbell to wake, or OK, as the
- * result.
+ * Receives the next message, which is held until `release`. Returns the offset of its payload; the slot's
+ * results are its position, length, kind, block and the block's length. Or returns `EMPTY`, `CORRUPT`, or
+ * `ENDED`, whose result is the doorbell to wake, or OK.
  */
 export function peek(me: u32, queue: u32): u32 {
 	if (!isConsumer(me, queue, KIND_QUEUE)) return FENCED;
@@ -214,7 +218,7 @@ export function peek(me: u32, queue: u32): u32 {
 	const first = load<u32>(queue, QUEUE_NEXT);
 	let position = first;
 	let tail = load<u32>(queue, QUEUE_CACHED_TAIL);
-	// At most a ringful is passed over, unless the memory is corrupt.
+	// More than the whole ring can't be passed over, unless the memory is corrupted.
 	while (position - first <= capacity) {
 		if (position == tail) {
 			// SYNC: pairs with the store in `publishStaged`.
@@ -246,15 +250,18 @@ export function peek(me: u32, queue: u32): u32 {
 	return CORRUPT;
 }
 
-/** Moves on over a record that is no message; its room returns with that of the held messages before it. */
+/**
+ * Passes over a record that is not a message. Its space is given back with that of the held messages before
+ * it.
+ */
 function pass(queue: u32, position: u32, next: u32): void {
 	store<u32>(queue, next, QUEUE_NEXT);
 	if (load<u32>(queue, QUEUE_HEAD) == position) atomic.store<u32>(queue, next, QUEUE_HEAD);
 }
 
 /**
- * Releases the held message at `position`. Its block is freed, or becomes `me`'s if `keep`. The doorbell to wake, or
- * OK; `BAD_STATE` if no message is held there.
+ * Releases the held message at `position`. Its block is freed, or becomes `me`'s if `keep`. Returns the
+ * doorbell to wake, or OK; `BAD_STATE` if no message is held there.
  */
 export function release(me: u32, queue: u32, position: u32, keep: bool): u32 {
 	if (!isConsumer(me, queue, KIND_QUEUE)) return FENCED;
@@ -270,16 +277,16 @@ export function release(me: u32, queue: u32, position: u32, keep: bool): u32 {
 }
 
 /**
- * Releases every held message from the one at `first` to the one at `last`, and frees their blocks, as many calls of
- * `release` would. The doorbell to wake, or OK.
+ * Releases every held message from the one at `first` to the one at `last`, and frees their blocks, like a
+ * call of `release` for each. Returns the doorbell to wake, or OK.
  */
 export function releaseThrough(me: u32, queue: u32, first: u32, last: u32): u32 {
 	if (!isConsumer(me, queue, KIND_QUEUE)) return FENCED;
 	const head = load<u32>(queue, QUEUE_HEAD);
 	const next = load<u32>(queue, QUEUE_NEXT);
-	// What is before `head` is released already.
+	// Everything before `head` is released already.
 	let position = <i32>(first - head) < 0 ? head : first;
-	// Behind a message that stays held each one is marked; otherwise `head` passes all of them at once.
+	// If a message before these stays held, each is marked. Otherwise `head` passes all of them at once.
 	const marks = position != head;
 	let released: u32 = 0;
 	while (<i32>(last - position) >= 0) {
@@ -303,8 +310,8 @@ function countReceived(queue: u32, count: u32): void {
 }
 
 /**
- * Returns the room before `from`, and that of the records behind it which are over: what was released or passed, also
- * what an earlier consumer released and this one has not come to.
+ * Gives back the space before `from`, and that of the finished records behind it: padding, released messages
+ * (also those that an earlier consumer released and this one has not reached), and ends that were passed.
  */
 function advance(queue: u32, from: u32): u32 {
 	const next = load<u32>(queue, QUEUE_NEXT);
@@ -317,12 +324,12 @@ function advance(queue: u32, from: u32): u32 {
 		if (record == 0) return CORRUPT;
 		const kind = kindOf(record);
 		const isSeen = <i32>(next - head) > 0;
-		// An end that was not seen yet must still be delivered.
+		// An end that the consumer has not seen yet must still be delivered.
 		if (!isPassedOver(kind) && !(kind == RECORD_END && isSeen)) break;
 		head += bytesOfRecord(record);
 		if (!isSeen) store<u32>(queue, head, QUEUE_NEXT);
 	}
-	// SYNC: pairs with the load in `findRoom`: hands back the room before `head`.
+	// SYNC: pairs with the load in `findRoom`: gives back the space before `head`.
 	atomic.store<u32>(queue, head, QUEUE_HEAD);
 	return wakeProducer(queue);
 }

@@ -1,6 +1,7 @@
 /**
- * The queue of fixed-size numbers. The host writes and reads them in the ring itself. The core only moves the two
- * positions, which count records modulo 2^32, so a batch of any length is two calls. At all times, as in `queue.ts`:
+ * The queue of records, which have a fixed size. The host writes and reads them directly in the ring. The
+ * core only moves the two positions, which count records modulo 2^32, so a batch of any length takes two
+ * calls. At all times, as in `queue.ts`:
  *
  *     head ≤ cachedTail ≤ tail ≤ cachedHead + capacity ≤ head + capacity
  */
@@ -31,7 +32,7 @@ import {
 } from "./layout";
 import { slotOf } from "./slots";
 
-/** How many records there is room for, from which position: the slot's results. OK or `NO_ROOM`. */
+/** Returns OK or `NO_ROOM`. The slot's results are the number of records that fit, and their position. */
 export function recordsRoom(me: u32, queue: u32): u32 {
 	if (!isProducer(me, queue, KIND_RECORDS)) return FENCED;
 	const tail = load<u32>(queue, QUEUE_TAIL);
@@ -46,7 +47,7 @@ export function recordsRoom(me: u32, queue: u32): u32 {
 	return room == 0 ? NO_ROOM : OK;
 }
 
-/** Hands over `count` records that were written at the tail. The doorbell to wake, or OK. */
+/** Hands over `count` records that were written at the tail. Returns the doorbell to wake, or OK. */
 export function recordsPublish(me: u32, queue: u32, count: u32): u32 {
 	if (!isProducer(me, queue, KIND_RECORDS)) return FENCED;
 	const tail = load<u32>(queue, QUEUE_TAIL) + count;
@@ -57,7 +58,7 @@ export function recordsPublish(me: u32, queue: u32, count: u32): u32 {
 	return wakeConsumer(queue);
 }
 
-/** Ends the stream behind what was published. */
+/** Ends the stream behind the published records. */
 export function recordsEnd(me: u32, queue: u32): u32 {
 	if (!isProducer(me, queue, KIND_RECORDS)) return FENCED;
 	if (atomic.load<u32>(queue, QUEUE_ENDS) != 0) return NO_ROOM;
@@ -68,11 +69,14 @@ export function recordsEnd(me: u32, queue: u32): u32 {
 	return wakeConsumer(queue);
 }
 
-/** How many records can be read, from which position: the slot's results. OK, `EMPTY` or `ENDED`. */
+/**
+ * Returns OK, `EMPTY` or `ENDED`. With OK, the slot's results are the number of records that can be read, and
+ * their position.
+ */
 export function recordsAvailable(me: u32, queue: u32): u32 {
 	if (!isConsumer(me, queue, KIND_RECORDS)) return FENCED;
 	const head = load<u32>(queue, QUEUE_HEAD);
-	// The end first: what was published before it is then seen too.
+	// Reads the end first: then everything that was published before it is visible too.
 	const ends = atomic.load<u32>(queue, QUEUE_ENDS) != 0;
 	const tail = atomic.load<u32>(queue, QUEUE_TAIL);
 	const count = tail - head;
@@ -88,7 +92,7 @@ export function recordsAvailable(me: u32, queue: u32): u32 {
 	return ENDED;
 }
 
-/** Gives back the room of `count` records. The doorbell to wake, or OK. */
+/** Gives back the space of `count` records. Returns the doorbell to wake, or OK. */
 export function recordsRelease(me: u32, queue: u32, count: u32): u32 {
 	if (!isConsumer(me, queue, KIND_RECORDS)) return FENCED;
 	const head = load<u32>(queue, QUEUE_HEAD);

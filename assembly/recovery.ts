@@ -1,9 +1,10 @@
 /**
- * Recovery: acting in the name of a participant that died, or leaves.
+ * Recovery: acts in the name of a participant that died or leaves.
  *
- * The host holds the kernel's lock on the slot's byte, which nobody gets while the participant lives and only
- * one survivor gets afterwards. So recovery *is* the dead participant, a little later: it ends what was
- * half done, then gives back what it owned. Dying in the middle of it is no new case: the next one goes on.
+ * The host holds the kernel's lock on the slot's byte. No one gets that lock while the participant is alive,
+ * and only one survivor gets it afterwards. So recovery *is* the dead participant, a little later: it
+ * finishes or undoes the unfinished change, then frees everything that the participant owned. If the survivor
+ * dies too, the next one continues.
  */
 
 import { ownerAt } from "./blocks";
@@ -61,12 +62,12 @@ import { classBytes, classOf, dissolve, freeAll, isSlab, leaveSpan, retire } fro
 import { currentOf, done, ringAll, slotOf, tagOf, touchedWord } from "./slots";
 import { ownerByte, settleRun, stateOf } from "./spans";
 
-/** Spans looked at in one call. */
+/** The number of spans that one call checks. */
 const STEP = 256;
 
 /**
- * Recovers from the participant in slot `index`, whose lock the host has got. `MORE`: call again. `OK`: done,
- * every doorbell was rung, and the host must wake who sleeps on one. `NOT_FOUND`: nobody was there.
+ * Recovers the participant in slot `index`, whose lock the host holds. `MORE`: call again. `OK`: finished;
+ * every doorbell was rung, and the host must wake the sleepers at each. `NOT_FOUND`: the slot was free.
  */
 export function recover(index: u32): u32 {
 	const slot = SLOTS_START + index * SLOT_BYTES;
@@ -97,7 +98,7 @@ export function recover(index: u32): u32 {
 	return OK;
 }
 
-/** Ends or undoes what `me` had half done. */
+/** Finishes or undoes the change that `me` had half done. */
 function settle(me: u32): void {
 	const slot = slotOf(me);
 	const a = load<u32>(slot, SLOT_INTENT_A);
@@ -145,7 +146,7 @@ function settle(me: u32): void {
 	}
 }
 
-/** Gives back everything in `span` that is `me`'s. */
+/** Frees everything in `span` that `me` owns. */
 function sweep(me: u32, span: u32): void {
 	const state = stateOf(span);
 	const tag = tagOf(me);
@@ -160,22 +161,24 @@ function sweep(me: u32, span: u32): void {
 	for (let index: u32 = 0; index < blocks; index++) {
 		const owner = atomic.load<u8>(ownerByte(span, index));
 		const block = (span << SPAN_SHIFT) + index * bytes;
-		// Freeing the last block may give the span back; then nothing more of it is `me`'s.
+		// Freeing the last block may give the span back; then `me` owns nothing more in it.
 		if (sizeClass == CLASS_OBJECT) sweepObject(me, block, owner);
 		else if (owner == tag) freeOwned(me, block);
-		// Also one that somebody has taken who thinks that it has ended: it looks again, and will see that this is gone.
+		// Also a share that another participant has taken because it seemed over: that participant checks again,
+		// and will see that these references are gone.
 		else if (sizeClass == CLASS_SHARE && owner != OWNER_FREE && owner != OWNER_NONE) sweepShare(me, block);
 	}
-	// A dead keeper would hide its free blocks.
+	// Free blocks would stay hidden behind a dead keeper.
 	leaveSpan(me, span, sizeClass);
 	if (sizeClass <= <u32>CLASS_LARGEST) retire(me, span, sizeClass);
 }
 
-/** Leaves the object, whatever `me` was in it. */
+/** Gives up everything that `me` has in the object. */
 function sweepObject(me: u32, object: u32, owner: u32): void {
-	// Its own are those that were being made, or being freed.
+	// Objects that `me` owns were being constructed or freed.
 	if (owner == tagOf(me) && isRemoved(object)) return destroy(me, object);
-	// A pin may be left on one that was gone when it came; the next object there would keep it.
+	// A pin may have been set on an object that was already gone. Remove it, or the next object there would
+	// never be freed.
 	if (owner == tagOf(me) || owner == OWNER_FREE) {
 		takeOffPin(me, object);
 		if (owner != OWNER_FREE) freeOwned(me, object);

@@ -1,6 +1,4 @@
-/**
- * The region's header and its tables: making them, and finding one's way in them.
- */
+/** The region's header and tables: creates them, and finds things in them. */
 import {
 	BLOCK_ALIGNMENT,
 	BUCKET_BYTES,
@@ -40,17 +38,20 @@ export function header(field: u32): u32 {
 	return load<u32>(field);
 }
 
-/** Spans in the region: no more than the memory has, whatever the header says. The last page is not the region's. */
+/**
+ * The number of spans in the region, limited by the memory's size, in case the header is corrupted. The
+ * memory's last page is not part of the region.
+ */
 export function allSpans(): u32 {
 	return min(header(HEADER_SPANS), <u32>memory.size() - 1);
 }
 
-/** Spans whose descriptors may be read. */
+/** The number of spans whose descriptors may be read. */
 export function readySpans(): u32 {
 	return min(atomic.load<u32>(HEADER_READY), <u32>memory.size() - 1);
 }
 
-/** Whether `span` is one that blocks can be in. */
+/** True if `span` can contain blocks. */
 export function isHeapSpan(span: u32): bool {
 	return span >= header(HEADER_HEAP) && span < readySpans();
 }
@@ -60,8 +61,8 @@ function align(bytes: u32, to: u32): u32 {
 }
 
 /**
- * Writes the header of a new region of `spans` spans. The host has committed the header's page, and lets
- * nobody else see the region before this has returned. Gives the first span of the heap.
+ * Writes the header of a new region of `spans` spans, and returns the first span of the heap. The host has
+ * committed the header's page, and shows the region to no one else before this returns.
  */
 export function format(spans: u32, identityLow: u32, identityHigh: u32, lifetime: u32): u32 {
 	const bitmap = align((spans + 7) >> 3, BLOCK_ALIGNMENT);

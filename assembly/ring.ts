@@ -1,4 +1,4 @@
-/** Records in a byte ring: how large they are, and where. The positions that rule the ring are in `queue.ts`. */
+/** The sizes and addresses of records in a byte ring. `queue.ts` explains the positions. */
 import {
 	OBJECT_CAPACITY,
 	OBJECT_DATA,
@@ -11,7 +11,7 @@ import {
 } from "./layout";
 import { kindOf, lengthOf } from "./message";
 
-/** Bytes in the ring of a record whose payload has `length` bytes. */
+/** The size in the ring of a record with a payload of `length` bytes. */
 export function recordBytes(length: u32): u32 {
 	return RECORD_HEADER + ((length + (RECORD_ALIGNMENT - 1)) & ~(RECORD_ALIGNMENT - 1));
 }
@@ -29,12 +29,12 @@ export function offsetIn(capacity: u32, position: u32): u32 {
 	return position & (capacity - 1);
 }
 
-/** Where in memory a position is. */
+/** The address of a position in memory. */
 export function addressOf(queue: u32, position: u32): u32 {
 	return load<u32>(queue, OBJECT_DATA) + offsetIn(load<u32>(queue, OBJECT_CAPACITY), position);
 }
 
-/** The record at `position`; 0 unless the whole of it is before `until` and before the end of the ring. */
+/** The record at `position`; 0 unless the record ends at or before `until` and the end of the ring. */
 export function recordAt(queue: u32, position: u32, until: u32): u32 {
 	const capacity = load<u32>(queue, OBJECT_CAPACITY);
 	const isPowerOfTwo = (capacity & (capacity - 1)) == 0;
@@ -44,7 +44,7 @@ export function recordAt(queue: u32, position: u32, until: u32): u32 {
 	return isPowerOfTwo && isAligned(position) && fits ? record : 0;
 }
 
-/** The record of the message at `position`, which the consumer holds; 0 if it holds none there. */
+/** The record of the held message at `position`; 0 if the consumer holds none there. */
 export function heldAt(queue: u32, position: u32): u32 {
 	const head = load<u32>(queue, QUEUE_HEAD);
 	const next = load<u32>(queue, QUEUE_NEXT);
@@ -53,7 +53,7 @@ export function heldAt(queue: u32, position: u32): u32 {
 	return record != 0 && (kindOf(record) & RECORD_RELEASED) == 0 ? record : 0;
 }
 
-/** Whether a record of this kind is passed over: padding, or a message that was released. */
+/** True if the consumer passes over records of this kind: padding and released messages. */
 export function isPassedOver(kind: u32): bool {
 	return kind == RECORD_PAD || (kind & RECORD_RELEASED) != 0;
 }

@@ -1,9 +1,9 @@
 /**
- * Shares: several references to one block, the last of which frees it.
+ * Shares: several references to one block. Freeing the last reference frees the block.
  *
- * There is no count, which a death could leave wrong: every reference has an owner byte of its own, like a
- * block, and a share is over when all of them are 0. Two who give up their references at once may both see that;
- * the share's own owner byte says which of them frees the block.
+ * There is no count, because a death could leave it wrong. Instead every reference has an owner byte, like a
+ * block, and a share is over when all of them are 0. Two participants that free their references at once may
+ * both see that; the owner byte of the share itself decides which of them frees the block.
  */
 
 import { checkOwned, freeOwnBlock, handOver, isReference, ownerAt, take } from "./blocks";
@@ -23,14 +23,16 @@ import {
 } from "./layout";
 import { done, intend, isCurrent, tagOf, touch } from "./slots";
 
-/** Turns of an end that meets a beginning each time. */
+/** Attempts to end a share whose block is reused for a new share each time. */
 const TURNS = 1000;
 
 function shareOf(reference: u32): u32 {
 	return reference & ~(SHARE_BYTES - 1);
 }
 
-/** Puts `me`'s block into `share`, a block from `allocateShare`; the first reference, which is `me`'s. */
+/**
+ * Puts `me`'s block into `share`, a block from `allocateShare`. Returns the first reference, which `me` owns.
+ */
 export function share(me: u32, block: u32, share: u32): u32 {
 	if (!isCurrent(me)) return FENCED;
 	const status = checkOwned(me, block);
@@ -46,7 +48,7 @@ export function share(me: u32, block: u32, share: u32): u32 {
 	return share + SHARE_OWNERS;
 }
 
-/** Ends what `share` began: if it did not get to the end, the block comes back. */
+/** Undoes an interrupted `share`: unless it had finished, the block returns to `me`. */
 export function settleShare(me: u32, block: u32, share: u32): void {
 	if (ownerAt(share) == tagOf(me)) {
 		atomic.store<u8>(share + SHARE_OWNERS, OWNER_NONE);
@@ -55,7 +57,7 @@ export function settleShare(me: u32, block: u32, share: u32): void {
 	done(me);
 }
 
-/** Another reference beside `me`'s; FULL when there are as many as a share can have. */
+/** Adds a reference, which `me` owns. FULL if the share has no room for another one. */
 export function addReference(me: u32, reference: u32): u32 {
 	if (!isCurrent(me)) return FENCED;
 	const status = checkOwned(me, reference);
@@ -69,16 +71,17 @@ export function addReference(me: u32, reference: u32): u32 {
 	return FULL;
 }
 
-/** Gives up `me`'s reference. */
+/** Frees `me`'s reference. */
 export function freeReference(me: u32, reference: u32): void {
 	intend(me, INTENT_UNSHARE, reference, 0, 0, 0);
-	// SYNC: pairs with the loads in `isOver`: what was done through this reference is done.
-	// Only if it is `me`'s: recovery also looks at a share that another participant is making, where any bytes may lie.
+	// SYNC: pairs with the loads in `isOver`: everything that was done through this reference is visible.
+	// Frees it only if `me` owns it: recovery also checks a share that another participant is making, which may
+	// contain any bytes.
 	atomic.cmpxchg<u8>(reference, <u8>tagOf(me), <u8>OWNER_NONE);
 	settleUnshare(me, reference);
 }
 
-/** Ends what `freeReference` began. */
+/** Finishes `freeReference`. */
 export function settleUnshare(me: u32, reference: u32): void {
 	const share = shareOf(reference);
 	let over = false;
@@ -86,8 +89,8 @@ export function settleUnshare(me: u32, reference: u32): void {
 		if (ownerAt(share) != tagOf(me) && !(isOver(share) && take(me, share, OWNER_REGION))) break;
 		over = isOver(share);
 		if (over) break;
-		// It had ended, and begun again for another block, between the look and the taking. Who ends that one
-		// while it is `me`'s leaves it to `me`, so look again.
+		// Between the check and `take`, the share ended and began again for another block. If the new share ended
+		// while `me` owned it, the other participant left it to `me`. So check again.
 		handOver(share, tagOf(me), OWNER_REGION);
 	}
 	const last = over ? load<u32>(share, SHARE_BLOCK) : 0;
@@ -100,7 +103,7 @@ export function settleUnshare(me: u32, reference: u32): void {
 	if (over) freeOwnBlock(me, share);
 }
 
-/** Whether the share has no reference. */
+/** True if the share has no reference. */
 function isOver(share: u32): bool {
 	for (let word = share + SHARE_OWNERS; word < share + SHARE_BYTES; word += 8) {
 		if (atomic.load<u64>(word) != 0) return false;
@@ -108,7 +111,7 @@ function isOver(share: u32): bool {
 	return true;
 }
 
-/** Gives up all of `me`'s references of the share. */
+/** Frees all references of the share that `me` owns. */
 export function sweepShare(me: u32, share: u32): void {
 	for (let each = share + SHARE_OWNERS; each < share + SHARE_BYTES; each++) {
 		if (atomic.load<u8>(each) == tagOf(me)) freeReference(me, each);

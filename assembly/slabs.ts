@@ -1,16 +1,16 @@
 /**
- * Slabs: spans cut into blocks of one size class.
+ * Slabs: spans that are divided into blocks of one size class.
  *
- * The owner byte of a block is the truth: allocating is one compare-and-swap from FREE to the
- * participant's tag, freeing is one store back. A byte is FREE or somebody's only while its span is a slab
- * (or 0 of a run), and a span stays a slab while anybody owns a block of it; so whoever wins a byte has
- * the block, whatever it believed of the span before.
+ * The owner byte of a block is the truth: allocating is one compare-and-swap from FREE to the participant's
+ * tag, and freeing is one store of FREE. A byte is FREE or owned only while its span is a slab (or it is byte
+ * 0 of a run), and a span stays a slab while any block of it is owned. So a participant that wins a byte has
+ * the block, whatever it knew about the span before.
  *
- * Who allocates from a span keeps it (a hint in the descriptor), so that two participants seldom meet in
- * one. A span that nobody keeps and that has a free block has its bit set in its class's bitmap of available
- * spans. Both are only hints: nothing waits for a keeper, and a last look goes by the owner bytes alone.
+ * A participant that allocates from a span is its keeper, so two participants seldom meet in one span. A span
+ * without a keeper and with a free block has its bit set in the bitmap of available spans of its class. Both
+ * are only hints: nothing waits for a keeper, and the last attempt before FULL checks only the owner bytes.
  *
- * The shape follows mimalloc's pages and Ralloc's recovery from a minimal truth.
+ * The design follows mimalloc's pages, and Ralloc's recovery from minimal data.
  */
 import {
 	CLASS_LARGEST,
@@ -41,7 +41,7 @@ import { header, isHeapSpan, readySpans } from "./region";
 import { currentOf, done, intend, slotOf, tagOf, touch, untouch } from "./slots";
 import { claimedBy, claimRun, descriptorOf, mendAll, ownerByte, setState, settleRun, stateOf } from "./spans";
 
-/** The size class for `bytes`, 1 to SLAB_LARGEST. */
+/** The size class for a block of `bytes` bytes, 1 to SLAB_LARGEST. */
 export function classFor(bytes: u32): u32 {
 	const units = (bytes + 63) >> 6;
 	if (units <= 8) return max(units, 1) - 1;
@@ -50,7 +50,7 @@ export function classFor(bytes: u32): u32 {
 	return 8 + ((doubling - 3) << 2) + ((units - 1 - (1 << doubling)) >> (doubling - 2));
 }
 
-/** Bytes of a block of the class. */
+/** The size of a block of the class, in bytes. */
 export function classBytes(sizeClass: u32): u32 {
 	if (sizeClass < 8) return (sizeClass + 1) << 6;
 	if (sizeClass < CLASS_LARGEST) {
@@ -66,7 +66,7 @@ export function slabState(sizeClass: u32): u32 {
 	return SPAN_SLAB | (sizeClass << 8);
 }
 
-/** Whether the state is a slab's; its class is then `classOf(state)`. */
+/** True if the state is that of a slab. Its class is then `classOf(state)`. */
 export function isSlab(state: u32): bool {
 	return (state & 0xff) == SPAN_SLAB && classOf(state) < <u32>CLASSES;
 }
@@ -75,7 +75,7 @@ export function classOf(state: u32): u32 {
 	return state >> 8;
 }
 
-/** The word of the class's bitmap of available spans that has `span`'s bit. */
+/** The word with `span`'s bit in the class's bitmap of available spans. */
 function availableWord(sizeClass: u32, span: u32): u32 {
 	return header(HEADER_AVAILABLE) + ((span >> 10) << 12) + (sizeClass << 7) + (((span & 1023) >> 5) << 2);
 }
@@ -90,12 +90,12 @@ function clearAvailable(sizeClass: u32, span: u32): void {
 	atomic.and<u32>(availableWord(sizeClass, span), ~(1 << (span & 31)));
 }
 
-/** The first free block at or after `from`, or `blocks`. */
+/** The index of the first free block at or after `from`; `blocks` if there is none. */
 function findFree(span: u32, blocks: u32, from: u32): u32 {
 	const owners = ownerByte(span, 0);
 	let index = from;
 	while (index < blocks) {
-		// A byte of 0xff is a byte of 0 in the complement; the lowest one found this way is exact.
+		// A byte of 0xff is 0 in the complement. This test is exact for the lowest such byte.
 		const bits = ~atomic.load<u64>(owners + (index & ~7)) | (((<u64>1) << ((index & 7) << 3)) - 1);
 		const free = (bits - 0x0101010101010101) & ~bits & 0x8080808080808080;
 		if (free != 0) return min((index & ~7) + (<u32>ctz(free) >> 3), blocks);
@@ -108,7 +108,10 @@ function hasFree(span: u32, blocks: u32): bool {
 	return findFree(span, blocks, 0) < blocks;
 }
 
-/** Takes a free block of `span`, looking at `from` first; its index, or -1. `me` has touched the span. */
+/**
+ * Takes a free block of `span`, and tries those from `from` first. Returns its index, or -1. `me` has touched
+ * the span.
+ */
 function takeBlock(me: u32, span: u32, sizeClass: u32, from: u32): i32 {
 	const state = slabState(sizeClass);
 	if (stateOf(span) != state) return -1;
@@ -117,7 +120,7 @@ function takeBlock(me: u32, span: u32, sizeClass: u32, from: u32): i32 {
 		let index = findFree(span, blocks, turn == 0 ? from : 0);
 		while (index < blocks) {
 			if (atomic.cmpxchg<u8>(ownerByte(span, index), OWNER_FREE, <u8>tagOf(me)) == OWNER_FREE) {
-				// Now that a block of it is owned the span can't change; it may have before.
+				// While a block of the span is owned, the span can't change. But it may have changed before.
 				if (stateOf(span) == state) return index;
 				const now = stateOf(span);
 				if (isSlab(now)) freeBlock(me, span, classOf(now), index);
@@ -130,9 +133,9 @@ function takeBlock(me: u32, span: u32, sizeClass: u32, from: u32): i32 {
 }
 
 /**
- * Makes the claimed span a slab kept by `me`, who owns its first block: so nobody can take it apart before
- * this is done, or before a survivor has done it. The state comes before the other bytes, so that no byte is
- * ever FREE in a span that is not a slab.
+ * Turns the claimed span into a slab with `me` as its keeper. `me` owns its first block, so no participant
+ * can dissolve the slab before this function, or a survivor, has finished. The state is set before the other
+ * owner bytes, so no byte is ever FREE in a span that is not a slab.
  */
 function makeSlab(me: u32, span: u32, sizeClass: u32): void {
 	const slot = slotOf(me);
@@ -140,14 +143,14 @@ function makeSlab(me: u32, span: u32, sizeClass: u32): void {
 	atomic.store<u32>(slot, INTENT_SLAB, SLOT_INTENT);
 	atomic.store<u32>(descriptorOf(span), me, DESCRIPTOR_KEEPER);
 	atomic.store<u8>(ownerByte(span, 0), <u8>tagOf(me));
-	// What was there before must not look like an object: that it was removed, or that somebody has it.
+	// Old bytes must not look like an object that was removed, or that is open.
 	if (sizeClass == CLASS_OBJECT) memory.fill(span << SPAN_SHIFT, 0, SPAN_BYTES);
 	setState(span, slabState(sizeClass));
 	freeAll(span, sizeClass);
 	done(me);
 }
 
-/** Ends what `makeSlab` began: blocks that are not there yet become free. */
+/** Finishes `makeSlab`: frees the blocks that have no owner byte yet. */
 export function freeAll(span: u32, sizeClass: u32): void {
 	const blocks = SPAN_BYTES / classBytes(sizeClass);
 	for (let index: u32 = 0; index < blocks; index++) {
@@ -155,9 +158,10 @@ export function freeAll(span: u32, sizeClass: u32): void {
 	}
 }
 
-/** No longer allocates from `span`; others may. */
+/** Stops being the keeper of `span`, so that others may allocate from it. */
 export function leaveSpan(me: u32, span: u32, sizeClass: u32): void {
-	// SYNC: pairs with `freeBlock`. Either it sees no keeper and sets the bit, or this sees its free block.
+	// SYNC: pairs with `freeBlock`. Either that function sees no keeper and sets the bit, or this one sees the
+	// free block.
 	atomic.cmpxchg<u32>(descriptorOf(span), me, 0, DESCRIPTOR_KEEPER);
 	if (stateOf(span) == slabState(sizeClass) && hasFree(span, SPAN_BYTES / classBytes(sizeClass))) {
 		setAvailable(sizeClass, span);
@@ -171,7 +175,7 @@ function found(me: u32, span: u32, sizeClass: u32, index: i32): u32 {
 	return (span << SPAN_SHIFT) + index * classBytes(sizeClass);
 }
 
-/** Takes over an available span and a block of it; 0 when there is none. */
+/** Becomes the keeper of an available span, and takes a block of it. Returns 0 if there is none. */
 function takeAvailable(me: u32, sizeClass: u32): u32 {
 	const ready = readySpans();
 	let tries = 0;
@@ -195,7 +199,9 @@ function takeAvailable(me: u32, sizeClass: u32): u32 {
 	return 0;
 }
 
-/** A free block anywhere, by the owner bytes alone: the last look before there is no room. */
+/**
+ * Takes a free block anywhere, by checking only the owner bytes: the last attempt before the region is full.
+ */
 function takeAnywhere(me: u32, sizeClass: u32): u32 {
 	const ready = readySpans();
 	const blocks = SPAN_BYTES / classBytes(sizeClass);
@@ -208,12 +214,15 @@ function takeAnywhere(me: u32, sizeClass: u32): u32 {
 	return 0;
 }
 
-/** A block of a slab that is there: the one `me` allocates from, or one that nobody keeps; 0 if there is none. */
+/**
+ * Takes a block of an existing slab: the one that `me` allocates from, or one without a keeper. Returns 0 if
+ * there is none.
+ */
 function takeReady(me: u32, sizeClass: u32): u32 {
 	const current = currentOf(me, sizeClass);
 	const span = load<u32>(current, CURRENT_SPAN);
 	if (isHeapSpan(span)) {
-		// The span may have been another's meanwhile, and untouched.
+		// The span may have changed hands meanwhile, and may no longer be marked as touched.
 		touch(me, span);
 		const index = takeBlock(me, span, sizeClass, load<u32>(current, CURRENT_BLOCK));
 		if (index >= 0) return found(me, span, sizeClass, index);
@@ -223,9 +232,9 @@ function takeReady(me: u32, sizeClass: u32): u32 {
 	return takeAvailable(me, sizeClass);
 }
 
-/** A block of the class, or a status. */
+/** Takes a block of the class. Returns its offset, or a status. */
 export function takeSmall(me: u32, sizeClass: u32): u32 {
-	// A claim that waited for its pages comes first: whatever is begun before it is used would forget it.
+	// A claim that waits for its pages comes first, because a new intent would overwrite it.
 	if (load<u32>(slotOf(me), SLOT_INTENT) != INTENT_RUN) {
 		const block = takeReady(me, sizeClass);
 		if (block != 0) return block;
@@ -245,11 +254,12 @@ export function takeSmall(me: u32, sizeClass: u32): u32 {
 
 /** Frees a block that `me` owns. */
 export function freeBlock(me: u32, span: u32, sizeClass: u32, index: u32): void {
-	// SYNC: pairs with the compare-and-swap in `takeBlock`: the next owner sees all that was done in the block.
+	// SYNC: pairs with the compare-and-swap in `takeBlock`: the next owner sees everything that was written to
+	// the block.
 	atomic.store<u8>(ownerByte(span, index), OWNER_FREE);
 	const keeper = atomic.load<u32>(descriptorOf(span), DESCRIPTOR_KEEPER);
 	if (keeper == me) {
-		// Its lines are warm: the next allocation takes it.
+		// The next allocation takes this block, because its cache lines are warm.
 		const current = currentOf(me, sizeClass);
 		if (load<u32>(current, CURRENT_SPAN) == span) store<u32>(current, index, CURRENT_BLOCK);
 		return;
@@ -259,7 +269,7 @@ export function freeBlock(me: u32, span: u32, sizeClass: u32, index: u32): void 
 	if (sizeClass <= CLASS_LARGEST) retire(me, span, sizeClass);
 }
 
-/** Whether no block of the span is owned; seldom looks far. */
+/** True if no block of the span is owned. It seldom has to check many bytes. */
 function isEmpty(span: u32, sizeClass: u32): bool {
 	const owners = ownerByte(span, 0);
 	const blocks = SPAN_BYTES / classBytes(sizeClass);
@@ -270,8 +280,8 @@ function isEmpty(span: u32, sizeClass: u32): bool {
 }
 
 /**
- * Gives an empty slab's span back, by owning all its blocks first: then nobody else can, and none of the
- * races of taking it apart exist. Not being able to is no failure.
+ * Gives back the span of an empty slab. It first takes all blocks, so that no other participant can take one
+ * while the slab is dissolved. If that fails, the slab simply stays.
  */
 export function retire(me: u32, span: u32, sizeClass: u32): void {
 	if (!isEmpty(span, sizeClass)) return;
@@ -286,7 +296,7 @@ export function retire(me: u32, span: u32, sizeClass: u32): void {
 		return;
 	}
 	if (stateOf(span) != slabState(sizeClass)) {
-		// It was retired and made a slab of another class before these blocks were taken.
+		// The span became a slab of another class before these blocks were taken.
 		const now = stateOf(span);
 		for (let index: u32 = 0; index < blocks; index++) atomic.store<u8>(ownerByte(span, index), OWNER_FREE);
 		if (isSlab(now)) setAvailable(classOf(now), span);
@@ -296,7 +306,7 @@ export function retire(me: u32, span: u32, sizeClass: u32): void {
 	dissolve(me, span, sizeClass);
 }
 
-/** Ends what `retire` began, all blocks being `me`'s. */
+/** Finishes `retire`, after `me` has taken all blocks. */
 export function dissolve(me: u32, span: u32, sizeClass: u32): void {
 	const blocks = SPAN_BYTES / classBytes(sizeClass);
 	clearAvailable(sizeClass, span);
@@ -310,7 +320,10 @@ export function dissolve(me: u32, span: u32, sizeClass: u32): void {
 	untouch(me, span);
 }
 
-/** Gives back every empty slab, kept or not, and mends the bitmap: before the region is called full. */
+/**
+ * Gives back every empty slab, with or without a keeper, and corrects the bitmap, before the region counts as
+ * full.
+ */
 export function reclaim(me: u32): void {
 	const ready = readySpans();
 	for (let span = header(HEADER_HEAP); span < ready; span++) {

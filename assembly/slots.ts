@@ -1,8 +1,8 @@
 /**
- * Participant slots: who is attached, what each has half done, and how to wake it.
+ * Participant slots: the participants, their unfinished changes, and how to wake them.
  *
- * The host holds the kernel's lock on a slot's byte for as long as it has the slot, so the lock, not
- * anything in memory, says who lives. Whoever gets a dead participant's lock may act in its name.
+ * The host holds the kernel's lock on a slot's byte while it has the slot, so liveness comes from the lock
+ * and not from memory. A participant that gets a dead participant's lock may act in its name.
  */
 import {
 	CURRENT_SHIFT,
@@ -35,15 +35,15 @@ export function slotOf(me: u32): u32 {
 	return SLOTS_START + ((me & 0xff) - 1) * SLOT_BYTES;
 }
 
-/** Whether this participant still has its slot: one that was declared dead is fenced off. */
+/** True if this participant still has its slot. One that was declared dead is fenced off. */
 export function isCurrent(me: u32): bool {
 	const index = (me & 0xff) - 1;
 	return index < <u32>SLOTS && atomic.load<u32>(SLOTS_START + index * SLOT_BYTES, SLOT_ID) == me;
 }
 
 /**
- * Takes slot `index`, whose lock the host has got, and gives the participant's number. `MORE` when its
- * last holder has not been recovered from yet.
+ * Takes slot `index`, whose lock the host holds, and returns the participant's number. `MORE` if the slot's
+ * last holder has not been recovered yet.
  */
 export function join(index: u32): u32 {
 	const slot = SLOTS_START + index * SLOT_BYTES;
@@ -58,7 +58,7 @@ export function join(index: u32): u32 {
 	return me;
 }
 
-/** Notes what is about to be done, so that a survivor can finish or undo it. */
+/** Notes the change that is about to begin, so that a survivor can finish or undo it. */
 export function intend(me: u32, intent: u32, a: u32, b: u32, c: u32, d: u32): void {
 	const slot = slotOf(me);
 	store<u32>(slot, a, SLOT_INTENT_A);
@@ -68,19 +68,20 @@ export function intend(me: u32, intent: u32, a: u32, b: u32, c: u32, d: u32): vo
 	atomic.store<u32>(slot, intent, SLOT_INTENT);
 }
 
-/** What was intended is done. */
+/** Clears the intent: the change is finished. */
 export function done(me: u32): void {
 	atomic.store<u32>(slotOf(me), INTENT_NONE, SLOT_INTENT);
 }
 
-/** The word of `me`'s bitmap of touched spans that has `span`'s bit. */
+/** The word with `span`'s bit in `me`'s bitmap of touched spans. */
 export function touchedWord(me: u32, span: u32): u32 {
 	return header(HEADER_TOUCHED) + (tagOf(me) - 1) * header(HEADER_TOUCHED_BYTES) + ((span >> 5) << 2);
 }
 
 /**
- * Notes that `me` may own something in `span`. Must come before ownership does: recovery looks nowhere
- * else. Only `me`, or who recovers from it, writes its bitmap, so no read-modify-write is needed.
+ * Notes that `me` may own something in `span`. This must come before the ownership, because recovery checks
+ * only touched spans. Only `me`, or the survivor that recovers it, writes `me`'s bitmap, so an atomic
+ * read-modify-write is not needed.
  */
 export function touch(me: u32, span: u32): void {
 	const word = touchedWord(me, span);
@@ -89,20 +90,20 @@ export function touch(me: u32, span: u32): void {
 	if ((bits & bit) == 0) atomic.store<u32>(word, bits | bit);
 }
 
-/** `me` owns nothing in `span` any more. */
+/** Notes that `me` no longer owns anything in `span`. */
 export function untouch(me: u32, span: u32): void {
 	const word = touchedWord(me, span);
 	atomic.store<u32>(word, load<u32>(word) & ~(1 << (span & 31)));
 }
 
-/** Rings a participant's doorbell; gives the word on which the host must wake its sleepers. */
+/** Rings a participant's doorbell, and returns its offset, at which the host must wake the sleepers. */
 export function ring(who: u32): u32 {
 	const doorbell = slotOf(who) + SLOT_DOORBELL;
 	atomic.add<u32>(doorbell, 1);
 	return doorbell;
 }
 
-/** Rings every doorbell, so that whoever waits for a dead participant looks around. */
+/** Rings every doorbell, so that participants that wait for a dead one check again. */
 export function ringAll(): void {
 	for (let index: u32 = 0; index < SLOTS; index++) {
 		const slot = SLOTS_START + index * SLOT_BYTES;
@@ -110,7 +111,7 @@ export function ringAll(): void {
 	}
 }
 
-/** Where the slot notes the span it allocates blocks of a class from. */
+/** The address in the slot of the span from which `me` allocates blocks of a class. */
 export function currentOf(me: u32, sizeClass: u32): u32 {
 	return slotOf(me) + SLOT_CURRENT + (sizeClass << CURRENT_SHIFT);
 }

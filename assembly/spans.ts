@@ -1,9 +1,9 @@
 /**
- * Spans of 64 KiB: claiming runs of them, committing their pages, giving them back.
+ * Spans of 64 KiB: claims runs of spans, has their pages committed, and gives them back.
  *
- * The truth about a span is its descriptor's state word, and every change of it is one atomic operation
- * that names the participant. The bitmap of busy spans only makes searching fast: it may be wrong in
- * either direction after a crash, and is mended on the way.
+ * The state word of a span's descriptor is the truth about the span. Every change of it is one atomic
+ * operation that names the participant. The bitmap of busy spans only makes searches fast. After a crash it
+ * may be wrong in either direction; searches correct it.
  */
 import {
 	CLASSES,
@@ -84,8 +84,8 @@ function clearBit(table: u32, index: u32): void {
 }
 
 /**
- * Marks a span busy in the bitmap because its state says so. Its holder may free it between the two, and
- * then nobody would clear the bit: so look again.
+ * Marks a span as busy in the bitmap, because its state says so. The span's holder may free it in between,
+ * and would not clear the new bit, so check the state again.
  */
 function mendBusy(span: u32): void {
 	setBit(HEADER_BUSY, span);
@@ -93,8 +93,8 @@ function mendBusy(span: u32): void {
 }
 
 /**
- * The first run of `count` spans that the bitmap shows free, or, if there is none,
- * `-1 - n` where n spans at the end of the ready ones are free.
+ * The first run of `count` spans that are free according to the bitmap. If there is none, `-1 - n`, where n
+ * is the number of free spans at the end of the ready ones.
  */
 function findRun(count: u32): i32 {
 	const ready = readySpans();
@@ -118,7 +118,10 @@ function findRun(count: u32): i32 {
 	return -1 - run;
 }
 
-/** Asks the host for the tables of more spans, so that a run of `count` can follow `free` spans at the end. */
+/**
+ * Asks the host for the tables of more spans, so that a run of `count` spans can begin with the `free` spans
+ * at the end.
+ */
 function askForDescriptors(me: u32, count: u32, free: u32): i32 {
 	const ready = readySpans();
 	const spans = allSpans();
@@ -136,7 +139,7 @@ function askForDescriptors(me: u32, count: u32, free: u32): i32 {
 	return -NEED_COMMIT;
 }
 
-/** Asks the host for the pages of claimed spans that have none yet; 0 when they all have. */
+/** Asks the host for the pages of claimed spans that have none yet. Returns 0 if all have pages. */
 function askForPages(me: u32, first: u32, count: u32): i32 {
 	let from: u32 = 0;
 	while (from < count && hasBit(HEADER_COMMITTED, first + from)) from++;
@@ -155,12 +158,12 @@ function askForPages(me: u32, first: u32, count: u32): i32 {
 	return -NEED_COMMIT;
 }
 
-/** The host has committed what the slot's request named. */
+/** Notes that the host has committed the ranges in the slot's request. */
 export function committed(me: u32): void {
 	if (!isCurrent(me)) return;
 	const slot = slotOf(me);
 	const first = load<u32>(slot, SLOT_REQUEST_FIRST);
-	// Others may have written there.
+	// A faulty peer may have written to the slot.
 	const count = min(load<u32>(slot, SLOT_REQUEST_COUNT), allSpans() - min(first, allSpans()));
 	const request = load<u32>(slot, SLOT_REQUEST);
 	store<u32>(slot, REQUEST_NONE, SLOT_REQUEST);
@@ -169,7 +172,7 @@ export function committed(me: u32): void {
 		if (load<u32>(slot, SLOT_REQUEST_LENGTH_2) != 0)
 			setBit(HEADER_OWNED, load<u32>(slot, SLOT_INTENT_A) >> 2);
 	} else if (request == REQUEST_DESCRIPTORS) {
-		// Another participant may have got further meanwhile; the number only grows.
+		// Another participant may have committed more meanwhile; the number only grows.
 		let ready = readySpans();
 		while (ready < first + count) {
 			const seen = atomic.cmpxchg<u32>(HEADER_READY, ready, first + count);
@@ -179,7 +182,7 @@ export function committed(me: u32): void {
 	}
 }
 
-/** Claims `count` spans from `first`, in order, or none. */
+/** Claims `count` spans from `first` on, in order. Claims none if one of them is taken. */
 function claim(me: u32, first: u32, count: u32): bool {
 	intend(me, INTENT_RUN, first, count, 0, 0);
 	const state = claimedBy(me);
@@ -195,18 +198,19 @@ function claim(me: u32, first: u32, count: u32): bool {
 }
 
 /**
- * Claims a run of `count` spans with pages of their own, lowest first. The first span, or a status
- * negated. After `NEED_COMMIT` the claim stands, and the next call for as many spans goes on with it.
+ * Claims the lowest free run of `count` spans, with committed pages. Returns the first span, or a negated
+ * status. After `NEED_COMMIT` the claim stays, and the next call for the same number of spans continues with
+ * it.
  *
- * Losing a race for a span means that somebody else has got it, so the search goes on; it is given up
- * after as many races as nobody loses by chance.
+ * Losing a race for a span means that another participant has it, so the search continues. It ends after more
+ * lost races than chance explains.
  */
 export function claimRun(me: u32, count: u32): i32 {
 	const slot = slotOf(me);
 	let first = 0;
 	if (load<u32>(slot, SLOT_INTENT) == INTENT_RUN) {
 		const claimed = load<u32>(slot, SLOT_INTENT_A);
-		// What others wrote there must not become a block outside of the region.
+		// A faulty peer may have written the intent, which must not lead to a block outside the region.
 		if (load<u32>(slot, SLOT_INTENT_B) == count && isHeapSpan(claimed) && count <= readySpans() - claimed)
 			first = claimed;
 		else cancel(me);
@@ -221,7 +225,7 @@ export function claimRun(me: u32, count: u32): i32 {
 	return status < 0 ? status : first;
 }
 
-/** Gives up what was claimed and not yet handed out. */
+/** Gives back claimed spans that were not handed out yet. */
 export function cancel(me: u32): void {
 	if (!isCurrent(me)) return;
 	const slot = slotOf(me);
@@ -232,8 +236,9 @@ export function cancel(me: u32): void {
 }
 
 /**
- * Frees what of the run [first, first + count) is claimed by `me`, or hangs on the claimed first span, the
- * first span last: so whoever finishes this for a dead `me` still finds the others. Ends the intent.
+ * Frees the spans of the run [first, first + count) that `me` has claimed, and the tails of the claimed first
+ * span. The first span comes last, so a survivor that continues for a dead `me` still finds the others.
+ * Clears the intent.
  */
 export function settleRun(me: u32, first: u32, length: u32): void {
 	const count = isHeapSpan(first) ? min(length, readySpans() - first) : 0;
@@ -253,7 +258,7 @@ export function settleRun(me: u32, first: u32, length: u32): void {
 	done(me);
 }
 
-/** Corrects the bitmap by the states: where a crash or a race left a free span marked busy. */
+/** Corrects the bitmap where a crash or a race has left a free span marked as busy. */
 export function mendAll(): void {
 	const ready = readySpans();
 	for (let span = header(HEADER_HEAP); span < ready; span++) {
@@ -264,7 +269,7 @@ export function mendAll(): void {
 	}
 }
 
-/** Spans of the run that starts at `span`. */
+/** The number of spans in the run that starts at `span`. */
 export function runLength(span: u32): u32 {
 	return min(load<u32>(descriptorOf(span), DESCRIPTOR_SPANS), allSpans() - min(span, allSpans()));
 }

@@ -1,6 +1,6 @@
 /**
- * The growable vector. It is changed under its object's mutex; readers take none: they check afterwards that
- * the elements have neither moved nor been given up meanwhile.
+ * The growable vector. Changes hold the object's mutex. Readers take no mutex; they check afterwards that the
+ * elements were neither moved nor removed meanwhile.
  */
 
 import { ownerAt } from "./blocks";
@@ -10,8 +10,8 @@ import { replace } from "./replace";
 import { tagOf } from "./slots";
 
 /**
- * Moves the first `bytes` bytes of the vector's elements into `fresh`, a block of `me`'s, and makes that their
- * place. The holder of the mutex does this.
+ * Copies the first `bytes` bytes of the vector's elements to `fresh`, a block that `me` owns, and makes it
+ * the vector's memory. `me` must hold the mutex.
  */
 export function moveVector(me: u32, vector: u32, fresh: u32, bytes: u32): u32 {
 	if (!isHolder(me, vector, KIND_VECTOR) || ownerAt(fresh) != tagOf(me)) return NOT_OWNER;
@@ -21,13 +21,14 @@ export function moveVector(me: u32, vector: u32, fresh: u32, bytes: u32): u32 {
 	return OK;
 }
 
-/** The vector has `length` elements now. The holder of the mutex says so. */
+/** Sets the vector's length. `me` must hold the mutex. */
 export function setVectorLength(me: u32, vector: u32, length: u32): u32 {
 	if (!isHolder(me, vector, KIND_VECTOR)) return NOT_OWNER;
 	const before = load<u32>(vector, OBJECT_COUNT);
-	// SYNC: pairs with the readers' load: hands over the elements before `length`.
+	// SYNC: pairs with the readers' load of the count: hands over the elements before `length`.
 	atomic.store<u32>(vector, length, OBJECT_COUNT);
-	// SYNC: pairs with a reader's second look: from here on others may come where the last elements were.
+	// SYNC: pairs with a reader's second load of the version: from here on, other elements may be written where
+	// the last ones were.
 	if (length < before) atomic.add<u32>(vector, 1, OBJECT_VERSION);
 	return OK;
 }

@@ -1,16 +1,16 @@
 /**
- * The native shim: what dhmem needs of the operating system, and nothing else.
+ * The native shim: the functions of the operating system that dhmem needs, and nothing else.
  *
- * Every function checks its arguments and throws a `TypeError` for a wrong one. A failing system call
- * throws an `Error` whose `code` is the name of the errno (`"ENOENT"`), with `syscall` and, where there
- * is one, `path`. Offsets and lengths are bytes from the start of the file.
+ * Every function checks its arguments, and throws a `TypeError` for a wrong one. If a system call fails, the
+ * function throws an `Error` with the name of the errno (`"ENOENT"`) as its `code`, with `syscall`, and with
+ * `path` if there is one. Offsets and lengths are in bytes; offsets count from the start of the file.
  */
 
 /** A region file that this thread has open: two open file descriptions of one inode, and a mapping. */
 export type File = object & { readonly __file: unique symbol };
 
 export interface FileStatus {
-	/** Bytes the file spans, and bytes the file system has given it. */
+	/** The length of the file, and the space that the file system has allocated for it, in bytes. */
 	size: number;
 	committed: number;
 	/** Permission bits, owner and group. */
@@ -20,96 +20,111 @@ export interface FileStatus {
 }
 
 /**
- * A new file of `size` bytes without a name (`O_TMPFILE`; where that is missing, the temporary name
- * `.dhmem-<16 hexadecimal digits>.tmp`). Holds the lock byte `makerLock` until it is published.
+ * Creates a file of `size` bytes without a name (`O_TMPFILE`), or with the temporary name `.dhmem-<16
+ * hexadecimal digits>.tmp` if the file system lacks `O_TMPFILE`. It holds the lock byte `makerLock` until it
+ * is published.
  */
 export function createFile(directory: string, size: number, mode: number): File;
 /**
- * Gives a created file its name, whole, in one step. `replace` renames over what is there; without it a
- * name that is taken gives `false`. A file that has been published, or that was opened: `"EINVAL"`.
+ * Gives a finished file its name, in one step. With `replace` it replaces a file of that name; otherwise it
+ * returns `false` if the name is taken. `"EINVAL"` for a file that was published before, or that was opened.
  */
 export function publishFile(file: File, path: string, replace: boolean): boolean;
-/** Opens an existing file. Not a regular file: `code` is `"ENOTREG"`; a symbolic link: `"ELOOP"`. */
+/**
+ * Opens an existing file. The code is `"ENOTREG"` if it is not a regular file, and `"ELOOP"` if it is a
+ * symbolic link.
+ */
 export function openFile(path: string, writable: boolean): File;
 export function statFile(file: File): FileStatus;
-/** Whether `path` still names this file. A symbolic link to it does not. */
+/** Tells whether `path` still names this file. A symbolic link to the file does not count. */
 export function isNamed(file: File, path: string): boolean;
-/** Reads into `into` from `position`; returns the number of bytes read. */
+/** Reads from `position` into `into`, and returns the number of bytes read. */
 export function readFile(file: File, into: Uint8Array, position: number): number;
 
 /**
- * Lays the file over the pages of `memory`, which must begin a shared WebAssembly memory and be as long as the file.
- * `isPrivate` maps it copy-on-write; a file opened read-only can't be mapped otherwise (`"EACCES"`). A file is
- * mapped once, and a memory takes one file at a time (`"EBUSY"`). The file keeps the memory alive until it
- * is closed.
+ * Maps the file over the pages of `memory`, which must be at the beginning of a shared WebAssembly memory,
+ * and as long as the file. `isPrivate` maps it copy-on-write; a file that was opened read-only can't be
+ * mapped otherwise (`"EACCES"`). A file can be mapped only once, and a memory takes only one file at a time
+ * (`"EBUSY"`). The file keeps the memory alive until it is closed.
  */
 export function mapFile(file: File, memory: Uint8Array, isPrivate: boolean): void;
 /**
- * Stops the waiter, lays private zero pages over the mapping, drops every lock, closes the descriptors.
- * Views that are left read zeros. Doing it twice does nothing. It also happens when the file is collected, and
- * when its thread ends. Any other function then throws `"ECLOSED"`, but for `abandonFile` and `isBroken`.
+ * Stops the waiter, replaces the mapping by private zero pages, drops every lock, and closes the descriptors.
+ * Remaining views then read zeros. Closing twice does nothing. A file is also closed when it is
+ * garbage-collected, and when its thread ends. After that every other function except `abandonFile` and
+ * `isBroken` throws `"ECLOSED"`.
  */
 export function closeFile(file: File): void;
 /**
- * Drops every lock at once and does nothing else: for a participant that cannot go on. It works even when
- * memory or stack has run out. `tryLock` throws `"ECLOSED"` from then on.
+ * Drops every lock at once and does nothing else, for a participant that can't continue. It works even after
+ * memory or stack has run out. After that `tryLock` throws `"ECLOSED"`.
  */
 export function abandonFile(file: File): void;
-/** Whether a fault was caught in the mapping (a truncated file, a full file system): zero pages lie there now. */
+/**
+ * True if there was a fault in the mapping (a truncated file, a full file system). The mapping was then
+ * replaced by zero pages.
+ */
 export function isBroken(file: File): boolean;
 /**
- * Puts the handler of faults before another one that the process has installed since. To be called whenever a listener
- * for SIGBUS is the first one or was the last one: Node replaces the handler then.
+ * Installs the SIGBUS handler again, in front of one that the process has installed since. Call it after the
+ * first listener for SIGBUS is added and after the last one is removed, because Node then replaces the
+ * handler.
  */
 export function renewGuard(): void;
 
 /**
- * Gives the range pages of its own (`fallocate`, at most 16 MiB in each call), or throws `"ENOSPC"`; then part
- * of the range may have its pages. A file that a peer has truncated to less than the range: `"ENXIO"`.
+ * Allocates the pages of the range (`fallocate`, in steps of at most 16 MiB). After `"ENOSPC"`, part of the
+ * range may have its pages. `"ENXIO"` if a peer has truncated the file so that it ends inside the range.
  */
 export function commit(file: File, offset: number, length: number): void;
-/** Gives the range's pages back to the file system; it reads as zeros then. */
+/** Gives the pages of the range back to the file system. The range then reads as zeros. */
 export function punch(file: File, offset: number, length: number): void;
 
 /**
- * Takes the write lock on lock byte `index` (0 to 65535) if nobody has it. A file opened read-only takes a read
- * lock, which others may hold too.
+ * Takes the write lock on lock byte `index` (0 to 65535). Returns false if another open file has a lock on
+ * it. A file that was opened read-only takes a read lock, which others may hold too.
  */
 export function tryLock(file: File, index: number): boolean;
 export function unlock(file: File, index: number): void;
 /**
- * Whether another open file has lock byte `index`. Do not ask about a lock that `file` itself holds: it reads as free.
- * Read locks count only from byte 4096 on, so that a read-only opener cannot make a dead participant look alive.
+ * Tells whether another open file holds lock byte `index`. A lock that `file` itself holds reads as free.
+ * Read locks count only from byte 4096 on, so that a process that opens the file read-only can't make a dead
+ * participant look alive.
  */
 export function isLocked(file: File, index: number): boolean;
 
 /**
- * Sleeps while the 32-bit word at `offset` is `expected`: at most `timeout` milliseconds.
- * `true` when woken or when the word differed, `false` when the time ran out. `expected` may be signed or
- * unsigned; `timeout` may be a fraction, or `Infinity`.
+ * Sleeps while the 32-bit word at `offset` is `expected`, at most `timeout` milliseconds. Returns `true` if
+ * it was woken or the word differed, and `false` after the timeout. `expected` may be signed or unsigned;
+ * `timeout` may be a fraction, or `Infinity`.
  */
 export function wait(file: File, offset: number, expected: number, timeout: number): boolean;
-/** Wakes every thread, in any process, that sleeps on the word at `offset`; returns how many there were. */
+/**
+ * Wakes every thread, in any process, that sleeps on the word at `offset`. Returns the number of threads
+ * woken.
+ */
 export function wake(file: File, offset: number): number;
 
 /**
- * Names the doorbell word and the function to call when it rings. One for each file. The thread that
- * watches is started at the first `arm`, and keeps the process alive only while armed.
+ * Sets the doorbell word, and the function to call when it rings. A file has at most one. The first `arm`
+ * starts a thread that watches the word. The watch keeps the process alive only while it is armed.
  */
 export function watch(file: File, offset: number, onRing: () => void): void;
 /**
  * Calls `onRing` once, on this thread's event loop, when the doorbell differs from `expected` or after
- * `slice` milliseconds, whichever is first. Arming again does nothing while the earlier arming has not fired. If it
- * has fired and its call is still under way, both figures are replaced; and if the new arming fires before that call,
- * the one call counts for both.
+ * `slice` milliseconds, whichever comes first. While an earlier arming has not fired, this does nothing. If
+ * the earlier arming has fired but its call has not happened yet, this arms again; if the new arming fires
+ * before that call, there is one call for both.
  */
 export function arm(file: File, expected: number, slice: number): void;
-/** Cancels the call, even one that is under way; the process may end. */
+/** Cancels the call, even one that is due already. The watch no longer keeps the process alive. */
 export function disarm(file: File): void;
 
-/** Bytes in a page of this machine. */
+/** The size of a page on this machine, in bytes. */
 export const pageSize: number;
-/** The lock byte that the maker of a file holds. A file under a temporary name whose byte is free is litter. */
+/**
+ * The lock byte that the creator of a file holds. A file with a temporary name whose byte is free is litter.
+ */
 export const makerLock: number;
-/** How many files this process has open and mapped through the shim, in all threads. */
+/** The number of files that all threads of this process have open and mapped through the shim. */
 export function openFiles(): number;

@@ -1,9 +1,9 @@
-/* The clock of every deadline: it does not jump when somebody sets the time. */
+/* The clock of every deadline. It does not jump when the system time is set. */
 #include "internal.h"
 
 #include <time.h>
 
-/* Three hundred years fit the clock; a century of milliseconds is for ever. */
+/* The clock covers almost 300 years, so about a century counts as for ever. */
 #define MILLISECONDS_MAX 3e12
 
 int64_t clock_now(void) {

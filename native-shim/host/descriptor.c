@@ -1,4 +1,7 @@
-/* Opening the two descriptors of a file. A path may name anything, so nothing here waits for the other end of a FIFO. */
+/*
+ * Opens the two descriptors of a file. The path may name anything, so nothing here waits for the other end of
+ * a FIFO.
+ */
 #include "internal.h"
 
 #include <fcntl.h>
@@ -27,7 +30,7 @@ static bool is_same_inode(int left, int right) {
 	return fstat(left, &a) == 0 && fstat(right, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* By then `path` may name another file, hence the check. */
+/* `path` may name another file by the second open, so the inodes are compared. */
 bool open_lock_descriptor(struct file *file, const char *path, struct failure *failure) {
 	const int access = file->writable ? O_RDWR : O_RDONLY;
 	char again[32];

@@ -1,4 +1,4 @@
-/* What a function says when it fails: which system call, and its errno. */
+/* Records a failure: the system call and its errno. */
 #include "internal.h"
 
 bool failed_with(struct failure *failure, const char *syscall, int error) {

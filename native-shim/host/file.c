@@ -33,7 +33,7 @@ bool file_open(struct file *file, const char *path, bool writable, struct failur
 	file->writable = writable;
 	file->fd = open_descriptor(path, (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW);
 	if (file->fd < 0) {
-		/* A directory opened for writing; a socket, or a device without a driver. */
+		/* The errnos for a directory that is opened for writing, a socket, and a device without a driver. */
 		const bool special = errno == EISDIR || errno == ENXIO || errno == ENODEV;
 		return failed_with(failure, "open", special ? NOT_REGULAR : -errno);
 	}
@@ -56,7 +56,7 @@ bool file_is_named(const struct file *file, const char *path, bool *named, struc
 	if (!file_status(file, &ours, failure)) {
 		return false;
 	}
-	/* Not through a link: file_open() would not follow it either. */
+	/* lstat(), because file_open() does not follow a link either. */
 	if (lstat(path, &theirs) != 0) {
 		*named = false;
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || failed(failure, "lstat");

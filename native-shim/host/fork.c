@@ -1,6 +1,7 @@
 /*
- * A child that forks and does not exec has copies of all descriptors. Through its copy of a lock descriptor it would
- * keep this process's locks when this process dies, and nobody could recover what it left. So the child closes those.
+ * A forked child that does not exec has copies of all descriptors. Its copy of a lock descriptor would keep
+ * this process's locks alive after this process dies, so no one could recover it. So the child closes its
+ * copies of the lock descriptors.
  */
 #include "internal.h"
 
@@ -8,8 +9,8 @@
 #include <unistd.h>
 
 /*
- * Held while a lock descriptor is opened or closed, and while the process forks: so a child closes every copy that it
- * has, and never a descriptor that has become something else.
+ * Held while a lock descriptor is opened or closed, and while the process forks. So a child closes every copy
+ * that it has, and never a descriptor that has been reused for another file.
  */
 static pthread_mutex_t descriptors = PTHREAD_MUTEX_INITIALIZER;
 static struct file *first;
@@ -22,7 +23,7 @@ static void in_parent(void) {
 	pthread_mutex_unlock(&descriptors);
 }
 
-/* Only this thread was copied, so nothing that takes a lock may be called here. close() takes none. */
+/* Only this thread exists in the child, so call nothing that takes a lock. close() takes none. */
 static void in_child(void) {
 	for (struct file *file = first; file != NULL; file = file->next) {
 		close(file->lock_fd);

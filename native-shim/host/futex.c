@@ -1,4 +1,4 @@
-/* Sleeping on a word of shared memory, across processes: futex without the PRIVATE flag. */
+/* Sleeps on a word of shared memory, across processes: futex without the PRIVATE flag. */
 #include "internal.h"
 
 #include <limits.h>
@@ -8,15 +8,18 @@
 #include <unistd.h>
 
 /*
- * The deadline is absolute (WAIT_BITSET), so that an interrupted wait goes on without arithmetic. Anything but
- * a wake-up, a word that differs, and the deadline is an error: if ENOSYS under a seccomp profile passed for a
- * wake-up, the caller would loop without a pause.
+ * The deadline is absolute (WAIT_BITSET), so that an interrupted wait continues without arithmetic. Anything
+ * except a wake-up, a different word and the deadline is an error. If ENOSYS under a seccomp profile counted
+ * as a wake-up, the caller would loop without a pause.
  */
 enum awaited futex_wait(const _Atomic uint32_t *word, uint32_t expected, int64_t deadline,
 	struct failure *failure) {
 	const struct timespec until = { .tv_sec = deadline / NANOSECONDS, .tv_nsec = deadline % NANOSECONDS };
 	bool faulted = false;
-	/* For a page that is gone the kernel only says EFAULT. Reading the word faults, so that the guard sees it. */
+	/*
+	 * If the page is gone, the kernel only returns EFAULT. Reading the word raises SIGBUS, which the guard
+	 * handles.
+	 */
 	while (atomic_load(word) == expected) {
 		if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, deadline == NEVER ? NULL : &until, NULL,
 				FUTEX_BITSET_MATCH_ANY) == 0) {

@@ -1,7 +1,7 @@
 /*
- * A peer that truncates the file, or a hole read on a full file system, must not kill this process: SIGBUS in a
- * guarded range puts zero pages over the whole range and marks it broken. Every other fault goes to the
- * handler that was there before.
+ * A peer that truncates the file, or a read of a hole on a full file system, must not kill this process. On
+ * SIGBUS in a guarded range, the handler replaces the whole range by zero pages and marks it as broken. Every
+ * other fault goes to the handler that was installed before.
  */
 #include "internal.h"
 
@@ -11,9 +11,9 @@
 #include <sys/mman.h>
 
 /*
- * The handler runs at any instruction of any thread, so it takes no lock: it walks entries that are never freed,
- * and skips an entry whose version is odd or changes while it reads. It never skips the entry that it needs: the
- * thread that faults in a range keeps that range open, so nobody changes its entry meanwhile.
+ * The handler may run at any instruction of any thread, so it takes no lock. It walks entries that are never
+ * freed, and skips an entry whose version is odd or changes meanwhile. It never skips the entry that it
+ * needs: the thread that faults in a range keeps that range open, so that entry does not change.
  */
 struct guard {
 	atomic_uint version;
@@ -32,19 +32,22 @@ struct chunk {
 static struct chunk first_chunk;
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 /*
- * The handler that was there before: SIG_DFL, SIG_IGN or a function. One word, because our handler may run on another
- * thread while it is replaced. It is called with all three arguments; one that takes only the first ignores the others.
+ * The handler that was installed before: SIG_DFL, SIG_IGN or a function. It is a single word, because our
+ * handler may run on another thread while it is replaced. The function is called with all three arguments;
+ * one that takes only the first ignores the others.
  */
 typedef void (*handler)(int number, siginfo_t *info, void *context);
 static _Atomic uintptr_t previous;
 
 bool lay_zeros(void *start, size_t length) {
 	const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-	/* Writable even where the mapping was not: the kernel refuses a futex on a page that can never change. */
+	/*
+	 * Writable even if the mapping was not, because the kernel refuses a futex on a page that can never change.
+	 */
 	if (mmap(start, length, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED) {
 		return true;
 	}
-	/* Strict overcommit charges for writable pages. Readable ones are the next best. */
+	/* Under strict overcommit writable pages may be refused. Read-only ones are the next best. */
 	return mmap(start, length, PROT_READ, flags, -1, 0) != MAP_FAILED;
 }
 
@@ -67,7 +70,7 @@ static bool catch_fault(uintptr_t address) {
 
 static void on_bus_error(int number, siginfo_t *info, void *context) {
 	const int error = errno;
-	/* Not BUS_ADRALN, which zero pages do not cure, and not a signal that a process sent. */
+	/* Not BUS_ADRALN, which zero pages would not fix, and not a signal that a process has sent. */
 	const bool is_page =
 		info->si_code == BUS_ADRERR || info->si_code == BUS_OBJERR || info->si_code == BUS_MCEERR_AR;
 	if (is_page && catch_fault((uintptr_t)info->si_addr)) {
@@ -78,7 +81,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context) {
 	if (other != (uintptr_t)SIG_DFL && other != (uintptr_t)SIG_IGN) {
 		((handler)other)(number, info, context);
 	} else if (info->si_code > 0) {
-		/* The instruction faults again when we return, and then the process dies as it would have. */
+		/* When we return, the instruction faults again, and the process dies as it would have without us. */
 		signal(number, SIG_DFL);
 	} else if (other == (uintptr_t)SIG_DFL) {
 		signal(number, SIG_DFL);
@@ -99,7 +102,7 @@ static void install(void) {
 	struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 	struct sigaction current;
 	sigemptyset(&action.sa_mask);
-	/* Read first: the handler may run before a call that does both has stored the old one. */
+	/* Read the old handler first: if one call did both, our handler could run before the old one is stored. */
 	if (sigaction(SIGBUS, NULL, &current) != 0) {
 		install_error = errno;
 		return;
@@ -134,7 +137,7 @@ static void write_entry(struct guard *guard, uintptr_t start, size_t length) {
 	atomic_fetch_add(&guard->version, 1);
 }
 
-/* With `writers` held. An entry that is free has the length 0. */
+/* Call with `writers` held. A free entry has the length 0. */
 static struct guard *find_free(uintptr_t start, size_t length, int *error) {
 	struct guard *found = NULL;
 	for (struct chunk *chunk = &first_chunk;;) {

@@ -1,11 +1,11 @@
 /*
- * What dhmem needs of Linux: region files, locks, mappings, futexes, and a thread that waits. Plain C: it compiles
- * without Node-API, so that a binding for another language can use the same code. This header is the whole
- * interface; internal.h is for the files of this folder.
+ * The functions of Linux that dhmem needs: region files, locks, mappings, futexes, and a thread that waits.
+ * It is plain C without Node-API, so a binding for another language can use the same code. This header is the
+ * whole interface; internal.h is for the files of this folder.
  *
  * A file calls only into files above it in this list (scripts/check-shim-layers.sh):
  *
- *	failure.c	what a function says when it fails
+ *	failure.c	recording a failure
  *	clock.c		the clock of every deadline
  *	futex.c		sleeping on a word of shared memory
  *	fork.c		what a forked child must not keep
@@ -13,10 +13,10 @@
  *	guard.c		the handler for SIGBUS
  *	descriptor.c	opening the two descriptors of a file
  *	file.c		an open file
- *	new-file.c	making a file and naming it
- *	pages.c		giving a file its pages, and taking them back
- *	mapping.c	the file laid over memory
- *	waiter.c	the thread that sleeps so that an event loop need not
+ *	new-file.c	creating a file and naming it
+ *	pages.c		allocating the pages of a file, and freeing them
+ *	mapping.c	mapping a file over memory
+ *	waiter.c	a thread that sleeps in place of an event loop
  *
  * Conventions, unless a function says otherwise:
  *
@@ -44,7 +44,7 @@ _Static_assert(sizeof(off_t) == 8 && sizeof(size_t) == 8, "64-bit only");
 
 /* failure.c */
 
-/* An error of our own, outside the range of negated errnos: the path does not name a regular file. */
+/* Our own error code, outside the range of negated errnos: the path does not name a regular file. */
 #define NOT_REGULAR (-4096)
 
 struct failure {
@@ -58,7 +58,7 @@ struct failure {
 
 #define NEVER INT64_MAX
 
-/* The time in `milliseconds` from now; a fraction counts, and infinity gives NEVER. */
+/* The deadline `milliseconds` from now. Fractions count; infinity gives NEVER. */
 int64_t clock_after(double milliseconds);
 
 /* futex.c */
@@ -66,12 +66,12 @@ int64_t clock_after(double milliseconds);
 enum awaited { AWAITED_RING, AWAITED_TIMEOUT, AWAITED_ERROR };
 
 /*
- * Sleeps while `*word` is `expected`. AWAITED_RING when woken or when the word differs, AWAITED_TIMEOUT at the
- * deadline; only AWAITED_ERROR fills in `failure`. A signal does not end it.
+ * Sleeps while `*word` is `expected`. Returns AWAITED_RING if it was woken or the word differs, and
+ * AWAITED_TIMEOUT at the deadline. Only AWAITED_ERROR fills in `failure`. Signals do not end the sleep.
  */
 enum awaited futex_wait(const _Atomic uint32_t *word, uint32_t expected, int64_t deadline,
 	struct failure *failure);
-/* Wakes every thread that sleeps on the word, in any process; `woken` is how many. */
+/* Wakes every thread that sleeps on the word, in any process; `woken` is their number. */
 bool futex_wake(const _Atomic uint32_t *word, uint32_t *woken, struct failure *failure);
 
 /*
@@ -82,13 +82,18 @@ struct file {
 	int fd;
 	int lock_fd;
 	bool writable;
-	/* Created here, and without its final name so far. */
+	/* Created by this process, and without its final name so far. */
 	bool nameless;
-	/* The name of a nameless file where O_TMPFILE is missing, else NULL. */
+	/* The temporary name of a nameless file if O_TMPFILE is missing, else NULL. */
 	char *temporary;
-	/* When it was opened. A peer can truncate the file, so the size that counts is what fstat() says. */
+	/*
+	 * The size when the file was opened. A peer can truncate the file, so only fstat() gives the current size.
+	 */
 	off_t size;
-	/* Opened by the process that this one was forked from: its locks, mapping and waiter thread are not here. */
+	/*
+	 * Opened by the process that this one was forked from. This process does not have its locks, mapping and
+	 * waiter thread.
+	 */
 	bool inherited;
 	/* The list in fork.c. */
 	struct file *previous;
@@ -102,14 +107,15 @@ struct file {
 #define MAKER_LOCK 1025
 
 /*
- * Takes the write lock on byte `index`, or the read lock if the file was opened read-only; `taken` is false when
- * another open file has it.
+ * Takes the write lock on byte `index`, or the read lock if the file was opened read-only. `taken` is false
+ * if another open file has it.
  */
 bool lock_try(const struct file *file, uint32_t index, bool *taken, struct failure *failure);
 bool lock_drop(const struct file *file, uint32_t index, struct failure *failure);
 /*
- * Whether another open file has byte `index`. Our own locks do not count. Read locks count only from byte 4096 on,
- * so that a read-only opener cannot make a dead participant look alive.
+ * Sets `held` if another open file has a lock on byte `index`; this file's own locks do not count. Read locks
+ * count only from byte 4096 on, so that a process that opens the file read-only can't make a dead participant
+ * look alive.
  */
 bool lock_is_held(const struct file *file, uint32_t index, bool *held, struct failure *failure);
 /* Drops all of this file's locks. Needs no memory. */
@@ -117,12 +123,12 @@ void lock_drop_all(const struct file *file);
 
 /* file.c */
 
-/* Makes `file` a closed one. file_create() and file_open() begin with this. */
+/* Initialises `file` as closed. file_create() and file_open() begin with this. */
 void file_clear(struct file *file);
 /* Opens an existing regular file, never through a symbolic link. A failure leaves nothing open. */
 bool file_open(struct file *file, const char *path, bool writable, struct failure *failure);
 bool file_status(const struct file *file, struct stat *status, struct failure *failure);
-/* Whether `path` still names this file. A symbolic link to it does not. */
+/* Sets `named` if `path` still names this file. A symbolic link to the file does not count. */
 bool file_is_named(const struct file *file, const char *path, bool *named, struct failure *failure);
 /* Reads up to `length` bytes; `done` is less only at the end of the file. */
 bool file_read(const struct file *file, void *into, size_t length, off_t position, size_t *done,
@@ -133,8 +139,8 @@ void file_close(struct file *file);
 /* new-file.c */
 
 /*
- * Makes a file of `size` bytes without a name in `directory`: with O_TMPFILE, or else as
- * `.dhmem-<16 hexadecimal digits>.tmp`. It holds MAKER_LOCK. A failure leaves nothing behind.
+ * Creates a file of `size` bytes in `directory`: without a name (O_TMPFILE), or else as `.dhmem-<16
+ * hexadecimal digits>.tmp`. It holds MAKER_LOCK. A failure leaves nothing behind.
  */
 bool file_create(struct file *file, const char *directory, off_t size, mode_t mode, struct failure *failure);
 /*
@@ -145,7 +151,7 @@ bool file_publish(struct file *file, const char *path, bool replace, bool *taken
 
 /* pages.c: both fail with -ENXIO when a peer has truncated the file to less than the range. */
 
-/* Gives the range pages of its own. After a failure (-ENOSPC) part of the range may have its pages. */
+/* Allocates the pages of the range. After a failure (-ENOSPC) part of the range may have its pages. */
 bool file_commit(const struct file *file, off_t offset, off_t length, struct failure *failure);
 /* Gives the range's pages back to the file system; it then reads as zeros. */
 bool file_punch(const struct file *file, off_t offset, off_t length, struct failure *failure);
@@ -153,8 +159,8 @@ bool file_punch(const struct file *file, off_t offset, off_t length, struct fail
 /* guard.c */
 
 /*
- * Puts our handler for SIGBUS back in front when the process has installed another one since: one that does not know
- * our ranges returns, and the same instruction faults again, for ever.
+ * Installs our handler for SIGBUS again, in front of one that the process has installed since. A handler that
+ * does not know our ranges would return, and the same instruction would fault again, for ever.
  */
 bool guard_renew(struct failure *failure);
 
@@ -166,8 +172,8 @@ struct mapping {
 	char *start;
 	size_t length;
 	/*
-	 * Where futex words are waited on. The mapping itself when it is shared; else a second one, read-only
-	 * and shared, because FUTEX_WAIT on a private page breaks the sharing.
+	 * The mapping for futex words. It is the mapping itself if that is shared; otherwise a second one,
+	 * read-only and shared, because FUTEX_WAIT on a private page breaks the sharing.
 	 */
 	char *words;
 	struct guard *guard;
@@ -175,41 +181,45 @@ struct mapping {
 };
 
 /*
- * Maps the whole file, `file->size` bytes, over the pages at `start`, which are the caller's and begin at a page;
- * `is_private` maps it copy-on-write. A fault in the mapping puts zero pages over all of it instead of killing the
- * process. -EBUSY when a file is mapped there already. The mapping outlives file_close().
+ * Maps the whole file, `file->size` bytes, over the pages at `start`, which is page-aligned memory of the
+ * caller. `is_private` maps it copy-on-write. A fault in the mapping replaces all of it by zero pages instead
+ * of killing the process. -EBUSY if a file is mapped there already. The mapping outlives file_close().
  */
 bool mapping_open(struct mapping *mapping, const struct file *file, void *start, bool is_private,
 	struct failure *failure);
-/* Whether a fault was caught: a truncated file, or a full file system. */
+/* True after a fault: a truncated file, or a full file system. */
 bool mapping_is_broken(const struct mapping *mapping);
-/* The word at `offset`, a multiple of 4 inside the mapping, as futex_wait(), futex_wake() and waiter_open() want it. */
+/*
+ * The word at `offset`, a multiple of 4 inside the mapping, for futex_wait(), futex_wake() and waiter_open().
+ */
 const _Atomic uint32_t *mapping_word(const struct mapping *mapping, size_t offset);
-/* Puts private zero pages there instead. Views that are left read zeros. */
+/* Replaces the mapping by private zero pages. Remaining views read zeros. */
 void mapping_close(struct mapping *mapping);
-/* How many mappings are open in the whole process. */
+/* The number of open mappings in the whole process. */
 uint32_t mappings_open(void);
 
 /*
- * waiter.c: a thread that sleeps on a word. It starts at the first arming. An arming fires once: when the word differs
- * from `expected`, or when its time is over. The event loop then asks waiter_take() what to do.
+ * waiter.c: a thread that sleeps on a word. It starts at the first arming. An arming fires once: when the
+ * word differs from `expected`, or when its time is over. The event loop then calls waiter_take() to learn
+ * whether it still has to act.
  */
 
 struct waiter;
 
 /*
- * `fired` tells the event loop that an arming has fired. It runs on the waiter's thread, or inside waiter_arm() when
- * the word differs already; it must not block and must not call the waiter. It is not called again before
- * waiter_take(). NULL when out of memory. The word must stay mapped until waiter_close().
+ * `fired` tells the event loop that an arming has fired. It runs on the waiter's thread, or inside
+ * waiter_arm() if the word differs already. It must not block, and must not call the waiter. It is not called
+ * again before waiter_take(). Returns NULL if memory has run out. The word must stay mapped until
+ * waiter_close().
  */
 struct waiter *waiter_open(const _Atomic uint32_t *word, void (*fired)(void *owner), void *owner);
 /* `slice` is milliseconds. Does nothing while an earlier arming has not fired. */
 bool waiter_arm(struct waiter *waiter, uint32_t expected, double slice, struct failure *failure);
-/* Also undoes an arming that has fired, until waiter_take(). */
+/* Also cancels an arming that has fired, until waiter_take(). */
 void waiter_disarm(struct waiter *waiter);
-/* Armed, or fired without waiter_take() so far. */
+/* True if it is armed, or has fired without waiter_take() so far. */
 bool waiter_is_armed(struct waiter *waiter);
-/* Whether an arming has fired that was not disarmed. To be called once for each call of `fired`. */
+/* True if an arming has fired and was not disarmed. Call it once for each call of `fired`. */
 bool waiter_take(struct waiter *waiter);
 /* Ends the thread and frees the waiter; `fired` is not called after this. */
 void waiter_close(struct waiter *waiter);

@@ -1,6 +1,7 @@
 /*
- * Who is alive: one byte for each participant, far beyond any page of the file, locked by an open file
- * description. The kernel drops the lock when the last descriptor goes, however its process ends.
+ * Liveness: each participant has one byte, far beyond any page of the file, locked through an open file
+ * description. The kernel drops the lock when the description's last descriptor is closed, however the
+ * process ends.
  */
 #include "internal.h"
 
@@ -8,7 +9,7 @@
 
 /* SYNC: src/attachment/own-openings.ts */
 #define FIRST_LOCK_BYTE ((off_t)1 << 40)
-/* Read-only openers take read locks on bytes from here on. */
+/* Processes that open the file read-only take read locks on bytes from here on. */
 #define FIRST_READ_LOCK 4096
 
 static int control(const struct file *file, int command, struct flock *range) {
@@ -38,9 +39,10 @@ bool lock_drop(const struct file *file, uint32_t index, struct failure *failure)
 }
 
 /*
- * "Could I read-lock this?" does not see read locks. Below FIRST_READ_LOCK that is what we want: a process that may
- * only read the file must not be able to make a dead participant look alive. From there on we look for read
- * locks, so the question is "could I write-lock this?", which F_OFD_GETLK answers on a read-only descriptor too.
+ * "Could I read-lock this?" does not see read locks. Below FIRST_READ_LOCK that is intended: a process that
+ * may only read the file must not be able to make a dead participant look alive. From there on we look for
+ * read locks, so the question is "could I write-lock this?", which F_OFD_GETLK answers on a read-only
+ * descriptor too.
  */
 bool lock_is_held(const struct file *file, uint32_t index, bool *held, struct failure *failure) {
 	struct flock range = one_byte(index, index < FIRST_READ_LOCK ? F_RDLCK : F_WRLCK);

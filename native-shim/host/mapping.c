@@ -1,4 +1,4 @@
-/* The file laid over memory that the caller owns, such as the pages of a WebAssembly memory. */
+/* Maps a file over memory that the caller owns, such as the pages of a WebAssembly memory. */
 #include "internal.h"
 
 #include <sys/mman.h>
@@ -10,15 +10,16 @@ uint32_t mappings_open(void) {
 }
 
 /*
- * A child between fork and exec must not keep the region mapped. And a core dump leaves it out: it would be 4 GiB, and
- * until it is written the kernel keeps the dead process's locks.
+ * Leaves the mapping out of children, which must not keep the region mapped between fork and exec. Leaves it
+ * out of core dumps too: a dump could have 4 GiB, and the kernel keeps the dead process's locks until it is
+ * written.
  */
 static bool leave_out(void *start, size_t length, struct failure *failure) {
 	return (madvise(start, length, MADV_DONTFORK) == 0 && madvise(start, length, MADV_DONTDUMP) == 0) ||
 		failed(failure, "madvise");
 }
 
-/* A mapping of its own for futex words, since waiting on a private page would copy it. */
+/* A second mapping for futex words, because waiting on a private page would copy the page. */
 static bool open_words(struct mapping *mapping, const struct file *file, struct failure *failure) {
 	void *words = mmap(NULL, mapping->length, PROT_READ, MAP_SHARED | MAP_NORESERVE, file->fd, 0);
 	if (words == MAP_FAILED) {
@@ -63,7 +64,7 @@ const _Atomic uint32_t *mapping_word(const struct mapping *mapping, size_t offse
 	return (const _Atomic uint32_t *)(mapping->words + offset);
 }
 
-/* The caller still owns the address range, so it gets memory back, and views that are left read zeros. */
+/* The caller still owns the address range, so it gets memory back, and remaining views read zeros. */
 void mapping_close(struct mapping *mapping) {
 	lay_zeros(mapping->start, mapping->length);
 	guard_remove(mapping->guard);

@@ -1,6 +1,7 @@
 /*
- * Making a file: whole or not at all. It has no name, or a temporary one, until file_publish() gives it its name in one
- * step. A killed maker leaves at most a temporary name whose MAKER_LOCK is free, and others remove that.
+ * Creates files, completely or not at all. A file has no name, or a temporary one, until file_publish() gives
+ * it its name in one step. A killed creator leaves at most a temporary name whose MAKER_LOCK is free, and
+ * other processes remove that.
  */
 #include "internal.h"
 
@@ -11,10 +12,15 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* How often a new temporary file may be removed as litter, before we have locked it. */
+/*
+ * How many times to try again when another process removes our new temporary file as litter before we have
+ * locked it.
+ */
 #define CLAIM_TURNS 100
 
-/* `.dhmem-<random>.tmp` in a directory of `directory_length` bytes; NULL when out of memory. */
+/*
+ * `.dhmem-<random>.tmp` in a directory, whose path has `directory_length` bytes. NULL if memory has run out.
+ */
 static char *temporary_name(const char *directory, size_t directory_length) {
 	uint64_t random;
 	if (getrandom(&random, sizeof random, 0) != sizeof random) {
@@ -29,7 +35,7 @@ static char *temporary_name(const char *directory, size_t directory_length) {
 	return name;
 }
 
-/* The umask may have taken the owner's bits, without which the second descriptor could not be opened. */
+/* The umask may have cleared the owner's bits, which the second open needs. */
 static bool open_lock_descriptor_of_new(struct file *file, const char *path, struct failure *failure) {
 	if (fchmod(file->fd, 0600) != 0) {
 		return failed(failure, "fchmod");
@@ -46,7 +52,7 @@ static bool open_nameless(struct file *file, const char *directory, struct failu
 	if (open_lock_descriptor_of_new(file, NULL, failure)) {
 		return true;
 	}
-	/* linkat() will need /proc too: without it, a file made like this could never be published. */
+	/* linkat() will need /proc too: without it, this file could never be published. */
 	const bool is_useless = is_without_proc(-failure->error);
 	close(file->fd);
 	file->fd = -1;
@@ -71,7 +77,7 @@ static bool open_temporary(struct file *file, const char *directory, struct fail
 	return open_lock_descriptor_of_new(file, file->temporary, failure);
 }
 
-/* Locks the file as one that is being made; `claimed` is false when somebody removed it as litter before. */
+/* Takes MAKER_LOCK. `claimed` is false if another process removed the file as litter before that. */
 static bool claim(const struct file *file, bool *claimed, struct failure *failure) {
 	struct stat status;
 	if (!lock_try(file, MAKER_LOCK, claimed, failure) || !file_status(file, &status, failure)) {
@@ -105,7 +111,7 @@ bool file_create(struct file *file, const char *directory, off_t size, mode_t mo
 	if (done && ftruncate(file->fd, size) != 0) {
 		done = failed(failure, "ftruncate");
 	}
-	/* After both descriptors are open, which a mode without owner write would refuse. */
+	/* Only now: with a mode without owner write, the second descriptor could not have been opened. */
 	if (done && fchmod(file->fd, mode) != 0) {
 		done = failed(failure, "fchmod");
 	}
@@ -115,7 +121,7 @@ bool file_create(struct file *file, const char *directory, off_t size, mode_t mo
 	return done;
 }
 
-/* Where the file can be linked from: its temporary name, or the descriptor without a name. */
+/* Links the file to `path`, from its temporary name or from its descriptor. */
 static int link_to(const struct file *file, const char *path) {
 	if (file->temporary != NULL) {
 		return link(file->temporary, path);
@@ -129,7 +135,10 @@ static bool publish_over(struct file *file, const char *path, struct failure *fa
 	if (file->temporary != NULL) {
 		return rename(file->temporary, path) == 0 || failed(failure, "rename");
 	}
-	/* linkat() cannot replace. The name that it makes here is litter, which others remove, if we are killed now. */
+	/*
+	 * linkat() can't replace a file, so link it beside `path` and rename it. If we are killed in between,
+	 * others remove that name as litter.
+	 */
 	const char *slash = strrchr(path, '/');
 	const size_t length = slash == NULL ? 1 : (size_t)(slash - path);
 	char *beside;
@@ -191,7 +200,7 @@ bool file_publish(struct file *file, const char *path, bool replace, bool *taken
 		file->nameless = false;
 		free(file->temporary);
 		file->temporary = NULL;
-		/* It means nothing under the final name, so a failure does no harm. */
+		/* The lock means nothing under the final name, so a failure does no harm. */
 		struct failure ignored;
 		lock_drop(file, MAKER_LOCK, &ignored);
 	}

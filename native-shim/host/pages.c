@@ -1,9 +1,15 @@
-/* Pages of the file: committed before they are used, so that a full file system is an error and not a signal. */
+/*
+ * Allocates the pages of the file before they are used, so that a full file system is an error and not a
+ * signal.
+ */
 #include "internal.h"
 
 #include <fcntl.h>
 
-/* A fallocate that a signal interrupts is undone and starts over, so a step must be short enough to end. */
+/*
+ * An interrupted fallocate is undone and starts over, so a step must be short enough to finish between
+ * signals.
+ */
 #define COMMIT_STEP ((off_t)16 << 20)
 #define COMMIT_STEP_LEAST ((off_t)64 << 10)
 
@@ -30,7 +36,7 @@ bool file_commit(const struct file *file, off_t offset, off_t length, struct fai
 		} else if (errno != EINTR) {
 			return failed(failure, "fallocate");
 		} else if (step > COMMIT_STEP_LEAST) {
-			/* A profiler's timer, say, comes back sooner than a large step ends. */
+			/* A profiler's timer, for example, may interrupt every large step. */
 			step /= 2;
 		}
 	}

@@ -1,10 +1,10 @@
 /*
- * A thread sleeps on the doorbell so that an event loop need not. It costs nothing while not armed: it starts at the
- * first arming, and then sleeps on a condition variable.
+ * A thread sleeps on the doorbell in place of an event loop. Unless it is armed it costs nothing: it starts
+ * at the first arming, and between armings it sleeps on a condition variable.
  *
- * An arming is watched until it fires; then it is due until waiter_take(); waiter_disarm() ends both. The event loop
- * that was told before waiter_disarm() finds nothing due, and a thread that wakes late finds the number of
- * another arming, so neither does anything.
+ * An arming is watched until it fires, and is then due until waiter_take(). waiter_disarm() ends both states.
+ * If the event loop was told before waiter_disarm(), it finds nothing due; if the thread wakes late, it finds
+ * the number of another arming. So neither does anything.
  */
 #include "internal.h"
 
@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* The thread cannot sleep on two things, so it looks this often whether it should stop or was armed anew. */
+/*
+ * The thread can't sleep on two things, so it checks this often whether it should stop, or was armed again.
+ */
 #define SLICE_MAX 50000000LL
 #define STOP_RETRY 1000000LL
 #define STACK_BYTES (256 << 10)
@@ -39,7 +41,7 @@ struct waiter {
 	bool due;
 	uint32_t expected;
 	int64_t deadline;
-	/* On the futex, perhaps still for an arming that is over. */
+	/* The thread sleeps on the futex, perhaps still for an arming that is over. */
 	bool asleep;
 	/* The event loop has been told, and waiter_take() has not been called: telling it again would add nothing. */
 	bool told;
@@ -82,7 +84,7 @@ static void *waiter_main(void *data) {
 		pthread_mutex_lock(&waiter->lock);
 		waiter->asleep = false;
 		if (awaited == AWAITED_ERROR && !waiter->stopping && waiter->watched == watched) {
-			/* An error is no ring. Nothing can wake us now, so let the time pass. */
+			/* An error is not a ring. The futex can't wake us, so let the time pass. */
 			wait_changed(waiter, until);
 		}
 		if (!waiter->stopping && waiter->watched == watched && (rung || clock_now() >= deadline)) {
@@ -96,7 +98,10 @@ static void *waiter_main(void *data) {
 }
 
 static int start_thread(struct waiter *waiter) {
-	/* Signals are for the threads of the process. Those that a fault raises stay, or the guard could not catch them. */
+	/*
+	 * Leave signals to the other threads. Those that a fault raises stay unblocked, because the guard must
+	 * catch them.
+	 */
 	sigset_t mask, old;
 	sigfillset(&mask);
 	sigdelset(&mask, SIGBUS);
@@ -114,8 +119,8 @@ static int start_thread(struct waiter *waiter) {
 }
 
 /*
- * Wakes again and again, because the thread may be on its way into the futex when a wake-up comes. Other processes that
- * sleep on the word wake for nothing, which they must expect anyway.
+ * Wakes repeatedly, because the thread may be just about to sleep on the futex when a wake-up comes. Other
+ * processes that sleep on the word wake up for nothing, which they must expect anyway.
  */
 static void stop_thread(struct waiter *waiter) {
 	if (!waiter->started) {
@@ -177,7 +182,7 @@ bool waiter_arm(struct waiter *waiter, uint32_t expected, double slice, struct f
 		waiter->deadline = deadline;
 		asleep = waiter->asleep;
 		if (rung) {
-			/* The word differs already: no need for the thread. */
+			/* The word differs already, so the thread is not needed. */
 			fire(waiter);
 		} else {
 			pthread_cond_broadcast(&waiter->changed);

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 /*
- * Node unloads an addon with the last worker that loaded it. But the signal handler is in this library, and so is the
- * code of threads that other files started, so the library stays.
+ * Node unloads an addon when the last worker that loaded it ends. But the signal handler and the waiter
+ * threads run code of this library, so the library must stay.
  */
 static void stay_loaded(void) {
 	Dl_info self;

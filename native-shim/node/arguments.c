@@ -1,4 +1,4 @@
-/* The arguments of a call, checked. Nothing is ever converted. */
+/* Checks the arguments of a call. Nothing is ever converted. */
 #include "node.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 bool call_begin(struct call *call, napi_env env, napi_callback_info info, const char *name) {
 	call->env = env;
 	call->name = name;
-	/* Those that are missing come out as undefined, which no check accepts. */
+	/* Missing arguments are undefined, which no check accepts. */
 	size_t count = sizeof call->values / sizeof *call->values;
 	return napi_get_cb_info(env, info, &count, call->values, NULL, NULL) == napi_ok;
 }
@@ -69,7 +69,7 @@ bool take_integer(const struct call *call, size_t index, double minimum, double 
 	if (!take_number(call, index, value)) {
 		return false;
 	}
-	/* Written so that NaN fails, before the cast that it is undefined for. */
+	/* Written so that NaN fails before the cast, which is undefined for NaN. */
 	if (*value >= minimum && *value <= maximum && *value == (double)(int64_t)*value) {
 		return true;
 	}

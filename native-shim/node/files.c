@@ -1,4 +1,4 @@
-/* Exports that open, name, look at and close a file. index.d.ts says what they do. */
+/* Exports that open, name, examine and close a file. index.d.ts documents them. */
 #include "node.h"
 
 napi_value js_create_file(napi_env env, napi_callback_info info) {

@@ -1,12 +1,12 @@
 /*
- * The life of a File: made by JavaScript, and ended by closeFile, by garbage collection, or by the end of its
- * thread, whichever comes first. All three go through handle_close().
+ * The lifetime of a File. JavaScript creates it, and it ends with closeFile, garbage collection, or the end
+ * of its thread, whichever comes first. All three call handle_close().
  */
 #include "node.h"
 
 #include <stdlib.h>
 
-/* Random, so that an object of another addon does not have it; nor has a copy of a File. */
+/* Random, so that objects of other addons don't have this tag. Copies of a File don't have it either. */
 static const napi_type_tag file_tag = { 0x9d3fb2c64e7a41d8, 0xb51c08e9f27d6a3f };
 
 static void on_collected(napi_env env, void *data, void *hint) {
@@ -16,7 +16,7 @@ static void on_collected(napi_env env, void *data, void *hint) {
 	free(data);
 }
 
-/* Runs before the engine frees the memory of this thread, so the mapping is still ours to cover. */
+/* Runs before the engine frees the memory of this thread, so it can still replace the mapping. */
 static void on_environment_end(void *data) {
 	handle_close(data);
 }
@@ -56,7 +56,7 @@ struct handle *handle_of(napi_env env, napi_value object) {
 	return napi_unwrap(env, object, &data) == napi_ok ? data : NULL;
 }
 
-/* A File isn't collected while a call is owed. */
+/* Keeps the File from being collected while a call may come. */
 static void pin(struct handle *handle) {
 	const bool wanted = watch_is_armed(handle->watch);
 	uint32_t count;
@@ -81,7 +81,9 @@ static void on_rung(napi_env env, void *owner) {
 	if (!is_found) {
 		return;
 	}
-	/* What it throws would only be a deprecation warning here; it is an uncaught exception like any other. */
+	/*
+	 * An exception here would only cause a deprecation warning. Make it an uncaught exception like any other.
+	 */
 	bool is_thrown = false;
 	if (napi_call_function(env, receiver, function, 0, NULL, NULL) != napi_ok &&
 		napi_is_exception_pending(env, &is_thrown) == napi_ok && is_thrown &&
@@ -91,8 +93,8 @@ static void on_rung(napi_env env, void *owner) {
 }
 
 /*
- * The File keeps the function as a property, and we keep only a weak reference: a function that refers to its
- * File, as most do, would otherwise keep a File alive for ever if nobody closes it.
+ * The File keeps the function as a property, and we keep only a weak reference. Otherwise a function that
+ * refers to its File, as most do, would keep an unclosed File alive for ever.
  */
 static bool keep_function(struct handle *handle, napi_value object, napi_value on_ring) {
 	napi_value description, symbol;
@@ -122,7 +124,10 @@ bool handle_watch(struct handle *handle, napi_value object, napi_value on_ring, 
 		delete_reference(handle->env, &handle->self);
 		return false;
 	}
-	/* Hooks run in reverse order: ours must stop the thread before the thread-safe function's own goes. */
+	/*
+	 * Hooks run in reverse order, and ours must stop the thread before the hook of the thread-safe function
+	 * runs.
+	 */
 	napi_remove_env_cleanup_hook(handle->env, on_environment_end, handle);
 	napi_add_env_cleanup_hook(handle->env, on_environment_end, handle);
 	return true;
@@ -144,7 +149,10 @@ void handle_close(struct handle *handle) {
 		return;
 	}
 	handle->closed = true;
-	/* The thread sleeps on the mapping, so it goes first; the lock goes last, when nothing is touched any more. */
+	/*
+	 * The thread sleeps on the mapping, so it ends first. The lock is dropped last, when nothing uses the file
+	 * any more.
+	 */
 	if (handle->watch != NULL && !handle->file.inherited) {
 		watch_close(handle->watch);
 		handle->watch = NULL;

@@ -20,7 +20,7 @@ napi_value js_try_lock(napi_env env, napi_callback_info info) {
 		return NULL;
 	}
 	if (handle->abandoned) {
-		/* The others count it as dead and may be clearing up after it. */
+		/* Others count this participant as dead, and may be recovering it. */
 		return throw_code(&call, "ECLOSED", "the file is abandoned");
 	}
 	if (!lock_try(&handle->file, index, &taken, &failure)) {

@@ -1,12 +1,12 @@
-/* Exports that lay a file over a WebAssembly memory, and that give it pages or take them back. */
+/* Exports that map a file over a WebAssembly memory, and that allocate or free its pages. */
 #include "node.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 /*
- * Reads the byteLength of a SharedArrayBuffer, and throws for anything else. Node-API 8 cannot tell a SharedArrayBuffer
- * from others, and no prototype can deceive this getter.
+ * The getter of a SharedArrayBuffer's byteLength, which throws for anything else. Node-API 8 has no function
+ * to recognise a SharedArrayBuffer, and a false prototype can't deceive this getter.
  */
 struct environment {
 	napi_ref shared_length;
@@ -38,7 +38,7 @@ bool memory_begin(napi_env env) {
 	return done;
 }
 
-/* Whether the array begins a SharedArrayBuffer, which is never detached and never moves. */
+/* True if the array is at the beginning of a SharedArrayBuffer, which is never detached and never moves. */
 static bool begins_shared(napi_env env, const struct bytes *memory) {
 	struct environment *environment = NULL;
 	napi_value getter, length, ignored;
@@ -67,14 +67,14 @@ napi_value js_map_file(napi_env env, napi_callback_info info) {
 		return NULL;
 	}
 	if (!begins_shared(env, &memory)) {
-		return throw_type(&call, "argument 2 must begin a shared WebAssembly.Memory");
+		return throw_type(&call, "argument 2 must be at the beginning of a shared WebAssembly.Memory");
 	}
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	if (memory.length == 0 || memory.length % page != 0 || (uintptr_t)memory.start % page != 0) {
-		return throw_type(&call, "argument 2 must begin and end at a page");
+		return throw_type(&call, "argument 2 must begin and end at a page boundary");
 	}
 	if (handle->mapped) {
-		return throw_code(&call, "EBUSY", "the file is mapped already");
+		return throw_code(&call, "EBUSY", "the file is already mapped");
 	}
 	if (!handle->file.writable && !is_private) {
 		return throw_code(&call, "EACCES", "a file opened read-only can only be mapped private");
@@ -115,14 +115,14 @@ napi_value js_renew_guard(napi_env env, napi_callback_info info) {
 	return NULL;
 }
 
-/* The file and the range that commit and punch have in common. */
+/* The arguments that commit and punch have in common: the file and the range. */
 static bool take_range(const struct call *call, struct handle **handle, double *offset, double *length) {
 	if (!take_file(call, 0, OPEN_FILE, handle) || !take_integer(call, 1, 0, SAFE_INTEGER_MAX, offset) ||
 		!take_integer(call, 2, 0, SAFE_INTEGER_MAX, length)) {
 		return false;
 	}
 	if (*offset + *length > (double)(*handle)->file.size) {
-		throw_type(call, "the range ends beyond the file");
+		throw_type(call, "the range ends beyond the end of the file");
 		return false;
 	}
 	return true;

@@ -1,22 +1,22 @@
 /*
- * The Node-API layer over host/. It checks arguments, throws, and ties a file to the life of a JavaScript object; every
- * system call is made in host/.
+ * The Node-API layer over host/. It checks arguments, throws exceptions, and ties a file to the lifetime of a
+ * JavaScript object. Every system call is made in host/.
  *
  * A file calls only into host/ and into files above it in this list (scripts/check-shim-layers.sh):
  *
- *	results.c	what a call returns or throws
+ *	results.c	results and exceptions of a call
  *	watch.c		a waiter in one JavaScript thread
  *	handle.c	the C side of a JavaScript File
- *	arguments.c	the arguments of a call, checked
+ *	arguments.c	checking the arguments of a call
  *	files.c, memory.c, locks.c, waiting.c	the exports
- *	addon.c		the table of them
+ *	addon.c		the table of exports
  */
 #ifndef DHMEM_NODE_H
 #define DHMEM_NODE_H
 
 #define NAPI_VERSION 8
 
-/* First: it asks the C library for all that Linux has. */
+/* First, because it defines _GNU_SOURCE. */
 #include "../host/host.h"
 
 #include <node_api.h>
@@ -31,11 +31,11 @@ struct call {
 	napi_value values[4];
 };
 
-/* results.c: those that create return NULL with an exception pending when they fail. */
+/* results.c: if a value can't be created, these return NULL, and an exception is pending. */
 
 napi_value boolean(napi_env env, bool value);
 napi_value number(napi_env env, double value);
-/* These throw and return NULL, which is what a callback then returns. */
+/* These throw, and return NULL for the callback to return. */
 napi_value throw_type(const struct call *call, const char *message);
 napi_value throw_code(const struct call *call, const char *code, const char *message);
 napi_value throw_failure(const struct call *call, const struct failure *failure, const char *path);
@@ -44,12 +44,15 @@ napi_value throw_failure(const struct call *call, const struct failure *failure,
 
 struct watch;
 
-/* `rung` runs on the JavaScript thread when an arming has fired that was not disarmed since. NULL when it fails. */
+/*
+ * `rung` runs on the JavaScript thread after an arming has fired, unless it was disarmed since. Returns NULL
+ * if it fails.
+ */
 struct watch *watch_open(napi_env env, const _Atomic uint32_t *word, void (*rung)(napi_env env, void *owner),
 	void *owner);
 bool watch_arm(struct watch *watch, uint32_t expected, double slice, struct failure *failure);
 void watch_disarm(struct watch *watch);
-/* A call may still come. */
+/* True if a call may still come. */
 bool watch_is_armed(const struct watch *watch);
 /* `rung` is not called after this. */
 void watch_close(struct watch *watch);
@@ -67,25 +70,25 @@ struct handle {
 	struct watch *watch;
 	/* Keeps the engine from unmapping the memory under the mapping. Strong, from map to close. */
 	napi_ref memory;
-	/* Weak; pinned, that is strong, while armed, because then a call is owed. */
+	/* Weak; strong ("pinned") while armed, because a call may still come. */
 	napi_ref self;
 	bool pinned;
 	/* Weak: the File itself keeps the function, so that the two can be collected together. */
 	napi_ref on_ring;
 };
 
-/* A closed handle in a new File; NULL with an exception pending. */
+/* Creates a closed handle in a new File. Returns NULL with an exception pending if it fails. */
 struct handle *handle_create(napi_env env, napi_value *object);
-/* To be called once the file is open: from here on it is closed with its environment. */
+/* Call it once the file is open. From then on the file is closed when its environment ends. */
 void handle_opened(struct handle *handle);
-/* NULL when the object is no File. */
+/* NULL if the object is not a File. */
 struct handle *handle_of(napi_env env, napi_value object);
 bool handle_watch(struct handle *handle, napi_value object, napi_value on_ring, size_t offset);
 bool handle_arm(struct handle *handle, uint32_t expected, double slice, struct failure *failure);
 void handle_disarm(struct handle *handle);
 void handle_close(struct handle *handle);
 
-/* arguments.c: every function throws and returns false when the argument is not what it should be. */
+/* arguments.c: every function throws and returns false if the argument is wrong. */
 
 enum need { ANY_FILE, OPEN_FILE, MAPPED_FILE };
 
@@ -121,7 +124,7 @@ EXPORT(js_read_file);
 EXPORT(js_close_file);
 EXPORT(js_abandon_file);
 
-/* memory.c; memory_begin() is for each environment, before the exports are used. */
+/* memory.c; each environment calls memory_begin() before it uses the exports. */
 bool memory_begin(napi_env env);
 EXPORT(js_map_file);
 EXPORT(js_is_broken);

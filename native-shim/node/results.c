@@ -1,4 +1,4 @@
-/* What a call returns or throws. */
+/* Results and exceptions of a call. */
 #include "node.h"
 
 #include <errno.h>

@@ -58,12 +58,12 @@ napi_value js_watch(napi_env env, napi_callback_info info) {
 		return NULL;
 	}
 	if (handle->watch != NULL) {
-		return throw_code(&call, "EBUSY", "the file is watched already");
+		return throw_code(&call, "EBUSY", "the file is already watched");
 	}
 	bool is_thrown = false;
 	if (!handle_watch(handle, call.values[0], call.values[2], offset) &&
 		napi_is_exception_pending(env, &is_thrown) == napi_ok && !is_thrown) {
-		return throw_type(&call, "argument 1 can't be watched: it was sealed, or memory is out");
+		return throw_type(&call, "argument 1 can't be watched: it is sealed, or memory has run out");
 	}
 	return NULL;
 }

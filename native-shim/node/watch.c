@@ -1,6 +1,6 @@
 /*
- * A waiter of the host in one JavaScript thread: it calls JavaScript when an arming has fired, and keeps the event loop
- * alive while a call may come.
+ * Connects a waiter to a JavaScript thread: it calls JavaScript after an arming has fired, and keeps the
+ * event loop alive while a call may come.
  */
 #include "node.h"
 
@@ -14,7 +14,7 @@ struct watch {
 	struct waiter *waiter;
 	/* Queues the calls. NULL once the engine has finalized it. */
 	napi_threadsafe_function function;
-	/* The function keeps the event loop alive. */
+	/* True while the function keeps the event loop alive. */
 	bool referenced;
 };
 
@@ -22,7 +22,7 @@ bool watch_is_armed(const struct watch *watch) {
 	return watch->waiter != NULL && waiter_is_armed(watch->waiter);
 }
 
-/* The process lives for as long as a call may come. */
+/* Keeps the process alive while a call may come. */
 static void reference(struct watch *watch) {
 	const bool wanted = watch_is_armed(watch);
 	if (wanted != watch->referenced && watch->function != NULL) {
@@ -35,7 +35,10 @@ static void reference(struct watch *watch) {
 	}
 }
 
-/* On any thread. The waiter says this once before it is asked, so the queue of one call is never full. */
+/*
+ * Runs on any thread. The waiter calls it at most once before waiter_take(), so the queue of one call is
+ * never full.
+ */
 static void on_fired(void *owner) {
 	const struct watch *watch = owner;
 	napi_call_threadsafe_function(watch->function, NULL, napi_tsfn_nonblocking);
@@ -58,7 +61,7 @@ static void close_waiter(struct watch *watch) {
 	}
 }
 
-/* The engine may still look at the watch until it calls this. */
+/* The engine may use the watch until it calls this. */
 static void on_finalize(napi_env env, void *data, void *context) {
 	(void)env;
 	(void)context;
@@ -67,7 +70,7 @@ static void on_finalize(napi_env env, void *data, void *context) {
 		free(watch);
 		return;
 	}
-	/* The owner still points here, and closes it later. */
+	/* The owner still points to the watch, and closes it later. */
 	close_waiter(watch);
 	watch->function = NULL;
 }

@@ -188,8 +188,7 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		const held = this.#mutex.lockSync();
 		try {
 			// Each change is one step, so a vector whose holder died is consistent, and the next holder need not be
-			// told. But the dead holder may have moved the elements without raising the version, so look them up
-			// again.
+			// told. But the dead holder may have moved the elements, so look them up again.
 			if (held.abandoned) this.#version = -1;
 			return body(this.length);
 		} finally {
