@@ -3,7 +3,7 @@
  * It is plain C without Node-API, so a binding for another language can use the same code. This header is the
  * whole interface; internal.h is for the files of this folder.
  *
- * A file calls only into files above it in this list (scripts/check-shim-layers.sh):
+ * A file calls only into files above it in this list (scripts/check-shim-layers.mjs):
  *
  *	failure.c	recording a failure
  *	clock.c		the clock of every deadline

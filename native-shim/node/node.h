@@ -2,7 +2,7 @@
  * The Node-API layer over host/. It checks arguments, throws exceptions, and ties a file to the lifetime of a
  * JavaScript object. Every system call is made in host/.
  *
- * A file calls only into host/ and into files above it in this list (scripts/check-shim-layers.sh):
+ * A file calls only into host/ and into files above it in this list (scripts/check-shim-layers.mjs):
  *
  *	results.c	results and exceptions of a call
  *	watch.c		a waiter in one JavaScript thread
