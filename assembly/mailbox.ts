@@ -4,7 +4,7 @@
  * ```text
  *       dropped or taken      oldest            tail              oldest + places
  *   ──────────────────────────┼─────────────────┼─────────────────────┼───
- *                             │ kept, but for a │ free, but for one   │
+ *                             │ kept, except a  │ free, except one    │
  *                             │ few taken ones  │ that is claimed     │
  *
  *   a place:  KEPT ─── consumer ──▶ CLAIMED ──▶ TAKEN         the next round begins with KEPT again

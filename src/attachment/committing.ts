@@ -84,8 +84,9 @@ export function commitRange(mapping: Mapping, offset: number, length: number): v
 }
 
 /**
- * Throws if the file system has no room for a run of `bytes` bytes behind the last span in use. @throws
- * DHMEM_NO_SPACE
+ * Throws if the file system has no room for a run of `bytes` bytes behind the last span in use.
+ *
+ * @throws DHMEM_NO_SPACE
  */
 function checkPages(mapping: Mapping, bytes: number): void {
 	const table = mapping.header(HEADER_DESCRIPTORS) + DESCRIPTOR_STATE;

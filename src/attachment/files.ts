@@ -264,7 +264,9 @@ function removeIfLeft(path: string): void {
 }
 
 /**
- * Removes the file with this name, whatever it is. @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION, DHMEM_TIMEOUT
+ * Removes the file with this name, whatever it is.
+ *
+ * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION, DHMEM_TIMEOUT
  */
 export function unlink(path: string, trust: Trust): void {
 	try {
@@ -276,7 +278,9 @@ export function unlink(path: string, trust: Trust): void {
 }
 
 /**
- * Removes the name of an opened region, unless the name belongs to another region by now. @throws as `unlink`
+ * Removes the name of an opened region, unless the name belongs to another region by now.
+ *
+ * @throws as `unlink`
  */
 export function unlinkOwn(attachment: Attachment, identity: Identity): void {
 	const { path } = attachment;

@@ -33,8 +33,9 @@ import { type File, shim } from "../host/shim.js";
 import { LARGEST_REGION } from "../values/arguments.js";
 
 /**
- * Reads the header, and throws if the file is not a usable region. @throws DHMEM_FORMAT, DHMEM_VERSION,
- * DHMEM_CORRUPT
+ * Reads the header, and throws if the file is not a usable region.
+ *
+ * @throws DHMEM_FORMAT, DHMEM_VERSION, DHMEM_CORRUPT
  */
 export function readHeader(file: File, path: string): Uint32Array {
 	const header = new Uint8Array(HEADER_BYTES);
@@ -85,8 +86,9 @@ const tables = [
 ];
 
 /**
- * Throws unless the tables follow one another, end before the heap, and are large enough. @throws
- * DHMEM_CORRUPT
+ * Throws unless the tables follow one another, end before the heap, and are large enough.
+ *
+ * @throws DHMEM_CORRUPT
  */
 function checkTables(word: (field: number) => number, path: string): void {
 	let end = SLOTS_START + SLOTS * SLOT_BYTES;

@@ -136,7 +136,9 @@ export class Mapping {
 	}
 
 	/**
-	 * Throws if the region can't be used. @throws DHMEM_CLOSED, DHMEM_TRUNCATED, DHMEM_NO_SPACE, DHMEM_CORRUPT
+	 * Throws if the region can't be used.
+	 *
+	 * @throws DHMEM_CLOSED, DHMEM_TRUNCATED, DHMEM_NO_SPACE, DHMEM_CORRUPT
 	 */
 	check(): void {
 		if (this.#closed || this.#failure !== undefined || this.isDisplaced) throw this.unusable();
@@ -237,7 +239,9 @@ export class Mapping {
 }
 
 /**
- * Reserves the core's memory, to map the file over, with a private span behind it. @throws DHMEM_UNSUPPORTED
+ * Reserves the core's memory, to map the file over, with a private span behind it.
+ *
+ * @throws DHMEM_UNSUPPORTED
  */
 function reserveMemory(path: string, spans: number): WebAssembly.Memory {
 	if (typeof WebAssembly === "undefined") {

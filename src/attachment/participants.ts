@@ -61,7 +61,7 @@ export function isAlive(mapping: Mapping, participant: number): boolean {
 	try {
 		return mapping.shim.isLocked(mapping.file, slot);
 	} catch (error) {
-		throw systemError(error, mapping.path, "Asking who lives in");
+		throw systemError(error, mapping.path, "Checking the participants of");
 	}
 }
 
@@ -118,7 +118,7 @@ export function recoverAll(mapping: Mapping): number {
 	try {
 		return recoverEach(mapping);
 	} catch (error) {
-		throw systemError(error, mapping.path, "Recovering from the dead in");
+		throw systemError(error, mapping.path, "Recovering dead participants of");
 	}
 }
 

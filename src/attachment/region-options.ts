@@ -76,8 +76,9 @@ function oneOf<T extends string>(what: string, value: T | undefined, allowed: re
 }
 
 /**
- * The folder's absolute path, so that changing the working directory does not affect it. @throws
- * DHMEM_BAD_ARGUMENT, DHMEM_NOT_FOUND
+ * The folder's absolute path, so that changing the working directory does not affect it.
+ *
+ * @throws DHMEM_BAD_ARGUMENT, DHMEM_NOT_FOUND
  */
 export function directoryOf(options: FolderOptions): string {
 	const directory = options.directory ?? (process.env.DHMEM_DIR || "/dev/shm");

@@ -191,8 +191,9 @@ function lengthOf(shape: readonly number[]): number {
 }
 
 /**
- * Checks the initial elements. Copies them, reading each once, unless they are a typed array. @throws
- * DHMEM_BAD_ARGUMENT
+ * Checks the initial elements. Copies them, reading each once, unless they are a typed array.
+ *
+ * @throws DHMEM_BAD_ARGUMENT
  */
 function initialElements(initial: ArrayLike<unknown>, dtype: DType, length: number): ArrayLike<never> {
 	if (typeof initial !== "object" || initial === null) throw wrongInitial(initial, length);
@@ -221,8 +222,9 @@ function describeValues(values: ArrayLike<unknown>): string {
 }
 
 /**
- * What opening a named array asks for. If dtype or shape is left out, any existing one is accepted. @throws
- * DHMEM_BAD_ARGUMENT
+ * What opening a named array asks for. If dtype or shape is left out, any existing one is accepted.
+ *
+ * @throws DHMEM_BAD_ARGUMENT
  */
 export function wantedArray(attachment: Attachment, options: Partial<ArrayOptions<DType>>): Wanted {
 	checkOptions(options, arrayNames, "An array");

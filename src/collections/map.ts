@@ -142,7 +142,9 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 
 	/**
 	 * Returns copies of the entries, in no particular order. In a region opened read-only, entries that change
-	 * meanwhile may be missing or included. @throws as `get`
+	 * meanwhile may be missing or included.
+	 *
+	 * @throws as `get`
 	 */
 	entries(): Entry<K, V>[] {
 		const all = () => this.#entriesBy((place) => this.#entryAt(place));

@@ -24,8 +24,9 @@ export interface StructOptions<F extends Fields> {
 const structNames = optionNames<StructOptions<Fields>>({ initial: true });
 
 /**
- * What opening a named struct asks for. If the type is left out, any existing one is accepted. @throws
- * DHMEM_BAD_ARGUMENT
+ * What opening a named struct asks for. If the type is left out, any existing one is accepted.
+ *
+ * @throws DHMEM_BAD_ARGUMENT
  */
 export function wantedStruct(
 	attachment: Attachment,

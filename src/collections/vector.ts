@@ -165,8 +165,9 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	}
 
 	/**
-	 * Returns what `body` reads from elements that did not move meanwhile. @throws DHMEM_TIMEOUT, DHMEM_CLOSED,
-	 * DHMEM_CORRUPT
+	 * Returns what `body` reads from elements that did not move meanwhile.
+	 *
+	 * @throws DHMEM_TIMEOUT, DHMEM_CLOSED, DHMEM_CORRUPT
 	 */
 	#read<T>(body: (elements: TypedArrayOf<D>, length: number) => T): T {
 		const result = readConsistently(this.object, 1000, () => {

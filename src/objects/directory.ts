@@ -66,8 +66,9 @@ function openedBy(attachment: Attachment): Opened {
 const TURNS = 1000;
 
 /**
- * Returns the object with this name, and constructs it if there is none. @throws DHMEM_READ_ONLY,
- * DHMEM_TIMEOUT, and as `allocate`
+ * Returns the object with this name, and constructs it if there is none.
+ *
+ * @throws DHMEM_READ_ONLY, DHMEM_TIMEOUT, and as `allocate`
  */
 export function findOrConstruct(attachment: Attachment, name: string, description: Description): NamedObject {
 	for (let turn = 0; turn < TURNS; turn++) {

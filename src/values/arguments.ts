@@ -186,8 +186,9 @@ export function lengthIn(elements: ArrayBufferView): number {
 }
 
 /**
- * Throws if the buffer of the elements was transferred or shrunk, which makes the array look empty. @throws
- * DHMEM_BAD_ARGUMENT
+ * Throws if the buffer of the elements was transferred or shrunk, which makes the array look empty.
+ *
+ * @throws DHMEM_BAD_ARGUMENT
  */
 export function checkAttached(what: string, elements: ArrayBufferView): void {
 	try {

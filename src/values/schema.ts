@@ -128,8 +128,9 @@ function nameOf(text = ""): string {
 }
 
 /**
- * Checks values for the fields of a struct against its type. `what` names the values in messages. @throws
- * DHMEM_BAD_ARGUMENT
+ * Checks values for the fields of a struct against its type. `what` names the values in messages.
+ *
+ * @throws DHMEM_BAD_ARGUMENT
  */
 export function checkFields<F extends Fields>(
 	what: string,
