@@ -12,7 +12,8 @@ export function allocate(mapping: Mapping, bytes: number): number {
 	if (bytes > mapping.largestBlock) {
 		throw new DhmemError(
 			"DHMEM_REGION_FULL",
-			`${bytes} bytes are more than the largest block of ${mapping.path}, ${mapping.largestBlock} bytes; create it larger`,
+			`${bytes} bytes are more than the largest block of ${mapping.path}, ${mapping.largestBlock} bytes; ` +
+				"create it with a larger size",
 		);
 	}
 	const block = mapping.core.allocate(mapping.me, bytes) >>> 0;

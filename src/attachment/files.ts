@@ -74,7 +74,10 @@ function findOrMake(directory: string, path: string, options: FileOptions): Atta
 			);
 		}
 	}
-	throw new DhmemError("DHMEM_TIMEOUT", `Others keep creating and removing ${path}; stop them, or choose another name`);
+	throw new DhmemError(
+		"DHMEM_TIMEOUT",
+		`Others keep creating and removing ${path}; stop them, or choose another name`,
+	);
 }
 
 /** Joins an existing region. Undefined if there is none; "changed" if it disappeared meanwhile. */

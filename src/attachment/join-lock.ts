@@ -58,8 +58,8 @@ export function waitForLock(file: File, index: number, path: string): void {
 		if (performance.now() > deadline) {
 			throw new DhmemError(
 				"DHMEM_TIMEOUT",
-				`Another process has been opening, closing or removing ${path} for ${TIMEOUT / 1000} s, so it is probably stopped ` +
-					"(SIGSTOP, a frozen container, a debugger); resume it, or end it",
+				`Another process has been opening, closing or removing ${path} for ${TIMEOUT / 1000} s, so it is ` +
+					"probably stopped (SIGSTOP, a frozen container, a debugger); resume it, or end it",
 			);
 		}
 		Atomics.wait(pause, 0, 0, 0.2 + Math.random());

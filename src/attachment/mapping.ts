@@ -70,9 +70,13 @@ export class Mapping {
 			shim.mapFile(file, new Uint8Array(sameMemory(this.buffer), 0, size), access !== "read-write");
 		} catch (error) {
 			if (!isErrorNamed(error, "TypeError")) throw error;
-			throw new DhmemError("DHMEM_FORMAT", `${path} was truncated or extended while it was being opened; remove it`, {
-				cause: error,
-			});
+			throw new DhmemError(
+				"DHMEM_FORMAT",
+				`${path} was truncated or extended while it was being opened; remove it`,
+				{
+					cause: error,
+				},
+			);
 		}
 		this.core = instantiate(memory, {
 			onThrow: (error) => this.#die(error),

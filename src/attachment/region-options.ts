@@ -35,8 +35,8 @@ export interface RegionOptions {
 	/** This participant's name for others. By default the task's name, else `hostname:pid`. */
 	label?: string | undefined;
 	/**
-	 * Whose regions may be joined in a folder where anyone can create files, such as `/dev/shm`: those of this
-	 * user and root (`"owner"`), also those of certain users or groups (their numbers), or all (`"any"`). By
+	 * The owners whose regions are accepted in a folder where anyone can create files, such as `/dev/shm`: this
+	 * user and root (`"owner"`), also certain users or groups (their numbers), or everyone (`"any"`). By
 	 * default `$DHMEM_TRUST`, else `"owner"`. It does not apply to a folder that others can't write to.
 	 */
 	trust?: Trust | undefined;

@@ -232,7 +232,8 @@ export function wantedArray(attachment: Attachment, options: Partial<ArrayOption
 	const dtype = givenDType === undefined ? undefined : checkDType(givenDType);
 	const shape = givenShape === undefined ? undefined : checkShape(givenShape);
 	if (dtype === undefined || shape === undefined) {
-		if (initial !== undefined) throw badArgument("initial", "given", "left out, unless dtype and shape are given");
+		if (initial !== undefined)
+			throw badArgument("initial", "given", "left out, unless dtype and shape are given");
 		const parts = [dtype && ` of ${dtype}`, shape && ` of shape [${shape}]`];
 		return {
 			kinds: [KIND_ARRAY],

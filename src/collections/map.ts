@@ -251,7 +251,10 @@ export class SharedMap<K extends KeyType = KeyType, V extends ValueType = ValueT
 	}
 
 	#outside(): DhmemError {
-		return new DhmemError("DHMEM_CORRUPT", `Map ${this.name} has an entry outside the region, so it is corrupted; remove the map`);
+		return new DhmemError(
+			"DHMEM_CORRUPT",
+			`Map ${this.name} has an entry outside the region, so it is corrupted; remove the map`,
+		);
 	}
 
 	#valueOf(entry: number): CodedOf<V> {

@@ -41,7 +41,8 @@ export function howToMakeRoom(mount: Mount | undefined, room: Room | undefined, 
 			"(Kubernetes: an emptyDir in memory)"
 		);
 	}
-	if (!isInMemory(mount)) return `its file system is full${has}: free some space, or choose a folder in /dev/shm`;
+	if (!isInMemory(mount))
+		return `its file system is full${has}: free some space, or choose a folder in /dev/shm`;
 	return (
 		`the tmpfs at ${mount?.point} is full${has}: free some space, or enlarge it where it is mounted ` +
 		'("mount -o remount,size=…" on the host, "size=" of a volume, "sizeLimit" of an emptyDir)'
@@ -73,12 +74,14 @@ export function howToGetQuota(mount: Mount | undefined): string {
 export function whyTooLarge(limit: number | undefined): string {
 	return limit === undefined
 		? "the file system does not support files that large; choose a smaller size, or a folder in /dev/shm"
-		: `this process may create files of at most ${mebibytes(limit)}; choose a smaller size, or raise the limit ("ulimit -f unlimited")`;
+		: `this process may create files of at most ${mebibytes(limit)}; choose a smaller size, or raise the limit ` +
+				'("ulimit -f unlimited")';
 }
 
 /** Explains why there is no address space for a region of `bytes` bytes, and what to do. */
 export function howToGetAddresses(bytes: number, limit: number | undefined): string {
-	const allowed = limit === undefined ? "" : `, and this process is limited to ${mebibytes(limit)} ("ulimit -v")`;
+	const allowed =
+		limit === undefined ? "" : `, and this process is limited to ${mebibytes(limit)} ("ulimit -v")`;
 	return (
 		`Node reserves about 10 GiB of address space for each open region, whatever its size${allowed}: raise the limit ` +
 		`("ulimit -v unlimited"), close other regions, or run node with --disable-wasm-trap-handler; the region then ` +
@@ -164,8 +167,8 @@ export function whyKept(file: Item | undefined, folder: Item, me: User): string 
 		user === 0 ? "root" : `user ${user}`,
 	);
 	return (
-		`${factsOf(folder, me)}; its sticky bit lets only ${users.join(" and ")} remove or replace the file, which belongs to ` +
-		`user ${file.user}: ask that user to remove it ("dhmem rm"), choose another name, or ${OWN_FOLDER}`
+		`${factsOf(folder, me)}; its sticky bit lets only ${users.join(" and ")} remove or replace the file, ` +
+		`which belongs to user ${file.user}: ask that user to remove it ("dhmem rm"), choose another name, or ${OWN_FOLDER}`
 	);
 }
 

@@ -32,7 +32,12 @@ function unusable(part: Part, path: string, cause: unknown): unknown {
 			return missing(part, path, cause);
 		case "EACCES":
 		case "EPERM":
-			return notReadable(part, path, "give this user permission to read it and to enter every folder above it", cause);
+			return notReadable(
+				part,
+				path,
+				"give this user permission to read it and to enter every folder above it",
+				cause,
+			);
 		case "ERR_ACCESS_DENIED":
 			return notReadable(part, path, `run Node with --allow-fs-read for ${dirname(path)}`, cause);
 		default:

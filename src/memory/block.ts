@@ -99,7 +99,10 @@ export class Block implements Payload {
 	free(): void {
 		this.#attachment.check();
 		if (this.#keeper === "spent") {
-			throw new DhmemError("DHMEM_DOUBLE_FREE", "This block was freed or handed over before; free it only once");
+			throw new DhmemError(
+				"DHMEM_DOUBLE_FREE",
+				"This block was freed or handed over before; free it only once",
+			);
 		}
 		if (this.#keeper === "message") throw this.#notOurs();
 		if (this.#free === undefined) {
@@ -191,7 +194,10 @@ export class Block implements Payload {
 	}
 
 	#gone(): DhmemError {
-		return new DhmemError("DHMEM_CLOSED", "This block was freed or handed over; to keep a reference to its memory, clone() it first");
+		return new DhmemError(
+			"DHMEM_CLOSED",
+			"This block was freed or handed over; to keep a reference to its memory, clone() it first",
+		);
 	}
 
 	#notOurs(): DhmemError {

@@ -40,7 +40,10 @@ function tooLong(bytes: number): DhmemError {
 }
 
 function outside(): DhmemError {
-	return new DhmemError("DHMEM_CORRUPT", "These bytes would lie outside the region, so the region is corrupted; replace it");
+	return new DhmemError(
+		"DHMEM_CORRUPT",
+		"These bytes would lie outside the region, so the region is corrupted; replace it",
+	);
 }
 
 function misaligned(type: DType | Schema): DhmemError {

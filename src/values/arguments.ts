@@ -52,7 +52,11 @@ export function isRegionName(name: unknown): name is string {
 
 export function checkRegionName(name: string): string {
 	if (isRegionName(name)) return name;
-	throw badArgument("The region's name", name, '1 to 200 characters of A-Z a-z 0-9 . _ -, the first of them not "."');
+	throw badArgument(
+		"The region's name",
+		name,
+		'1 to 200 characters of A-Z a-z 0-9 . _ -, the first of them not "."',
+	);
 }
 
 /** Encodes an object's name as UTF-8. @throws DHMEM_BAD_ARGUMENT */

@@ -34,8 +34,8 @@ export class LostName {
 		if (!this.#isLost()) return "";
 		return (
 			`${this.#opening.path} was removed or replaced after it was opened here, so a peer that opens it now gets ` +
-			"another region; open it again on all sides. systemd-logind removes a user's files in /dev/shm when the user's last " +
-			"session ends; RemoveIPC=no in /etc/systemd/logind.conf prevents that"
+			"another region; open it again on all sides. systemd-logind removes a user's files in /dev/shm when the " +
+			"user's last session ends; RemoveIPC=no in /etc/systemd/logind.conf prevents that"
 		);
 	}
 
