@@ -98,6 +98,7 @@ function tagOf(value: unknown): string {
 	}
 }
 
+/** The error for a wrong argument. The message is `WHAT is VALUE; it must be WANTED`. */
 export function badArgument(what: string, value: unknown, wanted: string): DhmemError {
 	return new DhmemError("DHMEM_BAD_ARGUMENT", `${what} is ${show(value)}; it must be ${wanted}`);
 }

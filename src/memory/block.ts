@@ -27,6 +27,12 @@ type Keeper = "participant" | "message" | "region" | "spent";
 /**
  * A piece of the region's memory, usually owned by this participant. Returned by `region.allocate`,
  * `message.take()` and `region.load`.
+ *
+ * @example
+ * ```ts
+ * using block = region.allocate(8000);
+ * block.as("f64").fill(1);
+ * ```
  */
 export class Block implements Payload {
 	readonly kind = "block";

@@ -30,6 +30,13 @@ const LOOK = 20;
  *
  * During a wait at a condition another participant may hold the mutex, or another lock of this participant,
  * and `held` is false. The wait takes the mutex again.
+ *
+ * @example
+ * ```ts
+ * using held = mutex.lockSync();
+ * if (held.abandoned) repair(totals);
+ * totals.count++;
+ * ```
  */
 export class HeldLock {
 	/** Created on first use, because most locks are never used for waiting. */
