@@ -1,4 +1,4 @@
-/** A mapped region file with the core over it, and whether it can still be used. */
+/** A mapped region file with the core over it. Knows whether the region can still be used. */
 import { Buffer } from "node:buffer";
 import {
 	CORRUPT,
