@@ -119,8 +119,8 @@ test("of what is no folder it is not said to make one", () => {
 	writeFileSync(file, "");
 	symlinkSync("loop", loop);
 	for (const [folder, why] of [
-		[file, "is no folder"],
-		[loop, "is a link that leads to itself"],
+		[file, "is not a folder"],
+		[loop, "is a symbolic link that leads back to itself"],
 	] as const) {
 		for (const use of [
 			() => Region.open("region", { directory: folder }),
@@ -132,7 +132,7 @@ test("of what is no folder it is not said to make one", () => {
 			assert.is(code, "DHMEM_NOT_FOUND");
 			assert.is(
 				message,
-				`${folder} ${why}; choose a folder in shared memory, by DHMEM_DIR or the option directory`,
+				`${folder} ${why}; choose a folder in shared memory, with DHMEM_DIR or the option directory`,
 			);
 		}
 	}

@@ -287,7 +287,7 @@ test("the modes need a region that is there, and no permission to write", async 
 		const other = new Child(module, "readAs", [name, mode, 1000]);
 		const [code, message] = (await other.hear()) as [string, string];
 		assert.is(code, "DHMEM_PERMISSION");
-		assert.match(message, /of user 0, group 0, mode 6[04][04].*user 1000/);
+		assert.match(message, /user 0 and group 0, with mode 6[04][04].*user 1000/);
 	}
 });
 

@@ -45,7 +45,7 @@ regionTest("what is left out accepts what exists", (region) => {
 regionTest("opening as something else says what it is and what was wanted", (region) => {
 	region.array("field", { dtype: "f64", shape: [2, 3] });
 	region.struct("params", { a: "f64" });
-	const is = "is an array f64[2,3], and was opened as ";
+	const is = "is an array f64[2,3], but was opened as ";
 	for (const [body, expected] of [
 		[() => region.array("field", { dtype: "f32", shape: [2, 3] }), `${is}an array f32[2,3];`],
 		[() => region.array("field", { dtype: "f64", shape: [3, 2] }), `${is}an array f64[3,2];`],
@@ -55,7 +55,7 @@ regionTest("opening as something else says what it is and what was wanted", (reg
 		[() => region.array("field", { shape: [6] }), `${is}an array of shape [6];`],
 		[() => region.struct("field", { a: "f64" }), `${is}a struct { a: f64 };`],
 		[() => region.queue("field", { capacity: "1KiB" }), `${is}a queue of 1024 bytes;`],
-		[() => region.array("params"), "is a struct { a: f64 }, and was opened as an array;"],
+		[() => region.array("params"), "is a struct { a: f64 }, but was opened as an array;"],
 	] as const) {
 		const error = errorOf(body);
 		assert.is(error.code, "DHMEM_TYPE_MISMATCH");

@@ -78,7 +78,7 @@ regionTest("opening as something else says what it is and what was wanted", (reg
 	region.struct("params", { a: "f64", step: "u32" });
 	region.queue("queue");
 	region.array("field", { dtype: "f64", shape: [2] });
-	const is = "is a struct { a: f64, step: u32 }, and was opened as ";
+	const is = "is a struct { a: f64, step: u32 }, but was opened as ";
 	for (const [body, expected] of [
 		[() => region.struct("params", { a: "f32", step: "u32" }), `${is}a struct { a: f32, step: u32 }`],
 		[() => region.struct("params", { step: "u32", a: "f64" }), `${is}a struct { step: u32, a: f64 }`],
@@ -87,9 +87,9 @@ regionTest("opening as something else says what it is and what was wanted", (reg
 		[() => region.queue("params"), `${is}a queue`],
 		[
 			() => region.struct("queue", { a: "f64" }),
-			"is a queue of 1048576 bytes, and was opened as a struct { a: f64 }",
+			"is a queue of 1048576 bytes, but was opened as a struct { a: f64 }",
 		],
-		[() => region.struct("field"), "is an array f64[2], and was opened as a struct;"],
+		[() => region.struct("field"), "is an array f64[2], but was opened as a struct;"],
 	] as const) {
 		const error = errorOf(body);
 		assert.is(error.code, "DHMEM_TYPE_MISMATCH");

@@ -87,7 +87,7 @@ test("a mount that can't be written", async () => {
 	const flags = [`--volume=${folder}:${INSIDE}:ro`, `--group-add=${GROUP}`];
 	const refused = await open({}, { environment, flags });
 	assert.is(refused.code, "DHMEM_PERMISSION");
-	assert.match(refused.message, /leave out :ro/);
+	assert.match(refused.message, /remove :ro/);
 });
 
 test("a private IPC namespace", async () => {

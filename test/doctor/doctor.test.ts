@@ -64,7 +64,7 @@ for (const [what, about, changes, status, words] of [
 		/no ELF.*inside the image/,
 	],
 	["no folder", "folder", { folder: { item: undefined } }, "problem", /-v \/dev\/shm\/NAME/],
-	["a full folder", "room", { folder: { room: { ...ROOM, free: 0 } } }, "problem", /make it larger/],
+	["a full folder", "room", { folder: { room: { ...ROOM, free: 0 } } }, "problem", /enlarge it/],
 	[
 		"a folder that can have no more files",
 		"room",

@@ -78,7 +78,7 @@ export const controls: readonly Control[] = [
 		],
 		operation: "open or create, and there is one",
 		mode: "kill-before",
-		finds: /DHMEM_CLOSED|for dead/,
+		finds: /DHMEM_CLOSED|declared this one dead/,
 	},
 	{
 		name: "who sleeps never looks by itself",

@@ -82,7 +82,7 @@ for (const [what, owner, remedy] of [
 	test(`who is refused is told the way to open: ${what}`, () => {
 		const advice = whyRefused(item(owner), me);
 		assert.match(advice, remedy);
-		assert.match(advice, /this is user 1000 of groups 1000, 2000/);
+		assert.match(advice, /this process runs as user 1000 in groups 1000, 2000/);
 	});
 }
 
@@ -131,7 +131,7 @@ test("who meets a stranger's region is told how to trust its user, and which fol
 	const advice = howToTrust("/dev/shm/x.dhmem", 1001, 12000);
 	assert.match(advice, /user 1001, group 12000.*trust: \[1001\].*DHMEM_TRUST=1001.*mkdir -m 2770/);
 	// All users without a number look alike, so none of them can be named.
-	assert.match(howToTrust("/dev/shm/x.dhmem", 65534, 65534), /no number.*trust: "any".*DHMEM_TRUST=any/);
+	assert.match(howToTrust("/dev/shm/x.dhmem", 65534, 65534), /without a number.*trust: "any".*DHMEM_TRUST=any/);
 });
 
 test.run();

@@ -76,7 +76,7 @@ for (const [part, name] of [
 	test(`without ${part} the error in an installed package advises what can be done there`, () => {
 		withCopy("installed", without, (dist) => {
 			const message = failure(dist);
-			assert.match(message, /install dhmem again/);
+			assert.match(message, /reinstall dhmem/);
 			assert.not.match(message, /npm run build/);
 		});
 	});
@@ -87,7 +87,7 @@ test("a shim that this user may not read is told from a missing one", () => {
 	withCopy("installed", hide, (dist) => {
 		// Root may read all, until it is another user.
 		const message = failure(dist, "if (process.getuid() === 0) process.setuid(65534)");
-		assert.match(message, /^DHMEM_PERMISSION The native shim may not be read .*let this user read it/);
+		assert.match(message, /^DHMEM_PERMISSION The native shim can't be read .*give this user permission/);
 	});
 });
 
@@ -104,7 +104,7 @@ test("a shim that Node may not read is told from a missing one", () => {
 			const { syncBuiltinESMExports } = await import("node:module");
 			${deny}`,
 			);
-			assert.match(message, /^DHMEM_PERMISSION The native shim may not be read .*--allow-fs-read/);
+			assert.match(message, /^DHMEM_PERMISSION The native shim can't be read .*--allow-fs-read/);
 		},
 	);
 });
@@ -114,7 +114,7 @@ test("a shim that can't be loaded is told from a missing one", () => {
 	withCopy("installed", spoil, (dist) => {
 		assert.match(
 			failure(dist),
-			/^DHMEM_UNSUPPORTED The native shim can't be loaded here .*install dhmem again/,
+			/^DHMEM_UNSUPPORTED The native shim can't be loaded here .*reinstall dhmem/,
 		);
 	});
 });
@@ -124,7 +124,7 @@ test("a core that is damaged is no error of the engine's", () => {
 	withCopy("installed", cut, (dist) => {
 		assert.match(
 			failure(dist),
-			/^DHMEM_UNSUPPORTED The core is damaged \(.*core\.wasm: .*install dhmem again/,
+			/^DHMEM_UNSUPPORTED The core is damaged \(.*core\.wasm: .*reinstall dhmem/,
 		);
 	});
 });

@@ -37,7 +37,7 @@ limitedTest("a bundle that took dhmem in is told to leave it outside", async () 
 		const { pathOfPart } = (await import(bundle)) as typeof import("../../src/host/parts.js");
 		const { code, message } = errorOf(() => pathOfPart("shim.node"));
 		assert.is(code, "DHMEM_UNSUPPORTED");
-		assert.ok(message.includes("bundle, leave it outside"), message);
+		assert.ok(message.includes("keep dhmem outside the bundle"), message);
 	}
 });
 

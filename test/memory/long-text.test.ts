@@ -21,7 +21,7 @@ test("text and JSON that are longer than a string can be are DHMEM_UNSUPPORTED",
 	const block = filled(region, 2 ** 31, "a");
 	const error = errorOf(() => block.text());
 	assert.is(error.code, "DHMEM_UNSUPPORTED");
-	assert.match(error.message, "2147483648 bytes of text are longer than a string can be here");
+	assert.match(error.message, "2147483648 bytes of text are too long for a string");
 	for (const read of [() => block.json(), () => filled(region, LONGEST + 1, "a").text()])
 		assert.is(codeOf(read), "DHMEM_UNSUPPORTED");
 	queue.producer().trySend("", { block });

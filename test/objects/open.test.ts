@@ -95,7 +95,7 @@ regionTest("what is not there can't be made without its type", (region) => {
 	]) {
 		const { code, message } = errorOf(open);
 		assert.is(code, "DHMEM_NOT_FOUND");
-		assert.match(message, "give its type in full");
+		assert.match(message, "give its full type");
 	}
 	assert.equal(region.entries(), []);
 });
@@ -119,8 +119,8 @@ regionTest("a name that an object of another kind has is said to be shared by al
 	region.queue("steps");
 	const { code, message } = errorOf(() => region.mutex("steps"));
 	assert.is(code, "DHMEM_TYPE_MISMATCH");
-	assert.match(message, "steps is a queue of 1048576 bytes, and was opened as a mutex");
-	assert.match(message, "Objects of all kinds share the names of a region");
+	assert.match(message, "steps is a queue of 1048576 bytes, but was opened as a mutex");
+	assert.match(message, "Objects of all kinds share one set of names in a region");
 });
 
 /** How often as much memory as most of the region is made and removed, so that nothing of it may stay. */

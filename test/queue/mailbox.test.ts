@@ -378,7 +378,7 @@ regionTest("it is opened as what it is", (region) => {
 		() => region.queue("latest", { policy: "block" }),
 		() => region.vector("latest", "f64"),
 	]) {
-		assert.match(errorOf(wrong).message, /is a queue of .* and was opened as /);
+		assert.match(errorOf(wrong).message, /is a queue of .* but was opened as /);
 		assert.is(codeOf(wrong), "DHMEM_TYPE_MISMATCH");
 	}
 	assert.equal(
