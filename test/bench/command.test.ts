@@ -123,7 +123,7 @@ test("where dhmem fails it is told, the others are shown all the same, and the e
 		encoding: "utf8",
 	});
 	assert.is(status, 1);
-	assert.match(stdout, "Failed, and is not shown: 1 MiB messages in place");
+	assert.match(stdout, "Failed and not shown: 1 MiB messages in place");
 	assert.match(stdout, "| garbage for a record");
 });
 
@@ -165,7 +165,7 @@ test("what can't be written in the end takes nothing else along", () => {
 		document,
 	);
 	assert.is(status, 1);
-	assert.match(stderr, /^\/dev\/full is not written: ENOSPC/m);
+	assert.match(stderr, /^\/dev\/full could not be written: ENOSPC/m);
 	assert.match(readFileSync(document, "utf8"), "what a fresh region");
 	rmSync(document);
 });

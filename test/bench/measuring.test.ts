@@ -223,7 +223,7 @@ test("a figure that is not finite, or below nothing, is no figure", async () => 
 		fake("c", "peer", [1, -1]),
 	];
 	const { missing } = await inTurn(contenders, scratch, 1, 1);
-	assert.match(missing[0]?.reason ?? "", /nothing to count from/);
+	assert.match(missing[0]?.reason ?? "", /so there is no rate/);
 	assert.match(missing[1]?.reason ?? "", /figure is -1/);
 });
 

@@ -71,7 +71,7 @@ placeTest("--check, --explain and --print-env start nothing", async (place) => {
 		place.run(["run", "--explain", file]),
 		place.run(["run", "--print-env", "evaluate", file]),
 	]);
-	assert.match(check.stdout, "3 tasks and 3 links, nothing is wrong");
+	assert.match(check.stdout, "3 tasks and 3 links, no mistakes found");
 	assert.match(explanation.stdout, "steer.guesses>evaluate.guesses: through shared memory");
 	assert.match(environment.stdout, "export DHMEM_TASK='evaluate'");
 	assert.match(environment.stdout, "guesses=steer.guesses>evaluate.guesses;capacity=65536");
@@ -85,7 +85,7 @@ placeTest("a task that is not in the file has no environment", async (place) => 
 		place.write("newton.json", newton()),
 	]);
 	assert.is(code, 2);
-	assert.match(stderr, "there is no task steam; there are evaluate, steer, visualize");
+	assert.match(stderr, "there is no task steam; the tasks are evaluate, steer, visualize");
 });
 
 placeTest("tasks started by hand, from what --print-env says, find one another", async (place) => {
@@ -107,7 +107,7 @@ placeTest("what tasks print has their names before it, and the links are summed 
 	const summed = await place.run(["run", place.write("newton.json", newton())]);
 	assert.match(
 		summed.stderr,
-		/newton: steer\.guesses>evaluate\.guesses: \d+ messages of .* in all sent, \d+ received/,
+		/newton: steer\.guesses>evaluate\.guesses: \d+ messages sent \(.* in total\), \d+ received/,
 	);
 });
 
@@ -273,7 +273,7 @@ placeTest(
 			await kill(place, "r", "persistent");
 			await kill(place, "left", "last-close");
 			const dry = await place.run(["clean", "--dry-run"]);
-			assert.match(dry.stdout, "left: would be removed, its last participant is gone");
+			assert.match(dry.stdout, "left: would be removed, because its last participant is gone");
 			assert.match(dry.stdout, "r: would be recovered from 1 dead participant");
 			assert.ok(place.left().includes("left.dhmem"));
 			assert.is(region.stats().participants.length, 2);

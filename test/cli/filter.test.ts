@@ -133,7 +133,7 @@ filterTest("a program that keeps its answers until its input ends is given all o
 for (const [what, script, status, words] of [
 	["fails", "exit 7", 7, "failed with status 7"],
 	["is killed", "kill -KILL $$", 137, "was ended by SIGKILL"],
-	["leaves, without a failure", "exit 0", 1, "for 200 messages|before the end of its input"],
+	["leaves, without a failure", "exit 0", 1, "for 200 messages|before it had read all of its input"],
 ] as const) {
 	filterTest(
 		`a program that ${what} half way does not end the stream, and loses nothing`,
@@ -166,7 +166,7 @@ for (const [what, script] of [
 			between.give(["1", "2", "3"]);
 			const { code, stderr } = await between.run(script);
 			assert.is(code, 1);
-			assert.match(stderr, /has printed \d lines for \d messages.*a line for each/);
+			assert.match(stderr, /printed \d lines for \d messages.*one line for each/);
 			assert.not(between.answers().ended);
 		},
 	);
@@ -178,7 +178,7 @@ filterTest("an answer that is no number, or no text, is told of, and its message
 	assert.is(number.code, 1);
 	assert.match(
 		number.stderr,
-		"line 1 that /bin/sh -c read x; echo one; cat has printed: one is not a number of type f64",
+		"line 1 of the output of /bin/sh -c read x; echo one; cat: one is not a number of type f64",
 	);
 	assert.is(between.left, 1);
 	const text = await between.run("read x; printf '\\377\\n'; cat", []);
@@ -191,7 +191,7 @@ filterTest("a message with a line feed in it is no line, and is refused", async 
 	between.give(["one", "two\nlines"]);
 	const { code, stderr } = await between.run("cat");
 	assert.is(code, 1);
-	assert.match(stderr, "message 2 of input points has a line feed in it");
+	assert.match(stderr, "message 2 of input points contains a line feed");
 	assert.not(between.answers().ended);
 });
 
@@ -248,7 +248,7 @@ filterTest("a program that has closed its output is given the end, and no more",
 	await between.points.send("1");
 	const { code, stderr } = await between.run("exec >&-; cat > /dev/null");
 	assert.is(code, 1);
-	assert.match(stderr, "ended before the end of its input, with 0 of");
+	assert.match(stderr, "exited before it had read all of its input, with 0 of");
 	assert.is(between.left, 1);
 });
 

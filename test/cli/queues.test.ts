@@ -99,7 +99,7 @@ regionTest("a message that is no whole number of a dtype is refused, and stays",
 	const { code, stdout, stderr } = await place.run(["recv", "--as=f64", "r", "q"]);
 	assert.is(code, 1);
 	assert.is(stdout, "1.5\n");
-	assert.match(stderr, "A message of 4 bytes is no whole number of f64");
+	assert.match(stderr, "A message of 4 bytes is not a whole number of f64");
 	assert.is((await place.run(["recv", "r", "q"])).stdout, "text\n");
 });
 
@@ -132,7 +132,7 @@ regionTest("recv and send know queues of records", async (place, region) => {
 	assert.equal([...new BigInt64Array(new Uint8Array(two.bytes).buffer)], [1n, 2n]);
 	const wrong = await place.run(["recv", "--as=f64", "r", "q"]);
 	assert.is(wrong.code, 2);
-	assert.match(wrong.stderr, "the queue has records of i64");
+	assert.match(wrong.stderr, "the queue has records of type i64");
 	assert.is(queue.consumer().pop(), 3n);
 });
 

@@ -46,7 +46,7 @@ function without({ environment = {}, flags = [] }: Options, prefix: string): Opt
 test("all is well in a shared folder", async () => {
 	const { output } = await Container.dhmem(["doctor"], sharing(folder)).finish();
 	assert.not.match(output, /^(warning|problem)/m);
-	assert.match(output, new RegExp(`user: ${ALICE} of groups ${ALICE}, ${GROUP}; process 1 of`));
+	assert.match(output, new RegExp(`user: ${ALICE} in groups ${ALICE}, ${GROUP}; process 1 on`));
 });
 
 test("too small a /dev/shm", async () => {
@@ -64,7 +64,7 @@ test("a missing mount", async () => {
 test("a private IPC namespace", async () => {
 	const own = await examine({}, "folder", 0);
 	assert.is(own.status, "warning");
-	assert.match(`${own.text} ${own.todo}`, /of this container's own.*--ipc=container:.*-v \/dev\/shm\/NAME/);
+	assert.match(`${own.text} ${own.todo}`, /the container's own.*--ipc=container:.*-v \/dev\/shm\/NAME/);
 });
 
 test("a wrong user", async () => {
@@ -90,7 +90,7 @@ test("two of different users meet in a shared folder", async () => {
 	for (const [i, other] of [BOB, ALICE].entries()) {
 		const met = findingIn(endings[i]?.output ?? "", "peer");
 		assert.is(met.status, "ok");
-		assert.match(met.text, `met user ${other}, process 1 of`);
+		assert.match(met.text, `exchanged messages with process 1 of user ${other} on`);
 	}
 });
 
@@ -102,7 +102,7 @@ test("two with a /dev/shm each do not meet, and are told why", async () => {
 	);
 	for (const { output } of endings) {
 		const alone = findingIn(output, "peer");
-		assert.match(`${alone.text} ${alone.todo}`, /nobody came.*of this container's own.*--ipc=container:/);
+		assert.match(`${alone.text} ${alone.todo}`, /no other doctor came.*this container's own.*--ipc=container:/);
 	}
 });
 

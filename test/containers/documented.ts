@@ -45,7 +45,7 @@ for (const { title, commands } of ways) {
 				["-ec", commands.replaceAll("climate", basename(folder))],
 				{ env: { ...process.env, PATH }, timeout: PATIENCE },
 			);
-			assert.is(stdout.match(/^ok {7}peer: met user/gm)?.length, 2, stdout);
+			assert.is(stdout.match(/^ok {7}peer: exchanged messages with process/gm)?.length, 2, stdout);
 			assert.equal(podman("ps", "--all", "--quiet"), "");
 		} finally {
 			rmSync(folder, { recursive: true, force: true });

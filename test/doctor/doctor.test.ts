@@ -147,12 +147,12 @@ test("in a region that nobody has open every invariant is looked for; in one tha
 	const [used, ...none] = soundnessOf(directory, "sound");
 	assert.equal(none, []);
 	assert.is(used?.status, "ok");
-	assert.match(used?.text ?? "", /holds at each moment.*1 participant has it open/);
+	assert.match(used?.text ?? "", /must always hold.*1 participant has it open/);
 	held.unlock();
 	region.close();
 	const unused = soundnessOf(directory, "sound");
 	assert.equal(unused, [
-		{ about: "region sound", status: "ok", text: "every invariant holds; nobody has it open" },
+		{ about: "region sound", status: "ok", text: "every invariant holds; no participant has it open" },
 	]);
 });
 
@@ -161,7 +161,7 @@ test("a region that somebody has written over is a problem, whether or not it is
 	damage("spoilt");
 	const found = soundnessOf(directory, "spoilt");
 	assert.is(found.length, 2, JSON.stringify(found));
-	assert.match(found[0]?.text ?? "", /invariant P1 does not hold at \d+: slot 5 says participant 1911/);
+	assert.match(found[0]?.text ?? "", /invariant P1 does not hold at \d+: slot 5 has participant 1911/);
 	assert.match(found[0]?.todo ?? "", /dhmem rm spoilt.*report this output/);
 	assert.is(found[0]?.status, "problem");
 	region.close();
@@ -193,7 +193,7 @@ test("the command looks into the region that --region names, and its exit status
 			env: { ...process.env, DHMEM_DIR: directory },
 		});
 	Region.open("mine", { directory, size: "1MiB" }).close();
-	assert.match((await run("--region", "mine")).stdout, /^ok {7}region mine: every invariant holds; nobody/m);
+	assert.match((await run("--region", "mine")).stdout, /^ok {7}region mine: every invariant holds; no participant/m);
 	assert.not.match((await run()).stdout, "invariant");
 	damage("mine");
 	const failed = await run("--region", "mine").catch((error) => error);
@@ -211,7 +211,7 @@ test("two on one machine meet", async () => {
 	const env = { ...process.env, DHMEM_DIR: directory };
 	const meet = () => promisify(execFile)(process.execPath, [DHMEM, "doctor", "--peer"], { env });
 	for (const { stdout } of await Promise.all([meet(), meet()]))
-		assert.match(stdout, /^ok {7}peer: met user/m);
+		assert.match(stdout, /^ok {7}peer: exchanged messages with process/m);
 	assert.equal(Region.list({ directory }), []);
 });
 

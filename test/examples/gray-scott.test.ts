@@ -102,7 +102,7 @@ placeTest("a wrong size is refused, naming the option", async (place) => {
 		place.write("wrong.json", workflow(place, "wrong", ["--size=-3"])),
 	]);
 	assert.is(code, 2);
-	assert.match(stderr, 'simulate: --size is a whole number from 4, not "-3"');
+	assert.match(stderr, 'simulate: --size must be a whole number from 4, not "-3"');
 });
 
 test.run();

@@ -32,7 +32,7 @@ placeTest("what does not fit is refused before it starts, with the figures", asy
 	assert.is(code, 2);
 	assert.is(stdout, "");
 	assert.match(stderr, "wide with m = 32 and messages of 900 MB needs a region of 90");
-	assert.match(stderr, "and a region has at most 4294 MB");
+	assert.match(stderr, "but a region can have at most 4294 MB");
 });
 
 for (const wrong of ["--m=0", "--m=33", "--size=0MB", "--size=901MB", "--size=1kB", "--shape=round"]) {

@@ -99,13 +99,13 @@ for (const [what, change, line, message] of [
 		"an unknown key",
 		["name: newton", "name: newton\nversion: 3"],
 		2,
-		"unknown key version; known are name, region",
+		"unknown key version; the known keys are name, region",
 	],
 	[
 		"an unknown key of a task",
 		["restart: on-failure", "retry: 5"],
 		6,
-		"unknown key retry; known are command, image",
+		"unknown key retry; the known keys are command, image",
 	],
 	[
 		"a wrong restart policy",
@@ -125,7 +125,7 @@ for (const [what, change, line, message] of [
 		"a link from nowhere",
 		["from: steer.guesses", "from: stear.guesses"],
 		13,
-		"there is no task stear; there are evaluate",
+		"there is no task stear; the tasks are evaluate",
 	],
 	["a link without an end", [", to: steer.values", ""], 11, "to is missing"],
 	["the same link twice", ["to: visualize.values, policy: latest", "to: steer.values"], 12, "already"],
@@ -133,7 +133,7 @@ for (const [what, change, line, message] of [
 	["a wrong policy", ["policy: latest", "policy: newest"], 12, '"newest" must be one of block'],
 	["a wrong capacity", ["1MiB", "1 apple"], 13, 'capacity is "1 apple"'],
 	["a capacity that no queue has", ["1MiB", "2GiB"], 13, "at most 1 GiB"],
-	["a blank command", ["node evaluate.js", '"  "'], 3, '"  " must be what to run'],
+	["a blank command", ["node evaluate.js", '"  "'], 3, '"  " must be a command'],
 	[
 		"a capacity for one message",
 		["policy: latest", "policy: latest, capacity: 1MiB"],
@@ -141,7 +141,7 @@ for (const [what, change, line, message] of [
 		"has no capacity in bytes",
 	],
 	["keep for one message", ["policy: latest", "policy: latest, keep: 3"], 12, "leave keep out"],
-	["keep for a link that blocks", ["capacity: 1MiB", "keep: 3"], 13, "keep is for drop-oldest"],
+	["keep for a link that blocks", ["capacity: 1MiB", "keep: 3"], 13, "keep is for policy drop-oldest"],
 	["the network", ["capacity: 1MiB", "transport: network"], 13, "use auto or memory"],
 	["a number for a name", ["name: newton", "name: 7"], 1, "7 must be a name"],
 	["a key twice", ["  steer:", "  evaluate:"], 4, "unique"],
@@ -149,9 +149,9 @@ for (const [what, change, line, message] of [
 		"a key as a number and as text",
 		["    restart:", '    1: a\n    "1": b\n    restart:'],
 		7,
-		'"1" is here already',
+		'there already is a key "1"',
 	],
-	["a second document", ["links:", "---\nlinks:"], 10, "one document"],
+	["a second document", ["links:", "---\nlinks:"], 10, "a single document"],
 	["a broken list", ["[node, visualize.js", "[node, visualize.js ]]"], 9, ""],
 ] as const) {
 	test(`a workflow file with ${what} is refused, with the line and what to do`, () => {
@@ -191,7 +191,7 @@ test("an explanation says what each task does and how each link communicates", (
 		"steer runs node steer.js --pace 5, receives values, sends guesses, and is restarted when it fails",
 	);
 	assert.match(text, "evaluate.values>visualize.values: through shared memory");
-	assert.match(text, "visualize sees what is newest");
+	assert.match(text, "visualize always gets the newest");
 });
 
 test("the schema is published", () => {

@@ -25,25 +25,25 @@ for (const [what, text, message] of [
 	[
 		"makes much of little by aliases of aliases",
 		`${repeated(20, (i) => `x${i}: &x${i} [${i === 0 ? "long" : `*x${i - 1}, *x${i - 1}`}]\n`)}${SOUND}`,
-		"every alias written out",
+		"with its aliases expanded",
 	],
 	[
 		"repeats a long part",
 		`x: &x [${"1,".repeat(5000)}]\ny: [${"*x,".repeat(99)}]\n`,
-		"every alias written out",
+		"with its aliases expanded",
 	],
 	[
 		"has an alias of what it is part of",
 		"name: w\ntasks: &t { a: { command: x }, b: *t }\n",
-		"f.yaml:2: *t is part",
+		"f.yaml:2: the alias *t is inside",
 	],
-	["merges a map into itself", `x: &x { <<: *x }\n${SOUND}`, "f.yaml:1: *x is part"],
+	["merges a map into itself", `x: &x { <<: *x }\n${SOUND}`, "f.yaml:1: the alias *x is inside"],
 	["has many keys that are unknown", SOUND + repeated(40_000, (i) => `k${i}: 1\n`), "unknown key k0"],
 	["has the same key often", "k: 1\n".repeat(60_000), "f.yaml:2: Map keys must be unique"],
-	["lies deep in itself", `${SOUND}y: ${"[".repeat(100_000)}\n`, "too deep in one another"],
-	["is a little too deep", `${SOUND}y: ${"[".repeat(201)}${"]".repeat(201)}\n`, "too deep in one another"],
-	["has lists of lists on one line", `${SOUND}y:\n  ${"- ".repeat(201)}x\n`, "too deep in one another"],
-	["is too long", `${SOUND}#${" ".repeat(600_000)}\n`, "may have 524288 bytes"],
+	["lies deep in itself", `${SOUND}y: ${"[".repeat(100_000)}\n`, "nested too deeply"],
+	["is a little too deep", `${SOUND}y: ${"[".repeat(201)}${"]".repeat(201)}\n`, "nested too deeply"],
+	["has lists of lists on one line", `${SOUND}y:\n  ${"- ".repeat(201)}x\n`, "nested too deeply"],
+	["is too long", `${SOUND}#${" ".repeat(600_000)}\n`, "can have at most 524288 bytes"],
 ] as const) {
 	test(`a workflow file that ${what} is refused, with its line`, () => {
 		const started = performance.now();
@@ -58,7 +58,7 @@ for (const [what, text, message] of [
 test("of many mistakes the first are listed, and the others counted", () => {
 	const links = repeated(500, (i) => `  - { from: a.p${i}, to: nobody.p }\n`);
 	const lines = errorOf(() => parseWorkflow(`${SOUND}links:\n${links}`, "f.yaml")).message.split("\n");
-	assert.is(lines[0], "f.yaml:4: there is no task nobody; there are a");
+	assert.is(lines[0], "f.yaml:4: there is no task nobody; the tasks are a");
 	assert.is(lines.at(-1), "f.yaml: and 480 more mistakes");
 	assert.is(lines.length, 21);
 });
@@ -66,7 +66,7 @@ test("of many mistakes the first are listed, and the others counted", () => {
 test("a file without an end is read up to what a workflow may have", () => {
 	assert.match(
 		errorOf(() => readWorkflow("/dev/zero")).message,
-		"/dev/zero: a workflow file may have 524288 bytes",
+		"/dev/zero: a workflow file can have at most 524288 bytes",
 	);
 });
 
@@ -75,7 +75,7 @@ test("a file that is not UTF-8 is refused", () => {
 	try {
 		const path = join(place.folder, "latin.yaml");
 		writeFileSync(path, Buffer.from(`${SOUND}# caf\u00e9\n`, "latin1"));
-		assert.match(errorOf(() => readWorkflow(path)).message, "latin.yaml: this is not UTF-8");
+		assert.match(errorOf(() => readWorkflow(path)).message, "latin.yaml: the file is not UTF-8");
 	} finally {
 		place.remove();
 	}

@@ -102,7 +102,7 @@ for (const [what, card] of [
 test("what the other doctor says of itself is printed with control characters escaped", async () => {
 	using _ = meeting(JSON.stringify({ host: EVIL, user: 0, process: 1, version: EVIL }));
 	const { stdout } = await dhmem(["doctor", "--peer"]);
-	assert.match(stdout, "met user 0, process 1 of \\u001b]0;pwned");
+	assert.match(stdout, "exchanged messages with process 1 of user 0 on \\u001b]0;pwned");
 	assert.not.match(stdout, CONTROL);
 });
 

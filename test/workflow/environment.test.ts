@@ -5,16 +5,16 @@ import * as assert from "uvu/assert";
 import { errorOf, placeTest } from "../fixture/index.js";
 
 for (const [what, links, message] of [
-	["a link twice", "x=a.x>b.x,y=a.x>b.x", 'A link is "a.x>b.x"; it must be there once'],
-	["an option twice", "x=a.x>b.x;policy=latest;policy=block", "each of its options once"],
+	["a link twice", "x=a.x>b.x,y=a.x>b.x", 'A link is "a.x>b.x"; it must be listed only once'],
+	["an option twice", "x=a.x>b.x;policy=latest;policy=block", "an option that is given twice"],
 	[
 		"a capacity where the oldest is dropped",
 		"x=a.x>b.x;policy=drop-oldest;capacity=64",
-		"capacity where it blocks",
+		"capacity is for policy block",
 	],
-	["a capacity for one message", "x=a.x>b.x;policy=latest;capacity=64", "capacity where it blocks"],
-	["messages to keep where it blocks", "x=a.x>b.x;keep=4", "keep where the oldest is dropped"],
-	["messages to keep with latest", "x=a.x>b.x;policy=latest;keep=4", "it holds one message"],
+	["a capacity for one message", "x=a.x>b.x;policy=latest;capacity=64", "capacity is for policy block"],
+	["messages to keep where it blocks", "x=a.x>b.x;keep=4", "keep for policy drop-oldest"],
+	["messages to keep with latest", "x=a.x>b.x;policy=latest;keep=4", "always keeps one message"],
 	["an option without a value", "x=a.x>b.x;policy", "A link's policy is"],
 	["a misspelt option", "x=a.x>b.x;polcy=latest", 'A link\'s option is "polcy"'],
 	["no arrow", "x=a.x-b.x", 'A link is "x=a.x-b.x"'],
@@ -55,7 +55,7 @@ for (const [what, variables, message] of [
 	[
 		"a number",
 		{ DHMEM_REGION: "none", DHMEM_TASK: "a", DHMEM_LINKS: 5 },
-		"DHMEM_LINKS is 5; it must be a text",
+		"DHMEM_LINKS is 5; it must be a string",
 	],
 ] as const) {
 	test(`${what} instead of variables is refused`, () => {

@@ -103,7 +103,7 @@ for (const FAIL of ["SIGKILL", "throw"]) {
 			Array.from({ length: 20 }, (_, i) => `${task} | ${port} ${i + 1}`);
 		const sorted = [...lines("again ", "first"), "again  | ended", ...lines("slow  ", "second")].sort();
 		assert.equal(stdout.trimEnd().split("\n").sort(), sorted);
-		assert.match(stderr, "source.first>again.in had ended before this task was restarted");
+		assert.match(stderr, "source.first>again.in had already ended before this task was restarted");
 	});
 }
 

@@ -147,7 +147,7 @@ placeTest("a task that finishes without ending its output is named, and ends the
 	assert.is(code, 1, stderr);
 	assert.match(
 		stderr,
-		"steer waits for a message of evaluate.values>steer.values, and evaluate has finished",
+		"steer waits for a message of evaluate.values>steer.values, but evaluate has finished",
 	);
 });
 
