@@ -219,8 +219,8 @@ for (const options of [[], ["--raw"], ["--as=f64"]]) {
 
 placeTest("outside a task, a queue alone is not enough", async (place) => {
 	const { code, stderr } = await place.run(["recv", "values"]);
-	assert.is(code, 1);
-	assert.match(stderr, "no DHMEM_TASK");
+	assert.is(code, 2);
+	assert.match(stderr, /region and a queue/);
 });
 
 // ------------------------------------------------------------------------------- regions and their contents
