@@ -102,7 +102,10 @@ test("two with a /dev/shm each do not meet, and are told why", async () => {
 	);
 	for (const { output } of endings) {
 		const alone = findingIn(output, "peer");
-		assert.match(`${alone.text} ${alone.todo}`, /no other doctor came.*this container's own.*--ipc=container:/);
+		assert.match(
+			`${alone.text} ${alone.todo}`,
+			/no other doctor came.*this container's own.*--ipc=container:/,
+		);
 	}
 });
 

@@ -193,7 +193,10 @@ test("the command looks into the region that --region names, and its exit status
 			env: { ...process.env, DHMEM_DIR: directory },
 		});
 	Region.open("mine", { directory, size: "1MiB" }).close();
-	assert.match((await run("--region", "mine")).stdout, /^ok {7}region mine: every invariant holds; no participant/m);
+	assert.match(
+		(await run("--region", "mine")).stdout,
+		/^ok {7}region mine: every invariant holds; no participant/m,
+	);
 	assert.not.match((await run()).stdout, "invariant");
 	damage("mine");
 	const failed = await run("--region", "mine").catch((error) => error);

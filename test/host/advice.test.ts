@@ -131,7 +131,10 @@ test("who meets a stranger's region is told how to trust its user, and which fol
 	const advice = howToTrust("/dev/shm/x.dhmem", 1001, 12000);
 	assert.match(advice, /user 1001, group 12000.*trust: \[1001\].*DHMEM_TRUST=1001.*mkdir -m 2770/);
 	// All users without a number look alike, so none of them can be named.
-	assert.match(howToTrust("/dev/shm/x.dhmem", 65534, 65534), /without a number.*trust: "any".*DHMEM_TRUST=any/);
+	assert.match(
+		howToTrust("/dev/shm/x.dhmem", 65534, 65534),
+		/without a number.*trust: "any".*DHMEM_TRUST=any/,
+	);
 });
 
 test.run();

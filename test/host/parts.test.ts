@@ -112,20 +112,14 @@ test("a shim that Node may not read is told from a missing one", () => {
 test("a shim that can't be loaded is told from a missing one", () => {
 	const spoil = (dist: string) => writeFileSync(join(dist, "shim.node"), "no library");
 	withCopy("installed", spoil, (dist) => {
-		assert.match(
-			failure(dist),
-			/^DHMEM_UNSUPPORTED The native shim can't be loaded here .*reinstall dhmem/,
-		);
+		assert.match(failure(dist), /^DHMEM_UNSUPPORTED The native shim can't be loaded here .*reinstall dhmem/);
 	});
 });
 
 test("a core that is damaged is no error of the engine's", () => {
 	const cut = (dist: string) => truncateSync(join(dist, "core.wasm"), 3000);
 	withCopy("installed", cut, (dist) => {
-		assert.match(
-			failure(dist),
-			/^DHMEM_UNSUPPORTED The core is damaged \(.*core\.wasm: .*reinstall dhmem/,
-		);
+		assert.match(failure(dist), /^DHMEM_UNSUPPORTED The core is damaged \(.*core\.wasm: .*reinstall dhmem/);
 	});
 });
 

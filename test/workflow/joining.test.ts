@@ -55,8 +55,8 @@ test("a task that is the first makes the region with the permissions that the en
 test("a port that a task has not is refused, with those that it has", () => {
 	using tasks = new Tasks(["a.out>b.in"]);
 	for (const [call, has] of [
-		[() => tasks.get("a").output("ouch"), "gives it out"],
-		[() => tasks.get("a").input("in"), "gives it none"],
+		[() => tasks.get("a").output("ouch"), "its outputs in DHMEM_LINKS: out"],
+		[() => tasks.get("a").input("in"), "its inputs in DHMEM_LINKS: none"],
 	] as const) {
 		const error = errorOf(call);
 		assert.is(error.code, "DHMEM_NOT_FOUND");
