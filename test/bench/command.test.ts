@@ -14,8 +14,9 @@ import { native } from "../../bench/native.js";
 import { putBetweenMarks } from "../../bench/report.js";
 import { Scratch } from "../../bench/scratch.js";
 import { within } from "../fixture/index.js";
-import { ALL, MAIN, scratch } from "./stage.js";
+import { ALL, MAIN } from "./stage.js";
 
+const scratch = new Scratch();
 test.after(() => scratch[Symbol.dispose]());
 
 const bench = (...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8" });

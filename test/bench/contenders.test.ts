@@ -8,12 +8,14 @@ import { curves } from "../../bench/growth/index.js";
 import { type Contender, inTurn, Missing } from "../../bench/measure.js";
 import { measures } from "../../bench/measures/index.js";
 import { pair, peer } from "../../bench/pair.js";
-import { ALL, scratch } from "./stage.js";
+import { Scratch } from "../../bench/scratch.js";
+import { ALL } from "./stage.js";
 
 const COUNT = 16;
 
 const BYTES = 2 ** 16;
 
+const scratch = new Scratch();
 test.after(() => scratch[Symbol.dispose]());
 
 /** Runs a round of few, which has to give a figure; and one in which the last is spoilt, which has to throw. */

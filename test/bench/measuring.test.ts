@@ -17,8 +17,10 @@ import {
 import { measures } from "../../bench/measures/index.js";
 import { draw } from "../../bench/plots.js";
 import { type Machine, machine, markdown, type Report, summary } from "../../bench/report.js";
-import { MAIN, scratch } from "./stage.js";
+import { Scratch } from "../../bench/scratch.js";
+import { MAIN } from "./stage.js";
 
+const scratch = new Scratch();
 test.after(() => scratch[Symbol.dispose]());
 
 /** A contender whose rounds give these figures; what it is asked is noted in `log`. */

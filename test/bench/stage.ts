@@ -1,10 +1,7 @@
 /** What tests of the benchmarks work with. */
 import { fileURLToPath } from "node:url";
-import { Scratch } from "../../bench/scratch.js";
 
 /** Where all peers have to be there: in `.ci/run`. */
 export const ALL = process.env.DHMEM_BENCH_ALL === "1";
-
-export const scratch = new Scratch();
 
 export const MAIN = fileURLToPath(new URL("../../bench/main.js", import.meta.url));
