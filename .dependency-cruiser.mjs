@@ -42,6 +42,12 @@ export default {
 			to: { path: "^src/", pathNot: `^src/(${rooms.join("|")}|globals\\.d\\.ts)` },
 		},
 		{
+			name: "every room that imports is in the list",
+			severity: "error",
+			from: { path: "^src/", pathNot: `^src/(${rooms.join("|")}|globals\\.d\\.ts)` },
+			to: {},
+		},
+		{
 			name: "the library knows of the core only its layout",
 			severity: "error",
 			from: { path: "^src/" },
