@@ -2,6 +2,7 @@
 const rooms = [
 	"terminal/",
 	"errors.ts",
+	"events.ts",
 	"values/",
 	"verify/",
 	"host/",
@@ -18,10 +19,14 @@ const rooms = [
 	"region-contents.ts",
 	"region.ts",
 	"index.ts",
+	"assets.ts",
+	"esbuild.ts",
+	"serve/",
 	"workflow/",
 	"doctor/",
 	"runner/",
 	"export/",
+	"top/",
 	"cli/",
 ];
 

@@ -2,7 +2,11 @@
  * Blocks: memory that users allocate, own, hand over and free. Small blocks are part of a slab, larger ones
  * are runs of spans. Both have one owner byte, and every change of owner is one atomic operation on it.
  */
+import { bulkLength, bulkOffset, freeBulk, isBulk } from "./bulk";
 import {
+	BULK_SPAN_BYTES,
+	BULK_SPAN_SHIFT,
+	CLASS_BULK,
 	CLASS_HANDLE,
 	CLASS_LARGEST,
 	CLASS_OBJECT,
@@ -119,20 +123,38 @@ export function isReference(offset: u32): bool {
 	return ownerOf(offset) == offset;
 }
 
-/** The offset of the bytes. Those of a reference are in its share's block. */
-export function bytesOf(offset: u32): u32 {
+/** The block that a reference refers to; any other offset is the block's own. */
+function blockAt(offset: u32): u32 {
 	return isReference(offset) ? load<u32>(offset & ~(SHARE_BYTES - 1), SHARE_BLOCK) : offset;
+}
+
+/** The offset of the bytes; 0 if they are in the bulk space. Those of a reference are in its share's block. */
+export function bytesOf(offset: u32): u32 {
+	const block = blockAt(offset);
+	return isBulk(block) ? 0 : block;
+}
+
+/** Where in the file the bytes of a bulk block, or of a reference to one, are; 0 for any other block. */
+export function fileOffsetOf(offset: u32): f64 {
+	const block = blockAt(offset);
+	return isBulk(block) && bulkLength(block) != 0 ? bulkOffset(block) : 0;
 }
 
 /** The capacity in bytes of the block or reference at `offset`; 0 if there is none. */
 export function capacityOf(offset: u32): u32 {
-	const block = bytesOf(offset);
+	const block = blockAt(offset);
 	const owner = ownerOf(block);
 	// A share contains a block, never a reference.
 	if (owner < STATUS_LIMIT || owner == block) return 0;
+	if (isBulk(block)) return bulkLength(block) << BULK_SPAN_SHIFT;
 	const state = stateOf(block >> SPAN_SHIFT);
 	if (isSlab(state)) return classBytes(classOf(state));
 	return state == SPAN_RUN ? runLength(block >> SPAN_SHIFT) << SPAN_SHIFT : 0;
+}
+
+/** The bytes of the block at `offset` that are in the heap, where the core may read and write them. */
+export function heapBytesOf(offset: u32): u32 {
+	return isBulk(offset) ? 0 : capacityOf(offset);
 }
 
 /**
@@ -143,7 +165,8 @@ export function checkOwned(me: u32, offset: u32): u32 {
 	const owner = ownerOf(offset);
 	if (owner < STATUS_LIMIT) return owner;
 	const state = stateOf(offset >> SPAN_SHIFT);
-	if (isSlab(state) && classOf(state) > <u32>CLASS_LARGEST && owner != offset) return NOT_A_BLOCK;
+	const isInternal = isSlab(state) && classOf(state) > <u32>CLASS_LARGEST && classOf(state) != CLASS_BULK;
+	if (isInternal && owner != offset) return NOT_A_BLOCK;
 	const byte = atomic.load<u8>(owner);
 	if (byte == tagOf(me)) return OK;
 	return byte == OWNER_FREE || byte == OWNER_NONE ? DOUBLE_FREE : NOT_OWNER;
@@ -153,7 +176,8 @@ export function checkOwned(me: u32, offset: u32): u32 {
 export function freeOwnBlock(me: u32, offset: u32): void {
 	const span = offset >> SPAN_SHIFT;
 	const state = stateOf(span);
-	if (isSlab(state))
+	if (isBulk(offset)) freeBulk(me, offset);
+	else if (isSlab(state))
 		freeBlock(me, span, classOf(state), (offset & (SPAN_BYTES - 1)) / classBytes(classOf(state)));
 	else freeRun(me, span);
 }
@@ -188,7 +212,10 @@ export function used(): f64 {
 			const blocks = SPAN_BYTES / size;
 			for (let index: u32 = 0; index < blocks; index++) {
 				const byte = atomic.load<u8>(ownerByte(span, index));
-				if (byte != OWNER_FREE && byte != OWNER_NONE) bytes += size;
+				if (byte == OWNER_FREE || byte == OWNER_NONE) continue;
+				bytes += size;
+				const block = (span << SPAN_SHIFT) + index * size;
+				if (classOf(state) == CLASS_BULK) bytes += <f64>bulkLength(block) * BULK_SPAN_BYTES;
 			}
 		} else if (state == SPAN_RUN) bytes += <f64>runLength(span) * SPAN_BYTES;
 	}

@@ -91,8 +91,8 @@ function isNamed(object: u32, hash: u32, name: u32, length: u32): bool {
  * NOT_FOUND. `BUSY` if another participant changed the list meanwhile.
  *
  * `place` is the address of the last link on the way that does not belong to a removed object, and `link` is
- * its value. While that value stays, everything that was read behind it is in the list, because the links of
- * removed objects do not change.
+ * its value. As long as that value does not change, everything that was read behind it is in the list, because
+ * the links of removed objects do not change.
  */
 function search(bucket: u32, head: u64, hash: u32, name: u32, length: u32): u32 {
 	let place = bucket;

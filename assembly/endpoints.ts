@@ -18,12 +18,14 @@ import {
 	QUEUE_CONSUMER,
 	QUEUE_CONSUMER_COUNT,
 	QUEUE_CONSUMER_WAITS,
+	QUEUE_ENDS_READ,
 	QUEUE_HEAD,
 	QUEUE_NEXT,
 	QUEUE_PRODUCER,
 	QUEUE_PRODUCER_COUNT,
 	QUEUE_PRODUCER_WAITS,
 	QUEUE_RESERVED,
+	QUEUE_RESERVED_COUNT,
 	QUEUE_TAIL,
 	SLOT_RESULT,
 	TAKEN,
@@ -87,6 +89,7 @@ export function attachProducer(me: u32, queue: u32): u32 {
 	store<u32>(queue, load<u32>(queue, QUEUE_TAIL), QUEUE_CLAIMED);
 	store<u32>(queue, atomic.load<u32>(queue, QUEUE_HEAD), QUEUE_CACHED_HEAD);
 	store<u32>(queue, 0, QUEUE_RESERVED);
+	store<u32>(queue, 0, QUEUE_RESERVED_COUNT);
 	atomic.add<u32>(queue, 1, QUEUE_PRODUCER_COUNT);
 	return wakeConsumer(queue);
 }
@@ -120,6 +123,11 @@ export function detachConsumer(me: u32, queue: u32): u32 {
 	atomic.store<u32>(queue, 0, QUEUE_CONSUMER_WAITS);
 	atomic.store<u32>(queue, 0, QUEUE_CONSUMER);
 	return wakeProducer(queue);
+}
+
+/** Counts an end of stream that the consumer is about to pass. */
+export function countEnd(queue: u32): void {
+	store<u32>(queue, load<u32>(queue, QUEUE_ENDS_READ) + 1, QUEUE_ENDS_READ);
 }
 
 /** Announces that the producer is about to wait. It must check the state once more before it sleeps. */

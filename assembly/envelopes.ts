@@ -1,7 +1,7 @@
 /**
  * Envelopes: the messages of a mailbox. Each is a record in its own block, and may refer to another block.
  */
-import { capacityOf, checkOwned, isReference, ownerAt, take } from "./blocks";
+import { capacityOf, checkOwned, heapBytesOf, isReference, ownerAt, take } from "./blocks";
 import { freeOwned } from "./free";
 import {
 	BAD_STATE,
@@ -43,7 +43,8 @@ export function seal(me: u32, envelope: u32, length: u32, block: u32, blockLengt
 	const status = checkOwned(me, envelope);
 	if (status != OK) return status;
 	if (isReference(envelope) || envelope == block) return NOT_A_BLOCK;
-	if (length > capacityOf(envelope) - RECORD_HEADER) return BAD_STATE;
+	const room = heapBytesOf(envelope);
+	if (room < RECORD_HEADER || length > room - RECORD_HEADER) return BAD_STATE;
 	if (block != 0) {
 		const blockStatus = checkOwned(me, block);
 		if (blockStatus != OK) return blockStatus;
@@ -58,7 +59,7 @@ export function seal(me: u32, envelope: u32, length: u32, block: u32, blockLengt
  * Describes the message in an envelope that `me` has taken. Returns the offset of its payload, or `CORRUPT`.
  */
 export function receiveEnvelope(me: u32, envelope: u32): u32 {
-	const room = capacityOf(envelope);
+	const room = heapBytesOf(envelope);
 	if (ownerAt(envelope) != tagOf(me) || room == 0) return CORRUPT;
 	const length = lengthOf(envelope);
 	if (length > room - RECORD_HEADER) return CORRUPT;

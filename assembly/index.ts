@@ -4,6 +4,7 @@
  * calls the host: if it needs the operating system, it returns a status.
  */
 
+export { commitMany, peekMany, reserveMany } from "./batches";
 export {
 	allocate,
 	allocateHandle,
@@ -12,9 +13,11 @@ export {
 	bytesOf,
 	capacityOf,
 	checkOwned,
+	fileOffsetOf,
 	largestFree,
 	used,
 } from "./blocks";
+export { allocateBulk, largestFreeBulk } from "./bulk";
 export { find, nextObject } from "./directory";
 export {
 	announceConsumer,
@@ -45,8 +48,9 @@ export {
 export { recordsAvailable, recordsEnd, recordsPublish, recordsRelease, recordsRoom } from "./records";
 export { recover } from "./recovery";
 export { format } from "./region";
+export { cancel, committed } from "./requests";
 export { addReference, share } from "./shares";
 export { reclaim } from "./slabs";
 export { join } from "./slots";
-export { cancel, committed } from "./spans";
+export { punched, trim } from "./trim";
 export { moveVector, setVectorLength } from "./vector";

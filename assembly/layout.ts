@@ -9,7 +9,7 @@
  *  ┌────────┬────────────┬──────┬───────────┬────────┬─────────┬────────────┬───────────┬────────┬──────
  *  │ header │ 128 slots  │ busy │ committed │ owned  │ buckets │ touched    │ descriptors available owners │ spans …
  *  └────────┴────────────┴──────┴───────────┴────────┴─────────┴────────────┴───────────┴────────┴──────
- *             a KiB each   1 bit per span    1 bit per  8 B each  1 bit per    16 B per  32 bits   1 KiB
+ *             a KiB each   1 bit per span    1 bit per  8 B each  1 bit per    16 B per  64 bits   1 KiB
  *                                            4 spans              slot & span  span      per span  per span
  * ```
  *
@@ -22,7 +22,7 @@
 /** The first eight bytes, little-endian: "dhmem", and three bytes that a text-mode copy would change. */
 export const MAGIC_LOW: u32 = 0x656d6864;
 export const MAGIC_HIGH: u32 = 0x0a1a0d6d;
-export const LAYOUT_VERSION: u32 = 2;
+export const LAYOUT_VERSION: u32 = 3;
 
 export const HEADER_BYTES: u32 = 4096;
 export const HEADER_MAGIC: u32 = 0; //                 u64
@@ -44,10 +44,18 @@ export const HEADER_TOUCHED_BYTES: u32 = 68; //        u32: bytes of one slot's 
 export const HEADER_DESCRIPTORS: u32 = 72;
 export const HEADER_AVAILABLE: u32 = 76;
 export const HEADER_OWNERS: u32 = 80;
+/** The bulk space: the number of its spans, 0 for none, and the offset of their states. */
+export const HEADER_BULK_SPANS: u32 = 84; //           u32
+export const HEADER_BULK_STATES: u32 = 88; //          u32
+/** Reserved, and 0. */
+export const HEADER_BULK_BUSY: u32 = 92; //            u32
+export const HEADER_BULK_COMMITTED: u32 = 96; //       u32
 /**
- * u32, the only word of the header that changes: descriptors of the spans below this number are committed.
+ * u32, a word of the header that changes: descriptors of the spans below this number are committed.
  */
 export const HEADER_READY: u32 = 128;
+/** u32: the states of the bulk spans below this number are committed; it changes too. */
+export const HEADER_BULK_READY: u32 = 132;
 
 export const LIFETIME_PERSISTENT: u32 = 0;
 export const LIFETIME_LAST_CLOSE: u32 = 1;
@@ -91,21 +99,38 @@ export const SLOT_INTENT_E: u32 = 84; //               u32
  * it.
  */
 export const SLOT_DOORBELL: u32 = 128;
+/** How the holder sleeps. 0 is the same as SLEEP_FUTEX. */
+export const SLOT_SLEEP: u32 = 132; //                 u32: SLEEP_…
+/** The number of the pipe that wakes the holder's event loop; 0 if there is none. */
+export const SLOT_PIPE: u32 = 136; //                  u64
+export const SLOT_LABEL: u32 = 256; //                 UTF-8, zero-terminated
+export const LABEL_BYTES: u32 = 128;
+/** u32: when the participant joined, in seconds of Unix time. */
+export const SLOT_JOINED: u32 = 384;
 /** For each size class: the span to allocate from (0 for none), and the block to try first. */
-export const SLOT_CURRENT: u32 = 512; //               32 × { span: u32, block: u32 }
+export const SLOT_CURRENT: u32 = 512; //               64 × { span: u32, block: u32 }
 export const CURRENT_SHIFT: u32 = 3;
 export const CURRENT_SPAN: u32 = 0;
 export const CURRENT_BLOCK: u32 = 4;
-export const SLOT_LABEL: u32 = 768; //                 UTF-8, zero-terminated
-export const LABEL_BYTES: u32 = 128;
-/** u32: when the participant joined, in seconds of Unix time. */
-export const SLOT_JOINED: u32 = 896;
+
+/** A thread of the holder sleeps on the doorbell. */
+export const SLEEP_FUTEX: u32 = 1;
+/** The holder's event loop sleeps on its pipe. */
+export const SLEEP_PIPE: u32 = 2;
+/** Set by a ringer that could not reach the pipe: the holder will sleep on the doorbell. */
+export const SLEEP_UNREACHABLE: u32 = 4;
 
 export const REQUEST_NONE: u32 = 0;
 /** Commit pages of claimed spans, and of the owner bytes of the first span. */
 export const REQUEST_SPANS: u32 = 1;
 /** Commit pages of descriptors, up to span `first + count`. */
 export const REQUEST_DESCRIPTORS: u32 = 2;
+/** Commit pages of the bulk spans from `first` on. */
+export const REQUEST_BULK: u32 = 3;
+/** Commit pages of the states of bulk spans, up to `first + count`. */
+export const REQUEST_BULK_TABLES: u32 = 4;
+/** Give pages back: those of the range, or, if its length is 0, those of the bulk spans from `first` on. */
+export const REQUEST_PUNCH: u32 = 5;
 
 export const INTENT_NONE: u32 = 0;
 /** Claiming or giving back the run of `b` spans from span `a`. */
@@ -141,22 +166,25 @@ export const INTENT_PUT: u32 = 13;
 export const INTENT_CLAIM: u32 = 14;
 /** Dropping the message at position `b` of mailbox `a`. */
 export const INTENT_DROP: u32 = 15;
+/** Claiming or giving back the `b` bulk spans from `a` on, for the bulk block `c`, or for none if it is 0. */
+export const INTENT_BULK: u32 = 16;
+/** Ending the stream of queue `a` at position `b`, when consumers had read `c` ends. */
+export const INTENT_END: u32 = 17;
 
 // ------------------------------------------------------------------------------------------------ spans
 
 export const SPAN_SHIFT: u32 = 16;
 export const SPAN_BYTES: u32 = 65536;
-/**
- * The number of spans whose descriptors are committed together: a page of availability bits covers 1024
- * spans.
- */
+/** The number of spans whose descriptors are committed together. Their availability bits fill two pages. */
 export const READY_STEP: u32 = 1024;
 /** The most spans that one request commits: 16 MiB. */
 export const COMMIT_SPANS: u32 = 256;
+/** The most spans whose pages one request gives back: 64 MiB. */
+export const PUNCH_SPANS: u32 = 1024;
 
 /**
  * ```text
- *  state u32                         spans u32    keeper u32    reserved u32
+ *  state u32                         spans u32    keeper u32    pages u32
  *  ┌────────┬────────┬────────────┐
  *  │ kind 8 │ part 8 │ head 16    │
  *  └────────┴────────┴────────────┘
@@ -168,6 +196,11 @@ export const DESCRIPTOR_BYTES: u32 = 16;
 export const DESCRIPTOR_STATE: u32 = 0;
 export const DESCRIPTOR_SPANS: u32 = 4; //             u32: spans of the run that starts here
 export const DESCRIPTOR_KEEPER: u32 = 8; //            u32: the participant that allocates from this slab, a hint
+export const DESCRIPTOR_PAGES: u32 = 12; //            u32: what giving back must know about the span, as bits
+/** Something in the span was replaced in a vector or a map, and readers may still read it: it keeps its pages. */
+export const SPAN_READ_LATE: u32 = 1;
+/** The span does not count as one with pages, but may have some, because giving them back is not finished. */
+export const SPAN_LEFT: u32 = 2;
 
 export const SPAN_FREE: u32 = 0;
 export const SPAN_CLAIMED: u32 = 1;
@@ -184,8 +217,10 @@ export const OWNER_FREE: u32 = 0xff;
 
 /**
  * Size classes of slabs: four for each doubling, then some that divide a span evenly; all multiples of 64.
+ * The tables have room for CLASSES of them; those behind CLASS_LAST do not exist yet.
  */
-export const CLASSES: u32 = 32;
+export const CLASSES: u32 = 64;
+export const CLASS_LAST: u32 = 32;
 export const CLASS_LARGEST: u32 = 28;
 /** Blocks for objects of the directory. Their spans are never used for anything else. */
 export const CLASS_OBJECT: u32 = 29;
@@ -193,8 +228,42 @@ export const CLASS_OBJECT: u32 = 29;
 export const CLASS_HANDLE: u32 = 30;
 /** Shares, likewise: the references to a block that has several. */
 export const CLASS_SHARE: u32 = 31;
+/** Bulk blocks, likewise: their bytes are in the bulk space. */
+export const CLASS_BULK: u32 = 32;
 export const SLAB_LARGEST: u32 = 32768;
 export const BLOCK_ALIGNMENT: u32 = 64;
+
+// ------------------------------------------------------------------------------------------- bulk space
+
+/**
+ * The bulk space lies behind the heap in the same file, from the next multiple of BULK_SPAN_BYTES on. It has
+ * the bytes of large blocks and nothing else. Each of its spans has one word, its state:
+ *
+ * ```text
+ *  holder 26: 0 if it is free; slot + 1 if it is claimed; or the offset of its bulk block   left 1   pages 1
+ * ```
+ */
+export const BULK_SPAN_SHIFT: u32 = 21;
+export const BULK_SPAN_BYTES: u32 = 2097152;
+/** Bits of a state: the span has pages; it may have some, because giving them back is not finished. */
+export const BULK_PAGES: u32 = 1;
+export const BULK_LEFT: u32 = 2;
+export const BULK_BITS: u32 = 63;
+/** A participant's tag, shifted by this, is the holder of a span that it has claimed. */
+export const BULK_TAG_SHIFT: u32 = 6;
+/** Bulk spans that hosts map together. No block crosses a multiple of it, so none is larger. */
+export const BULK_WINDOW: u32 = 2046;
+/** The number of bulk spans whose states are committed together: one page of states. */
+export const BULK_READY_STEP: u32 = 1024;
+/** The most bulk spans that one request commits: 256 MiB; and gives back: 64 MiB. */
+export const BULK_COMMIT: u32 = 128;
+export const BULK_PUNCH: u32 = 32;
+/** The most bulk spans of a region: 16 TiB. */
+export const BULK_MOST: u32 = 8388608;
+
+/** A bulk block: `{ first: u32, spans: u32, … }`, both 0 while it has no spans. */
+export const BULK_FIRST: u32 = 0;
+export const BULK_SPANS: u32 = 4;
 
 // ---------------------------------------------------------------------------------------------- objects
 
@@ -263,11 +332,18 @@ export const QUEUE_CACHED_HEAD: u32 = 264; //          u32: the value of `head` 
 export const QUEUE_RESERVED: u32 = 268; //             u32: offset of the open reservation's payload, or 0
 export const QUEUE_RESERVED_BYTES: u32 = 272; //       u32
 export const QUEUE_SENT: u32 = 276; //                 u32: messages, modulo 2^32
+/** u32: the number of messages in the open reservation of many; 0 if it is for one, or none is open. */
+export const QUEUE_RESERVED_COUNT: u32 = 288;
 /** Queue: the consumer's cache line. `next` is ahead of `head` while messages are held. */
 export const QUEUE_HEAD: u32 = 384; //                 u32
 export const QUEUE_NEXT: u32 = 388; //                 u32
 export const QUEUE_CACHED_TAIL: u32 = 392; //          u32: the value of `tail` that the consumer last read
 export const QUEUE_RECEIVED: u32 = 396; //             u32: messages released, modulo 2^32
+/**
+ * u32: how many ends of streams consumers have read, modulo 2^32. It is raised before the end leaves the
+ * queue, so a death in between makes it too high by one while the end is still there.
+ */
+export const QUEUE_ENDS_READ: u32 = 400;
 /** Queue: the cache line that both sides read and seldom write. */
 export const QUEUE_PRODUCER: u32 = 512; //             u32: participant, or 0
 export const QUEUE_CONSUMER: u32 = 516; //             u32
@@ -288,8 +364,8 @@ export const QUEUE_ENDS: u32 = 280; //                 u32
 export const QUEUE_END: u32 = 284; //                  u32
 
 /**
- * Mailbox: u64, `{ MAILBOX_ENDS, position }` if the stream ends at that position, else 0. The consumer clears
- * it.
+ * Mailbox: u64, `{ MAILBOX_ENDS, position }` if the stream ends at that position. The consumer clears
+ * MAILBOX_ENDS, and the position stays. So the halves are at QUEUE_ENDS and QUEUE_END.
  */
 export const MAILBOX_END: u32 = 280;
 export const MAILBOX_ENDS: u32 = 1;
@@ -409,4 +485,6 @@ export const MORE: u32 = 15; //                        unfinished: call again
 export const BUSY: u32 = 16; //                        others have changed it too often meanwhile
 export const BAD_HANDLE: u32 = 17;
 export const BAD_STATE: u32 = 18; //                   a reservation is open, or none is
+/** Give the pages in the slot's request back, call `punched`, then call again; or call `cancel`. */
+export const NEED_PUNCH: u32 = 20;
 export const STATUS_LIMIT: u32 = 256;

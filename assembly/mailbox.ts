@@ -24,7 +24,8 @@
  */
 
 import { handOver } from "./blocks";
-import { isConsumer, isProducer, wakeConsumer } from "./endpoints";
+import { countEnd, isConsumer, isProducer, wakeConsumer } from "./endpoints";
+import { intendEnd, noteEnd } from "./ends";
 import { attachedTo, discard, receiveEnvelope, seal, takeEnvelope } from "./envelopes";
 import {
 	CORRUPT,
@@ -55,9 +56,7 @@ import {
 	PLACE_STATE,
 	PLACE_TAKEN,
 	QUEUE_CONSUMER,
-	QUEUE_ENDED,
 	QUEUE_HEAD,
-	QUEUE_PRODUCER_COUNT,
 	QUEUE_RECEIVED,
 	QUEUE_SENT,
 	QUEUE_TAIL,
@@ -226,9 +225,13 @@ export function settleDrop(me: u32, mailbox: u32, position: u32): void {
 /** Ends the stream. This end replaces an earlier one that the consumer has not seen. */
 export function mailboxEnd(me: u32, mailbox: u32): u32 {
 	if (!isProducer(me, mailbox, KIND_MAILBOX)) return FENCED;
+	const tail = load<u32>(mailbox, QUEUE_TAIL);
+	// SYNC: pairs with the compare-and-swap in `mailboxTake`: an end that was cleared there is counted.
+	atomic.load<u64>(mailbox, MAILBOX_END);
+	intendEnd(me, mailbox, tail);
 	// SYNC: pairs with the loads in `mailboxTake`.
-	atomic.store<u64>(mailbox, contents(load<u32>(mailbox, QUEUE_TAIL), 0, MAILBOX_ENDS), MAILBOX_END);
-	atomic.store<u32>(mailbox, load<u32>(mailbox, QUEUE_PRODUCER_COUNT), QUEUE_ENDED);
+	atomic.store<u64>(mailbox, contents(tail, 0, MAILBOX_ENDS), MAILBOX_END);
+	noteEnd(me, mailbox);
 	return wakeConsumer(mailbox);
 }
 
@@ -251,8 +254,9 @@ export function mailboxTake(me: u32, mailbox: u32): u32 {
 		const position = oldestFrom(firstOf(mailbox, places, tail), mailbox, places, tail);
 		// A message behind an end must not be received before the end.
 		if (atomic.load<u64>(mailbox, MAILBOX_END) != end) continue;
-		if (end != 0 && tail - positionIn(end) >= tail - position) {
-			atomic.cmpxchg<u64>(mailbox, end, 0, MAILBOX_END);
+		if ((<u32>end & MAILBOX_ENDS) != 0 && tail - positionIn(end) >= tail - position) {
+			countEnd(mailbox);
+			atomic.cmpxchg<u64>(mailbox, end, end - MAILBOX_ENDS, MAILBOX_END);
 			store<u32>(slotOf(me), OK, SLOT_RESULT);
 			return ENDED;
 		}

@@ -8,7 +8,7 @@
  * old or in its new state.
  */
 
-import { capacityOf, ownerAt } from "./blocks";
+import { heapBytesOf, ownerAt } from "./blocks";
 import { fnv1a } from "./hash";
 import {
 	CORRUPT,
@@ -42,7 +42,7 @@ function hashOf(key: u32, length: u32): u32 {
 
 /** The number of places in the table, a power of two. */
 function placesIn(table: u32): u32 {
-	const words = capacityOf(table) >> 2;
+	const words = heapBytesOf(table) >> 2;
 	return words == 0 ? 0 : 1 << (31 - clz(words));
 }
 

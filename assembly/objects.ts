@@ -156,7 +156,7 @@ function finishInsert(me: u32, object: u32): void {
 
 /** Finishes `construct` if the object is in the directory, or was until another participant removed it. */
 export function settleInsert(me: u32, object: u32): void {
-	// Search first: an object that is marked as removed after that was in the directory.
+	// Search first. If the object is marked as removed only later, it was still in the directory then.
 	const found = findNamesake(object);
 	if (found == object || found == BUSY || isRemoved(object)) finishInsert(me, object);
 	else done(me);

@@ -27,7 +27,8 @@
  * atomically.
  */
 import { capacityOf, checkOwned } from "./blocks";
-import { isConsumer, isProducer, wakeConsumer, wakeProducer } from "./endpoints";
+import { countEnd, isConsumer, isProducer, wakeConsumer, wakeProducer } from "./endpoints";
+import { intendEnd, noteEnd } from "./ends";
 import {
 	BAD_STATE,
 	CORRUPT,
@@ -42,13 +43,12 @@ import {
 	QUEUE_CACHED_HEAD,
 	QUEUE_CACHED_TAIL,
 	QUEUE_CLAIMED,
-	QUEUE_ENDED,
 	QUEUE_HEAD,
 	QUEUE_NEXT,
-	QUEUE_PRODUCER_COUNT,
 	QUEUE_RECEIVED,
 	QUEUE_RESERVED,
 	QUEUE_RESERVED_BYTES,
+	QUEUE_RESERVED_COUNT,
 	QUEUE_SENT,
 	QUEUE_SPARE,
 	QUEUE_TAIL,
@@ -133,9 +133,10 @@ export function stage(me: u32, queue: u32, length: u32): u32 {
 	return OK;
 }
 
-/** True if a reservation of at least `length` bytes is open. */
+/** True if a reservation for one message of at least `length` bytes is open. */
 function isReserved(queue: u32, length: u32): bool {
-	return load<u32>(queue, QUEUE_RESERVED) != 0 && length <= load<u32>(queue, QUEUE_RESERVED_BYTES);
+	const isForOne = load<u32>(queue, QUEUE_RESERVED) != 0 && load<u32>(queue, QUEUE_RESERVED_COUNT) == 0;
+	return isForOne && length <= load<u32>(queue, QUEUE_RESERVED_BYTES);
 }
 
 /** Turns the open reservation into a record. */
@@ -152,7 +153,7 @@ export function publish(me: u32, queue: u32, count: u32): u32 {
 	return count <= staged / RECORD_HEADER ? publishStaged(queue, count) : BAD_STATE;
 }
 
-function publishStaged(queue: u32, count: u32): u32 {
+export function publishStaged(queue: u32, count: u32): u32 {
 	store<u32>(queue, load<u32>(queue, QUEUE_SENT) + count, QUEUE_SENT);
 	// SYNC: pairs with the load in `peek`: hands over the records before `tail`.
 	atomic.store<u32>(queue, load<u32>(queue, QUEUE_CLAIMED), QUEUE_TAIL);
@@ -169,6 +170,7 @@ export function commit(me: u32, queue: u32, length: u32): u32 {
 export function abort(me: u32, queue: u32): u32 {
 	if (!isProducer(me, queue, KIND_QUEUE)) return FENCED;
 	store<u32>(queue, 0, QUEUE_RESERVED);
+	store<u32>(queue, 0, QUEUE_RESERVED_COUNT);
 	return OK;
 }
 
@@ -200,8 +202,9 @@ export function end(me: u32, queue: u32): u32 {
 	if (status != OK) return status;
 	writeHeader(addressOf(queue, claimed), 0, RECORD_END);
 	store<u32>(queue, claimed + RECORD_HEADER, QUEUE_CLAIMED);
+	intendEnd(me, queue, claimed);
 	const doorbell = publishStaged(queue, 0);
-	atomic.store<u32>(queue, load<u32>(queue, QUEUE_PRODUCER_COUNT), QUEUE_ENDED);
+	noteEnd(me, queue);
 	return doorbell;
 }
 
@@ -233,6 +236,7 @@ export function peek(me: u32, queue: u32): u32 {
 		const kind = kindOf(record);
 		const next = position + recordBytes(length);
 		if (kind == RECORD_END) {
+			countEnd(queue);
 			pass(queue, position, next);
 			const doorbell = wakeProducer(queue);
 			store<u32>(slotOf(me), doorbell, SLOT_RESULT);
@@ -254,7 +258,7 @@ export function peek(me: u32, queue: u32): u32 {
  * Passes over a record that is not a message. Its space is given back with that of the held messages before
  * it.
  */
-function pass(queue: u32, position: u32, next: u32): void {
+export function pass(queue: u32, position: u32, next: u32): void {
 	store<u32>(queue, next, QUEUE_NEXT);
 	if (load<u32>(queue, QUEUE_HEAD) == position) atomic.store<u32>(queue, next, QUEUE_HEAD);
 }

@@ -6,7 +6,8 @@
  *     head ≤ cachedTail ≤ tail ≤ cachedHead + capacity ≤ head + capacity
  */
 
-import { isConsumer, isProducer, wakeConsumer, wakeProducer } from "./endpoints";
+import { countEnd, isConsumer, isProducer, wakeConsumer, wakeProducer } from "./endpoints";
+import { intendEnd, noteEnd } from "./ends";
 import {
 	BAD_STATE,
 	CORRUPT,
@@ -20,10 +21,8 @@ import {
 	QUEUE_CACHED_HEAD,
 	QUEUE_CACHED_TAIL,
 	QUEUE_END,
-	QUEUE_ENDED,
 	QUEUE_ENDS,
 	QUEUE_HEAD,
-	QUEUE_PRODUCER_COUNT,
 	QUEUE_RECEIVED,
 	QUEUE_SENT,
 	QUEUE_TAIL,
@@ -62,10 +61,12 @@ export function recordsPublish(me: u32, queue: u32, count: u32): u32 {
 export function recordsEnd(me: u32, queue: u32): u32 {
 	if (!isProducer(me, queue, KIND_RECORDS)) return FENCED;
 	if (atomic.load<u32>(queue, QUEUE_ENDS) != 0) return NO_ROOM;
-	store<u32>(queue, load<u32>(queue, QUEUE_TAIL), QUEUE_END);
+	const tail = load<u32>(queue, QUEUE_TAIL);
+	intendEnd(me, queue, tail);
+	store<u32>(queue, tail, QUEUE_END);
 	// SYNC: pairs with the load in `recordsAvailable`.
 	atomic.store<u32>(queue, 1, QUEUE_ENDS);
-	atomic.store<u32>(queue, load<u32>(queue, QUEUE_PRODUCER_COUNT), QUEUE_ENDED);
+	noteEnd(me, queue);
 	return wakeConsumer(queue);
 }
 
@@ -86,6 +87,7 @@ export function recordsAvailable(me: u32, queue: u32): u32 {
 	store<u32>(slotOf(me), head, SLOT_RESULT_2);
 	if (count != 0) return OK;
 	if (!ends || load<u32>(queue, QUEUE_END) != head) return EMPTY;
+	countEnd(queue);
 	atomic.store<u32>(queue, 0, QUEUE_ENDS);
 	const doorbell = wakeProducer(queue);
 	store<u32>(slotOf(me), doorbell, SLOT_RESULT);

@@ -8,18 +8,22 @@
  */
 
 import { ownerAt } from "./blocks";
+import { settleBulk } from "./bulk";
 import { isRemoved } from "./directory";
+import { settleEnd } from "./ends";
 import { freeOwned } from "./free";
 import { settleSave, settleUnsave } from "./handles";
 import {
 	CLASS_LARGEST,
+	CLASS_LAST,
 	CLASS_OBJECT,
 	CLASS_SHARE,
-	CLASSES,
 	CURRENT_SPAN,
+	INTENT_BULK,
 	INTENT_CLAIM,
 	INTENT_DISPOSE,
 	INTENT_DROP,
+	INTENT_END,
 	INTENT_INSERT,
 	INTENT_PUT,
 	INTENT_REPLACE,
@@ -74,7 +78,7 @@ export function recover(index: u32): u32 {
 	const me = atomic.load<u32>(slot, SLOT_ID);
 	if (me == 0) return NOT_FOUND;
 	settle(me);
-	for (let sizeClass: u32 = 0; sizeClass < CLASSES; sizeClass++) {
+	for (let sizeClass: u32 = 0; sizeClass <= CLASS_LAST; sizeClass++) {
 		const current = currentOf(me, sizeClass);
 		const span = load<u32>(current, CURRENT_SPAN);
 		if (isHeapSpan(span)) leaveSpan(me, span, sizeClass);
@@ -92,6 +96,10 @@ export function recover(index: u32): u32 {
 			atomic.store<u32>(word, bits & (bits - 1));
 		}
 	}
+	// Freeing an object touches the spans of its blocks, which may lie before it.
+	for (let from: u32 = 0; from < spans; from += 32) {
+		if (load<u32>(touchedWord(me, from)) != 0) return MORE;
+	}
 	store<u8>(slot, 0, SLOT_LABEL);
 	atomic.store<u32>(slot, 0, SLOT_ID);
 	ringAll();
@@ -107,6 +115,8 @@ function settle(me: u32): void {
 	switch (load<u32>(slot, SLOT_INTENT)) {
 		case INTENT_RUN:
 			return settleRun(me, a, b);
+		case INTENT_BULK:
+			return settleBulk(me, a, b, c);
 		case INTENT_SLAB: {
 			if (!isHeapSpan(a)) return done(me);
 			const state = stateOf(a);
@@ -133,6 +143,8 @@ function settle(me: u32): void {
 			return settleClaim(me, a, b, c);
 		case INTENT_DROP:
 			return settleDrop(me, a, b);
+		case INTENT_END:
+			return settleEnd(me, a, b, c);
 		case INTENT_SAVE:
 			return settleSave(me, a, b);
 		case INTENT_UNSAVE:

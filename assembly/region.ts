@@ -2,11 +2,14 @@
 import {
 	BLOCK_ALIGNMENT,
 	BUCKET_BYTES,
+	BULK_MOST,
 	CLASSES,
 	DESCRIPTOR_BYTES,
 	HEADER_AVAILABLE,
 	HEADER_BUCKET_MASK,
 	HEADER_BUCKETS,
+	HEADER_BULK_SPANS,
+	HEADER_BULK_STATES,
 	HEADER_BUSY,
 	HEADER_COMMITTED,
 	HEADER_DESCRIPTORS,
@@ -61,10 +64,10 @@ function align(bytes: u32, to: u32): u32 {
 }
 
 /**
- * Writes the header of a new region of `spans` spans, and returns the first span of the heap. The host has
- * committed the header's page, and shows the region to no one else before this returns.
+ * Writes the header of a new region of `spans` spans and `bulk` bulk spans, and returns the first span of the
+ * heap. The host has committed the header's page, and shows the region to no one else before this returns.
  */
-export function format(spans: u32, identityLow: u32, identityHigh: u32, lifetime: u32): u32 {
+export function format(spans: u32, identityLow: u32, identityHigh: u32, lifetime: u32, bulk: u32): u32 {
 	const bitmap = align((spans + 7) >> 3, BLOCK_ALIGNMENT);
 	let buckets: u32 = 64;
 	while (buckets < spans && buckets < 4096) buckets <<= 1;
@@ -86,6 +89,11 @@ export function format(spans: u32, identityLow: u32, identityHigh: u32, lifetime
 	at = align(at + spans * DESCRIPTOR_BYTES, 4096);
 	store<u32>(HEADER_AVAILABLE, at);
 	at += align(spans, READY_STEP) * (CLASSES >> 3);
+	if (bulk != 0) {
+		store<u32>(HEADER_BULK_SPANS, min(bulk, BULK_MOST));
+		store<u32>(HEADER_BULK_STATES, at);
+		at = align(at + (min(bulk, BULK_MOST) << 2), 4096);
+	}
 	store<u32>(HEADER_OWNERS, at);
 	at = align(at + spans * OWNERS_PER_SPAN, SPAN_BYTES);
 	const heap = at >> SPAN_SHIFT;

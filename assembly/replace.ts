@@ -5,8 +5,18 @@
 
 import { handOver, ownerAt, take } from "./blocks";
 import { freeOwned } from "./free";
-import { INTENT_REPLACE, OBJECT_COUNT, OBJECT_VERSION, OWNER_REGION, SLOT_INTENT_E } from "./layout";
+import {
+	INTENT_REPLACE,
+	KIND_MAP,
+	KIND_VECTOR,
+	OBJECT_COUNT,
+	OBJECT_KIND,
+	OBJECT_VERSION,
+	OWNER_REGION,
+	SLOT_INTENT_E,
+} from "./layout";
 import { done, intend, slotOf, tagOf } from "./slots";
+import { markReadLate } from "./spans";
 
 /**
  * Replaces `old` by `fresh` in the word at `place`. `fresh` is `me`'s block, and becomes the region's. Then
@@ -31,5 +41,9 @@ export function settleReplace(me: u32, object: u32, place: u32, fresh: u32, old:
 		take(me, old, OWNER_REGION);
 	}
 	done(me);
-	if (ownerAt(old) == tagOf(me)) freeOwned(me, old);
+	if (ownerAt(old) != tagOf(me)) return;
+	// Others are read only by those who have them open.
+	const kind = load<u32>(object, OBJECT_KIND);
+	if (kind == KIND_VECTOR || kind == KIND_MAP) markReadLate(old);
+	freeOwned(me, old);
 }

@@ -13,10 +13,11 @@
  * The design follows mimalloc's pages, and Ralloc's recovery from minimal data.
  */
 import {
+	CLASS_BULK,
 	CLASS_LARGEST,
+	CLASS_LAST,
 	CLASS_OBJECT,
 	CLASS_SHARE,
-	CLASSES,
 	CURRENT_BLOCK,
 	CURRENT_SPAN,
 	DESCRIPTOR_KEEPER,
@@ -68,7 +69,7 @@ export function slabState(sizeClass: u32): u32 {
 
 /** True if the state is that of a slab. Its class is then `classOf(state)`. */
 export function isSlab(state: u32): bool {
-	return (state & 0xff) == SPAN_SLAB && classOf(state) < <u32>CLASSES;
+	return (state & 0xff) == SPAN_SLAB && classOf(state) <= <u32>CLASS_LAST;
 }
 
 export function classOf(state: u32): u32 {
@@ -77,7 +78,7 @@ export function classOf(state: u32): u32 {
 
 /** The word with `span`'s bit in the class's bitmap of available spans. */
 function availableWord(sizeClass: u32, span: u32): u32 {
-	return header(HEADER_AVAILABLE) + ((span >> 10) << 12) + (sizeClass << 7) + (((span & 1023) >> 5) << 2);
+	return header(HEADER_AVAILABLE) + ((span >> 10) << 13) + (sizeClass << 7) + (((span & 1023) >> 5) << 2);
 }
 
 function setAvailable(sizeClass: u32, span: u32): void {
@@ -143,8 +144,8 @@ function makeSlab(me: u32, span: u32, sizeClass: u32): void {
 	atomic.store<u32>(slot, INTENT_SLAB, SLOT_INTENT);
 	atomic.store<u32>(descriptorOf(span), me, DESCRIPTOR_KEEPER);
 	atomic.store<u8>(ownerByte(span, 0), <u8>tagOf(me));
-	// Old bytes must not look like an object that was removed, or that is open.
-	if (sizeClass == CLASS_OBJECT) memory.fill(span << SPAN_SHIFT, 0, SPAN_BYTES);
+	// Old bytes must not look like an object that was removed, or that is open, or like a bulk block that has spans.
+	if (sizeClass == CLASS_OBJECT || sizeClass == CLASS_BULK) memory.fill(span << SPAN_SHIFT, 0, SPAN_BYTES);
 	setState(span, slabState(sizeClass));
 	freeAll(span, sizeClass);
 	done(me);

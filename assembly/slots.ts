@@ -21,6 +21,7 @@ import {
 	SLOT_INTENT_C,
 	SLOT_INTENT_D,
 	SLOT_REQUEST,
+	SLOT_SLEEP,
 	SLOTS,
 	SLOTS_START,
 } from "./layout";
@@ -52,7 +53,7 @@ export function join(index: u32): u32 {
 	if (generation == 0) generation = 1;
 	store<u32>(slot, generation, SLOT_GENERATION);
 	memory.fill(slot + SLOT_REQUEST, 0, SLOT_DOORBELL - SLOT_REQUEST);
-	memory.fill(slot + SLOT_CURRENT, 0, SLOT_BYTES - SLOT_CURRENT);
+	memory.fill(slot + SLOT_SLEEP, 0, SLOT_BYTES - SLOT_SLEEP);
 	const me = (generation << 8) | (index + 1);
 	atomic.store<u32>(slot, me, SLOT_ID);
 	return me;

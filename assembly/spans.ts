@@ -9,6 +9,7 @@ import {
 	CLASSES,
 	COMMIT_SPANS,
 	DESCRIPTOR_BYTES,
+	DESCRIPTOR_PAGES,
 	DESCRIPTOR_SPANS,
 	DESCRIPTOR_STATE,
 	FULL,
@@ -40,6 +41,8 @@ import {
 	SLOT_REQUEST_OFFSET_2,
 	SPAN_CLAIMED,
 	SPAN_FREE,
+	SPAN_READ_LATE,
+	SPAN_RUN,
 	SPAN_SHIFT,
 	SPAN_TAIL,
 } from "./layout";
@@ -62,6 +65,24 @@ export function claimedBy(me: u32): u32 {
 	return SPAN_CLAIMED | (tagOf(me) << 8);
 }
 
+/** Sets or clears a bit of what giving back must know about the span. */
+export function setPagesBit(span: u32, bit: u32, value: bool): void {
+	const word = descriptorOf(span) + DESCRIPTOR_PAGES;
+	if (value) atomic.or<u32>(word, bit);
+	else atomic.and<u32>(word, ~bit);
+}
+
+export function hasPagesBit(span: u32, bit: u32): bool {
+	return (atomic.load<u32>(descriptorOf(span), DESCRIPTOR_PAGES) & bit) != 0;
+}
+
+/** Notes that readers may still read the block at `offset` after it was freed. */
+export function markReadLate(offset: u32): void {
+	const first = offset >> SPAN_SHIFT;
+	const count = stateOf(first) == SPAN_RUN ? runLength(first) : 1;
+	for (let i: u32 = 0; i < count; i++) setPagesBit(first + i, SPAN_READ_LATE, true);
+}
+
 /** The owner byte of block `index` of `span`. */
 export function ownerByte(span: u32, index: u32): u32 {
 	return header(HEADER_OWNERS) + span * OWNERS_PER_SPAN + index;
@@ -71,15 +92,15 @@ function wordOf(table: u32, index: u32): u32 {
 	return header(table) + ((index >> 5) << 2);
 }
 
-function hasBit(table: u32, index: u32): bool {
+export function hasBit(table: u32, index: u32): bool {
 	return (atomic.load<u32>(wordOf(table, index)) & (1 << (index & 31))) != 0;
 }
 
-function setBit(table: u32, index: u32): void {
+export function setBit(table: u32, index: u32): void {
 	atomic.or<u32>(wordOf(table, index), 1 << (index & 31));
 }
 
-function clearBit(table: u32, index: u32): void {
+export function clearBit(table: u32, index: u32): void {
 	atomic.and<u32>(wordOf(table, index), ~(1 << (index & 31)));
 }
 
@@ -158,32 +179,8 @@ function askForPages(me: u32, first: u32, count: u32): i32 {
 	return -NEED_COMMIT;
 }
 
-/** Notes that the host has committed the ranges in the slot's request. */
-export function committed(me: u32): void {
-	if (!isCurrent(me)) return;
-	const slot = slotOf(me);
-	const first = load<u32>(slot, SLOT_REQUEST_FIRST);
-	// A faulty peer may have written to the slot.
-	const count = min(load<u32>(slot, SLOT_REQUEST_COUNT), allSpans() - min(first, allSpans()));
-	const request = load<u32>(slot, SLOT_REQUEST);
-	store<u32>(slot, REQUEST_NONE, SLOT_REQUEST);
-	if (request == REQUEST_SPANS) {
-		for (let span = first; span < first + count; span++) setBit(HEADER_COMMITTED, span);
-		if (load<u32>(slot, SLOT_REQUEST_LENGTH_2) != 0)
-			setBit(HEADER_OWNED, load<u32>(slot, SLOT_INTENT_A) >> 2);
-	} else if (request == REQUEST_DESCRIPTORS) {
-		// Another participant may have committed more meanwhile; the number only grows.
-		let ready = readySpans();
-		while (ready < first + count) {
-			const seen = atomic.cmpxchg<u32>(HEADER_READY, ready, first + count);
-			if (seen == ready) break;
-			ready = seen;
-		}
-	}
-}
-
 /** Claims `count` spans from `first` on, in order. Claims none if one of them is taken. */
-function claim(me: u32, first: u32, count: u32): bool {
+export function claim(me: u32, first: u32, count: u32): bool {
 	intend(me, INTENT_RUN, first, count, 0, 0);
 	const state = claimedBy(me);
 	for (let i: u32 = 0; i < count; i++) {
@@ -213,7 +210,7 @@ export function claimRun(me: u32, count: u32): i32 {
 		// A faulty peer may have written the intent, which must not lead to a block outside the region.
 		if (load<u32>(slot, SLOT_INTENT_B) == count && isHeapSpan(claimed) && count <= readySpans() - claimed)
 			first = claimed;
-		else cancel(me);
+		else settleRun(me, claimed, load<u32>(slot, SLOT_INTENT_B));
 	}
 	for (let races = 0; first == 0; races++) {
 		const found = findRun(count);
@@ -223,16 +220,6 @@ export function claimRun(me: u32, count: u32): i32 {
 	}
 	const status = askForPages(me, first, count);
 	return status < 0 ? status : first;
-}
-
-/** Gives back claimed spans that were not handed out yet. */
-export function cancel(me: u32): void {
-	if (!isCurrent(me)) return;
-	const slot = slotOf(me);
-	store<u32>(slot, REQUEST_NONE, SLOT_REQUEST);
-	if (load<u32>(slot, SLOT_INTENT) == INTENT_RUN) {
-		settleRun(me, load<u32>(slot, SLOT_INTENT_A), load<u32>(slot, SLOT_INTENT_B));
-	}
 }
 
 /**

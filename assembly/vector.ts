@@ -3,8 +3,8 @@
  * elements were neither moved nor removed meanwhile.
  */
 
-import { ownerAt } from "./blocks";
-import { KIND_VECTOR, NOT_OWNER, OBJECT_COUNT, OBJECT_DATA, OBJECT_VERSION, OK } from "./layout";
+import { heapBytesOf, ownerAt } from "./blocks";
+import { KIND_VECTOR, NOT_A_BLOCK, NOT_OWNER, OBJECT_COUNT, OBJECT_DATA, OBJECT_VERSION, OK } from "./layout";
 import { isHolder } from "./locks";
 import { replace } from "./replace";
 import { tagOf } from "./slots";
@@ -15,6 +15,8 @@ import { tagOf } from "./slots";
  */
 export function moveVector(me: u32, vector: u32, fresh: u32, bytes: u32): u32 {
 	if (!isHolder(me, vector, KIND_VECTOR) || ownerAt(fresh) != tagOf(me)) return NOT_OWNER;
+	// The core copies, so both must be in the heap.
+	if (bytes > heapBytesOf(fresh)) return NOT_A_BLOCK;
 	const old = load<u32>(vector, OBJECT_DATA);
 	if (old != 0) memory.copy(fresh, old, bytes);
 	replace(me, vector, vector + OBJECT_DATA, fresh, old, load<u32>(vector, OBJECT_COUNT));

@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export class Scratch {
-	readonly #directory = mkdtempSync("/dev/shm/dhmem-bench-");
+	readonly #directory = mkdtempSync(`/dev/shm/dhmem-bench-${process.pid}-`);
 	#places = 0;
 	/**
 	 * Removes the folder, and files next to it whose names begin with its name: some libraries do not support

@@ -42,14 +42,20 @@ export function isNamed(file: File, path: string): boolean;
 export function readFile(file: File, into: Uint8Array, position: number): number;
 
 /**
- * Maps the file over the pages of `memory`, which must be at the beginning of a shared WebAssembly memory,
- * and as long as the file. `isPrivate` maps it copy-on-write; a file that was opened read-only can't be
+ * Maps the file, up to the length of `memory`, over the pages of `memory`, which must be at the beginning of a shared
+ * WebAssembly memory, and no longer than the file. `isPrivate` maps it copy-on-write; a file that was opened read-only can't be
  * mapped otherwise (`"EACCES"`). A file can be mapped only once, and a memory takes only one file at a time
  * (`"EBUSY"`). The file keeps the memory alive until it is closed.
  */
 export function mapFile(file: File, memory: Uint8Array, isPrivate: boolean): void;
 /**
- * Stops the waiter, replaces the mapping by private zero pages, drops every lock, and closes the descriptors.
+ * Maps another part of a mapped file, in the same way, over pages of `memory`, which must be at the beginning of a shared
+ * WebAssembly memory. Returns where in the memory it begins: at the next address that is a multiple of 2 MiB. `offset` and
+ * `length` are multiples of the page size. A fault in any part replaces all of them by zero pages.
+ */
+export function mapWindow(file: File, memory: Uint8Array, offset: number, length: number): number;
+/**
+ * Stops the waiter, replaces the mappings by private zero pages, drops every lock, and closes the descriptors.
  * Remaining views then read zeros. Closing twice does nothing. A file is also closed when it is
  * garbage-collected, and when its thread ends. After that every other function except `abandonFile` and
  * `isBroken` throws `"ECLOSED"`.
@@ -61,7 +67,7 @@ export function closeFile(file: File): void;
  */
 export function abandonFile(file: File): void;
 /**
- * True if there was a fault in the mapping (a truncated file, a full file system). The mapping was then
+ * True if there was a fault in a mapping (a truncated file, a full file system). All mappings of the file were then
  * replaced by zero pages.
  */
 export function isBroken(file: File): boolean;
@@ -109,7 +115,7 @@ export function wake(file: File, offset: number): number;
  * Sets the doorbell word, and the function to call when it rings. A file has at most one. The first `arm`
  * starts a thread that watches the word. The watch keeps the process alive only while it is armed.
  */
-export function watch(file: File, offset: number, onRing: () => void): void;
+export function watch(file: File, offset: number, onRing: (lostPeer?: number) => void): void;
 /**
  * Calls `onRing` once, on this thread's event loop, when the doorbell differs from `expected` or after
  * `slice` milliseconds, whichever comes first. While an earlier arming has not fired, this does nothing. If
@@ -120,11 +126,40 @@ export function arm(file: File, expected: number, slice: number): void;
 /** Cancels the call, even one that is due already. The watch no longer keeps the process alive. */
 export function disarm(file: File): void;
 
+/**
+ * Makes a named pipe at `path`, which must be new, and watches it on this thread's event loop: a ring calls the
+ * function of `watch`. Those who may write the file may write to the pipe. A watched file has at most one pipe. It is
+ * removed with `removePipe`, and when the file is closed. The code is `"ENOSYS"` where the event loop is not libuv's.
+ */
+export function makePipe(file: File, path: string): void;
+/**
+ * Calls the function of `watch` once when the pipe is rung, and keeps the process alive until then. The pipe is empty by
+ * then, so a later ring is never lost. Rings while it is not armed are dropped. `disarm` cancels it.
+ */
+export function armPipe(file: File): void;
+/** Removes the file's own pipe, if it has one. */
+export function removePipe(file: File): void;
+/**
+ * Opens a peer's pipe for writing, in place of the one with this index, from 0 to `peerPipes` - 1, and says who owns it.
+ * Never follows a symbolic link. The code is `"ENXIO"` if no process reads the pipe, and `"ENOTREG"` if the path is of
+ * something else.
+ */
+export function connectPipe(file: File, index: number, path: string): { uid: number; gid: number };
+export function disconnectPipe(file: File, index: number): void;
+/** Wakes the event loop that reads this peer's pipe. Returns `false` if no process does. */
+export function ringPipe(file: File, index: number): boolean;
+/** Calls the function of `watch` with the index, once, when no process reads this peer's pipe any more. */
+export function watchPipe(file: File, index: number): void;
+/** Removes the pipe at `path` if no process reads it, and tells whether it was so. */
+export function removeDeadPipe(path: string): boolean;
+
 /** The size of a page on this machine, in bytes. */
 export const pageSize: number;
 /**
  * The lock byte that the creator of a file holds. A file with a temporary name whose byte is free is litter.
  */
 export const makerLock: number;
+/** How many pipes of peers a file keeps open. */
+export const peerPipes: number;
 /** The number of files that all threads of this process have open and mapped through the shim. */
 export function openFiles(): number;

@@ -11,4 +11,4 @@ if ! clang-format --version 2>/dev/null | grep -q "version 14\."; then
 	exit 0
 fi
 # shellcheck disable=SC2086 # Two words.
-find native-shim test -name "*.[ch]" -not -path "*/node_modules/*" -exec clang-format $how {} +
+find native-shim bindings conformance test -name "*.[ch]" -not -path "*/node_modules/*" -not -path "bindings/c/core/*" -exec clang-format $how {} +

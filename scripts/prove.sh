@@ -37,7 +37,7 @@ alone() {
 }
 
 npm run --silent build >&2
-commit=$(git rev-parse HEAD)$(git diff --quiet HEAD -- assembly src native-shim test || echo ', changed')
+commit=$(git rev-parse HEAD)$(git diff --quiet HEAD -- assembly src native-shim prebuilds test || echo ', changed')
 limit=$([ "$scale" = 1 ] && echo 1000000000 || scaled 400)
 
 beside node dist/test/crash-points/sweeps.js --limit "$limit"
@@ -48,6 +48,7 @@ beside node dist/test/host-steps/main.js
 beside node dist/test/hostile/main.js --only core --workers 1 --count "$(scaled 10000000)"
 alone node dist/test/hostile/main.js --only processes --minutes "$(node -p "5 * $scale")"
 alone node dist/test/torture/main.js --kills "$(scaled 2000)"
+alone node dist/test/torture/main.js --sleepers "$(scaled 2000)"
 alone node dist/test/endurance/main.js --scale "$scale"
 alone node dist/test/acceptance/main.js --scale "$scale"
 
@@ -55,7 +56,9 @@ failed=$(grep -l '^=== FAILED' "$outputs"/* | wc -l || true)
 {
 	echo "commit $commit"
 	echo "$(date -u +%F), scale $scale, Node $(node --version)"
-	echo "dist/core.wasm $(sha256sum dist/core.wasm | cut -d ' ' -f 1)"
+	for binary in dist/core.wasm dist/shim.node prebuilds/linux-*/shim.node; do
+		[ ! -e "$binary" ] || echo "$binary $(sha256sum "$binary" | cut -d ' ' -f 1)"
+	done
 	node -p "const cpus = os.cpus(); cpus[0].model + ', ' + cpus.length + ' cores, ' + os.type() + ' ' + os.release()"
 	cat "$outputs"/*
 	printf '\n%s of %s parts failed\n' "$failed" "$parts"

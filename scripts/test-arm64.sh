@@ -3,7 +3,7 @@
 # It shows that the shim, the core and the library work there. It does not show the effects of arm64's weaker memory
 # order, because an emulating x86-64 machine keeps its own.
 #
-# Needs Debian's qemu-user, gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, libstdc++6-arm64-cross and libatomic1-arm64-cross.
+# Needs Debian's qemu-user, libc6-arm64-cross, libstdc++6-arm64-cross and libatomic1-arm64-cross.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,9 +23,9 @@ chmod +x "$folder/node"
 echo "process.execPath = '$folder/node';" >"$folder/preload.cjs"
 
 mkdir "$folder/app"
-cp -r dist package.json "$folder/app"
+cp -r dist prebuilds package.json "$folder/app"
+rm -f "$folder/app/dist/shim.node" # One for this machine, in a clone that has changed the shim.
 ln -s "$PWD/node_modules" "$folder/app/node_modules"
-CC=aarch64-linux-gnu-gcc SHIM_OUTPUT="$folder/app/dist/shim.node" node scripts/build-shim.mjs
 
 cd "$folder/app"
 export NODE_OPTIONS="--require $folder/preload.cjs" DHMEM_STEPS=${DHMEM_STEPS:-3000}

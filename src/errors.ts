@@ -1,6 +1,13 @@
 import { escapeControls } from "./terminal/escape.js";
 
-/** The stable codes by which programs tell errors apart. */
+/**
+ * The stable codes by which programs tell errors apart.
+ *
+ * @example
+ * ```ts
+ * const waitLonger: DhmemErrorCode[] = ["DHMEM_TIMEOUT", "DHMEM_NOT_FOUND"];
+ * ```
+ */
 export type DhmemErrorCode =
 	| "DHMEM_EXISTS"
 	| "DHMEM_NOT_FOUND"
@@ -34,10 +41,10 @@ export type DhmemErrorCode =
  * @example
  * ```ts
  * try {
- *   Region.open("climate", { mode: "open" });
+ *   Region.open("results", { mode: "open" });
  * } catch (error) {
- *   if (error instanceof DhmemError && error.code === "DHMEM_NOT_FOUND") startTheOtherSide();
- *   else throw error;
+ *   if (!(error instanceof DhmemError && error.code === "DHMEM_NOT_FOUND")) throw error;
+ *   console.log("the other side has not started yet");
  * }
  * ```
  */
@@ -48,7 +55,7 @@ export class DhmemError extends Error {
 	 * @param message one line, or several; control characters in them are escaped, since other participants
 	 * choose names
 	 */
-	constructor(code: DhmemErrorCode, message: string | readonly string[], options?: ErrorOptions) {
+	constructor(code: DhmemErrorCode, message: string | readonly string[], options?: { cause?: unknown }) {
 		const lines = typeof message === "string" ? [message] : message;
 		super(lines.map(escapeControls).join("\n"), options);
 		this.name = "DhmemError";
@@ -82,7 +89,8 @@ export function isFull(error: unknown): error is DhmemError {
 export function show(value: unknown): string {
 	let text: string;
 	try {
-		text = typeof value === "string" ? JSON.stringify(value) : String(value);
+		// An empty array is an empty string.
+		text = typeof value === "string" ? JSON.stringify(value) : String(value) || tagOf(value);
 	} catch {
 		text = tagOf(value);
 	}

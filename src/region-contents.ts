@@ -1,5 +1,5 @@
 import { KIND_CONDITION, KIND_MUTEX } from "../assembly/layout.js";
-import { allocate } from "./attachment/allocation.js";
+import { allocateBlock } from "./attachment/allocation.js";
 import type { Attachment } from "./attachment/attachment.js";
 import { type ArrayOptions, openArray, type SharedArray, wantedArray } from "./collections/array.js";
 import type { SharedMap } from "./collections/map.js";
@@ -18,7 +18,8 @@ import {
 	type QueueOptions,
 	type RecordQueueOptions,
 } from "./queue/open-queue.js";
-import type { Queue, RecordQueue } from "./queue/queue.js";
+import type { Queue } from "./queue/queue.js";
+import type { RecordQueue, StructQueue } from "./queue/record-queue.js";
 import { Condition } from "./sync/condition.js";
 import { Mutex } from "./sync/mutex.js";
 import { checkCount } from "./values/arguments.js";
@@ -36,7 +37,8 @@ export abstract class RegionContents {
 
 	/**
 	 * Allocates memory that this participant owns, aligned to 64. It is not cleared: it contains what was there
-	 * before.
+	 * before. Blocks of up to 32 KiB come from size classes (after mimalloc), larger ones are whole spans of 64
+	 * KiB.
 	 *
 	 * @param bytes 1 or more
 	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_BAD_ARGUMENT, DHMEM_READ_ONLY, DHMEM_CLOSED
@@ -48,14 +50,14 @@ export abstract class RegionContents {
 	 */
 	allocate(bytes: number): Block {
 		checkCount("The number of bytes", bytes, 1, Number.MAX_SAFE_INTEGER);
-		return new Block(this.#attachment, allocate(this.#attachment, bytes), bytes);
+		return new Block(this.#attachment, allocateBlock(this.#attachment, bytes), bytes);
 	}
 
 	/**
 	 * Opens the queue of this name, or creates it. By default the sender waits while the queue is full; with
-	 * `policy`, the queue drops its oldest message instead; with `record`, it carries numbers. Without options,
+	 * `policy`, the queue drops its oldest message instead; with `record`, it carries numbers or structs. Without options,
 	 * an existing queue of any kind is opened as it is. If it is a queue of records, the result is a
-	 * `RecordQueue`; `queue<RecordQueue>(name)` tells the compiler.
+	 * `RecordQueue` or a `StructQueue`; `queue<RecordQueue>(name)` tells the compiler.
 	 *
 	 * Objects of all kinds share the names of a region: a queue and a mutex can't both be called `steps`.
 	 *
@@ -64,19 +66,24 @@ export abstract class RegionContents {
 	 * one; DHMEM_BAD_ARGUMENT, DHMEM_REGION_FULL, DHMEM_NO_SPACE
 	 * @example
 	 * ```ts
-	 * const steps = region.queue("steps", { capacity: "8MiB" });
+	 * const fields = region.queue("fields", { capacity: "8MiB" });
 	 * const view = region.queue("view", { policy: "latest" });
 	 * const log = region.queue("log", { policy: "drop-oldest", keep: 16 });
 	 * const samples = region.queue("samples", { record: "f64", capacity: 4096 });
+	 * const points = region.queue("points", { record: { id: "u32", x: "f64" }, capacity: 4096 });
 	 * ```
 	 */
 	queue<D extends DType>(name: string, options: RecordQueueOptions<D>): RecordQueue<D>;
+	/** Opens a queue of structs, or creates it. */
+	queue<F extends Fields>(name: string, options: RecordQueueOptions<F>): StructQueue<F>;
+	/** Opens a queue of messages, or creates it. */
 	queue(name: string, options?: QueueOptions | DroppingQueueOptions): Queue;
-	queue<Q extends Queue | RecordQueue>(name: string): Q;
+	/** Opens an existing queue of any kind. */
+	queue<Q extends Queue | RecordQueue | StructQueue>(name: string): Q;
 	queue(
 		name: string,
-		options?: QueueOptions | DroppingQueueOptions | RecordQueueOptions<DType>,
-	): Queue | RecordQueue {
+		options?: QueueOptions | DroppingQueueOptions | RecordQueueOptions<DType | Fields>,
+	): Queue | RecordQueue | StructQueue {
 		return openQueue(this.#attachment, name, options);
 	}
 
@@ -93,10 +100,11 @@ export abstract class RegionContents {
 	 * ```ts
 	 * const params = region.struct("params", { dt: "f64", step: "u32" }, { initial: { dt: 0.01 } });
 	 * params.step = 7;
-	 * console.log({ ...params }); // a copy
+	 * console.log({ ...params }); // { dt: 0.01, step: 7 }
 	 * ```
 	 */
 	struct<F extends Fields>(name: string, schema: F | Schema<F>, options?: StructOptions<F>): Struct<F>;
+	/** Opens an existing struct of any type. */
 	struct(name: string): Struct;
 	struct(name: string, schema?: Fields | Schema, options: StructOptions<Fields> = {}): Struct {
 		const attachment = this.#attachment;
@@ -117,6 +125,7 @@ export abstract class RegionContents {
 	 * ```
 	 */
 	array<D extends DType>(name: string, options: ArrayOptions<D>): SharedArray<D>;
+	/** Opens an existing array of any dtype. */
 	array(name: string, options?: { shape?: readonly number[] | undefined }): SharedArray;
 	array(name: string, options: Partial<ArrayOptions<DType>> = {}): SharedArray {
 		const attachment = this.#attachment;
@@ -135,6 +144,7 @@ export abstract class RegionContents {
 	 * ```
 	 */
 	vector<D extends DType>(name: string, dtype: D): Vector<D>;
+	/** Opens an existing vector of any dtype. */
 	vector(name: string): Vector;
 	vector(name: string, dtype?: DType): Vector {
 		return openVector(this.#attachment, name, dtype);
@@ -154,6 +164,7 @@ export abstract class RegionContents {
 	 * ```
 	 */
 	map<K extends KeyType, V extends ValueType>(name: string, types: { key: K; value: V }): SharedMap<K, V>;
+	/** Opens an existing map. */
 	map<K extends KeyType = KeyType, V extends ValueType = ValueType>(
 		name: string,
 		types?: MapTypes<K, V>,
@@ -177,7 +188,16 @@ export abstract class RegionContents {
 		return openObject(this.#attachment, name, wanted, (object) => new Mutex(object));
 	}
 
-	/** Opens the condition of this name, or creates it. @throws as `mutex` */
+	/**
+	 * Opens the condition of this name, or creates it.
+	 *
+	 * @throws as `mutex`
+	 * @example
+	 * ```ts
+	 * const filled = region.condition("filled");
+	 * filled.notifyAll();
+	 * ```
+	 */
 	condition(name: string): Condition {
 		const wanted = wantedExactly({ kind: KIND_CONDITION });
 		return openObject(this.#attachment, name, wanted, (object) => new Condition(object));
@@ -192,8 +212,9 @@ export abstract class RegionContents {
 	 * was freed, handed over or removed
 	 * @example
 	 * ```ts
+	 * const block = region.allocate(8000);
 	 * const handle = region.save(block);
-	 * spawn("node", ["other.js", String(handle)]);
+	 * console.log(String(handle).length); // 38
 	 * ```
 	 */
 	save<T extends Saveable>(value: T): Handle<T> {
@@ -210,14 +231,19 @@ export abstract class RegionContents {
 	 * one; DHMEM_TYPE_MISMATCH
 	 * @example
 	 * ```ts
+	 * const token = String(region.save(region.allocate(16)));
 	 * const loaded = region.load(token);
-	 * if (loaded.kind === "block") loaded.free();
-	 * const params = region.load(other, { dt: "f64", step: "u32" });
+	 * if (loaded.kind === "block") console.log(loaded.length); // 16
+	 * const point = region.load(token, { x: "f64", y: "f64" });
+	 * point.x = 0.5;
 	 * ```
 	 */
 	load<T extends Saveable>(handle: Handle<T>): T;
+	/** Loads a value of any type. */
 	load(handle: Handle | string): Loaded;
+	/** Loads an array or vector of this dtype, or a block as an array. */
 	load<D extends DType>(handle: Handle | string, dtype: D): SharedArray<D> | Vector<D>;
+	/** Loads a struct of this type, or the beginning of a block as a struct. */
 	load<F extends Fields>(handle: Handle | string, schema: F | Schema<F>): Struct<F>;
 	load(handle: Handle | string, type?: DType | Fields | Schema): Loaded | Struct {
 		const checked = typeof type === "object" && type !== null ? toSchema(type) : type;
@@ -235,6 +261,7 @@ export abstract class RegionContents {
 	 * @throws DHMEM_BAD_ARGUMENT, DHMEM_CLOSED, DHMEM_READ_ONLY
 	 * @example
 	 * ```ts
+	 * region.array("field", { dtype: "f64", shape: [1000, 3] });
 	 * region.remove("field");
 	 * const larger = region.array("field", { dtype: "f64", shape: [2000, 3] });
 	 * ```

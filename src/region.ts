@@ -1,15 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import { Attachment } from "./attachment/attachment.js";
-import {
-	attach,
-	attachLocal,
-	detach,
-	type Identity,
-	identityOf,
-	unlink,
-	unlinkOwn,
-} from "./attachment/files.js";
+import { attach, attachLocal, detach } from "./attachment/files.js";
 import { listRegions, pathOf, TEMPORARY_REGION } from "./attachment/leftovers.js";
 import {
 	directoryOf,
@@ -22,11 +14,12 @@ import {
 	temporaryOptionNames,
 	trustOf,
 } from "./attachment/region-options.js";
+import { trimAll } from "./attachment/trimming.js";
+import { type Identity, identityOf, unlink, unlinkOwn } from "./attachment/unlink.js";
 import { withRights } from "./host/engines.js";
 import process from "./host/process.js";
 import { isSupported } from "./host/shim.js";
 import { systemError } from "./host/system-error.js";
-import { type Examination, examine } from "./inspect/examine.js";
 import { type Peeked, peekAt } from "./inspect/peek.js";
 import {
 	type Activity,
@@ -54,6 +47,7 @@ import { checkMade } from "./values/made.js";
  * ```
  */
 export class Region extends RegionContents {
+	/** The name of the region. */
 	readonly name: string;
 	readonly #attachment: Attachment;
 	readonly #identity: Identity;
@@ -78,7 +72,7 @@ export class Region extends RegionContents {
 	 * is opening or closing it
 	 * @example
 	 * ```ts
-	 * using region = Region.open("climate", { size: "256MiB" });
+	 * using region = Region.open("results", { size: "256MiB" });
 	 * ```
 	 */
 	static open(name: string, options: RegionOptions = {}): Region {
@@ -111,13 +105,25 @@ export class Region extends RegionContents {
 	 * Removes the name of a region. Participants that have the region open keep it.
 	 *
 	 * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION; DHMEM_TIMEOUT while a stopped process is opening or closing it
+	 * @example
+	 * ```ts
+	 * Region.unlink("climate");
+	 * ```
 	 */
 	static unlink(name: string, options: FolderOptions = {}): void {
 		checkOptions(options, folderOptionNames, "Region.unlink");
 		withRights(() => unlink(pathOf(directoryOf(options), checkRegionName(name)), trustOf({})));
 	}
 
-	/** Returns the names of the regions in the folder. @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION */
+	/**
+	 * Returns the names of the regions in the folder.
+	 *
+	 * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION
+	 * @example
+	 * ```ts
+	 * for (const name of Region.list()) console.log(name); // climate
+	 * ```
+	 */
 	static list(options: FolderOptions = {}): string[] {
 		checkOptions(options, folderOptionNames, "Region.list");
 		return withRights(() => {
@@ -137,13 +143,19 @@ export class Region extends RegionContents {
 
 	/** The largest size the region may grow to, in bytes. */
 	get size(): number {
-		return this.#attachment.size;
+		return this.#attachment.fileSize;
 	}
 
 	/**
 	 * Leaves the region: this participant's locks are released, and memory that it has not handed over is
 	 * freed. Pending waits are rejected with DHMEM_CLOSED. Remaining views, also those posted to other threads,
 	 * read as zeros.
+	 *
+	 * @example
+	 * ```ts
+	 * const region = Region.open("climate");
+	 * region.close();
+	 * ```
 	 */
 	close(): void {
 		detach(this.#attachment);
@@ -158,12 +170,25 @@ export class Region extends RegionContents {
 	 * over the name, that one keeps it.
 	 *
 	 * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION; DHMEM_TIMEOUT while a stopped process is opening or closing it
+	 * @example
+	 * ```ts
+	 * using region = Region.open("climate");
+	 * region.unlink(); // the file is gone when the last participant has closed it
+	 * ```
 	 */
 	unlink(): void {
 		unlinkOwn(this.#attachment, this.#identity);
 	}
 
-	/** Returns the name and type of each named object. @throws DHMEM_CLOSED */
+	/**
+	 * Returns the name and type of each named object.
+	 *
+	 * @throws DHMEM_CLOSED
+	 * @example
+	 * ```ts
+	 * console.log(region.entries().map(({ name }) => name).sort()); // [ 'samples', 'steps' ]
+	 * ```
+	 */
 	entries(): Entry[] {
 		this.#attachment.check();
 		return readEntries(this.#attachment);
@@ -174,6 +199,11 @@ export class Region extends RegionContents {
 	 * reads the state of every span.
 	 *
 	 * @throws DHMEM_CLOSED
+	 * @example
+	 * ```ts
+	 * const { committed, participants } = region.stats();
+	 * console.log(`${committed} bytes, ${participants.length} participants`);
+	 * ```
 	 */
 	stats(): RegionStats {
 		this.#attachment.check();
@@ -201,13 +231,13 @@ export class Region extends RegionContents {
 	}
 
 	/**
-	 * Checks the region's invariants and reports those that do not hold.
+	 * Calls `inside` with the attachment, for code that most programs do not load.
 	 *
 	 * @internal
 	 */
-	examine(): Examination {
+	lookWith<T>(inside: (attachment: Attachment) => T): T {
 		this.#attachment.check();
-		return examine(this.#attachment);
+		return inside(this.#attachment);
 	}
 
 	/**
@@ -216,10 +246,31 @@ export class Region extends RegionContents {
 	 *
 	 * @returns the number of dead participants found
 	 * @throws DHMEM_READ_ONLY, DHMEM_CLOSED
+	 * @example
+	 * ```ts
+	 * console.log(region.recover()); // 0
+	 * ```
 	 */
 	recover(): number {
 		this.#attachment.checkWritable();
 		return this.#attachment.recover();
+	}
+
+	/**
+	 * Gives the memory of freed blocks back to the machine: the pages of all free memory of the region, whoever
+	 * freed it. It takes about 0.3 s for each GiB. Memory that vectors and maps have outgrown stays.
+	 *
+	 * @returns how many bytes were given back
+	 * @throws DHMEM_READ_ONLY, DHMEM_CLOSED; DHMEM_UNSUPPORTED on file systems that can't give pages back
+	 * @example
+	 * ```ts
+	 * region.allocate(2 ** 28).free();
+	 * console.log(region.trim()); // 268435456
+	 * ```
+	 */
+	trim(): number {
+		this.#attachment.checkWritable();
+		return trimAll(this.#attachment);
 	}
 
 	/** @internal */

@@ -1,6 +1,7 @@
 /** All curves, in the order of the report. */
 import type { Growth } from "../curve.js";
 import { fill } from "./fill.js";
+import { giveBack } from "./give-back.js";
 import { messageSize } from "./message-size.js";
 import { mapEntries, objects } from "./objects.js";
 import { participants } from "./participants.js";
@@ -15,4 +16,5 @@ export const curves: readonly Growth[] = [
 	objects,
 	mapEntries,
 	recovery,
+	giveBack,
 ];

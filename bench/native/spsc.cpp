@@ -1,5 +1,6 @@
 // boost::lockfree::spsc_queue in shared memory between two processes, one by one, or
-// records in batches of 4096: spsc records|messages|batches …
+// records in batches of 4096, or messages in batches of 256:
+// spsc records|messages|batches|message-batches …
 #include "data.hpp"
 
 #include <algorithm>
@@ -32,11 +33,11 @@ double rate(const Job& job) {
 	return millions;
 }
 
-static double batches(const Job& job) {
-	constexpr int64_t batch = 4096;
-	auto* queue = shared<Queue<double>>();
+template <typename T>
+double batches(const Job& job, int64_t batch) {
+	auto* queue = shared<Queue<T>>();
 	pid_t producer = other([&] {
-		std::vector<double> values(batch);
+		std::vector<T> values(batch);
 		for (int64_t first = 0; first < job.count; first += batch) {
 			int64_t part = std::min(batch, job.count - first), pushed = 0;
 			for (int64_t i = 0; i < part; i++) fill(values[i], first + i, job);
@@ -45,7 +46,7 @@ static double batches(const Job& job) {
 	});
 	Meter meter;
 	int64_t lead = 0;
-	std::vector<double> values(batch);
+	std::vector<T> values(batch);
 	for (int64_t sequence = 0; sequence < job.count;) {
 		int64_t popped;
 		spinUntil([&] { return (popped = queue->pop(values.data(), batch)) > 0; });
@@ -61,7 +62,8 @@ static double batches(const Job& job) {
 int main(int argc, char** argv) {
 	Job job(argc, argv);
 	const char* what = argv[1];
-	double figure = std::strcmp(what, "batches") == 0   ? batches(job)
+	double figure = std::strcmp(what, "batches") == 0   ? batches<double>(job, 4096)
+					: std::strcmp(what, "message-batches") == 0 ? batches<Message>(job, 256)
 					: std::strcmp(what, "records") == 0 ? rate<double>(job)
 														: rate<Message>(job);
 	std::printf("%g\n", figure);

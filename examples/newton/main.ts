@@ -24,17 +24,19 @@ await program("newton", async () => {
 			results: { type: "string" },
 			/** The file for the plot. */
 			svg: { type: "string", default: process.env.NEWTON_SVG ?? "newton.svg" },
+			/** The file for the figures of the run, as JSON. */
+			json: { type: "string", default: process.env.NEWTON_JSON ?? "newton.json" },
 			/** Milliseconds between batches, to slow the run down for watching. */
 			pace: { type: "string" },
 			/** The workflow file. */
 			workflow: { type: "string", default: WORKFLOW },
 		},
 	});
-	const { workflow, problems, results, svg, ...figures } = values;
+	const { workflow, problems, results, svg, json, ...figures } = values;
 	const environment: NodeJS.ProcessEnv = {};
 	for (const [name, value] of Object.entries(figures)) environment[`NEWTON_${name.toUpperCase()}`] = value;
 	// Absolute, because the tasks have another working folder.
-	for (const [name, path] of Object.entries({ problems, results, svg })) {
+	for (const [name, path] of Object.entries({ problems, results, svg, json })) {
 		if (path !== undefined) environment[`NEWTON_${name.toUpperCase()}`] = resolve(path);
 	}
 	process.exitCode = await runWorkflow(workflow, environment);

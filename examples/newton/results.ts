@@ -2,13 +2,28 @@ import { writeFileSync } from "node:fs";
 import { check } from "./closed-form.js";
 import type { Point } from "./newton.js";
 
+/** Writes the figures of a run as JSON. */
+export function writeSummary(path: string, summary: Summary): void {
+	writeFileSync(path, `${JSON.stringify(summary, undefined, "\t")}\n`);
+}
+
 /** Writes the points as JSON, each on its own line. A step that is not finite becomes null. */
 export function writeResults(path: string, points: readonly Point[]): void {
 	writeFileSync(path, `[\n${points.map((point) => JSON.stringify(point)).join(",\n")}\n]\n`);
 }
 
-/** Summarises the run in a few lines, and counts the outcomes that the closed form contradicts. */
-export function report(points: readonly Point[]): { text: string; wrong: number } {
+/** The figures of a run. */
+export interface Summary {
+	problems: number;
+	converged: number;
+	/** Of the problems that converged. */
+	meanIterations: number;
+	/** The largest distance of a result from the closed form. */
+	largestError: number;
+}
+
+/** Summarises the run, also in a few lines, and counts the outcomes that the closed form contradicts. */
+export function report(points: readonly Point[]): { summary: Summary; text: string; wrong: number } {
 	let converged = 0;
 	let iterations = 0;
 	let most = 0;
@@ -23,14 +38,15 @@ export function report(points: readonly Point[]): { text: string; wrong: number 
 		most = Math.max(most, point.iterations);
 		largest = Math.max(largest, error);
 	}
-	const average = converged === 0 ? 0 : iterations / converged;
+	const meanIterations = converged === 0 ? 0 : iterations / converged;
+	const summary = { problems: points.length, converged, meanIterations, largestError: largest };
 	const lines = [
 		`problems: ${points.length}, of which ${converged} converged and ${points.length - converged} did not`,
-		`iterations: ${average.toFixed(1)} on average, ${most} at most`,
+		`iterations: ${meanIterations.toFixed(1)} on average, ${most} at most`,
 		`largest error against the closed form: ${largest.toExponential(1)}`,
 	];
 	if (wrong.length > 0) lines.push(`wrong: ${wrong.length}, such as`, ...wrong.slice(0, 5));
-	return { text: lines.join("\n"), wrong: wrong.length };
+	return { summary, text: lines.join("\n"), wrong: wrong.length };
 }
 
 function contradiction({ index, problem, x, outcome }: Point, error: number, allowed: number): string {

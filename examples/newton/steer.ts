@@ -6,12 +6,12 @@ import { InputError, program } from "./cli.js";
 import { advance, type Point, pointAt } from "./newton.js";
 import { loadProblems } from "./problems.js";
 import * as protocol from "./protocol.js";
-import { report, writeResults } from "./results.js";
+import { report, writeResults, writeSummary } from "./results.js";
 
 const { HEADER, STRIDE } = protocol;
 
 await program("steer", async () => {
-	const { NEWTON_PACE = "0", NEWTON_RESULTS } = process.env;
+	const { NEWTON_PACE = "0", NEWTON_RESULTS, NEWTON_JSON = "newton.json" } = process.env;
 	const pace = milliseconds(NEWTON_PACE);
 	const points = loadProblems(process.env).map(pointAt);
 
@@ -19,7 +19,8 @@ await program("steer", async () => {
 	await solve(task, points, pace);
 
 	if (NEWTON_RESULTS !== undefined) writeResults(NEWTON_RESULTS, points);
-	const { text, wrong } = report(points);
+	const { summary, text, wrong } = report(points);
+	writeSummary(NEWTON_JSON, summary);
 	console.log(text);
 	if (wrong > 0) process.exitCode = 1;
 });

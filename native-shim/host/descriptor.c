@@ -6,7 +6,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int open_descriptor(const char *path, int flags) {
@@ -15,6 +15,15 @@ int open_descriptor(const char *path, int flags) {
 		fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
 	} while (fd < 0 && errno == EINTR);
 	return fd;
+}
+
+/* On 64-bit machines the kernel's struct is the C library's. */
+int status_of(int fd, struct stat *status) {
+	return (int)syscall(SYS_fstat, fd, status);
+}
+
+int status_of_path(const char *path, struct stat *status) {
+	return (int)syscall(SYS_newfstatat, AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW);
 }
 
 void descriptor_path(int fd, char path[32]) {
@@ -27,7 +36,8 @@ bool is_without_proc(int number) {
 
 static bool is_same_inode(int left, int right) {
 	struct stat a, b;
-	return fstat(left, &a) == 0 && fstat(right, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	return status_of(left, &a) == 0 && status_of(right, &b) == 0 && a.st_dev == b.st_dev &&
+		a.st_ino == b.st_ino;
 }
 
 /* `path` may name another file by the second open, so the inodes are compared. */
@@ -43,7 +53,10 @@ bool open_lock_descriptor(struct file *file, const char *path, struct failure *f
 		file->lock_fd = open_descriptor(path, access | O_NOFOLLOW);
 	}
 	const int number = errno;
-	forks_release(file);
+	if (file->lock_fd >= 0) {
+		forks_add(file);
+	}
+	forks_release();
 	if (file->lock_fd < 0) {
 		return failed_with(failure, "open", -number);
 	}

@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 void file_clear(struct file *file) {
-	*file = (struct file){ .fd = -1, .lock_fd = -1 };
+	*file = (struct file){ .fd = -1, .lock_fd = -1, .pipe_fd = -1 };
+	for (uint32_t i = 0; i < PEER_PIPES; i++) {
+		file->peer_fds[i] = -1;
+	}
 }
 
 void file_close(struct file *file) {
@@ -17,6 +20,10 @@ void file_close(struct file *file) {
 		free(file->temporary);
 		file->temporary = NULL;
 	}
+	pipe_remove(file);
+	for (uint32_t i = 0; i < PEER_PIPES; i++) {
+		pipe_disconnect(file, i);
+	}
 	forks_close(file);
 	if (file->fd >= 0) {
 		close(file->fd);
@@ -25,7 +32,7 @@ void file_close(struct file *file) {
 }
 
 bool file_status(const struct file *file, struct stat *status, struct failure *failure) {
-	return fstat(file->fd, status) == 0 || failed(failure, "fstat");
+	return status_of(file->fd, status) == 0 || failed(failure, "fstat");
 }
 
 bool file_open(struct file *file, const char *path, bool writable, struct failure *failure) {
@@ -56,8 +63,8 @@ bool file_is_named(const struct file *file, const char *path, bool *named, struc
 	if (!file_status(file, &ours, failure)) {
 		return false;
 	}
-	/* lstat(), because file_open() does not follow a link either. */
-	if (lstat(path, &theirs) != 0) {
+	/* Not through a link, because file_open() does not follow a link either. */
+	if (status_of_path(path, &theirs) != 0) {
 		*named = false;
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || failed(failure, "lstat");
 	}

@@ -12,6 +12,7 @@
  *	lock.c		locks on bytes of the file: who is alive
  *	guard.c		the handler for SIGBUS
  *	descriptor.c	opening the two descriptors of a file
+ *	pipe.c		named pipes, which wake event loops
  *	file.c		an open file
  *	new-file.c	creating a file and naming it
  *	pages.c		allocating the pages of a file, and freeing them
@@ -74,6 +75,9 @@ enum awaited futex_wait(const _Atomic uint32_t *word, uint32_t expected, int64_t
 /* Wakes every thread that sleeps on the word, in any process; `woken` is their number. */
 bool futex_wake(const _Atomic uint32_t *word, uint32_t *woken, struct failure *failure);
 
+/* How many pipes of peers a file keeps open. */
+#define PEER_PIPES 16
+
 /*
  * A region file. It has two open file descriptions of one inode. A mapping pins the description that it was made
  * through, and with it that description's locks; so locks are taken through the other one, which close() ends.
@@ -95,6 +99,11 @@ struct file {
 	 * waiter thread.
 	 */
 	bool inherited;
+	/* The named pipe that wakes this file's event loop, or -1, and its path, or NULL. */
+	int pipe_fd;
+	char *pipe_path;
+	/* Pipes of peers, open for writing, or -1. */
+	int peer_fds[PEER_PIPES];
 	/* The list in fork.c. */
 	struct file *previous;
 	struct file *next;
@@ -120,6 +129,29 @@ bool lock_drop(const struct file *file, uint32_t index, struct failure *failure)
 bool lock_is_held(const struct file *file, uint32_t index, bool *held, struct failure *failure);
 /* Drops all of this file's locks. Needs no memory. */
 void lock_drop_all(const struct file *file);
+
+/* pipe.c: `index` is below PEER_PIPES. */
+
+/*
+ * Makes the pipe of this file at `path`: those who may write the file may write to the pipe. A failure leaves nothing
+ * behind. The file must be open and have no pipe.
+ */
+bool pipe_make(struct file *file, const char *path, struct failure *failure);
+/* Empties the pipe. Read the doorbell after this: a ring in between wakes the event loop again. */
+void pipe_drain(const struct file *file);
+/* Closes the pipe and removes its name, if there is one. */
+void pipe_remove(struct file *file);
+/*
+ * Opens a peer's pipe, in place of the one that had this index. `status` says who owns it. -ENXIO if no process reads
+ * it, and NOT_REGULAR if it is no pipe.
+ */
+bool pipe_connect(struct file *file, uint32_t index, const char *path, struct stat *status,
+	struct failure *failure);
+void pipe_disconnect(struct file *file, uint32_t index);
+/* Wakes the peer's event loop. `rung` is false if no process reads the pipe, or it is not open. */
+bool pipe_ring(const struct file *file, uint32_t index, bool *rung, struct failure *failure);
+/* Removes the pipe at `path` if no process reads it: its owner has died. */
+bool pipe_remove_litter(const char *path, bool *removed, struct failure *failure);
 
 /* file.c */
 
@@ -178,6 +210,9 @@ struct mapping {
 	char *words;
 	struct guard *guard;
 	struct guard *words_guard;
+	bool is_private;
+	/* The file's first mapping, which has the futex words. */
+	bool is_first;
 };
 
 /*
@@ -187,7 +222,14 @@ struct mapping {
  */
 bool mapping_open(struct mapping *mapping, const struct file *file, void *start, bool is_private,
 	struct failure *failure);
-/* True after a fault: a truncated file, or a full file system. */
+/*
+ * Maps `length` bytes of the file from `offset` on, both multiples of the page size. `first` is the file's first mapping,
+ * NULL if this is it; only that one has futex words, and it is closed last. A fault in one mapping of a file replaces all of
+ * them by zero pages, the first one last, so a fault is seen by looking at the first.
+ */
+bool mapping_open_part(struct mapping *mapping, const struct mapping *first, const struct file *file,
+	void *start, off_t offset, size_t length, bool is_private, struct failure *failure);
+/* True after a fault: a truncated file, or a full file system. Ask the file's first mapping. */
 bool mapping_is_broken(const struct mapping *mapping);
 /*
  * The word at `offset`, a multiple of 4 inside the mapping, for futex_wait(), futex_wake() and waiter_open().
@@ -195,7 +237,7 @@ bool mapping_is_broken(const struct mapping *mapping);
 const _Atomic uint32_t *mapping_word(const struct mapping *mapping, size_t offset);
 /* Replaces the mapping by private zero pages. Remaining views read zeros. */
 void mapping_close(struct mapping *mapping);
-/* The number of open mappings in the whole process. */
+/* The number of open mappings in the whole process, without those that are not the first of their file. */
 uint32_t mappings_open(void);
 
 /*

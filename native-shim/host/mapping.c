@@ -25,7 +25,7 @@ static bool open_words(struct mapping *mapping, const struct file *file, struct 
 	if (words == MAP_FAILED) {
 		return failed(failure, "mmap");
 	}
-	if (!guard_add(words, mapping->length, &mapping->words_guard, failure)) {
+	if (!guard_add(words, mapping->length, mapping->guard, &mapping->words_guard, failure)) {
 		munmap(words, mapping->length);
 		return false;
 	}
@@ -35,16 +35,26 @@ static bool open_words(struct mapping *mapping, const struct file *file, struct 
 
 bool mapping_open(struct mapping *mapping, const struct file *file, void *start, bool is_private,
 	struct failure *failure) {
-	*mapping = (struct mapping){ .start = start, .length = (size_t)file->size };
-	if (!guard_add(start, mapping->length, &mapping->guard, failure)) {
+	return mapping_open_part(mapping, NULL, file, start, 0, (size_t)file->size, is_private, failure);
+}
+
+bool mapping_open_part(struct mapping *mapping, const struct mapping *first, const struct file *file,
+	void *start, off_t offset, size_t length, bool is_private, struct failure *failure) {
+	*mapping = (struct mapping){
+		.start = start,
+		.length = length,
+		.is_private = is_private,
+		.is_first = first == NULL,
+	};
+	if (!guard_add(start, length, first == NULL ? NULL : first->guard, &mapping->guard, failure)) {
 		return false;
 	}
-	atomic_fetch_add(&open_mappings, 1);
+	atomic_fetch_add(&open_mappings, mapping->is_first ? 1 : 0);
 	const int flags = (is_private ? MAP_PRIVATE : MAP_SHARED) | MAP_FIXED | MAP_NORESERVE;
-	bool done = mmap(start, mapping->length, PROT_READ | PROT_WRITE, flags, file->fd, 0) != MAP_FAILED ||
+	bool done = mmap(start, length, PROT_READ | PROT_WRITE, flags, file->fd, offset) != MAP_FAILED ||
 		failed(failure, "mmap");
-	done = done && leave_out(start, mapping->length, failure);
-	if (done && is_private) {
+	done = done && leave_out(start, length, failure);
+	if (done && is_private && mapping->is_first) {
 		done = open_words(mapping, file, failure);
 	} else {
 		mapping->words = mapping->start;
@@ -72,5 +82,5 @@ void mapping_close(struct mapping *mapping) {
 		munmap(mapping->words, mapping->length);
 		guard_remove(mapping->words_guard);
 	}
-	atomic_fetch_sub(&open_mappings, 1);
+	atomic_fetch_sub(&open_mappings, mapping->is_first ? 1 : 0);
 }

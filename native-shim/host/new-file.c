@@ -6,10 +6,12 @@
 #include "internal.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -167,7 +169,8 @@ static bool publish_over(struct file *file, const char *path, struct failure *fa
 
 static bool publish_new(struct file *file, const char *path, bool *taken, struct failure *failure) {
 	if (file->temporary != NULL) {
-		if (renameat2(AT_FDCWD, file->temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
+		/* A system call, because musl has no function for it. */
+		if (syscall(SYS_renameat2, AT_FDCWD, file->temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
 			return true;
 		}
 		if (errno == EEXIST) {

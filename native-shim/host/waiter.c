@@ -49,7 +49,8 @@ struct waiter {
 
 static void wait_changed(struct waiter *waiter, int64_t deadline) {
 	const struct timespec until = { .tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000 };
-	pthread_cond_timedwait(&waiter->changed, &waiter->lock, &until);
+	const int error = pthread_cond_timedwait(&waiter->changed, &waiter->lock, &until);
+	must_succeed(error == ETIMEDOUT ? 0 : error);
 }
 
 /* With the lock held. */
@@ -64,10 +65,10 @@ static void fire(struct waiter *waiter) {
 
 static void *waiter_main(void *data) {
 	struct waiter *waiter = data;
-	pthread_mutex_lock(&waiter->lock);
+	must_succeed(pthread_mutex_lock(&waiter->lock));
 	while (!waiter->stopping) {
 		if (waiter->watched == 0) {
-			pthread_cond_wait(&waiter->changed, &waiter->lock);
+			must_succeed(pthread_cond_wait(&waiter->changed, &waiter->lock));
 			continue;
 		}
 		const uint64_t watched = waiter->watched;
@@ -76,12 +77,12 @@ static void *waiter_main(void *data) {
 		const int64_t slice = clock_now() + SLICE_MAX;
 		const int64_t until = slice < deadline ? slice : deadline;
 		waiter->asleep = true;
-		pthread_mutex_unlock(&waiter->lock);
+		must_succeed(pthread_mutex_unlock(&waiter->lock));
 		struct failure ignored;
 		const enum awaited awaited = futex_wait(waiter->word, expected, until, &ignored);
 		/* Outside the lock, because reading the word may fault, and then the guard's handler runs. */
 		const bool rung = atomic_load(waiter->word) != expected;
-		pthread_mutex_lock(&waiter->lock);
+		must_succeed(pthread_mutex_lock(&waiter->lock));
 		waiter->asleep = false;
 		if (awaited == AWAITED_ERROR && !waiter->stopping && waiter->watched == watched) {
 			/* An error is not a ring. The futex can't wake us, so let the time pass. */
@@ -92,8 +93,8 @@ static void *waiter_main(void *data) {
 		}
 	}
 	waiter->stopped = true;
-	pthread_cond_broadcast(&waiter->changed);
-	pthread_mutex_unlock(&waiter->lock);
+	must_succeed(pthread_cond_broadcast(&waiter->changed));
+	must_succeed(pthread_mutex_unlock(&waiter->lock));
 	return NULL;
 }
 
@@ -109,12 +110,17 @@ static int start_thread(struct waiter *waiter) {
 	sigdelset(&mask, SIGFPE);
 	sigdelset(&mask, SIGILL);
 	pthread_attr_t attributes;
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	pthread_sigmask(SIG_SETMASK, &mask, &old);
-	const int error = pthread_create(&waiter->thread, &attributes, waiter_main, waiter);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attributes);
+	int error = pthread_attr_init(&attributes);
+	if (error != 0) {
+		return error;
+	}
+	error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	if (error == 0) {
+		must_succeed(pthread_sigmask(SIG_SETMASK, &mask, &old));
+		error = pthread_create(&waiter->thread, &attributes, waiter_main, waiter);
+		must_succeed(pthread_sigmask(SIG_SETMASK, &old, NULL));
+	}
+	must_succeed(pthread_attr_destroy(&attributes));
 	return error;
 }
 
@@ -126,18 +132,33 @@ static void stop_thread(struct waiter *waiter) {
 	if (!waiter->started) {
 		return;
 	}
-	pthread_mutex_lock(&waiter->lock);
+	must_succeed(pthread_mutex_lock(&waiter->lock));
 	waiter->stopping = true;
-	pthread_cond_broadcast(&waiter->changed);
+	must_succeed(pthread_cond_broadcast(&waiter->changed));
 	while (!waiter->stopped) {
 		struct failure ignored;
 		uint32_t woken;
 		futex_wake(waiter->word, &woken, &ignored);
 		wait_changed(waiter, clock_now() + STOP_RETRY);
 	}
-	pthread_mutex_unlock(&waiter->lock);
-	pthread_join(waiter->thread, NULL);
+	must_succeed(pthread_mutex_unlock(&waiter->lock));
+	must_succeed(pthread_join(waiter->thread, NULL));
 	waiter->started = false;
+}
+
+/* Its times are of the clock of deadlines, CLOCK_MONOTONIC. */
+static int open_condition(pthread_cond_t *condition) {
+	pthread_condattr_t attributes;
+	int error = pthread_condattr_init(&attributes);
+	if (error != 0) {
+		return error;
+	}
+	error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	if (error == 0) {
+		error = pthread_cond_init(condition, &attributes);
+	}
+	must_succeed(pthread_condattr_destroy(&attributes));
+	return error;
 }
 
 struct waiter *waiter_open(const _Atomic uint32_t *word, void (*fired)(void *owner), void *owner) {
@@ -148,19 +169,22 @@ struct waiter *waiter_open(const _Atomic uint32_t *word, void (*fired)(void *own
 	waiter->word = word;
 	waiter->fired = fired;
 	waiter->owner = owner;
-	pthread_condattr_t attributes;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&waiter->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
-	pthread_mutex_init(&waiter->lock, NULL);
+	if (pthread_mutex_init(&waiter->lock, NULL) != 0) {
+		free(waiter);
+		return NULL;
+	}
+	if (open_condition(&waiter->changed) != 0) {
+		must_succeed(pthread_mutex_destroy(&waiter->lock));
+		free(waiter);
+		return NULL;
+	}
 	return waiter;
 }
 
 bool waiter_is_armed(struct waiter *waiter) {
-	pthread_mutex_lock(&waiter->lock);
+	must_succeed(pthread_mutex_lock(&waiter->lock));
 	const bool is_armed = waiter->watched != 0 || waiter->due;
-	pthread_mutex_unlock(&waiter->lock);
+	must_succeed(pthread_mutex_unlock(&waiter->lock));
 	return is_armed;
 }
 
@@ -175,7 +199,7 @@ bool waiter_arm(struct waiter *waiter, uint32_t expected, double slice, struct f
 	}
 	const bool rung = atomic_load(waiter->word) != expected;
 	bool asleep = false;
-	pthread_mutex_lock(&waiter->lock);
+	must_succeed(pthread_mutex_lock(&waiter->lock));
 	if (waiter->watched == 0) {
 		waiter->watched = ++waiter->arming;
 		waiter->expected = expected;
@@ -185,10 +209,10 @@ bool waiter_arm(struct waiter *waiter, uint32_t expected, double slice, struct f
 			/* The word differs already, so the thread is not needed. */
 			fire(waiter);
 		} else {
-			pthread_cond_broadcast(&waiter->changed);
+			must_succeed(pthread_cond_broadcast(&waiter->changed));
 		}
 	}
-	pthread_mutex_unlock(&waiter->lock);
+	must_succeed(pthread_mutex_unlock(&waiter->lock));
 	if (asleep) {
 		/* It still sleeps for an arming that was disarmed. */
 		uint32_t woken;
@@ -198,24 +222,24 @@ bool waiter_arm(struct waiter *waiter, uint32_t expected, double slice, struct f
 }
 
 void waiter_disarm(struct waiter *waiter) {
-	pthread_mutex_lock(&waiter->lock);
+	must_succeed(pthread_mutex_lock(&waiter->lock));
 	waiter->watched = 0;
 	waiter->due = false;
-	pthread_mutex_unlock(&waiter->lock);
+	must_succeed(pthread_mutex_unlock(&waiter->lock));
 }
 
 bool waiter_take(struct waiter *waiter) {
-	pthread_mutex_lock(&waiter->lock);
+	must_succeed(pthread_mutex_lock(&waiter->lock));
 	const bool is_due = waiter->due;
 	waiter->told = false;
 	waiter->due = false;
-	pthread_mutex_unlock(&waiter->lock);
+	must_succeed(pthread_mutex_unlock(&waiter->lock));
 	return is_due;
 }
 
 void waiter_close(struct waiter *waiter) {
 	stop_thread(waiter);
-	pthread_cond_destroy(&waiter->changed);
-	pthread_mutex_destroy(&waiter->lock);
+	must_succeed(pthread_cond_destroy(&waiter->changed));
+	must_succeed(pthread_mutex_destroy(&waiter->lock));
 	free(waiter);
 }

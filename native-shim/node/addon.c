@@ -33,6 +33,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
 		METHOD("isNamed", js_is_named),
 		METHOD("readFile", js_read_file),
 		METHOD("mapFile", js_map_file),
+		METHOD("mapWindow", js_map_window),
 		METHOD("closeFile", js_close_file),
 		METHOD("abandonFile", js_abandon_file),
 		METHOD("isBroken", js_is_broken),
@@ -47,9 +48,18 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
 		METHOD("watch", js_watch),
 		METHOD("arm", js_arm),
 		METHOD("disarm", js_disarm),
+		METHOD("makePipe", js_make_pipe),
+		METHOD("armPipe", js_arm_pipe),
+		METHOD("removePipe", js_remove_pipe),
+		METHOD("connectPipe", js_connect_pipe),
+		METHOD("disconnectPipe", js_disconnect_pipe),
+		METHOD("ringPipe", js_ring_pipe),
+		METHOD("watchPipe", js_watch_pipe),
+		METHOD("removeDeadPipe", js_remove_dead_pipe),
 		METHOD("openFiles", js_open_files),
 		CONSTANT("pageSize", (double)sysconf(_SC_PAGESIZE)),
 		CONSTANT("makerLock", MAKER_LOCK),
+		CONSTANT("peerPipes", PEER_PIPES),
 	};
 	napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
 	return exports;

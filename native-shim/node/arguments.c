@@ -41,6 +41,17 @@ bool take_file(const struct call *call, size_t index, enum need need, struct han
 	return true;
 }
 
+bool take_watched(const struct call *call, struct handle **handle) {
+	if (!take_file(call, 0, OPEN_FILE, handle)) {
+		return false;
+	}
+	if ((*handle)->watch == NULL) {
+		throw_code(call, "EINVAL", "the file is not watched");
+		return false;
+	}
+	return true;
+}
+
 bool take_path(const struct call *call, size_t index, char path[PATH_BYTES]) {
 	size_t length;
 	if (!has_type(call, index, napi_string) ||

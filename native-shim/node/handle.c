@@ -30,6 +30,9 @@ struct handle *handle_create(napi_env env, napi_value *object) {
 	handle->env = env;
 	handle->closed = true;
 	file_clear(&handle->file);
+	for (uint32_t i = 0; i < PEER_PIPES; i++) {
+		handle->peers[i].handle = handle;
+	}
 	if (napi_create_object(env, object) != napi_ok ||
 		napi_wrap(env, *object, handle, on_collected, NULL, NULL) != napi_ok) {
 		free(handle);
@@ -58,7 +61,7 @@ struct handle *handle_of(napi_env env, napi_value object) {
 
 /* Keeps the File from being collected while a call may come. */
 static void pin(struct handle *handle) {
-	const bool wanted = watch_is_armed(handle->watch);
+	const bool wanted = watch_is_armed(handle->watch) || handle->pipe_armed;
 	uint32_t count;
 	if (wanted != handle->pinned) {
 		handle->pinned = wanted;
@@ -70,26 +73,51 @@ static void pin(struct handle *handle) {
 	}
 }
 
-static void on_rung(napi_env env, void *owner) {
-	struct handle *handle = owner;
-	napi_value self, function, receiver, error;
-	/* The local handles keep both alive for as long as this runs. */
-	const bool is_found = napi_get_reference_value(env, handle->self, &self) == napi_ok &&
-		napi_get_reference_value(env, handle->on_ring, &function) == napi_ok && function != NULL &&
-		napi_get_undefined(env, &receiver) == napi_ok;
-	pin(handle);
-	if (!is_found) {
-		return;
-	}
-	/*
-	 * An exception here would only cause a deprecation warning. Make it an uncaught exception like any other.
-	 */
+/*
+ * An exception in the callback would only cause a deprecation warning. Make it an uncaught exception like any other.
+ */
+static void report_exception(napi_env env) {
+	napi_value error;
 	bool is_thrown = false;
-	if (napi_call_function(env, receiver, function, 0, NULL, NULL) != napi_ok &&
-		napi_is_exception_pending(env, &is_thrown) == napi_ok && is_thrown &&
+	if (napi_is_exception_pending(env, &is_thrown) == napi_ok && is_thrown &&
 		napi_get_and_clear_last_exception(env, &error) == napi_ok) {
 		napi_fatal_exception(env, error);
 	}
+}
+
+/* False if they were collected. The local handles keep both alive for as long as the callback runs. */
+static bool find_callback(struct handle *handle, napi_value *self, napi_value *function) {
+	return napi_get_reference_value(handle->env, handle->self, self) == napi_ok && *self != NULL &&
+		napi_get_reference_value(handle->env, handle->on_ring, function) == napi_ok && *function != NULL;
+}
+
+static void on_rung(napi_env env, void *owner) {
+	struct handle *handle = owner;
+	napi_value self, function, receiver;
+	const bool is_found =
+		find_callback(handle, &self, &function) && napi_get_undefined(env, &receiver) == napi_ok;
+	pin(handle);
+	if (is_found && napi_call_function(env, receiver, function, 0, NULL, NULL) != napi_ok) {
+		report_exception(env);
+	}
+}
+
+/* Calls from the event loop itself, which runs promises and ticks afterwards. */
+static void call_from_loop(struct handle *handle, const double *index) {
+	const napi_env env = handle->env;
+	napi_handle_scope scope;
+	napi_value self, function, argument = NULL;
+	if (napi_open_handle_scope(env, &scope) != napi_ok) {
+		return;
+	}
+	const bool is_found = find_callback(handle, &self, &function) &&
+		(index == NULL || (argument = number(env, *index)) != NULL);
+	pin(handle);
+	if (is_found &&
+		napi_make_callback(env, NULL, self, function, index == NULL ? 0 : 1, &argument, NULL) != napi_ok) {
+		report_exception(env);
+	}
+	napi_close_handle_scope(env, scope);
 }
 
 /*
@@ -139,9 +167,109 @@ bool handle_arm(struct handle *handle, uint32_t expected, double slice, struct f
 	return done;
 }
 
+static void set_pipe_armed(struct handle *handle, bool armed) {
+	handle->pipe_armed = armed;
+	poller_reference(handle->pipe, armed);
+}
+
 void handle_disarm(struct handle *handle) {
 	watch_disarm(handle->watch);
+	if (handle->pipe != NULL) {
+		set_pipe_armed(handle, false);
+	}
 	pin(handle);
+}
+
+/* A ring that comes while it is not armed was for a wait that is over. */
+static void on_pipe(void *owner) {
+	struct handle *handle = owner;
+	pipe_drain(&handle->file);
+	if (handle->pipe_armed) {
+		set_pipe_armed(handle, false);
+		call_from_loop(handle, NULL);
+	}
+}
+
+bool handle_make_pipe(struct handle *handle, const char *path, struct failure *failure) {
+	if (!pipe_make(&handle->file, path, failure)) {
+		return false;
+	}
+	handle->pipe = poller_open(handle->env, handle->file.pipe_fd, CAN_READ, on_pipe, handle, failure);
+	if (handle->pipe == NULL) {
+		pipe_remove(&handle->file);
+	}
+	return handle->pipe != NULL;
+}
+
+void handle_arm_pipe(struct handle *handle) {
+	set_pipe_armed(handle, true);
+	pin(handle);
+}
+
+void handle_remove_pipe(struct handle *handle) {
+	if (handle->pipe != NULL) {
+		set_pipe_armed(handle, false);
+		pin(handle);
+		poller_close(handle->pipe);
+		handle->pipe = NULL;
+		pipe_remove(&handle->file);
+	}
+}
+
+static void on_peer_lost(void *owner) {
+	const struct peer *peer = owner;
+	struct handle *handle = peer->handle;
+	const double index = (double)(peer - handle->peers);
+	call_from_loop(handle, &index);
+}
+
+bool handle_watch_peer(struct handle *handle, uint32_t index, struct failure *failure) {
+	struct peer *peer = &handle->peers[index];
+	handle_unwatch_peer(handle, index);
+	peer->poller =
+		poller_open(handle->env, handle->file.peer_fds[index], DISCONNECTED, on_peer_lost, peer, failure);
+	return peer->poller != NULL;
+}
+
+void handle_unwatch_peer(struct handle *handle, uint32_t index) {
+	struct peer *peer = &handle->peers[index];
+	if (peer->poller != NULL) {
+		poller_close(peer->poller);
+		peer->poller = NULL;
+	}
+}
+
+/* In the child of a fork the event loop is the parent's. */
+static void close_pollers(struct handle *handle) {
+	if (handle->file.inherited) {
+		return;
+	}
+	for (uint32_t i = 0; i < PEER_PIPES; i++) {
+		handle_unwatch_peer(handle, i);
+	}
+	if (handle->pipe != NULL) {
+		poller_close(handle->pipe);
+		handle->pipe = NULL;
+	}
+	handle->pipe_armed = false;
+}
+
+/* The windows first, and the mapping that their guards refer to after them. */
+static void close_mappings(struct handle *handle) {
+	while (handle->windows != NULL) {
+		struct window *window = handle->windows;
+		handle->windows = window->next;
+		if (!handle->file.inherited) {
+			mapping_close(&window->mapping);
+		}
+		delete_reference(handle->env, &window->memory);
+		free(window);
+	}
+	if (handle->mapped && !handle->file.inherited) {
+		handle->broken = mapping_is_broken(&handle->mapping);
+		mapping_close(&handle->mapping);
+		handle->mapped = false;
+	}
 }
 
 void handle_close(struct handle *handle) {
@@ -157,11 +285,8 @@ void handle_close(struct handle *handle) {
 		watch_close(handle->watch);
 		handle->watch = NULL;
 	}
-	if (handle->mapped && !handle->file.inherited) {
-		handle->broken = mapping_is_broken(&handle->mapping);
-		mapping_close(&handle->mapping);
-		handle->mapped = false;
-	}
+	close_mappings(handle);
+	close_pollers(handle);
 	file_close(&handle->file);
 	delete_reference(handle->env, &handle->memory);
 	delete_reference(handle->env, &handle->on_ring);

@@ -55,6 +55,23 @@ static bool begins_shared(napi_env env, const struct bytes *memory) {
 		bytes >= (double)memory->length;
 }
 
+/* The memory that argument `index` views as a whole, from the beginning of a shared WebAssembly.Memory on. */
+static bool take_memory(const struct call *call, size_t index, struct bytes *memory) {
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	if (!take_bytes(call, index, memory)) {
+		return false;
+	}
+	if (!begins_shared(call->env, memory)) {
+		throw_type(call, "argument 2 must be at the beginning of a shared WebAssembly.Memory");
+		return false;
+	}
+	if (memory->length == 0 || memory->length % page != 0 || (uintptr_t)memory->start % page != 0) {
+		throw_type(call, "argument 2 must begin and end at a page boundary");
+		return false;
+	}
+	return true;
+}
+
 napi_value js_map_file(napi_env env, napi_callback_info info) {
 	struct call call;
 	struct handle *handle;
@@ -63,15 +80,8 @@ napi_value js_map_file(napi_env env, napi_callback_info info) {
 	struct stat status;
 	struct failure failure;
 	if (!call_begin(&call, env, info, "mapFile") || !take_file(&call, 0, OPEN_FILE, &handle) ||
-		!take_bytes(&call, 1, &memory) || !take_boolean(&call, 2, &is_private)) {
+		!take_memory(&call, 1, &memory) || !take_boolean(&call, 2, &is_private)) {
 		return NULL;
-	}
-	if (!begins_shared(env, &memory)) {
-		return throw_type(&call, "argument 2 must be at the beginning of a shared WebAssembly.Memory");
-	}
-	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	if (memory.length == 0 || memory.length % page != 0 || (uintptr_t)memory.start % page != 0) {
-		return throw_type(&call, "argument 2 must begin and end at a page boundary");
 	}
 	if (handle->mapped) {
 		return throw_code(&call, "EBUSY", "the file is already mapped");
@@ -82,19 +92,79 @@ napi_value js_map_file(napi_env env, napi_callback_info info) {
 	if (!file_status(&handle->file, &status, &failure)) {
 		return throw_failure(&call, &failure, NULL);
 	}
-	if ((size_t)status.st_size != memory.length || handle->file.size != status.st_size) {
-		return throw_type(&call, "argument 2 must be as long as the file");
+	if ((size_t)status.st_size < memory.length || handle->file.size != status.st_size) {
+		return throw_type(&call, "argument 2 must not be longer than the file");
 	}
 	if (napi_create_reference(env, call.values[1], 1, &handle->memory) != napi_ok) {
 		return NULL;
 	}
-	if (!mapping_open(&handle->mapping, &handle->file, memory.start, is_private, &failure)) {
+	if (!mapping_open_part(&handle->mapping, NULL, &handle->file, memory.start, 0, memory.length, is_private,
+			&failure)) {
 		napi_delete_reference(env, handle->memory);
 		handle->memory = NULL;
 		return throw_failure(&call, &failure, NULL);
 	}
 	handle->mapped = true;
 	return NULL;
+}
+
+/* The size of a huge page. A window that begins at such an address can have them. */
+#define WINDOW_ALIGNMENT ((uintptr_t)2 << 20)
+
+/* Where the window begins in the memory. */
+static size_t window_start(const struct bytes *memory) {
+	return (size_t)(-(uintptr_t)memory->start % WINDOW_ALIGNMENT);
+}
+
+/* The part of the file, from argument 3 on, as long as argument 4. */
+static bool take_window(const struct call *call, const struct handle *handle, const struct bytes *memory,
+	double *offset, double *length) {
+	const int64_t page = sysconf(_SC_PAGESIZE);
+	const size_t start = window_start(memory);
+	if (!take_integer(call, 2, 0, SAFE_INTEGER_MAX, offset) ||
+		!take_integer(call, 3, 1, SAFE_INTEGER_MAX, length)) {
+		return false;
+	}
+	if ((int64_t)*offset % page != 0 || (int64_t)*length % page != 0 ||
+		*offset + *length > (double)handle->file.size) {
+		throw_type(call, "the window must begin and end at page boundaries of the file");
+		return false;
+	}
+	if (memory->length < start || *length > (double)(memory->length - start)) {
+		throw_type(call, "argument 2 must be 2 MiB longer than the window");
+		return false;
+	}
+	return true;
+}
+
+napi_value js_map_window(napi_env env, napi_callback_info info) {
+	struct call call;
+	struct handle *handle;
+	struct bytes memory;
+	double offset, length;
+	struct failure failure;
+	if (!call_begin(&call, env, info, "mapWindow") || !take_file(&call, 0, MAPPED_FILE, &handle) ||
+		!take_memory(&call, 1, &memory) || !take_window(&call, handle, &memory, &offset, &length)) {
+		return NULL;
+	}
+	struct window *window = calloc(1, sizeof *window);
+	if (window == NULL) {
+		return throw_code(&call, "ENOMEM", "out of memory (ENOMEM)");
+	}
+	if (napi_create_reference(env, call.values[1], 1, &window->memory) != napi_ok) {
+		free(window);
+		return NULL;
+	}
+	char *start = (char *)memory.start + window_start(&memory);
+	if (!mapping_open_part(&window->mapping, &handle->mapping, &handle->file, start, (off_t)offset,
+			(size_t)length, handle->mapping.is_private, &failure)) {
+		napi_delete_reference(env, window->memory);
+		free(window);
+		return throw_failure(&call, &failure, NULL);
+	}
+	window->next = handle->windows;
+	handle->windows = window;
+	return number(env, (double)window_start(&memory));
 }
 
 napi_value js_is_broken(napi_env env, napi_callback_info info) {

@@ -15,6 +15,17 @@ napi_value number(napi_env env, double value) {
 	return napi_create_double(env, value, &result) == napi_ok ? result : NULL;
 }
 
+napi_value owner_of(napi_env env, const struct stat *status) {
+	const napi_property_descriptor properties[] = {
+		{ .utf8name = "uid", .value = number(env, status->st_uid), .attributes = napi_default_jsproperty },
+		{ .utf8name = "gid", .value = number(env, status->st_gid), .attributes = napi_default_jsproperty },
+	};
+	napi_value result;
+	const bool done = napi_create_object(env, &result) == napi_ok &&
+		napi_define_properties(env, result, 2, properties) == napi_ok;
+	return done ? result : NULL;
+}
+
 #define MESSAGE_BYTES (PATH_BYTES + 256)
 
 napi_value throw_type(const struct call *call, const char *message) {
@@ -70,6 +81,7 @@ static const struct {
 	NAMED(EOPNOTSUPP),
 	NAMED(EOVERFLOW),
 	NAMED(EPERM),
+	NAMED(EPIPE),
 	NAMED(EROFS),
 	NAMED(ESTALE),
 	NAMED(ETIMEDOUT),

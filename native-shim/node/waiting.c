@@ -68,17 +68,6 @@ napi_value js_watch(napi_env env, napi_callback_info info) {
 	return NULL;
 }
 
-static bool take_watched(const struct call *call, struct handle **handle) {
-	if (!take_file(call, 0, OPEN_FILE, handle)) {
-		return false;
-	}
-	if ((*handle)->watch == NULL) {
-		throw_code(call, "EINVAL", "the file is not watched");
-		return false;
-	}
-	return true;
-}
-
 napi_value js_arm(napi_env env, napi_callback_info info) {
 	struct call call;
 	struct handle *handle;

@@ -13,6 +13,7 @@ import {
 	HEADER_DESCRIPTORS,
 	HEADER_READY,
 	INTENT_RUN,
+	REQUEST_BULK,
 	REQUEST_DESCRIPTORS,
 	REQUEST_SPANS,
 	SLOT_INTENT,
@@ -29,17 +30,11 @@ import {
 	SPAN_CLAIMED,
 	SPAN_FREE,
 } from "../../assembly/layout.js";
-import { errnoOf, isErrorNamed } from "../errors.js";
 import { findRoom } from "../host/file-system.js";
-import { noSpace, systemError } from "../host/system-error.js";
-import { debug } from "./debug.js";
+import { noSpace } from "../host/system-error.js";
+import { commitBulk } from "./bulk-committing.js";
 import type { Mapping } from "./mapping.js";
-
-/** A range of spans, by number. */
-export interface Spans {
-	first: number;
-	count: number;
-}
+import { commitRange, giveBackRange, type Spans } from "./pages.js";
 
 /**
  * Commits the pages that the core asks for in this participant's slot, and those of the rest of the run.
@@ -53,6 +48,7 @@ export function commitRequest(mapping: Mapping, bytes: number, whole: Spans | un
 	// none if the run itself can't fit.
 	if (mapping.result(SLOT_REQUEST) === REQUEST_DESCRIPTORS) checkPages(mapping, bytes);
 	for (const [offset, length] of tablesOf(mapping)) commitRange(mapping, offset, length);
+	if (mapping.result(SLOT_REQUEST) === REQUEST_BULK) return commitBulk(mapping, whole);
 	if (mapping.result(SLOT_REQUEST) !== REQUEST_SPANS) return undefined;
 	const first = mapping.result(SLOT_REQUEST_FIRST);
 	const end = first + mapping.result(SLOT_REQUEST_COUNT);
@@ -66,21 +62,6 @@ export function commitRequest(mapping: Mapping, bytes: number, whole: Spans | un
 		throw error;
 	}
 	return run;
-}
-
-/** Commits pages for a range of the file. @throws DHMEM_NO_SPACE */
-export function commitRange(mapping: Mapping, offset: number, length: number): void {
-	try {
-		mapping.shim.commit(mapping.file, offset, length);
-	} catch (error) {
-		if (errnoOf(error) === "ENXIO") throw mapping.unusable();
-		// The range came from the region, so the region is corrupted.
-		if (isErrorNamed(error, "TypeError")) throw mapping.corrupted("Committing memory");
-		if (errnoOf(error) === "ENOSPC" || errnoOf(error) === "EDQUOT") {
-			throw noSpace(mapping.path, length, { cause: error });
-		}
-		throw systemError(error, mapping.path, "Committing memory of");
-	}
 }
 
 /**
@@ -146,10 +127,6 @@ function giveBack(mapping: Mapping, ranges: readonly Spans[]): void {
 	for (const { first, count } of ranges) {
 		let end = first;
 		while (end < first + count && isOurs(end)) end++;
-		try {
-			mapping.shim.punch(mapping.file, first * SPAN_BYTES, (end - first) * SPAN_BYTES);
-		} catch (error) {
-			debug("%s: pages can't be given back: %s", mapping.path, error);
-		}
+		giveBackRange(mapping, first * SPAN_BYTES, (end - first) * SPAN_BYTES);
 	}
 }

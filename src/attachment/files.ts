@@ -1,42 +1,40 @@
-/** Opens, creates, leaves and removes region files. Participants may do this in any order. */
+/** Opens, creates and leaves region files. Participants may do this in any order. */
 import { getRandomValues } from "node:crypto";
-import { unlinkSync } from "node:fs";
 import {
 	HEADER_BYTES,
-	HEADER_IDENTITY,
 	HEADER_LIFETIME,
-	HEADER_SPANS,
 	HEADER_TOUCHED,
 	LIFETIME_LAST_CLOSE,
 	LIFETIME_PERSISTENT,
 	SLOTS,
-	SPAN_BYTES,
 } from "../../assembly/layout.js";
 import { DhmemError } from "../errors.js";
 import { localFile, localShim } from "../host/local-shim.js";
 import { type File, shim } from "../host/shim.js";
 import { isRefusal, notFound, systemError } from "../host/system-error.js";
 import { checkTrusted, isTrusted, type Trust } from "../host/trust.js";
-import { LARGEST_REGION } from "../values/arguments.js";
+import { type Extent, fileSize, USUAL_EXTENT } from "../values/region-size.js";
 import { Attachment } from "./attachment.js";
-import { commitRange } from "./committing.js";
 import { debug } from "./debug.js";
-import { isLastClose, readHeader } from "./header.js";
-import { openFile, waitForLock, whileJoining, whileNamed } from "./join-lock.js";
+import { extentIn, isLastClose, readHeader } from "./header.js";
+import { dropLock, openFile, waitForLock, whileJoining, whileNamed } from "./join-lock.js";
 import { isAbandoned, removeAbandoned, removeIfEmpty, tidy } from "./leftovers.js";
 import type { Access } from "./mapping.js";
 import { noteOpened } from "./openings.js";
 import { ownOpenings } from "./own-openings.js";
+import { commitRange } from "./pages.js";
 import { READER_LOCK } from "./participants.js";
+import type { Trim } from "./trimmer.js";
 
 export interface FileOptions {
 	mode: "open-or-create" | "create" | "open" | "force-create" | "read-only" | "copy-on-write";
-	/** Spans; undefined if the user gave no size. */
-	spans: number | undefined;
+	/** Undefined if the user gave no size. */
+	extent: Extent | undefined;
 	permissions: number;
 	lifetime: "persistent" | "last-close";
 	label: string;
 	trust: Trust;
+	trim: Trim;
 }
 
 /** The access that an opening in this mode has. */
@@ -48,6 +46,7 @@ function accessOf({ mode }: FileOptions): Access {
 export function attach(directory: string, path: string, options: FileOptions): Attachment {
 	const attachment = findOrMake(directory, path, options);
 	noteOpened(attachment, `${path}, opened ${options.mode} as ${options.label}`);
+	attachment.announce(options.mode, options.label);
 	return attachment;
 }
 
@@ -96,7 +95,10 @@ function openExisting(path: string, options: FileOptions): Attachment | "changed
 				: readExisting(file, header, path, access);
 		if (outcome instanceof Attachment) attachment = outcome;
 		else return outcome;
-		if (access === "read-write") attachment.recover();
+		if (access === "read-write") {
+			attachment.trimmer.start(options.trim);
+			attachment.recover();
+		}
 		return attachment;
 	} catch (error) {
 		attachment = undefined;
@@ -106,12 +108,13 @@ function openExisting(path: string, options: FileOptions): Attachment | "changed
 	}
 }
 
-function checkSize(header: Uint32Array, path: string, { spans: wanted }: FileOptions): void {
-	const spans = header[HEADER_SPANS >> 2] as number;
-	if (wanted === undefined || wanted <= spans) return;
+function checkSize(header: Uint32Array, path: string, { extent }: FileOptions): void {
+	const size = fileSize(extentIn(header));
+	const wanted = extent === undefined ? 0 : fileSize(extent);
+	if (wanted <= size) return;
 	throw new DhmemError(
 		"DHMEM_TYPE_MISMATCH",
-		`${path} has a size of ${spans * SPAN_BYTES} bytes, but ${wanted * SPAN_BYTES} were asked for; ` +
+		`${path} has a size of ${size} bytes, but ${wanted} were asked for; ` +
 			"ask for no more, or unlink it first",
 	);
 }
@@ -121,7 +124,7 @@ function joinExisting(
 	file: File,
 	header: Uint32Array,
 	path: string,
-	{ mode, label }: FileOptions,
+	{ mode, label, trust }: FileOptions,
 ): Attachment | "changed" | undefined {
 	return whileJoining(file, path, () => {
 		if (!shim().isNamed(file, path)) return "changed";
@@ -134,7 +137,7 @@ function joinExisting(
 				return undefined;
 			}
 		}
-		const attachment = new Attachment(shim(), file, path, header[HEADER_SPANS >> 2] as number);
+		const attachment = new Attachment(shim(), file, path, extentIn(header), "read-write", trust);
 		if (attachment.join(label)) return attachment;
 		throw new DhmemError(
 			"DHMEM_TOO_MANY_PARTICIPANTS",
@@ -157,21 +160,22 @@ function readExisting(
 	// In this order, because a process that removes the name write-locks this byte.
 	waitForLock(file, READER_LOCK, path);
 	if (!shim().isNamed(file, path)) return "changed";
-	return new Attachment(shim(), file, path, header[HEADER_SPANS >> 2] as number, access);
+	return new Attachment(shim(), file, path, extentIn(header), access);
 }
 
 /** Creates a region at `path`, and joins it. Undefined if the name is taken. */
 function create(directory: string, path: string, options: FileOptions): Attachment | undefined {
-	const spans = options.spans ?? LARGEST_REGION / SPAN_BYTES;
+	const extent = options.extent ?? USUAL_EXTENT;
 	let file: File;
 	try {
-		file = shim().createFile(directory, spans * SPAN_BYTES, options.permissions);
+		file = shim().createFile(directory, fileSize(extent), options.permissions);
 	} catch (error) {
 		throw systemError(error, path, "Creating");
 	}
 	try {
-		const attachment = new Attachment(shim(), file, path, spans);
+		const attachment = new Attachment(shim(), file, path, extent, "read-write", options.trust);
 		format(attachment, options);
+		attachment.trimmer.start(options.trim);
 		if (publish(file, path, options)) return attachment;
 		attachment.close();
 		return undefined;
@@ -193,9 +197,9 @@ function publish(file: File, path: string, { mode, trust }: FileOptions): boolea
 
 /** Makes a region in private memory of this thread. */
 export function attachLocal(name: string, options: FileOptions): Attachment {
-	const spans = options.spans ?? LARGEST_REGION / SPAN_BYTES;
-	const attachment = new Attachment(localShim, localFile(), name, spans);
+	const attachment = new Attachment(localShim, localFile(), name, options.extent ?? USUAL_EXTENT);
 	format(attachment, options);
+	attachment.announce(options.mode, options.label);
 	return attachment;
 }
 
@@ -204,7 +208,8 @@ function format(attachment: Attachment, options: FileOptions): void {
 	commitRange(attachment, 0, HEADER_BYTES);
 	const identity = getRandomValues(new Uint32Array(2));
 	const lifetime = options.lifetime === "last-close" ? LIFETIME_LAST_CLOSE : LIFETIME_PERSISTENT;
-	attachment.core.format(attachment.spans, identity[0] as number, identity[1] as number, lifetime);
+	const { core, spans, bulk } = attachment;
+	core.format(spans, identity[0] as number, identity[1] as number, lifetime, bulk.spans);
 	commitRange(attachment, 0, attachment.header(HEADER_TOUCHED));
 	attachment.join(options.label);
 }
@@ -216,9 +221,13 @@ export function detach(attachment: Attachment): void {
 	const isLast = attachment.shim !== localShim && attachment.header(HEADER_LIFETIME) === LIFETIME_LAST_CLOSE;
 	let isReadLast = false;
 	try {
+		// A region that goes with its last participant takes its memory along.
+		if (!isLast || attachment.hasCompany()) attachment.trimAndLeave();
 		if (isLast && access === "read-write") {
 			whileJoining(file, path, () => {
 				attachment.leave();
+				// While the join lock is held: otherwise the next one to leave finds this slot's lock, and keeps the file.
+				dropLock(file, attachment.slot);
 				if (hasName(attachment)) removeIfMay(file, path);
 			});
 		} else {
@@ -263,65 +272,5 @@ function removeIfLeft(path: string): void {
 		removeAbandoned(path, "any", "wait");
 	} catch (error) {
 		debug("%s: it can't be removed: %s", path, error);
-	}
-}
-
-/**
- * Removes the file with this name, whatever it is.
- *
- * @throws DHMEM_NOT_FOUND, DHMEM_PERMISSION, DHMEM_TIMEOUT
- */
-export function unlink(path: string, trust: Trust): void {
-	try {
-		const isWaitedFor = (file: File) => isTrusted(file, path, trust);
-		if (!whileNamed(path, isWaitedFor, () => unlinkSync(path))) throw notFound(path);
-	} catch (error) {
-		throw systemError(error, path, "Removing");
-	}
-}
-
-/**
- * Removes the name of an opened region, unless the name belongs to another region by now.
- *
- * @throws as `unlink`
- */
-export function unlinkOwn(attachment: Attachment, identity: Identity): void {
-	const { path } = attachment;
-	if (attachment.shim === localShim) throw notFound(path);
-	try {
-		const isOwn = (file: File | undefined) =>
-			attachment.closed ? hasIdentity(file, path, identity) : shim().isNamed(attachment.file, path);
-		// Don't wait for the locks of another file that has the name by now: a stranger may hold them.
-		const isThere = whileNamed(path, isOwn, (file) => {
-			if (!isOwn(file)) {
-				throw new DhmemError(
-					"DHMEM_NOT_FOUND",
-					`${path} is another region now: the one that was opened here has been replaced or unlinked. ` +
-						"To remove the new one, use Region.unlink()",
-				);
-			}
-			unlinkSync(path);
-		});
-		if (!isThere) throw notFound(path);
-	} catch (error) {
-		throw systemError(error, path, "Removing");
-	}
-}
-
-/** The random number that identifies a region. */
-export type Identity = readonly [number, number];
-
-export function identityOf(attachment: Attachment): Identity {
-	return [attachment.header(HEADER_IDENTITY), attachment.header(HEADER_IDENTITY + 4)];
-}
-
-function hasIdentity(file: File | undefined, path: string, [low, high]: Identity): boolean {
-	if (file === undefined) return false;
-	try {
-		const header = readHeader(file, path);
-		return header[HEADER_IDENTITY >> 2] === low && header[(HEADER_IDENTITY + 4) >> 2] === high;
-	} catch (error) {
-		if (error instanceof DhmemError) return false;
-		throw error;
 	}
 }

@@ -1,9 +1,12 @@
 /** Reads and checks the header of a region's file before anything else in the file is used. */
 import {
 	BUCKET_BYTES,
+	BULK_MOST,
 	HEADER_AVAILABLE,
 	HEADER_BUCKET_MASK,
 	HEADER_BUCKETS,
+	HEADER_BULK_SPANS,
+	HEADER_BULK_STATES,
 	HEADER_BUSY,
 	HEADER_BYTES,
 	HEADER_COMMITTED,
@@ -30,7 +33,7 @@ import {
 } from "../../assembly/layout.js";
 import { DhmemError } from "../errors.js";
 import { type File, shim } from "../host/shim.js";
-import { LARGEST_REGION } from "../values/arguments.js";
+import { type Extent, fileSize, USUAL_EXTENT } from "../values/region-size.js";
 
 /**
  * Reads the header, and throws if the file is not a usable region.
@@ -56,21 +59,24 @@ export function readHeader(file: File, path: string): Uint32Array {
 				`${word(HEADER_FEATURES_WRITE)}); this dhmem knows layout ${LAYOUT_VERSION}: use the same version on all sides`,
 		);
 	}
-	const spans = word(HEADER_SPANS);
-	if (size > LARGEST_REGION) {
-		throw new DhmemError(
-			"DHMEM_FORMAT",
-			`${path} is ${size} bytes long, but a region has at most ${LARGEST_REGION}; remove it`,
-		);
+	const extent = extentIn(words);
+	const { spans, bulk } = extent;
+	if (spans > USUAL_EXTENT.spans || bulk > BULK_MOST) {
+		throw new DhmemError("DHMEM_FORMAT", `${path} says that it is larger than a region can be; remove it`);
 	}
-	if (size !== spans * SPAN_BYTES || spans === 0) {
+	if (size !== fileSize(extent) || spans === 0) {
 		throw new DhmemError(
 			"DHMEM_FORMAT",
-			`${path} is ${size} bytes long, but its header says ${spans * SPAN_BYTES}: it was truncated or extended; remove it`,
+			`${path} is ${size} bytes long, but its header says ${fileSize(extent)}: it was truncated or extended; remove it`,
 		);
 	}
 	checkTables(word, path);
 	return words;
+}
+
+/** How large the region is. */
+export function extentIn(header: Uint32Array): Extent {
+	return { spans: header[HEADER_SPANS >> 2] as number, bulk: header[HEADER_BULK_SPANS >> 2] as number };
 }
 
 /** The words of the header with the offsets of the tables, in the order of the tables in the file. */
@@ -82,6 +88,7 @@ const tables = [
 	HEADER_TOUCHED,
 	HEADER_DESCRIPTORS,
 	HEADER_AVAILABLE,
+	HEADER_BULK_STATES,
 	HEADER_OWNERS,
 ];
 
@@ -93,8 +100,10 @@ const tables = [
 function checkTables(word: (field: number) => number, path: string): void {
 	let end = SLOTS_START + SLOTS * SLOT_BYTES;
 	let sound = true;
+	const isInBulk = (field: number) => field === HEADER_BULK_STATES;
+	const present = tables.filter((field) => !isInBulk(field) || word(HEADER_BULK_SPANS) !== 0);
 	for (const start of [
-		...tables.map(word),
+		...present.map(word),
 		word(HEADER_HEAP) * SPAN_BYTES,
 		word(HEADER_SPANS) * SPAN_BYTES,
 	]) {
@@ -103,6 +112,8 @@ function checkTables(word: (field: number) => number, path: string): void {
 	}
 	sound &&= (word(HEADER_BUCKET_MASK) + 1) * BUCKET_BYTES <= word(HEADER_TOUCHED) - word(HEADER_BUCKETS);
 	sound &&= word(HEADER_TOUCHED_BYTES) * SLOTS <= word(HEADER_DESCRIPTORS) - word(HEADER_TOUCHED);
+	const states = word(HEADER_OWNERS) - word(HEADER_BULK_STATES);
+	sound &&= word(HEADER_BULK_SPANS) === 0 || word(HEADER_BULK_SPANS) * 4 <= states;
 	if (!sound) {
 		throw new DhmemError("DHMEM_CORRUPT", `${path} has a corrupted header; remove it`);
 	}

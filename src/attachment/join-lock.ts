@@ -66,6 +66,20 @@ export function waitForLock(file: File, index: number, path: string): void {
 	}
 }
 
+/**
+ * Tells whether another process is joining, replacing or removing the region at `path`. It does so for long only if it
+ * is stopped.
+ */
+export function isBeingJoined(path: string): boolean {
+	const file = openFile(path, false);
+	if (file === undefined) return false;
+	try {
+		return shim().isLocked(file, JOIN_LOCK);
+	} finally {
+		shim().closeFile(file);
+	}
+}
+
 /** Drops a lock byte. If the core threw meanwhile, the file is closed and the lock is already dropped. */
 export function dropLock(file: File, index: number): void {
 	try {

@@ -3,7 +3,7 @@
  * files.
  */
 import { opendirSync, readdirSync, unlinkSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { SLOTS } from "../../assembly/layout.js";
 import { DhmemError, errnoOf } from "../errors.js";
 import { type File, shim } from "../host/shim.js";
@@ -14,6 +14,7 @@ import { debug } from "./debug.js";
 import { isLastClose, readHeader } from "./header.js";
 import { dropLock, JOIN_LOCK, openFile, waitForLock } from "./join-lock.js";
 import { READER_LOCK } from "./participants.js";
+import { PIPE, removeDeadPipe } from "./peer-pipes.js";
 
 export const SUFFIX = ".dhmem";
 /** The shim's name for a file that has no name of its own yet. */
@@ -47,6 +48,7 @@ export function pathOf(directory: string, name: string): string {
 export function listRegions(directory: string, trust: Trust): string[] {
 	const files = readdirSync(directory);
 	removeLitter(directory, litterAmong(files));
+	removePipes(directory, pipesAmong(files));
 	return regionsAmong(files)
 		.sort()
 		.filter((name) => !removeAbandoned(pathOf(directory, name), trust, "try"));
@@ -57,10 +59,10 @@ export function listRegions(directory: string, trust: Trust): string[] {
  * one else would ever remove regions whose names are not used again. Failures are ignored.
  */
 export function tidy(directory: string, trust: Trust, opening: string): void {
-	if (onlyLooking) return;
 	try {
 		const files = someOf(directory);
 		removeLitter(directory, some(litterAmong(files)));
+		removePipes(directory, some(pipesAmong(files)));
 		const names = regionsAmong(files).filter((name) => pathOf(directory, name) !== opening);
 		const temporary = names.filter((name) => name.startsWith(TEMPORARY_REGION));
 		const others = names.filter((name) => !name.startsWith(TEMPORARY_REGION));
@@ -69,18 +71,6 @@ export function tidy(directory: string, trust: Trust, opening: string): void {
 		}
 	} catch (error) {
 		debug("%s: it can't be tidied: %s", directory, error);
-	}
-}
-
-let onlyLooking = false;
-
-/** Runs `body`; openings in it remove nothing. */
-export function whileOnlyLooking<T>(body: () => T): T {
-	onlyLooking = true;
-	try {
-		return body();
-	} finally {
-		onlyLooking = false;
 	}
 }
 
@@ -108,6 +98,15 @@ function some(names: readonly string[]): string[] {
 
 function litterAmong(files: readonly string[]): string[] {
 	return files.filter((file) => TEMPORARY.test(file));
+}
+
+function pipesAmong(files: readonly string[]): string[] {
+	return files.filter((file) => PIPE.test(file));
+}
+
+/** Removes pipes whose owners have died. */
+function removePipes(directory: string, names: readonly string[]): void {
+	for (const name of names) removeDeadPipe(join(directory, name));
 }
 
 /** Removes files with temporary names whose makers have died. */
@@ -139,6 +138,15 @@ export function isAbandoned(file: File, header: Uint32Array): boolean {
 /** Like `isAbandoned`, but also true while a reader has the region open, or a process is removing it. */
 function isEmptying(file: File, header: Uint32Array): boolean {
 	return isLastClose(header) && !hasParticipants(file);
+}
+
+/**
+ * Like `isEmptying`, for a file whose header was not read. A temporary region of which another program has left nothing
+ * counts too, since nobody else would ever remove it.
+ */
+function isUnused(file: File, path: string): boolean {
+	const isTruncated = basename(path).startsWith(TEMPORARY_REGION) && shim().statFile(file).size === 0;
+	return isTruncated ? !hasParticipants(file) : isEmptying(file, readHeader(file, path));
 }
 
 /** Tells whether other openings than this one hold a participant slot. */
@@ -200,7 +208,7 @@ function withAbandoned(
 		if (file === undefined) return false;
 		opened = file;
 		// Lock only a region that looks abandoned, so that joining a living one is never delayed.
-		if (!isTrusted(file, path, trust) || !isEmptying(file, readHeader(file, path))) return false;
+		if (!isTrusted(file, path, trust) || !isUnused(file, path)) return false;
 		if (patience === "wait") waitForLock(file, JOIN_LOCK, path);
 		else if (!shim().tryLock(file, JOIN_LOCK)) return false;
 		return shim().isNamed(file, path) && body(file);

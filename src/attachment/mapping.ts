@@ -12,25 +12,29 @@ import {
 } from "../../assembly/layout.js";
 import { type Core, instantiate } from "../core/core.js";
 import { DhmemError, isErrorNamed } from "../errors.js";
-import { howToGetAddresses } from "../host/advice.js";
-import { findLimit } from "../host/file-system.js";
+import { publish } from "../events.js";
 import type { Host } from "../host/local-shim.js";
 import type { File } from "../host/shim.js";
-import { lengthIn } from "../values/arguments.js";
+import type { Trust } from "../host/trust.js";
+import { type Content, writeContent } from "../values/content.js";
+import { type Extent, fileSize } from "../values/region-size.js";
+import { ADDRESSES, Bulk, HALF } from "./bulk.js";
 import { debug } from "./debug.js";
-import { corruptRegion, cutOff, mappingFault, regionClosed, takenForDead } from "./failures.js";
+import {
+	closedWhileWaiting,
+	corruptRegion,
+	cutOff,
+	mappingFault,
+	outside,
+	regionClosed,
+	takenForDead,
+} from "./failures.js";
 import { keepWithBuffer, noteClosed, sameMemory } from "./openings.js";
+import { PeerPipes } from "./peer-pipes.js";
+import { reserveMemory } from "./reserve.js";
 
 /** The access of an opening. `copy-on-write` is `read-only` with private changes of elements. */
 export type Access = "read-write" | "read-only" | "copy-on-write";
-
-const { set: setBytes } = Uint8Array.prototype;
-
-/**
- * Copies of at least this many bytes use Node's `fill`, which is a `memcpy`. In shared memory the engine's
- * `set` copies word by word, or byte by byte if source and destination are aligned differently: 3 GB/s.
- */
-const FILLED = 512;
 
 export class Mapping {
 	readonly path: string;
@@ -40,10 +44,23 @@ export class Mapping {
 	readonly buffer: SharedArrayBuffer;
 	readonly bytes: Uint8Array;
 	readonly words: Uint32Array;
-	readonly #whole: Buffer;
-	/** Private memory behind the region, in which the core reads names, keys and similar arguments. */
-	readonly scratch: Uint8Array;
+	/** The space behind the Wasm memory. */
+	readonly bulk: Bulk;
+	/** The length of the file. */
+	readonly fileSize: number;
+	/** Views of the bytes from 0 and from 2^31 on. See `window`. */
+	readonly #lower: DataView;
+	readonly #upper: DataView;
+	/** The same bytes as a Buffer, which can write text. @internal */
+	readonly whole: Buffer;
+	/** Private memory behind the region, in which the core reads names, keys and similar arguments. @internal */
+	readonly scratch: Buffer;
+	/** The same memory as words, in which the core describes several messages. */
+	readonly scratchWords: Uint32Array;
 	readonly core: Core;
+	/** The owners whose pipes are used. */
+	readonly trust: Trust;
+	readonly peerPipes = new PeerPipes(this);
 	/** This participant's number; 0 before it has joined. */
 	me = 0;
 	/** The index in `words` of this participant's slot. */
@@ -51,21 +68,31 @@ export class Mapping {
 	readonly #barrier = new Int32Array(1);
 	#failure: DhmemError | undefined;
 	#closed = false;
+	/** True once `dhmem:open` was published, which `dhmem:close` follows. */
+	#announced = false;
 
-	/** Maps a file of `spans` spans. */
-	constructor(shim: Host, file: File, path: string, spans: number, access: Access) {
+	/** Maps a file of this extent; its bulk space later, in windows. */
+	constructor(shim: Host, file: File, path: string, extent: Extent, access: Access, trust: Trust) {
+		const { spans } = extent;
 		this.path = path;
 		this.access = access;
+		this.trust = trust;
 		this.file = file;
 		this.shim = shim;
-		const memory = reserveMemory(path, spans);
+		this.bulk = new Bulk(this, extent);
+		this.fileSize = fileSize(extent);
+		// With a private span behind it.
+		const memory = reserveMemory(path, spans + 1);
 		this.buffer = memory.buffer;
 		keepWithBuffer(this.buffer, this);
 		const size = spans * SPAN_BYTES;
 		this.bytes = new Uint8Array(this.buffer, 0, size);
 		this.words = new Uint32Array(this.buffer, 0, size / 4);
-		this.#whole = Buffer.from(this.buffer, 0, size);
-		this.scratch = new Uint8Array(this.buffer, size);
+		this.whole = Buffer.from(this.buffer, 0, size);
+		this.#lower = new DataView(this.buffer, 0, size);
+		this.#upper = size > HALF ? new DataView(this.buffer, HALF, size - HALF) : this.#lower;
+		this.scratch = Buffer.from(this.buffer, size);
+		this.scratchWords = new Uint32Array(this.buffer, size);
 		try {
 			shim.mapFile(file, new Uint8Array(sameMemory(this.buffer), 0, size), access !== "read-write");
 		} catch (error) {
@@ -89,6 +116,7 @@ export class Mapping {
 		return this.path;
 	}
 
+	/** The size in bytes of the heap: of the region without its bulk space. */
 	get size(): number {
 		return this.bytes.length;
 	}
@@ -97,9 +125,14 @@ export class Mapping {
 		return this.size / SPAN_BYTES;
 	}
 
+	/** The size in bytes of the largest block that the heap could ever contain. */
+	get largestInHeap(): number {
+		return this.size - this.header(HEADER_HEAP) * SPAN_BYTES;
+	}
+
 	/** The size in bytes of the largest block that the region could ever contain. */
 	get largestBlock(): number {
-		return this.size - this.header(HEADER_HEAP) * SPAN_BYTES;
+		return Math.max(this.largestInHeap, this.bulk.largestBlock);
 	}
 
 	/** Reads a word of the header. */
@@ -122,17 +155,28 @@ export class Mapping {
 		return this.#failure !== undefined;
 	}
 
+	/** Publishes that the region is open. */
+	announce(mode: string, label: string): void {
+		this.#announced = true;
+		const slot = this.me === 0 ? undefined : (this.me & 0xff) - 1;
+		publish("dhmem:open", () => ({ path: this.path, mode, label, slot }));
+	}
+
 	/** Unmaps the file. Views that users still hold then read zeros. */
 	close(): void {
 		if (this.#closed) return;
 		this.#closed = true;
 		noteClosed(this);
-		this.onClosed(this.closedError());
+		this.onClosed(this.#failure ?? closedWhileWaiting(this.path));
 		this.shim.closeFile(this.file);
+		this.bulk.close();
 		debug("%s: closed", this.path);
+		if (!this.#announced) return;
+		const { code, message } = this.#failure ?? {};
+		publish("dhmem:close", () => ({ path: this.path, code, message }));
 	}
 
-	/** Called by `close` before the file is closed. */
+	/** Called by `close` before the file is closed. @internal */
 	protected onClosed(_why: DhmemError): void {}
 
 	closedError(): DhmemError {
@@ -175,7 +219,9 @@ export class Mapping {
 	/** Leaves the region, and returns the error that says why. */
 	unusable(): DhmemError {
 		if (!this.#closed) {
-			this.#failure ??= mappingFault(this.shim, this.file, this.path, this.size) ?? takenForDead(this.path);
+			const slot = this.me === 0 ? undefined : this.slotWord << 2;
+			const fault = mappingFault(this.shim, this.file, this.path, this.fileSize, slot);
+			this.#failure ??= fault ?? takenForDead(this.path);
 			this.close();
 		}
 		return this.closedError();
@@ -216,12 +262,34 @@ export class Mapping {
 
 	// ----------------------------------------------------------------------------------------- its memory
 
-	/** Copies bytes into the region. */
-	write(bytes: Uint8Array, offset: number): void {
-		const length = lengthIn(bytes);
-		if (length >= FILLED) this.#whole.fill(bytes, offset, offset + length);
-		// Not as a method: V8 before 12 looks up a typed array's methods slowly, on each call.
-		else setBytes.call(this.bytes, bytes, offset);
+	/** The address of the bytes of a block, or of a reference to one. See `Bulk`. */
+	addressOf(block: number): number {
+		const at = this.core.bytesOf(block) >>> 0;
+		if (at !== 0 || this.bulk.spans === 0) return at;
+		const offset = this.core.fileOffsetOf(block);
+		if (offset === 0) throw this.corrupted("Looking for a block's bytes");
+		return this.bulk.addressOf(offset);
+	}
+
+	/** The bytes at an address. @throws DHMEM_CORRUPT if they would lie outside the region; as `Bulk.view` */
+	view(address: number, length: number): Uint8Array {
+		if (address + length <= this.size) return new Uint8Array(this.buffer, address, length);
+		if (address >= ADDRESSES) return this.bulk.view(address, length);
+		throw outside();
+	}
+
+	/** Copies content, whose length in bytes is `length`, to an address. */
+	write(content: Content, length: number, address: number): void {
+		if (address < ADDRESSES) writeContent(content, length, this.whole, address);
+		else writeContent(content, length, this.bulk.windowAt(address).whole, address % ADDRESSES);
+	}
+
+	/** A view in which the bytes at `address` begin at `address % HALF`, to read and write numbers. */
+	window(address: number): DataView {
+		if (address < HALF) return this.#lower;
+		if (address < ADDRESSES) return this.#upper;
+		const { lower, upper } = this.bulk.windowAt(address);
+		return address % ADDRESSES < HALF ? lower : upper;
 	}
 
 	/**
@@ -239,27 +307,5 @@ export class Mapping {
 	 */
 	fence(): void {
 		Atomics.store(this.#barrier, 0, 0);
-	}
-}
-
-/**
- * Reserves the core's memory, to map the file over, with a private span behind it.
- *
- * @throws DHMEM_UNSUPPORTED
- */
-function reserveMemory(path: string, spans: number): WebAssembly.Memory {
-	if (typeof WebAssembly === "undefined") {
-		throw new DhmemError(
-			"DHMEM_UNSUPPORTED",
-			"dhmem needs WebAssembly, which is disabled here; run Node without --jitless and --no-expose-wasm",
-		);
-	}
-	try {
-		return new WebAssembly.Memory({ initial: spans + 1, maximum: spans + 1, shared: true });
-	} catch (error) {
-		const advice = howToGetAddresses(spans * SPAN_BYTES, findLimit("Max address space"));
-		throw new DhmemError("DHMEM_UNSUPPORTED", `There is no address space left for ${path}: ${advice}`, {
-			cause: error,
-		});
 	}
 }

@@ -7,17 +7,20 @@ import {
 	MORE,
 	OK,
 	SLOT_BYTES,
-	SLOT_DOORBELL,
 	SLOT_ID,
 	SLOT_LABEL,
 	SLOTS,
 	SLOTS_START,
 } from "../../assembly/layout.js";
 import { type DhmemError, isFull } from "../errors.js";
+import { publish } from "../events.js";
 import { systemError } from "../host/system-error.js";
-import { commitRange } from "./committing.js";
 import { debug } from "./debug.js";
 import type { Mapping } from "./mapping.js";
+import { clearSleep } from "./own-pipe.js";
+import { commitRange } from "./pages.js";
+import { pipeNumber, pipePath, removeDeadPipe } from "./peer-pipes.js";
+import { doorbellOf, wakeAt } from "./waking.js";
 
 /** Index of the lock byte that all readers read-lock, behind those of the slots. */
 export const READER_LOCK = 4096;
@@ -27,7 +30,15 @@ export const READER_LOCK = 4096;
  */
 export const MOST_TURNS = 1000;
 
-/** A participant slot in use. */
+/**
+ * A participant slot in use.
+ *
+ * @example
+ * ```ts
+ * const dead = region.stats().participants.filter(({ alive }) => !alive);
+ * console.log(dead.map(({ label }) => label));
+ * ```
+ */
 export interface Participant {
 	slot: number;
 	label: string;
@@ -41,11 +52,16 @@ export function readParticipants(mapping: Mapping): Participant[] {
 	for (let slot = 0; slot < SLOTS; slot++) {
 		const id = slotId(mapping, slot);
 		if (id === 0) continue;
-		const start = SLOTS_START + slot * SLOT_BYTES + SLOT_LABEL;
-		const text = Buffer.from(mapping.bytes.slice(start, start + LABEL_BYTES)).toString();
-		participants.push({ slot, label: text.split("\0", 1)[0] ?? "", alive: isAlive(mapping, id) });
+		participants.push({ slot, label: labelOf(mapping, slot), alive: isAlive(mapping, id) });
 	}
 	return participants;
+}
+
+/** The label of the participant in a slot. */
+export function labelOf({ bytes }: Mapping, slot: number): string {
+	const start = SLOTS_START + slot * SLOT_BYTES + SLOT_LABEL;
+	const text = Buffer.from(bytes.slice(start, start + LABEL_BYTES)).toString();
+	return text.split("\0", 1)[0] ?? "";
 }
 
 /** The number of the participant in a slot; 0 if the slot is free. */
@@ -100,7 +116,8 @@ export function takeSlot(mapping: Mapping): number | undefined {
 				shim.unlock(file, slot);
 				continue;
 			}
-			if (slotId(mapping, slot) !== 0) recoverSlot(mapping, slot);
+			const label = labelOf(mapping, slot);
+			if (slotId(mapping, slot) !== 0 && recoverSlot(mapping, slot)) publishRecovery(mapping, slot, label);
 			return slot;
 		}
 	}
@@ -129,14 +146,24 @@ function recoverEach(mapping: Mapping): number {
 		const id = slotId(mapping, slot);
 		if (id === 0 || id === me || shim.isLocked(file, slot)) continue;
 		if (!shim.tryLock(file, slot)) continue;
+		const label = labelOf(mapping, slot);
+		let isRecovered = false;
 		try {
-			if (recoverSlot(mapping, slot)) recovered++;
+			isRecovered = recoverSlot(mapping, slot);
 		} finally {
 			// If the core has thrown, the file is closed and the lock is already dropped.
 			if (!mapping.closed) shim.unlock(file, slot);
 		}
+		if (!isRecovered) continue;
+		recovered++;
+		publishRecovery(mapping, slot, label);
 	}
 	return recovered;
+}
+
+/** @param label read before the recovery, which clears it */
+function publishRecovery({ path }: Mapping, slot: number, label: string): void {
+	publish("dhmem:recovery", () => ({ path, slot, label }));
 }
 
 /** Recovers the participant of a slot whose lock this one holds. False if the slot was free. */
@@ -148,20 +175,16 @@ export function recoverSlot(mapping: Mapping, slot: number): boolean {
 	if (status === MORE) throw mapping.corrupted("Recovering from a dead participant");
 	if (status !== OK) return false;
 	debug("%s: recovered slot %d", mapping.path, slot);
+	removePipe(mapping, slot);
 	for (let other = 0; other < SLOTS; other++) {
-		if (slotId(mapping, other) !== 0) wakeAt(mapping, SLOTS_START + other * SLOT_BYTES + SLOT_DOORBELL);
+		if (slotId(mapping, other) !== 0) wakeAt(mapping, doorbellOf(other));
 	}
 	return true;
 }
 
-/**
- * Wakes the sleepers at a doorbell. Never throws: a sleeper that misses the wake-up checks again when its
- * time slice ends.
- */
-export function wakeAt({ shim, file, path }: Mapping, doorbell: number): void {
-	try {
-		shim.wake(file, doorbell);
-	} catch (error) {
-		debug("%s: sleepers can't be woken: %s", path, error);
-	}
+/** Removes the pipe of a slot's last participant, unless a process reads it: the own one is removed with the file. */
+function removePipe(mapping: Mapping, slot: number): void {
+	const number = pipeNumber(mapping, slot);
+	clearSleep(mapping, slot);
+	if (number[0] !== 0 || number[1] !== 0) removeDeadPipe(pipePath(mapping.path, number));
 }

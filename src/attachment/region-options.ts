@@ -5,9 +5,19 @@ import { badArgument, DhmemError } from "../errors.js";
 import { checkReading } from "../host/engines.js";
 import process from "../host/process.js";
 import { checkTrust, type Trust } from "../host/trust.js";
-import { checkCount, optionNames, parseRegionSize, type Size } from "../values/arguments.js";
+import { checkCount, optionNames, type Size } from "../values/arguments.js";
+import { parseRegionSize } from "../values/region-size.js";
 import type { FileOptions } from "./files.js";
+import { type Trim, trimPolicies } from "./trimmer.js";
 
+/**
+ * The options for opening a region.
+ *
+ * @example
+ * ```ts
+ * using region = Region.open("results", { size: "256MiB", permissions: 0o660, label: "simulation" });
+ * ```
+ */
 export interface RegionOptions {
 	/**
 	 * `"open-or-create"` (default), `"create"` (fails if the region exists), `"open"` (fails if it does not
@@ -19,8 +29,9 @@ export interface RegionOptions {
 	mode?: FileOptions["mode"] | undefined;
 	/**
 	 * The maximum size of the region: a number of bytes or a string such as `"64MiB"`. It reserves address
-	 * space, not memory. `"4GiB"` is the default and the maximum; it means 4 GiB less 128 KiB, so that views
-	 * can be posted to worker threads.
+	 * space, not memory. `"4GiB"` is the default; it means 4 GiB less 128 KiB, so that views can be posted to worker
+	 * threads. `"16TiB"` is the maximum. Above 4 GiB, large blocks and arrays lie behind the first 4 GiB, in steps of
+	 * 2 MiB; each almost 4 GiB of them takes about 10 GiB of address space once they are used.
 	 */
 	size?: Size | undefined;
 	/** The file's mode when it is created, regardless of the umask. `0o600` by default. */
@@ -40,12 +51,33 @@ export interface RegionOptions {
 	 * default `$DHMEM_TRUST`, else `"owner"`. It does not apply to a folder that others can't write to.
 	 */
 	trust?: Trust | undefined;
+	/**
+	 * When freed memory goes back to the machine. `"lazy"` (default): when more than 64 MiB, and more than a
+	 * quarter of what the region occupies, was not used for a second, and at close. `"eager"`: after each free
+	 * of 64 KiB or more, in steps between which the event loop runs; the next block there takes longer to fill.
+	 * `"never"`: only when `region.trim()` is called, or the file system is full.
+	 */
+	trim?: Trim | undefined;
 }
 
-/** The options of a temporary region, which is always new, and is removed with its last participant. */
+/**
+ * The options of a temporary region, which is always new, and is removed with its last participant.
+ *
+ * @example
+ * ```ts
+ * using region = Region.temporary({ size: "16MiB", label: "test" });
+ * ```
+ */
 export type TemporaryOptions = Omit<RegionOptions, "mode" | "lifetime">;
 
-/** The options of a call that only needs the folder. */
+/**
+ * The options of a call that only needs the folder.
+ *
+ * @example
+ * ```ts
+ * console.log(Region.list({ directory: "/dev/shm" }));
+ * ```
+ */
 export type FolderOptions = Pick<RegionOptions, "directory">;
 
 export const regionOptionNames = optionNames<RegionOptions>({
@@ -56,6 +88,7 @@ export const regionOptionNames = optionNames<RegionOptions>({
 	lifetime: true,
 	label: true,
 	trust: true,
+	trim: true,
 });
 export const temporaryOptionNames = optionNames<TemporaryOptions>({
 	size: true,
@@ -63,6 +96,7 @@ export const temporaryOptionNames = optionNames<TemporaryOptions>({
 	directory: true,
 	label: true,
 	trust: true,
+	trim: true,
 });
 export const folderOptionNames = optionNames<FolderOptions>({ directory: true });
 
@@ -105,16 +139,17 @@ export function trustOf({ trust }: Pick<RegionOptions, "trust">): Trust {
 
 /** @throws DHMEM_BAD_ARGUMENT */
 export function fileOptions(options: RegionOptions): FileOptions {
-	const { mode: givenMode, size, permissions = 0o600, lifetime, label } = options;
+	const { mode: givenMode, size, permissions = 0o600, lifetime, label, trim } = options;
 	if (label !== undefined && typeof label !== "string") throw badArgument("label", label, "a string");
 	const mode = oneOf("mode", givenMode, modes, "open-or-create");
 	if (mode === "read-only" || mode === "copy-on-write") checkReading(mode);
 	return {
 		mode,
-		spans: size === undefined ? undefined : parseRegionSize(size),
+		extent: size === undefined ? undefined : parseRegionSize(size),
 		permissions: checkCount("permissions", permissions, 0, 0o777),
 		lifetime: oneOf("lifetime", lifetime, lifetimes, "persistent"),
 		label: label ?? process.env.DHMEM_TASK ?? `${hostname()}:${process.pid}`,
 		trust: trustOf(options),
+		trim: oneOf("trim", trim, trimPolicies, "lazy"),
 	};
 }

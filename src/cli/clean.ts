@@ -1,10 +1,12 @@
 import type { Command } from "commander";
-import { isLeftOver, listRegions, namesIn, pathOf, whileOnlyLooking } from "../attachment/leftovers.js";
+import { isBeingJoined } from "../attachment/join-lock.js";
+import { isLeftOver, listRegions, namesIn, pathOf } from "../attachment/leftovers.js";
 import { directoryOf, trustOf } from "../attachment/region-options.js";
 import { DhmemError } from "../errors.js";
 import { systemError } from "../host/system-error.js";
 import { Region } from "../region.js";
 import { toJson } from "../terminal/escape.js";
+import { formatSize } from "../terminal/format-size.js";
 import { lookAt } from "./look.js";
 
 /** A region that was cleaned, or with --dry-run would be. */
@@ -14,13 +16,15 @@ interface Finding {
 	removed: boolean;
 	/** The number of dead participants that it was recovered from. */
 	recovered: number;
+	/** Bytes of free memory that went back to the machine. */
+	trimmed: number;
 }
 
 export function clean(program: Command): void {
 	program
 		.command("clean")
 		.description(
-			"recover from participants that died, and remove last-close regions that have no participants any more",
+			"recover from participants that died, give free memory back to the machine, and remove last-close regions that have no participants any more",
 		)
 		.option("--dry-run", "only print what would be done")
 		.option("--json", "as JSON")
@@ -32,12 +36,11 @@ export function clean(program: Command): void {
 				? before.filter((name) => !isLeftOver(pathOf(directory, name), trust))
 				: listRegions(directory, trust);
 			const findings = before
-				.map((region) => ({
-					region,
-					removed: !after.includes(region),
-					recovered: after.includes(region) ? recovered(region, dryRun) : 0,
-				}))
-				.filter((each) => each.removed || each.recovered > 0);
+				.map((region) => {
+					const removed = !after.includes(region);
+					return { region, removed, ...(removed ? nothing : tidied(region, dryRun)) };
+				})
+				.filter((each) => each.removed || each.recovered > 0 || each.trimmed > 0);
 			if (json) console.log(toJson(findings));
 			else for (const finding of findings) console.log(inWords(finding, dryRun));
 		});
@@ -51,24 +54,42 @@ function namesOf(directory: string): string[] {
 	}
 }
 
-/** Returns the number of a region's dead participants. Unless this is a dry run, recovers from them. */
-function recovered(region: string, dryRun: boolean): number {
-	const look = dryRun ? whileOnlyLooking(() => lookAt(region)) : lookAt(region);
-	const dead = look?.participants.filter(({ alive }) => !alive).length ?? 0;
-	if (dead === 0 || dryRun) return dead;
+const nothing = { recovered: 0, trimmed: 0 };
+/** A region that has fewer bytes beyond those in use is not opened: these are tables, and little else. */
+const LEAST = 2 ** 20;
+
+/** Recovers from a region's dead participants, and gives back its free memory; or says what would be done. */
+function tidied(region: string, dryRun: boolean): Pick<Finding, "recovered" | "trimmed"> {
+	const look = lookAt(region);
+	if (look === undefined) return nothing;
+	const dead = look.participants.filter(({ alive }) => !alive).length;
+	if (dryRun) return { recovered: dead, trimmed: look.trimmable };
+	if (dead === 0 && look.committed - look.used < LEAST) return nothing;
 	try {
+		// A process that joins recovers by itself, unless it is stopped, and then nobody should wait for it.
+		if (isBeingJoined(pathOf(directoryOf({}), region))) {
+			console.error(
+				`${region}: not cleaned, because another process is opening or removing it now; if that is still so in a ` +
+					"few seconds, end that process",
+			);
+			return nothing;
+		}
 		// Opening recovers.
-		Region.open(region, { mode: "open" }).close();
-		return dead;
+		using opened = Region.open(region, { mode: "open", trim: "never" });
+		return { recovered: dead, trimmed: opened.trim() };
 	} catch (error) {
 		// The region belongs to another user, or is gone.
-		if (error instanceof DhmemError) return 0;
+		if (error instanceof DhmemError) return nothing;
 		throw error;
 	}
 }
 
-function inWords({ region, removed, recovered }: Finding, dryRun: boolean): string {
+function inWords({ region, removed, recovered, trimmed }: Finding, dryRun: boolean): string {
 	const would = dryRun ? "would be " : "";
 	if (removed) return `${region}: ${would}removed, because its last participant is gone`;
-	return `${region}: ${would}recovered from ${recovered} dead participant${recovered === 1 ? "" : "s"}`;
+	const done = [
+		recovered === 0 ? [] : `recovered from ${recovered} dead participant${recovered === 1 ? "" : "s"}`,
+		trimmed === 0 ? [] : `trimmed by ${formatSize(trimmed)}`,
+	].flat();
+	return `${region}: ${would}${done.join(", ")}`;
 }

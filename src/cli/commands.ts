@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { bench } from "./bench.js";
 import { clean } from "./clean.js";
+import { completion } from "./completion.js";
 import { doctor } from "./doctor.js";
 import { exportWorkflow } from "./export.js";
 import { filter } from "./filter.js";
@@ -12,7 +13,9 @@ import { recv } from "./recv.js";
 import { rm } from "./rm.js";
 import { run } from "./run.js";
 import { send } from "./send.js";
+import { serve } from "./serve.js";
 import { stat } from "./stat.js";
+import { top } from "./top.js";
 
 /** Adds a command to the program. */
 export type Register = (program: Command) => void;
@@ -22,6 +25,8 @@ export const commands: readonly Register[] = [
 	exportWorkflow,
 	ls,
 	stat,
+	top,
+	serve,
 	rm,
 	clean,
 	doctor,
@@ -31,4 +36,5 @@ export const commands: readonly Register[] = [
 	put,
 	get,
 	bench,
+	completion,
 ];

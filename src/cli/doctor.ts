@@ -5,7 +5,9 @@ import { type Finding, findingsOf } from "../doctor/findings.js";
 import { meet } from "../doctor/peer.js";
 import { soundnessOf } from "../doctor/soundness.js";
 import { escapeControls, toJson } from "../terminal/escape.js";
+import type { Style } from "../terminal/paint.js";
 import { Interruption } from "../workflow/interruption.js";
+import { onOutput } from "./on-output.js";
 
 interface DoctorOptions {
 	peer?: true;
@@ -59,7 +61,10 @@ function isWell(findings: readonly Finding[]): boolean {
 	return findings.every(({ status }) => status !== "problem");
 }
 
+const styles: Readonly<Record<Finding["status"], Style>> = { ok: "green", warning: "yellow", problem: "red" };
+
 function print({ about, status, text, todo }: Finding): void {
-	console.log(`${status.padEnd(8)} ${escapeControls(about)}: ${escapeControls(text)}`);
+	const mark = onOutput().paint(styles[status], status) + " ".repeat(8 - status.length);
+	console.log(`${mark} ${escapeControls(about)}: ${escapeControls(text)}`);
 	if (todo !== undefined) console.log(`         → ${escapeControls(todo)}`);
 }

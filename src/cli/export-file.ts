@@ -3,6 +3,7 @@ import { Document, visit } from "yaml";
 import { composeOf } from "../export/compose.js";
 import { podOf } from "../export/kubernetes.js";
 import { notesOf } from "../export/service.js";
+import { chooseTransports } from "../runner/choose-transport.js";
 import { readWorkflow, type Workflow } from "../runner/workflow-file.js";
 import { escapeControls } from "../terminal/escape.js";
 import type { FormatName } from "./export-formats.js";
@@ -11,7 +12,7 @@ import { fromUser } from "./usage-error.js";
 const formats: Record<FormatName, (workflow: Workflow) => object> = { compose: composeOf, kubernetes: podOf };
 
 export function exportFile(format: FormatName, file: string): void {
-	const workflow = fromUser(() => readWorkflow(file));
+	const workflow = fromUser(() => chooseTransports(readWorkflow(file), process.env));
 	// Compose and Kubernetes read YAML 1.1, in which an unquoted `no` means false.
 	const document = new Document(
 		fromUser(() => formats[format](workflow)),

@@ -11,13 +11,15 @@ import type { Socket } from "node:net";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { QueueActivity } from "../inspect/stats.js";
 import type { Message } from "../queue/message.js";
 import { escapeControls } from "../terminal/escape.js";
 import type { DType } from "../values/dtypes.js";
 import type { Input } from "../workflow/input.js";
+import { parseLinkName } from "../workflow/links.js";
 import type { Output } from "../workflow/output.js";
 import { Task } from "../workflow/task.js";
-import { linesIn, messageIn, written } from "./framing.js";
+import { checkNoBlock, linesIn, messageIn, written } from "./framing.js";
 import { UsageError } from "./usage-error.js";
 
 export interface Between {
@@ -28,6 +30,9 @@ export interface Between {
 	readonly as: DType | undefined;
 }
 
+/** Milliseconds without an answer after which a full link is reported, and between the looks at it. */
+const STILL = 5000;
+const LOOK = 1000;
 /** Milliseconds that a program has to end after SIGTERM. */
 const GRACE = 5000;
 /** Milliseconds without output after which the output of a failed program is closed. */
@@ -38,14 +43,20 @@ class Mistake extends Error {}
 
 /** Runs the program, and returns the exit status. */
 export async function filterBy(command: readonly string[], { input, output, as }: Between): Promise<number> {
-	using task = Task.fromEnvironment();
+	await using task = Task.fromEnvironment();
 	const filter = new Filter(command, task.input(input), task.output(output), as);
+	const looking = setInterval(
+		() => filter.reportFullLink(task.region.activity().queues, task.name),
+		LOOK,
+	).unref();
 	try {
 		return await filter.run(task.signal);
 	} catch (error) {
 		if (!(error instanceof Mistake)) throw error;
 		say(error.message);
 		return 1;
+	} finally {
+		clearInterval(looking);
 	}
 }
 
@@ -58,6 +69,8 @@ class Filter {
 	readonly #unanswered: Message[] = [];
 	#given = 0;
 	#answered = 0;
+	/** When a message was given or answered last. Infinity once the full link was reported. */
+	#moved = performance.now();
 	/** True once the program was given all messages and its input was closed. */
 	#isAllGiven = false;
 
@@ -129,6 +142,7 @@ class Filter {
 			this.#check(message);
 			this.#unanswered.push(message);
 			this.#given++;
+			this.#moved = Math.max(this.#moved, performance.now());
 			for (const piece of written(message.bytes, { as: this.#as })) await write(stdin, piece);
 		}
 		this.#isAllGiven = true;
@@ -145,6 +159,7 @@ class Filter {
 	}
 
 	#check(message: Message): void {
+		asMistake(() => checkNoBlock(message, `message ${this.#given + 1} of input ${this.#input.name}`));
 		if (this.#as !== undefined || !message.bytes.includes(10)) return;
 		throw new Mistake(
 			`message ${this.#given + 1} of input ${this.#input.name} contains a line feed, so it can't be a line for ` +
@@ -171,17 +186,32 @@ class Filter {
 		await this.#output.send(this.#read(line));
 		this.#unanswered.shift();
 		this.#answered++;
+		this.#moved = Math.max(this.#moved, performance.now());
 		message.release();
 	}
 
 	#read(line: Buffer) {
 		const where = `line ${this.#answered + 1} of the output of ${this.#name}`;
 		if (!isUtf8(line)) throw new Mistake(`${where} is not UTF-8`);
-		try {
-			return messageIn(line, this.#as, where);
-		} catch (error) {
-			throw error instanceof UsageError ? new Mistake(error.message) : error;
-		}
+		return asMistake(() => messageIn(line, this.#as, where));
+	}
+
+	/**
+	 * Says once that the sender waits for room, and so for answers: a message stays in its link until it is answered, and a
+	 * program that collects its answers gives none before the end.
+	 */
+	reportFullLink(queues: readonly QueueActivity[], task: string): void {
+		if (this.#unanswered.length === 0 || performance.now() - this.#moved < STILL) return;
+		const full = queues.find(
+			({ name, producerWaits }) => producerWaits && parseLinkName(name)?.to.task === task,
+		);
+		if (full === undefined) return;
+		this.#moved = Number.POSITIVE_INFINITY;
+		say(
+			`${this.#name} has answered ${this.#answered} of ${this.#given} messages, and the sender waits for room in ` +
+				`${full.name}, where the others stay until they are answered: let the program print each answer before it ` +
+				"reads on, and flush its output, or give the link a larger capacity",
+		);
 	}
 
 	/** Decides the outcome after the program has ended. Returns the exit status. */
@@ -210,6 +240,15 @@ class Filter {
 			`${this.#name} printed ${lines} lines for ${this.#given} messages, but dhmem filter expects one line for each ` +
 				"message; let the program print one for each, or use a pipe of dhmem recv and dhmem send",
 		);
+	}
+}
+
+/** Not the call of `dhmem filter` is wrong, but what it was given. */
+function asMistake<T>(act: () => T): T {
+	try {
+		return act();
+	} catch (error) {
+		throw error instanceof UsageError ? new Mistake(error.message) : error;
 	}
 }
 

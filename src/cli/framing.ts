@@ -3,7 +3,8 @@ import { constants, isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import { type Command, Option } from "commander";
 import { DhmemError } from "../errors.js";
-import type { Sendable } from "../queue/producer.js";
+import type { Message } from "../queue/message.js";
+import type { Sendable } from "../queue/sendable.js";
 import { bytesPer, type DType, dtypes, type TypedArrayOf, typedArray } from "../values/dtypes.js";
 import { UsageError } from "./usage-error.js";
 
@@ -137,15 +138,37 @@ function numbersOf({ buffer, byteOffset, length }: Uint8Array, dtype: DType): Ty
 /** Formats a line of numbers, in pieces. */
 function* lineOf(numbers: TypedArrayOf<DType>): Generator<string> {
 	for (let at = 0; at < numbers.length; at += NUMBERS) {
-		yield (at === 0 ? "" : " ") + numbers.subarray(at, at + NUMBERS).join(" ");
+		yield (at === 0 ? "" : " ") + textOf(numbers.subarray(at, at + NUMBERS), " ");
 	}
 	yield "\n";
 }
 
+/** JavaScript writes -0 as 0, which is another number. */
+function textOf(numbers: TypedArrayOf<DType>, separator: string): string {
+	return Array.from<number | bigint, string>(numbers, (number) =>
+		Object.is(number, -0) ? "-0" : String(number),
+	).join(separator);
+}
+
 /** Formats records for a stream: one line for each, or their bytes. */
 export function writtenRecords(records: TypedArrayOf<DType>, raw?: true): string | Uint8Array {
-	if (!raw) return `${records.join("\n")}\n`;
+	if (!raw) return `${textOf(records, "\n")}\n`;
 	return new Uint8Array(records.buffer, records.byteOffset, records.byteLength);
+}
+
+/**
+ * Throws if a message carries a block. The block has no place in a line, and releasing the message would free
+ * it unread.
+ *
+ * @param where how the error message names the message
+ * @throws UsageError
+ */
+export function checkNoBlock({ block }: Message, where: string): void {
+	if (block === undefined) return;
+	throw new UsageError(
+		`${where} carries a block of ${block.length} bytes, which has no place in a line; receive it in a program, with ` +
+			"message.block, or send the contents as the message itself",
+	);
 }
 
 /** @throws UsageError if `as` differs from the dtype of the queue's records */

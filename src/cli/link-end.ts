@@ -4,9 +4,10 @@
  */
 
 import { DhmemError } from "../errors.js";
-import { type Queue, RecordQueue } from "../queue/queue.js";
-import type { RecordConsumer } from "../queue/record-consumer.js";
+import type { Queue } from "../queue/queue.js";
+import type { RecordConsumer, StructConsumer } from "../queue/record-consumer.js";
 import type { RecordProducer } from "../queue/record-producer.js";
+import { RecordQueue, StructQueue } from "../queue/record-queue.js";
 import { Region } from "../region.js";
 import type { DType } from "../values/dtypes.js";
 import { Input } from "../workflow/input.js";
@@ -28,13 +29,14 @@ export interface Records<End> {
 export async function withInput(
 	names: readonly string[],
 	create: boolean,
-	body: (input: Input | Records<RecordConsumer>, signal: AbortSignal) => Promise<void>,
+	body: (input: Input | Records<RecordConsumer> | StructConsumer, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
 	await withEnd(names, create, body, {
 		ofTask: (task, name) => task.input(name),
 		ofQueue: (queue, signal) => {
 			if (queue instanceof RecordQueue)
 				return { end: queue.consumer({ patient: true, signal }), dtype: queue.dtype };
+			if (queue instanceof StructQueue) return queue.consumer({ patient: true, signal });
 			return new Input(queue.name, [queue.consumer({ patient: true })], signal);
 		},
 	});
@@ -50,6 +52,8 @@ export async function withOutput(
 		ofQueue: (queue, signal) => {
 			if (queue instanceof RecordQueue)
 				return { end: queue.producer({ patient: true, signal }), dtype: queue.dtype };
+			if (queue instanceof StructQueue)
+				throw new UsageError(`queue ${queue.name} carries structs, which only programs can send`);
 			return new Output(queue.name, [queue.producer({ patient: true })], signal);
 		},
 	});
@@ -71,7 +75,7 @@ export function checkInTask(): void {
 
 interface Opening<T> {
 	ofTask(task: Task, name: string): T;
-	ofQueue(queue: Queue | RecordQueue, signal: AbortSignal): T;
+	ofQueue(queue: Queue | RecordQueue | StructQueue, signal: AbortSignal): T;
 }
 
 async function withEnd<T>(
@@ -84,7 +88,7 @@ async function withEnd<T>(
 	if (first === undefined || rest.length > 0) throw wrongNames();
 	if (second === undefined) {
 		checkInTask();
-		using task = Task.fromEnvironment();
+		await using task = Task.fromEnvironment();
 		await body(opening.ofTask(task, first), task.signal);
 		return;
 	}
@@ -93,7 +97,7 @@ async function withEnd<T>(
 	if (!create && !region.entries().some(({ name }) => name === second)) {
 		throw notThere(`There is no queue ${second} in ${region.path}`);
 	}
-	await body(opening.ofQueue(region.queue<Queue | RecordQueue>(second), signal), signal);
+	await body(opening.ofQueue(region.queue<Queue | RecordQueue | StructQueue>(second), signal), signal);
 }
 
 function existing(name: string): Region {

@@ -2,8 +2,9 @@ import type { Command } from "commander";
 import { Region } from "../region.js";
 import { toJson } from "../terminal/escape.js";
 import { formatSize } from "../terminal/format-size.js";
-import { table } from "../terminal/table.js";
+import { figure, table } from "../terminal/table.js";
 import { type Look, lookAt } from "./look.js";
+import { onOutput } from "./on-output.js";
 
 export function ls(program: Command): void {
 	program
@@ -19,11 +20,9 @@ export function ls(program: Command): void {
 function asTable(looks: readonly Look[]): string {
 	const rows = looks.map(({ name, size, committed, used, participants, objects }) => [
 		name,
-		formatSize(size),
-		formatSize(committed),
-		formatSize(used),
+		...[size, committed, used].map((bytes) => figure(formatSize(bytes))),
 		participants.filter(({ alive }) => alive).length,
 		objects,
 	]);
-	return table(["region", "size", "committed", "used", "participants", "objects"], rows);
+	return table(["region", "size", "committed", "used", "participants", "objects"], rows, onOutput());
 }

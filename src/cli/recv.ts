@@ -1,10 +1,18 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { RecordConsumer } from "../queue/record-consumer.js";
+import { type RecordConsumer, StructConsumer } from "../queue/record-consumer.js";
 import { type DType, type TypedArrayOf, typedArray } from "../values/dtypes.js";
 import { Input } from "../workflow/input.js";
-import { checkRecords, type FramingOptions, framingOptions, written, writtenRecords } from "./framing.js";
+import {
+	checkNoBlock,
+	checkRecords,
+	type FramingOptions,
+	framingOptions,
+	written,
+	writtenRecords,
+} from "./framing.js";
 import { type Records, withInput } from "./link-end.js";
 import { writePeeked } from "./peek.js";
+import { UsageError } from "./usage-error.js";
 import { writeOut } from "./write-out.js";
 
 export interface RecvOptions extends FramingOptions {
@@ -38,7 +46,9 @@ export function recv(program: Command): void {
 				: withInput(names, options.create ?? false, (input, signal) =>
 						input instanceof Input
 							? writeMessages(input, options, signal)
-							: writeRecords(input, options, signal),
+							: input instanceof StructConsumer
+								? writeStructs(input, options, signal)
+								: writeRecords(input, options, signal),
 					),
 		);
 	framingOptions(command);
@@ -64,6 +74,7 @@ async function writeMessages(
 	for (let number = 0; number < count; number++) {
 		const message = await input.receive({ timeout });
 		if (message === undefined) return;
+		checkNoBlock(message, `message ${number + 1}`);
 		for (const piece of written(message.bytes, framing)) await writeOut(piece, signal);
 		// Released only now, so that a message that could not be written is delivered again.
 		message.release();
@@ -85,6 +96,21 @@ async function writeRecords(
 		consumer.discard(there);
 		left -= there;
 	}
+}
+
+/** Writes each struct as a line of JSON. */
+async function writeStructs(
+	consumer: StructConsumer,
+	{ count = Number.POSITIVE_INFINITY, timeout, as, raw }: RecvOptions,
+	signal: AbortSignal,
+): Promise<void> {
+	if (as !== undefined || raw) throw new UsageError("structs are written as JSON; leave out --as and --raw");
+	for (let left = count; left > 0 && (await consumer.wait({ timeout })); left--)
+		await writeOut(Buffer.from(`${jsonOf(consumer.pop())}\n`), signal);
+}
+
+function jsonOf(record: unknown): string {
+	return JSON.stringify(record, (_, value) => (typeof value === "bigint" ? String(value) : value));
 }
 
 function ofLength(dtype: DType, length: number): TypedArrayOf<DType> {

@@ -2,6 +2,7 @@
 import { constants } from "node:os";
 import { resolve } from "node:path";
 import { directoryOf } from "../attachment/region-options.js";
+import { chooseTransports } from "../runner/choose-transport.js";
 import { ContainerRuntime } from "../runner/container-runtime.js";
 import { explain } from "../runner/explain.js";
 import { linksOf } from "../runner/links-of.js";
@@ -19,7 +20,7 @@ const READER_GRACE = 1000;
 
 /** Runs, checks or explains the workflow in the file. Returns the exit status. */
 export async function runFile(file: string, options: RunOptions): Promise<number> {
-	const workflow = fromUser(() => readWorkflow(file));
+	const workflow = fromUser(() => chooseTransports(readWorkflow(file), process.env));
 	if (options.printEnv !== undefined) return printEnvironment(workflow, options.printEnv);
 	const runtime = fromUser(() => runtimeOf(workflow, options.runtime));
 	if (options.check) {
@@ -32,15 +33,16 @@ export async function runFile(file: string, options: RunOptions): Promise<number
 		console.log(explain(workflow, options.runtime));
 		return 0;
 	}
-	return runToEnd(workflow, runtime);
+	return runToEnd(workflow, runtime, options);
 }
 
 function runtimeOf(workflow: Workflow, name: RuntimeName): Runtime {
 	return name === "process" ? new ProcessRuntime(workflow) : new ContainerRuntime(workflow, name);
 }
 
-async function runToEnd(workflow: Workflow, runtime: Runtime): Promise<number> {
-	const running = new Run(workflow, runtime, new Reporter(workflow));
+async function runToEnd(workflow: Workflow, runtime: Runtime, options: RunOptions): Promise<number> {
+	const { stopWhenStuck = false } = options;
+	const running = new Run(workflow, runtime, new Reporter(workflow), { stopWhenStuck });
 	let asked = false;
 	let over = false;
 	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -80,6 +82,7 @@ function printEnvironment(workflow: Workflow, task: string): number {
 		links: linksOf(workflow, task),
 		runner: undefined,
 		permissions: workflow.region.permissions,
+		size: workflow.region.size,
 		// Like the folder, it comes from the caller's environment, which is the same for all tasks.
 		trust: fromUser(() => trustOf(process.env)),
 	});

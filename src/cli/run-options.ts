@@ -6,6 +6,7 @@ export interface RunOptions {
 	check?: true;
 	explain?: true;
 	printEnv?: string;
+	stopWhenStuck?: true;
 }
 
 export const runtimeNames = ["process", "podman", "docker"] as const;

@@ -12,6 +12,10 @@ export function run(program: Command): void {
 		.option("--check", "only check the file")
 		.option("--explain", "only explain in plain words what would run, and how the tasks communicate")
 		.option("--print-env <task>", "only print the environment of a task, for starting it by hand")
+		.option(
+			"--stop-when-stuck",
+			"end the run when tasks wait only for each other, which is otherwise only reported",
+		)
 		.action(async (file: string, options: RunOptions) => {
 			// Loaded only when needed: commands inside tasks and containers start faster without it.
 			const { runFile } = await import("./run-file.js");

@@ -1,35 +1,73 @@
+import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
+import { type MemoryPart, readMemoryMap } from "../inspect/memory-map.js";
 import type { Entry, RegionStats } from "../inspect/stats.js";
 import { Region } from "../region.js";
 import { escapeControls, toJson } from "../terminal/escape.js";
 import { formatSize } from "../terminal/format-size.js";
-import { type Cell, table } from "../terminal/table.js";
+import { type Cell, figure, table } from "../terminal/table.js";
+import { onOutput } from "./on-output.js";
+import { UsageError } from "./usage-error.js";
+
+interface StatOptions {
+	map?: true;
+	svg?: string;
+	json?: true;
+}
 
 export function stat(program: Command): void {
 	program
 		.command("stat")
 		.description("show a region's participants, queues and named objects")
 		.argument("<region>", "the region's name")
+		.option("--map", "show how the region's memory is used instead")
+		.option("--svg <file>", "write the map as a picture into this file")
 		.option("--json", "as JSON")
-		.action((name: string, { json }: { json?: true }) => {
+		.action(async (name: string, { map, svg, json }: StatOptions) => {
 			using region = Region.open(name, { mode: "read-only" });
-			const stats = region.stats();
-			const entries = region.entries();
-			if (json) {
-				console.log(toJson({ name, path: region.path, ...stats, entries }));
+			const parts = map || svg !== undefined ? region.lookWith(readMemoryMap) : [];
+			if (svg !== undefined) {
+				const { mapInSvg } = await import("./stat-svg.js");
+				write(svg, mapInSvg(region.path, parts));
+				if (!map) return;
+			}
+			if (map) {
+				const { mapInText } = await import("./stat-map.js");
+				console.log(json ? toJson(parts) : `${heading(region, parts)}\n\n${mapInText(parts, onOutput())}`);
 				return;
 			}
-			console.log(inWords(region.path, stats, entries));
+			const stats = region.stats();
+			const entries = region.entries();
+			if (json) console.log(toJson({ name, path: region.path, ...stats, entries }));
+			else console.log(inWords(region.path, stats, entries));
 		});
 }
 
+function write(file: string, content: string): void {
+	try {
+		writeFileSync(file, content);
+	} catch (error) {
+		throw new UsageError(`the picture can't be written: ${(error as Error).message}`);
+	}
+}
+
+function heading({ path, size }: Region, parts: readonly MemoryPart[]): string {
+	const used = parts.reduce((sum, part) => sum + part.used, 0);
+	return `${escapeControls(path)}: ${formatSize(used)} of ${formatSize(size)} are in use`;
+}
+
 function inWords(path: string, stats: RegionStats, entries: readonly Entry[]): string {
-	const { size, committed, used, largestFree, participants, queues } = stats;
+	const { size, committed, used, trimmable, largestFree, participants, queues } = stats;
+	const sizes = [size, committed, used, trimmable, largestFree].map((bytes) => figure(formatSize(bytes)));
 	const tables: [string[], Cell[][]][] = [
-		[["size", "committed", "used", "largest free"], [[size, committed, used, largestFree].map(formatSize)]],
+		[["size", "committed", "used", "trimmable", "largest free"], [sizes]],
 		[
 			["participant", "slot", ""],
-			participants.map(({ label, slot, alive }) => [label, slot, alive ? "" : "dead, not recovered from"]),
+			participants.map(({ label, slot, alive }) => [
+				label,
+				slot,
+				alive ? "" : { text: "dead, not recovered from", style: "red" },
+			]),
 		],
 		[
 			["queue", "capacity", "waiting", "sent", "received", "dropped"],
@@ -37,6 +75,8 @@ function inWords(path: string, stats: RegionStats, entries: readonly Entry[]): s
 		],
 		[["object", "type"], entries.map(({ name, type }) => [name, type])],
 	];
-	const drawn = tables.filter(([, rows]) => rows.length > 0).map(([head, rows]) => table(head, rows));
+	const drawn = tables
+		.filter(([, rows]) => rows.length > 0)
+		.map(([head, rows]) => table(head, rows, onOutput()));
 	return [escapeControls(path), ...drawn].join("\n\n");
 }

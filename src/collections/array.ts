@@ -20,6 +20,14 @@ import {
 import { checkMade } from "../values/made.js";
 import { checkValue } from "../values/schema.js";
 
+/**
+ * The type of an array, and the elements of a new one.
+ *
+ * @example
+ * ```ts
+ * const rotation = region.array("rotation", { dtype: "f64", shape: [2, 2], initial: [0, -1, 1, 0] });
+ * ```
+ */
 export interface ArrayOptions<D extends DType> {
 	/** The type of the elements. */
 	dtype: D;
@@ -54,7 +62,9 @@ interface Values<D extends DType> {
  */
 export class SharedArray<D extends DType = DType> {
 	readonly kind = "array";
+	/** The name of the array in its region. */
 	readonly name: string;
+	/** The type of the elements. */
 	readonly dtype: D;
 	/** The number of elements along each dimension. */
 	readonly shape: readonly number[];
@@ -103,6 +113,11 @@ export class SharedArray<D extends DType = DType> {
 	 *
 	 * @param indices one index for each dimension, from 0
 	 * @throws DHMEM_BAD_ARGUMENT if there is no such element; DHMEM_CLOSED
+	 * @example
+	 * ```ts
+	 * const field = region.array("field", { dtype: "f64", shape: [1000, 3] });
+	 * console.log(field.get(999, 2)); // 0
+	 * ```
 	 */
 	get(...indices: number[]): ValueOf<D> {
 		return (this.data as unknown as Values<D>)[this.#elementIndex(indices, indices.length)] as ValueOf<D>;
@@ -114,6 +129,11 @@ export class SharedArray<D extends DType = DType> {
 	 *
 	 * @throws DHMEM_BAD_ARGUMENT if there is no such element; DHMEM_READ_ONLY; DHMEM_CLOSED; a TypeError if the
 	 * dtype needs a bigint and the value is a number
+	 * @example
+	 * ```ts
+	 * const field = region.array("field", { dtype: "f64", shape: [1000, 3] });
+	 * field.set(999, 2, 0.5);
+	 * ```
 	 */
 	set(...given: [...indices: number[], value: ValueOf<D>]): void {
 		const { access } = this.object.attachment;
@@ -255,10 +275,16 @@ export function wantedArray(attachment: Attachment, options: Partial<ArrayOption
 		accepts: (object) => typeIn(object) === text,
 		description: describeTyped(
 			attachment,
-			{ kind: KIND_ARRAY, element: dtypeNumber(dtype), type: text, bytes: length * bytesPer(dtype) },
-			(payload) => {
+			{
+				kind: KIND_ARRAY,
+				element: dtypeNumber(dtype),
+				type: text,
+				bytes: length * bytesPer(dtype),
+				isBulk: true,
+			},
+			({ buffer, byteOffset }) => {
 				if (elements === undefined || length === 0) return;
-				typedArray(dtype, attachment.buffer, payload, length).set(elements);
+				typedArray(dtype, buffer as SharedArrayBuffer, byteOffset, length).set(elements);
 			},
 		),
 	};
@@ -273,8 +299,8 @@ export function openArray(object: NamedObject): SharedArray {
 		const type = parseType(typeIn(object));
 		if (type === undefined) throw corrupt(object.name);
 		const length = lengthOf(type.shape);
-		const payload = payloadOf(object, length * bytesPer(type.dtype));
-		const data = typedArray(type.dtype, object.attachment.buffer, payload, length);
+		const { buffer, byteOffset } = payloadOf(object, length * bytesPer(type.dtype));
+		const data = typedArray(type.dtype, buffer as SharedArrayBuffer, byteOffset, length);
 		array = new SharedArray(object, type.dtype, type.shape, data);
 		arrayOf.set(object, array);
 	}

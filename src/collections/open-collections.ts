@@ -29,7 +29,15 @@ export function openVector(attachment: Attachment, name: string, dtype?: DType):
 	});
 }
 
-/** The types of a map's entries. If one is left out, the map must exist, and its type is used. */
+/**
+ * The types of a map's entries. If one is left out, the map must exist, and its type is used.
+ *
+ * @example
+ * ```ts
+ * region.map("best", { key: "string", value: "f64" });
+ * const existing = region.map("best", { key: "string" }); // its values may be of any type
+ * ```
+ */
 export interface MapTypes<K extends KeyType, V extends ValueType> {
 	key?: K | undefined;
 	value?: V | undefined;
@@ -42,7 +50,8 @@ export function openMap(
 	name: string,
 	types: MapTypes<KeyType, ValueType> = {},
 ): SharedMap {
-	if (typeof types !== "object" || types === null) throw badArgument("The types", types, "an object");
+	if (typeof types !== "object" || types === null)
+		throw badArgument("The argument types", types, 'an object such as { key: "string", value: "f64" }');
 	checkOptions(types, mapNames, "A map");
 	const { key: keyType, value: valueType } = types;
 	const key = keyType === undefined ? undefined : keyCodecFor(keyType);

@@ -16,6 +16,14 @@ import {
 	toSchema,
 } from "../values/schema.js";
 
+/**
+ * The initial values of a struct.
+ *
+ * @example
+ * ```ts
+ * region.struct("params", { dt: "f64", step: "u32" }, { initial: { dt: 0.01 } });
+ * ```
+ */
 export interface StructOptions<F extends Fields> {
 	/** The values of fields of a new struct; the others are 0. Ignored if the struct exists. */
 	initial?: { readonly [Name in keyof F]?: ValueOf<F[Name]> | undefined } | undefined;
@@ -45,7 +53,7 @@ export function wantedStruct(
 		description: describeTyped(
 			attachment,
 			{ kind: KIND_STRUCT, element: 0, type: text, bytes: type.size },
-			(payload) => Object.assign(structAt(attachment, type, payload), initial),
+			({ byteOffset }) => Object.assign(structAt(attachment, type, byteOffset), initial),
 		),
 	};
 }
@@ -60,7 +68,7 @@ export function openStruct(object: NamedObject): Struct {
 	if (struct === undefined) {
 		const type = parseSchema(typeIn(object));
 		if (type === undefined) throw corrupt(object.name);
-		const made = structAt(object.attachment, type, payloadOf(object, type.size));
+		const made = structAt(object.attachment, type, payloadOf(object, type.size).byteOffset);
 		object.endings.add(() => revokeStruct(made, type));
 		structOf.set(object, made);
 		objectOf.set(made, object);

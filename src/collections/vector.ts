@@ -4,7 +4,7 @@ import { allocate } from "../attachment/allocation.js";
 import { badArgument, DhmemError, isErrorNamed } from "../errors.js";
 import { NamedObject } from "../objects/named-object.js";
 import { corrupt } from "../objects/object-type.js";
-import { Mutex } from "../sync/mutex.js";
+import { ObjectMutex } from "../sync/object-mutex.js";
 import { checkCount } from "../values/arguments.js";
 import { inspected } from "../values/console.js";
 import {
@@ -28,6 +28,8 @@ interface Values<D extends DType> {
  * a participant that is stopped during a change. Reading never waits. Returned by `region.vector(name,
  * dtype)`.
  *
+ * When it is full, its capacity doubles, so pushing an element takes amortised constant time.
+ *
  * @example
  * ```ts
  * const residuals = region.vector("residuals", "f64");
@@ -37,11 +39,13 @@ interface Values<D extends DType> {
  */
 export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	readonly kind = "vector";
+	/** The name of the vector in its region. */
 	readonly name: string;
+	/** The type of the elements. */
 	readonly dtype: D;
 	/** @internal */
 	readonly object: NamedObject;
-	readonly #mutex: Mutex;
+	readonly #mutex: ObjectMutex;
 	/** The elements at the last address seen, and the version of that address. */
 	#elements: TypedArrayOf<D>;
 	#version = -1;
@@ -52,11 +56,11 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		this.name = object.name;
 		this.dtype = dtype;
 		this.object = object;
-		this.#mutex = new Mutex(object);
+		this.#mutex = new ObjectMutex(object);
 		this.#elements = typedArray(dtype, object.attachment.buffer, 0, 0);
 	}
 
-	/** The number of elements. */
+	/** The number of elements. @throws DHMEM_CLOSED */
 	get length(): number {
 		this.object.check();
 		return this.object.word(OBJECT_COUNT);
@@ -66,6 +70,12 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	 * Reads the element at `index`, counted from the end if it is negative. Undefined if there is none.
 	 *
 	 * @throws DHMEM_CLOSED, DHMEM_CORRUPT
+	 * @example
+	 * ```ts
+	 * const residuals = region.vector("residuals", "f64");
+	 * residuals.push(0.5, 0.25);
+	 * console.log(residuals.at(0), residuals.at(-1), residuals.at(2)); // 0.5 0.25 undefined
+	 * ```
 	 */
 	at(index: number): ValueOf<D> | undefined {
 		// As in `Array.prototype.at`, a fraction is cut off, and NaN is 0.
@@ -81,6 +91,12 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	 *
 	 * @throws DHMEM_BAD_ARGUMENT if there is no such element, or for a wrong value; DHMEM_READ_ONLY,
 	 * DHMEM_CLOSED
+	 * @example
+	 * ```ts
+	 * const residuals = region.vector("residuals", "f64");
+	 * residuals.push(0.5);
+	 * residuals.set(0, 0.25);
+	 * ```
 	 */
 	set(index: number, value: ValueOf<D>): void {
 		checkCount("The index", index, 0, 2 ** 32 - 1);
@@ -96,7 +112,12 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	/**
 	 * Appends elements, all in one step, and returns the new length.
 	 *
-	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE
+	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_BAD_ARGUMENT, DHMEM_READ_ONLY, DHMEM_CLOSED
+	 * @example
+	 * ```ts
+	 * const residuals = region.vector("residuals", "f64");
+	 * console.log(residuals.push(0.5, 0.25)); // 2
+	 * ```
 	 */
 	push(...values: ValueOf<D>[]): number {
 		const elements = this.#converted(values);
@@ -107,7 +128,16 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		});
 	}
 
-	/** Removes the last element and returns it; undefined if there is none. */
+	/**
+	 * Removes the last element and returns it; undefined if there is none.
+	 *
+	 * @throws DHMEM_READ_ONLY, DHMEM_CLOSED
+	 * @example
+	 * ```ts
+	 * const residuals = region.vector("residuals", "f64");
+	 * console.log(residuals.pop()); // undefined
+	 * ```
+	 */
 	pop(): ValueOf<D> | undefined {
 		return this.#change((length) => {
 			if (length === 0) return undefined;
@@ -120,7 +150,13 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 	/**
 	 * Changes the length to `length` elements; new elements are 0.
 	 *
-	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_BAD_ARGUMENT
+	 * @throws DHMEM_REGION_FULL, DHMEM_NO_SPACE, DHMEM_BAD_ARGUMENT, DHMEM_READ_ONLY, DHMEM_CLOSED
+	 * @example
+	 * ```ts
+	 * const residuals = region.vector("residuals", "f64");
+	 * residuals.resize(1000);
+	 * residuals.view.fill(1);
+	 * ```
 	 */
 	resize(length: number): void {
 		checkCount("The length", length, 0, 2 ** 32 - 1);
@@ -131,7 +167,11 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 		});
 	}
 
-	/** The elements, as a typed array over the region. It is valid until the vector grows again. */
+	/**
+	 * The elements, as a typed array over the region. It is valid until the vector grows again.
+	 *
+	 * @throws DHMEM_CLOSED, DHMEM_CORRUPT
+	 */
 	get view(): TypedArrayOf<D> {
 		return this.#read((elements, length) => elements.subarray(0, length) as TypedArrayOf<D>);
 	}
@@ -186,15 +226,11 @@ export class Vector<D extends DType = DType> implements Iterable<ValueOf<D>> {
 
 	/** Runs `body` under the vector's mutex. */
 	#change<T>(body: (length: number) => T): T {
-		const held = this.#mutex.lockSync();
-		try {
-			// Each change is one step, so a vector whose holder died is consistent, and the next holder need not be
-			// told. But the dead holder may have moved the elements, so look them up again.
-			if (held.abandoned) this.#version = -1;
+		return this.#mutex.hold((abandoned) => {
+			// The dead holder may have moved the elements, so look them up again.
+			if (abandoned) this.#version = -1;
 			return body(this.length);
-		} finally {
-			held.unlock();
-		}
+		});
 	}
 
 	/**

@@ -6,13 +6,16 @@ import { instantiateSync } from "./loader.js";
 
 /** The core's exports; docs/core-abi.md documents them. Results are signed: `>>> 0` makes them unsigned. */
 export interface Core {
-	format(spans: number, identityLow: number, identityHigh: number, lifetime: number): number;
+	format(spans: number, identityLow: number, identityHigh: number, lifetime: number, bulk: number): number;
 	join(slot: number): number;
 	recover(slot: number): number;
 	committed(me: number): void;
 	cancel(me: number): void;
 	reclaim(me: number): void;
+	trim(me: number): number;
+	punched(me: number): void;
 	allocate(me: number, bytes: number): number;
+	allocateBulk(me: number, bytes: number): number;
 	allocateObject(me: number): number;
 	allocateHandle(me: number): number;
 	free(me: number, block: number): number;
@@ -21,10 +24,12 @@ export interface Core {
 	share(me: number, block: number, share: number): number;
 	addReference(me: number, reference: number): number;
 	bytesOf(block: number): number;
+	fileOffsetOf(block: number): number;
 	capacityOf(block: number): number;
 	checkOwned(me: number, block: number): number;
 	used(): number;
 	largestFree(spans: number): number;
+	largestFreeBulk(): number;
 	find(name: number, length: number): number;
 	nextObject(bucket: number, object: number): number;
 	open(me: number, name: number, length: number): number;
@@ -47,6 +52,9 @@ export interface Core {
 	abort(me: number, queue: number): number;
 	end(me: number, queue: number): number;
 	peek(me: number, queue: number): number;
+	peekMany(me: number, queue: number, max: number, out: number): number;
+	reserveMany(me: number, queue: number, length: number, count: number): number;
+	commitMany(me: number, queue: number, count: number): number;
 	release(me: number, queue: number, position: number, keep: number): number;
 	releaseThrough(me: number, queue: number, first: number, last: number): number;
 	recordsRoom(me: number, queue: number): number;
@@ -90,9 +98,11 @@ export interface Core {
 export const reading: ReadonlySet<string> = new Set<keyof Core>([
 	"bytesOf",
 	"capacityOf",
+	"fileOffsetOf",
 	"find",
 	"isNoted",
 	"largestFree",
+	"largestFreeBulk",
 	"lookUp",
 	"mapEntry",
 	"mapFind",

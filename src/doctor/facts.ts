@@ -4,8 +4,10 @@
  */
 import { lstatSync, readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
+import { openFile } from "../attachment/join-lock.js";
 import { pathOf } from "../attachment/leftovers.js";
 import { trustOf } from "../attachment/region-options.js";
+import { openToWatch } from "../attachment/watching.js";
 import { DhmemError } from "../errors.js";
 import {
 	findItem,
@@ -18,7 +20,7 @@ import {
 	type User,
 } from "../host/file-system.js";
 import { isSupported, shim } from "../host/shim.js";
-import { isTrustedOwner } from "../host/trust.js";
+import { readStats } from "../inspect/stats.js";
 import { Region } from "../region.js";
 
 export interface Facts {
@@ -52,12 +54,14 @@ export interface RegionFacts {
 	readonly name: string;
 	/** The message of the error if the region can't be opened. */
 	readonly error?: string;
-	/** True if the region can't be opened only because it belongs to a stranger. */
-	readonly isStrangers?: boolean;
+	/** True if this user may not open it because it belongs to another one. */
+	readonly isOthers?: boolean;
 	/** The number of participants that have it open. */
 	readonly participants?: number;
 	/** The memory that it occupies, in bytes. */
 	readonly committed?: number;
+	/** Bytes of it that are free, and would be given back. */
+	readonly trimmable?: number;
 }
 
 /** The size of the block that the trial allocates: less memory than this would be of no use. */
@@ -114,20 +118,35 @@ function findRegions(directory: string): RegionFacts[] {
 
 /** Undefined if the region is gone by now, like the trial region of another doctor. */
 export function findRegion(directory: string, name: string): RegionFacts | undefined {
+	const path = pathOf(directory, name);
 	try {
-		using region = Region.open(name, { directory, mode: "open" });
-		const { participants, committed } = region.stats();
-		// The doctor itself is one of the participants.
-		return { name, participants: participants.length - 1, committed };
+		checkMayJoin(path);
+		const attachment = openToWatch(path, trustOf({}));
+		try {
+			const { participants, committed, trimmable } = readStats(attachment);
+			attachment.check();
+			const alive = participants.filter((each) => each.alive).length;
+			return { name, participants: alive, committed, trimmable };
+		} finally {
+			attachment.close();
+		}
 	} catch (error) {
-		if (error instanceof DhmemError && error.code === "DHMEM_NOT_FOUND") return undefined;
-		return { name, error: messageOf(error), isStrangers: isStrangers(pathOf(directory, name)) };
+		// It is gone, or this engine can't look.
+		if (error instanceof DhmemError && /NOT_FOUND|UNSUPPORTED/.test(error.code)) return undefined;
+		const isRefused = error instanceof DhmemError && error.code === "DHMEM_PERMISSION";
+		return { name, error: messageOf(error), isOthers: isRefused && isOthers(pathOf(directory, name)) };
 	}
 }
 
-function isStrangers(path: string): boolean {
+/** Throws if this user may not join the region. Joining it would wait for a process that is stopped while it joins. */
+function checkMayJoin(path: string): void {
+	const file = openFile(path, true);
+	if (file !== undefined) shim().closeFile(file);
+}
+
+function isOthers(path: string): boolean {
 	const file = lstatSync(path, { throwIfNoEntry: false });
-	return file !== undefined && !isTrustedOwner(file, path, trustOf({}));
+	return file !== undefined && file.uid !== findUser().user;
 }
 
 function errorOf(body: () => unknown): string | undefined {

@@ -22,6 +22,8 @@ export interface Finding {
 
 /** The size of /dev/shm that container runtimes provide by default. It is small for data. */
 const USUAL_ROOM = 64 * 2 ** 20;
+/** Free memory that is worth a word. */
+const WORTH_A_TRIM = 64 * 2 ** 20;
 
 export function findingsOf(facts: Facts): Finding[] {
 	return [
@@ -110,10 +112,18 @@ function folder(of: Folder): Finding[] {
 			};
 		}
 		if (isInMemory(mount)) return { about, status: "ok", text };
+		if (mount === undefined) {
+			return {
+				about,
+				status: "warning",
+				text: `${text}; whether it is in memory is unknown, because /proc/self/mountinfo can't be read`,
+				todo: "mount /proc",
+			};
+		}
 		return {
 			about,
 			status: "warning",
-			text: `${text}; it is on ${mount?.type ?? "an unknown file system"}, not in memory, so it is slow and may not be shared`,
+			text: `${text}; it is on ${mount.type}, not in memory, so it is slow and may not be shared`,
 			todo: `set DHMEM_DIR to a folder in /dev/shm; in a container, mount one, for example with -v /dev/shm/NAME:${path}`,
 		};
 	}
@@ -147,17 +157,26 @@ function trial({ trialError, isSupported, shimError, folder: { item } }: Facts):
 	return [{ about, status: "problem", text: "no region can be created here", todo: trialError }];
 }
 
-function region({ name, error, isStrangers, participants = 0, committed = 0 }: RegionFacts): Finding {
+function region({
+	name,
+	error,
+	isOthers,
+	participants = 0,
+	committed = 0,
+	trimmable = 0,
+}: RegionFacts): Finding {
 	const about = `region ${name}`;
-	if (error !== undefined && isStrangers) {
+	if (error !== undefined && isOthers) {
 		return {
 			about,
 			status: "warning",
-			text: "belongs to another user, so dhmem does not open it",
+			text: "belongs to another user, so it is not opened",
 			todo: error,
 		};
 	}
 	if (error !== undefined) return { about, status: "problem", text: "can't be opened", todo: error };
 	const use = participants === 0 ? "not open" : `open ${participants} times`;
-	return { about, status: "ok", text: `${mebibytes(committed)}, ${use}` };
+	const unused =
+		trimmable < WORTH_A_TRIM ? "" : `, ${mebibytes(trimmable)} of it free: dhmem clean gives it back`;
+	return { about, status: "ok", text: `${mebibytes(committed)}, ${use}${unused}` };
 }

@@ -1,6 +1,6 @@
 /** The findings of `dhmem doctor --region`, which checks a region's invariants. */
 import { DhmemError } from "../errors.js";
-import type { Examination } from "../inspect/examine.js";
+import { type Examination, examine } from "../inspect/examine.js";
 import { Region } from "../region.js";
 import type { Finding } from "./findings.js";
 
@@ -9,7 +9,7 @@ export function soundnessOf(directory: string, name: string): Finding[] {
 	const about = `region ${name}`;
 	try {
 		using region = Region.open(name, { directory, mode: "read-only" });
-		return findingsIn(name, region.examine());
+		return findingsIn(name, region.lookWith(examine));
 	} catch (error) {
 		if (!(error instanceof DhmemError) || error.code === "DHMEM_BAD_ARGUMENT") throw error;
 		return [{ about, status: "problem", text: "can't be opened for reading", todo: error.message }];

@@ -2,7 +2,7 @@
  * Exports a workflow as a Kubernetes pod. Every task becomes a container. They share a volume in memory,
  * which exists as long as the pod.
  */
-import type { IPod } from "kubernetes-models/v1";
+import type { Pod } from "kubernetes-types/core/v1.js";
 import { INSIDE } from "../runner/runtime.js";
 import type { Workflow } from "../runner/workflow-file.js";
 import { groupOf, literal, notExportable, roomOf, type Service, servicesOf } from "./service.js";
@@ -10,7 +10,7 @@ import { groupOf, literal, notExportable, roomOf, type Service, servicesOf } fro
 const VOLUME = "dhmem";
 
 /** @throws DHMEM_BAD_ARGUMENT */
-export function podOf(workflow: Workflow): IPod {
+export function podOf(workflow: Workflow): Pod {
 	const group = groupOf(workflow);
 	const room = roomOf(workflow);
 	const containers = servicesOf(workflow).map(containerOf);

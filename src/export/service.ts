@@ -1,12 +1,12 @@
 /** The common part of both formats: each task as an image, its arguments and its environment. */
 import { isAbsolute } from "node:path";
-import { SPAN_BYTES } from "../../assembly/layout.js";
 import { DhmemError } from "../errors.js";
 import { linksOf } from "../runner/links-of.js";
 import { INSIDE } from "../runner/runtime.js";
 import type { TaskSpec, Workflow } from "../runner/workflow-file.js";
-import { parseRegionSize } from "../values/arguments.js";
+import { fileSize, parseRegionSize } from "../values/region-size.js";
 import { writeEnvironment } from "../workflow/environment.js";
+import { linkName } from "../workflow/links.js";
 
 /** The group of the folder, of which every container is a member. Any otherwise unused number will do. */
 const GROUP = 10_000;
@@ -25,6 +25,12 @@ export interface Service extends TaskSpec {
  * @throws DHMEM_BAD_ARGUMENT for a task without an image
  */
 export function servicesOf(workflow: Workflow): Service[] {
+	const network = workflow.links.find(({ transport }) => transport === "nats");
+	if (network !== undefined) {
+		throw notExportable(
+			`${linkName(network)} communicates over NATS, which dhmem export does not support yet; choose shm for it`,
+		);
+	}
 	return workflow.tasks.map((task) => {
 		const { name, image, directory } = task;
 		if (image === undefined)
@@ -41,6 +47,7 @@ export function servicesOf(workflow: Workflow): Service[] {
 			links: linksOf(workflow, name),
 			runner: undefined,
 			permissions: workflow.region.permissions ?? PERMISSIONS,
+			size: workflow.region.size,
 			// Only this workflow uses the folder, although the mode of an `emptyDir` lets every user write to it.
 			trust: "any",
 		});
@@ -58,7 +65,7 @@ export function groupOf({ region }: Workflow): number {
 
 /** Returns the size that the folder needs, in bytes; undefined if the file has no region size. */
 export function roomOf({ region }: Workflow): number | undefined {
-	return region.size === undefined ? undefined : parseRegionSize(region.size) * SPAN_BYTES;
+	return region.size === undefined ? undefined : fileSize(parseRegionSize(region.size));
 }
 
 /** Returns notes about settings that only `dhmem run` uses, which the user has to translate by hand. */

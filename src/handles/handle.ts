@@ -9,6 +9,8 @@ import { checkMade } from "../values/made.js";
  * characters. It contains the region's identity, an offset and a random number, so loading detects a forged
  * token, and one whose block was freed or whose object was removed. From `region.save(value)`.
  *
+ * `postMessage` and `structuredClone` make an empty object of a handle: post its token, `String(handle)`.
+ *
  * @example
  * ```ts
  * const token = String(region.save(block));
@@ -30,10 +32,28 @@ export class Handle<T = unknown> {
 		this.#token = token;
 	}
 
+	/**
+	 * The token: 38 characters of `A-Z a-z 0-9 - _`.
+	 *
+	 * @example
+	 * ```ts
+	 * const token = String(region.save(block)); // 38 characters
+	 * region.load(token);
+	 * ```
+	 */
 	toString(): string {
 		return this.#token;
 	}
 
+	/**
+	 * The token, so that a handle can be part of a JSON text.
+	 *
+	 * @example
+	 * ```ts
+	 * const job = JSON.stringify({ field: region.save(block) });
+	 * const loaded = region.load(JSON.parse(job).field);
+	 * ```
+	 */
 	toJSON(): string {
 		return this.#token;
 	}

@@ -32,13 +32,47 @@ import { badHandle, decodeHandle, encodeHandle, type Handle, type Target } from 
 /**
  * A struct that was loaded without a schema. `kind` is not its own property, so `{ ...struct }` has only the
  * fields.
+ *
+ * @example
+ * ```ts
+ * const params = region.struct("params", { dt: "f64", step: "u32" });
+ * const loaded = region.load(String(region.save(params)));
+ * if (loaded.kind === "struct") console.log({ ...loaded }); // { dt: 0, step: 0 }
+ * ```
  */
 export type LoadedStruct = Struct & { readonly kind: "struct" };
 
-/** A loaded value. Its `kind` tells which type it has. */
+/**
+ * A loaded value. Its `kind` tells which type it has.
+ *
+ * @example
+ * ```ts
+ * function describe(value: Loaded): string {
+ *   switch (value.kind) {
+ *     case "block":
+ *       return `${value.length} bytes`;
+ *     case "array":
+ *       return `${value.dtype} elements, ${value.shape.join(" x ")}`;
+ *     case "vector":
+ *       return `${value.length} ${value.dtype} elements`;
+ *     case "struct":
+ *       return `fields ${Object.keys(value).join(", ")}`;
+ *   }
+ * }
+ * ```
+ */
 export type Loaded = Block | SharedArray | Vector | LoadedStruct;
 
-/** A value that can be saved. */
+/**
+ * A value that can be saved.
+ *
+ * @example
+ * ```ts
+ * function tokenOf(value: Saveable): string {
+ *   return String(region.save(value));
+ * }
+ * ```
+ */
 export type Saveable = Block | SharedArray | Vector | Struct;
 
 export function save<T extends Saveable>(attachment: Attachment, value: T): Handle<T> {
@@ -112,7 +146,11 @@ function loadBlock(attachment: Attachment, { at, nonce }: Target, type?: DType |
 		if (status === BAD_HANDLE) throw badHandle(gone);
 		if (status !== OK) throw attachment.unexpected(status, "Freeing a saved block");
 	};
-	const block = new Block(attachment, offset, length, "region", free);
+	const check = () => {
+		attachment.check();
+		if (core.lookUp(at, ...nonce) >>> 0 !== offset) throw badHandle(gone);
+	};
+	const block = new Block(attachment, offset, length, "region", { check, free });
 	return type === undefined ? block : typed(attachment, block, type);
 }
 

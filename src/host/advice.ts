@@ -79,13 +79,24 @@ export function whyTooLarge(limit: number | undefined): string {
 }
 
 /** Explains why there is no address space for a region of `bytes` bytes, and what to do. */
-export function howToGetAddresses(bytes: number, limit: number | undefined): string {
+export function howToGetAddresses(
+	bytes: number,
+	limit: number | undefined,
+	dataLimit: number | undefined,
+): string {
+	if (limit === undefined && dataLimit !== undefined) {
+		return (
+			`the region needs ${mebibytes(bytes)} while it is being opened, but this process is limited to ` +
+			`${mebibytes(dataLimit)} of data ("ulimit -d"): raise the limit ("ulimit -d unlimited"), or choose a smaller size`
+		);
+	}
 	const allowed =
 		limit === undefined ? "" : `, and this process is limited to ${mebibytes(limit)} ("ulimit -v")`;
 	return (
-		`Node reserves about 10 GiB of address space for each open region, whatever its size${allowed}: raise the limit ` +
-		`("ulimit -v unlimited"), close other regions, or run node with --disable-wasm-trap-handler; the region then ` +
-		`needs only its own size, ${mebibytes(bytes)}`
+		`Node reserves about 10 GiB of address space for each open region, whatever its size, and for each 4 GiB of its ` +
+		`large blocks${allowed}: raise the limit ` +
+		`("ulimit -v unlimited"), close other regions, or run node with --disable-wasm-trap-handler; this then ` +
+		`needs only ${mebibytes(bytes)}`
 	);
 }
 

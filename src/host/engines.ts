@@ -19,6 +19,15 @@ export function checkReading(mode: string): void {
 	);
 }
 
+/**
+ * Tells whether the shim can watch a pipe on this thread's event loop, which must be libuv's. Bun has libuv's functions,
+ * but ends the process when they are called. With `DHMEM_WAKE=thread`, for tests, no runtime watches pipes.
+ */
+export function canWatchPipes(): boolean {
+	const { bun, deno } = process.versions;
+	return bun === undefined && deno === undefined && process.env.DHMEM_WAKE !== "thread";
+}
+
 /** Tells whether Deno threw this error because it lacks a permission. */
 export function isDenied(error: unknown): error is Error {
 	return isErrorNamed(error, "NotCapable");

@@ -119,7 +119,7 @@ export function findUser(): User {
  * A limit of this process in bytes, by its name in `/proc/self/limits`; undefined if it is unlimited or
  * unknown.
  */
-export function findLimit(name: "Max address space" | "Max file size"): number | undefined {
+export function findLimit(name: "Max address space" | "Max data size" | "Max file size"): number | undefined {
 	return known(() => {
 		const line = readFileSync("/proc/self/limits", "utf8")
 			.split("\n")

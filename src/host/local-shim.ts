@@ -10,20 +10,29 @@ export type Host = Pick<
 	Shim,
 	| "abandonFile"
 	| "arm"
+	| "armPipe"
 	| "closeFile"
 	| "commit"
+	| "connectPipe"
 	| "disarm"
+	| "disconnectPipe"
 	| "isBroken"
 	| "isLocked"
 	| "isNamed"
+	| "makePipe"
 	| "mapFile"
+	| "mapWindow"
 	| "punch"
+	| "readFile"
+	| "removePipe"
+	| "ringPipe"
 	| "statFile"
 	| "tryLock"
 	| "unlock"
 	| "wait"
 	| "wake"
 	| "watch"
+	| "watchPipe"
 >;
 
 interface LocalFile {
@@ -57,13 +66,23 @@ function schedule(file: LocalFile, milliseconds: number): void {
 	}, milliseconds);
 }
 
+function noPipes(): never {
+	throw Object.assign(new Error("a local region has no pipes"), { code: "ENOSYS" });
+}
+
 export const localShim: Host = {
 	mapFile(file, memory) {
 		of(file).memory = memory;
 	},
+	mapWindow: () => 0,
 	statFile(file) {
 		const { memory, committed } = of(file);
 		return { size: memory.length, committed, mode: 0, uid: 0, gid: 0 };
+	},
+	readFile(file, into, position) {
+		const bytes = of(file).memory.subarray(position, position + into.length);
+		into.set(bytes);
+		return bytes.length;
 	},
 	closeFile: (file) => cancel(of(file)),
 	abandonFile() {},
@@ -94,4 +113,11 @@ export const localShim: Host = {
 		if (of(file).timer === undefined) schedule(of(file), slice);
 	},
 	disarm: (file) => cancel(of(file)),
+	makePipe: noPipes,
+	armPipe: noPipes,
+	removePipe() {},
+	connectPipe: noPipes,
+	disconnectPipe() {},
+	ringPipe: () => false,
+	watchPipe: noPipes,
 };

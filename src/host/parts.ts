@@ -1,28 +1,63 @@
 /**
- * Finds the two built files beside the JavaScript, the core and the shim, and explains what to do if one
- * can't be used.
+ * Finds the two files that dhmem needs beside its JavaScript, the core and the shim of this machine, and explains
+ * what to do if one can't be used.
  */
 import { accessSync, constants, existsSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath, URL } from "node:url";
 import { DhmemError, errnoOf } from "../errors.js";
+import process from "./process.js";
 
 const parts = { "core.wasm": "The core", "shim.node": "The native shim" };
 
-type Part = keyof typeof parts;
+export type Part = keyof typeof parts;
+
+/** Where a part lies. Bundlers understand an address that is written in just this way, and copy the file. */
+function addressOf(part: Part): URL {
+	if (part === "core.wasm") return new URL("../../core.wasm", import.meta.url);
+	if (process.arch === "arm64") return new URL("../../../prebuilds/linux-arm64/shim.node", import.meta.url);
+	return new URL("../../../prebuilds/linux-x64/shim.node", import.meta.url);
+}
+
+/** In a clone, a shim that was compiled there (scripts/build-shim.mjs) goes before the prebuilt one. */
+function ownShim(prebuilt: string): string | undefined {
+	if (!/\/prebuilds\/linux-[^/]+\/shim\.node$/.test(prebuilt)) return undefined;
+	const own = join(prebuilt, "../../../dist/shim.node");
+	return existsSync(own) ? own : undefined;
+}
+
+/** Where parts lie that were given by `useAssets`; and the parts that were loaded. */
+const given = new Map<Part, string>();
+const loaded = new Map<Part, string>();
+
+/** Sets the path of a part. Returns the path that it was loaded from before, if it was: that one stays. */
+export function usePart(part: Part, path: string): string | undefined {
+	given.set(part, path);
+	return loaded.get(part);
+}
 
 /** The path of a part, once it is known to be readable. @throws DHMEM_UNSUPPORTED, DHMEM_PERMISSION */
 export function pathOfPart(part: Part): string {
-	// It is undefined if a bundler has converted this module to CommonJS.
-	const here: string | undefined = import.meta.url;
-	if (here === undefined) throw missing(part, part);
-	const path = fileURLToPath(new URL(`../../${part}`, here));
+	const path = loaded.get(part) ?? given.get(part) ?? pathBeside(part);
 	try {
 		accessSync(path, constants.R_OK);
+		loaded.set(part, path);
 		return path;
 	} catch (cause) {
 		throw unusable(part, path, cause);
 	}
+}
+
+/** The path of a part beside this module. */
+function pathBeside(part: Part): string {
+	// It is undefined if a bundler has converted this module to CommonJS.
+	const here: string | undefined = import.meta.url;
+	if (here === undefined) throw missing(part, part);
+	// Some bundlers put a path in place of the address (ncc), or the bytes themselves into it (vite).
+	const address: URL | string = addressOf(part);
+	if (typeof address !== "string" && address.protocol !== "file:") throw missing(part, part);
+	const path = typeof address === "string" ? address : fileURLToPath(address);
+	return (part === "shim.node" && ownShim(path)) || path;
 }
 
 function unusable(part: Part, path: string, cause: unknown): unknown {
@@ -48,7 +83,8 @@ function unusable(part: Part, path: string, cause: unknown): unknown {
 function missing(part: Part, path: string, cause?: unknown): DhmemError {
 	return new DhmemError(
 		"DHMEM_UNSUPPORTED",
-		`${parts[part]} is missing (${path}); ${howToGetParts()}. If you bundle your program, keep dhmem outside the bundle`,
+		`${parts[part]} is missing (${path}); ${howToGetParts()}. If you bundle your program, use the plugin of dhmem/esbuild, ` +
+			"call useAssets of dhmem/assets, or keep dhmem outside the bundle",
 		{ cause },
 	);
 }
@@ -66,12 +102,10 @@ export function damaged(part: Part, cause: unknown): DhmemError {
 	);
 }
 
-/** Explains how to get the parts: a clone can build them, an installed package can't. */
+/** Explains how to get the parts: a clone builds them, an installed package has them. */
 export function howToGetParts(): string {
 	const here: string | undefined = import.meta.url;
 	const isClone =
 		here !== undefined && existsSync(fileURLToPath(new URL("../../../scripts/build-shim.mjs", here)));
-	return isClone
-		? 'run "npm run build"'
-		: 'reinstall dhmem; or run "npm ci && npm pack" in a clone on this machine, and install that package';
+	return isClone ? 'run "npm run build"' : "reinstall dhmem";
 }

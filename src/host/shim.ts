@@ -1,5 +1,4 @@
 /** Loads the native shim when it is first needed, so that importing dhmem works on every platform. */
-import { createRequire } from "node:module";
 import { endianness } from "node:os";
 import { DhmemError, errnoOf } from "../errors.js";
 import { howToGetParts, pathOfPart } from "./parts.js";
@@ -16,7 +15,7 @@ export function shim(): Shim {
 	return loaded;
 }
 
-/** Tells whether this platform can have a shim: 64-bit little-endian Linux. */
+/** Tells whether there is a shim for this platform. */
 export function isSupported(): boolean {
 	return process.platform === "linux" && ["x64", "arm64"].includes(process.arch) && endianness() === "LE";
 }
@@ -24,11 +23,17 @@ export function isSupported(): boolean {
 function load(): Shim {
 	if (!isSupported()) {
 		const here = `${process.platform}-${process.arch}`;
-		throw new DhmemError("DHMEM_UNSUPPORTED", `dhmem needs 64-bit little-endian Linux; this is ${here}`);
+		throw new DhmemError(
+			"DHMEM_UNSUPPORTED",
+			`dhmem shares memory on Linux only, on x64 and arm64; this is ${here}. Region.temporary() works here too, in memory of this process alone`,
+		);
 	}
 	const path = pathOfPart("shim.node");
+	// Not by require(), which bundlers would take for one of their modules.
+	const module = { exports: {} };
 	try {
-		const shim = createRequire(path)(path) as Shim;
+		process.dlopen(module, path);
+		const shim = module.exports as Shim;
 		keepGuard(shim, path);
 		return shim;
 	} catch (error) {
@@ -71,7 +76,7 @@ function refused(path: string, cause: unknown): unknown {
 	const why = message.includes("failed to map segment")
 		? "its file system is mounted noexec, or there is no address space left (ulimit -v): " +
 			"install dhmem elsewhere, remount it with exec, or raise the limit"
-		: `it was built for another kind of machine: ${howToGetParts()}`;
+		: `it is damaged, or was built for another kind of machine: ${howToGetParts()}`;
 	return new DhmemError("DHMEM_UNSUPPORTED", `The native shim can't be loaded here (${message}); ${why}`, {
 		cause,
 	});

@@ -10,6 +10,11 @@ import { type File, shim } from "./shim.js";
 /**
  * The owners that are trusted besides this user and root: none (`"owner"`), all (`"any"`), or users and
  * groups by their numbers. A group is ignored if the folder gives its own group to every file (setgid).
+ *
+ * @example
+ * ```ts
+ * using region = Region.open("results", { trust: [1001] });
+ * ```
  */
 export type Trust = "owner" | "any" | number | readonly number[];
 
@@ -50,13 +55,14 @@ export function isTrusted(file: File, path: string, trust: Trust): boolean {
 	return trust === "any" || isTrustedOwner(shim().statFile(file), path, trust);
 }
 
-/** Like `isTrusted`, for a file that can't be opened. */
+/** Tells whether what this user and group own at `path` is trusted. */
 export function isTrustedOwner(
-	{ uid, gid }: { uid: number; gid: number },
+	{ uid, gid }: { readonly uid: number; readonly gid: number },
 	path: string,
 	trust: Trust,
 ): boolean {
-	if (trust === "any" || uid === 0 || uid === process.geteuid?.()) return true;
+	if (trust === "any") return true;
+	if (uid === 0 || uid === process.geteuid?.()) return true;
 	const mode = folderMode(dirname(path));
 	if ((mode & OTHERS_MAY_WRITE) === 0) return true;
 	const listed = trust === "owner" ? [] : [trust].flat();

@@ -8,7 +8,6 @@ import {
 	MAILBOX_PLACES,
 	OBJECT_CAPACITY,
 	OBJECT_DATA,
-	OBJECT_ELEMENT,
 	OBJECT_KIND,
 	PLACE_KEPT,
 	PLACE_SHIFT,
@@ -29,7 +28,8 @@ import { DhmemError } from "../errors.js";
 import { describeObject } from "../objects/describe.js";
 import { findObject } from "../objects/directory.js";
 import type { NamedObject } from "../objects/named-object.js";
-import { bytesPer, type DType, dtypeOf } from "../values/dtypes.js";
+import { recordTypeAt } from "../queue/record-type.js";
+import { bytesPer, type DType } from "../values/dtypes.js";
 
 export interface Peeked {
 	/** The type of the records; undefined for a queue of messages. */
@@ -55,9 +55,14 @@ export function peekAt(attachment: Attachment, name: string): Peeked {
 		case KIND_MAILBOX:
 			return { dtype: undefined, pieces: inMailbox(queue) };
 		case KIND_RECORDS: {
-			const dtype = dtypeOf(queue.word(OBJECT_ELEMENT));
-			if (dtype === undefined) throw corrupted(queue);
-			return { dtype, pieces: inRecords(queue, bytesPer(dtype)) };
+			const type = recordTypeAt(attachment, queue.at);
+			if (type === undefined) throw corrupted(queue);
+			if (typeof type !== "string")
+				throw new DhmemError(
+					"DHMEM_UNSUPPORTED",
+					`Queue ${name} carries structs, which can't be looked at; receive them in a program, or with dhmem recv`,
+				);
+			return { dtype: type, pieces: inRecords(queue, bytesPer(type)) };
 		}
 		default:
 			throw new DhmemError(
@@ -157,11 +162,20 @@ function copyOf(queue: NamedObject, record: number, length: number, kind: number
 		case RECORD_LARGE: {
 			const block = wordAt(queue, payload + REFERENCE_OFFSET);
 			if (block + 64 > queue.attachment.size) return undefined;
-			const at = queue.attachment.core.bytesOf(block) >>> 0;
-			return sliceOf(queue, at, wordAt(queue, payload + REFERENCE_LENGTH));
+			return copyOfBlock(queue, block, wordAt(queue, payload + REFERENCE_LENGTH));
 		}
 		default:
 			return undefined;
+	}
+}
+
+/** As `sliceOf`, for the bytes of a block. */
+function copyOfBlock({ attachment }: NamedObject, block: number, length: number): Uint8Array | undefined {
+	try {
+		return attachment.view(attachment.addressOf(block), length).slice();
+	} catch (error) {
+		if (error instanceof DhmemError && error.code === "DHMEM_CORRUPT" && !attachment.closed) return undefined;
+		throw error;
 	}
 }
 

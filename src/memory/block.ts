@@ -16,17 +16,39 @@ import { dispose } from "../values/dispose.js";
 import type { DType, TypedArrayOf } from "../values/dtypes.js";
 import { checkMade } from "../values/made.js";
 import type { Fields, Schema, Struct } from "../values/schema.js";
-import { contentsOf, elementsOf, type Payload, viewOf } from "./payload.js";
+import { contentsOf, elementsOf, type Payload } from "./payload.js";
+import { outside } from "./reads.js";
+import { Writes } from "./writes.js";
 
 /**
- * The owner of a block: this participant, a message, or the region; "spent" after it was freed or handed
- * over.
+ * The owner of a block: this participant, a send that is under way, a message, or the region; "spent" after it was
+ * freed or handed over.
  */
-type Keeper = "participant" | "message" | "region" | "spent";
+type Keeper = "participant" | "send" | "message" | "region" | "spent";
+
+/** The owners that are not this participant, and what to do. */
+const owners: Readonly<Record<string, string>> = {
+	send: "a send that is not over; await it first, or send a clone()",
+	message: "its message; release the message, or take() the block",
+	region: "the region, not to this participant; free it, or copy its bytes",
+};
+
+/** What a block asks of a keeper that is not this participant. */
+interface Holder {
+	/** True after the message's consumer has left, and its messages with it. */
+	isGone?(): boolean;
+	/** Throws if a block that belongs to the region was freed through another handle or by another process. */
+	check?(): void;
+	/** Frees a block that belongs to the region. */
+	free?(): void;
+}
 
 /**
  * A piece of the region's memory, usually owned by this participant. Returned by `region.allocate`,
  * `message.take()` and `region.load`.
+ *
+ * Don't post it to a worker: JavaScript would make an object without its memory of it. Send it through a queue, or post
+ * the token `String(region.save(block))`.
  *
  * @example
  * ```ts
@@ -34,15 +56,21 @@ type Keeper = "participant" | "message" | "region" | "spent";
  * block.as("f64").fill(1);
  * ```
  */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its static block gives it the methods of Writes.
 export class Block implements Payload {
+	static {
+		Object.setPrototypeOf(Block.prototype, Writes.prototype);
+	}
+
 	readonly kind = "block";
 	readonly #length: number;
 	readonly #attachment: Attachment;
 	/** The offset of the block, or of a reference to it. */
 	#offset: number;
+	/** The address of the bytes. */
 	#data: number | undefined;
 	#view: Uint8Array | undefined;
-	readonly #free: (() => void) | undefined;
+	readonly #holder: Holder | undefined;
 	#keeper: Keeper;
 
 	/** @internal */
@@ -51,14 +79,14 @@ export class Block implements Payload {
 		offset: number,
 		length: number,
 		keeper: Keeper = "participant",
-		free?: () => void,
+		holder?: Holder,
 	) {
 		checkMade(attachment instanceof Attachment, "A Block", "call region.allocate(bytes)");
 		this.#attachment = attachment;
 		this.#offset = offset;
 		this.#length = length;
 		this.#keeper = keeper;
-		this.#free = free;
+		this.#holder = holder;
 	}
 
 	/** Tells whether a value is a real Block, not an imitation. @internal */
@@ -75,13 +103,48 @@ export class Block implements Payload {
 		return this.#length;
 	}
 
+	/** @internal */
+	get window(): DataView {
+		return this.#attachment.window(this.#checkedOffset());
+	}
+
+	/** @internal */
+	place(at: number, bytes: number): number {
+		const start = this.#checkedOffset() & 0x7fff_ffff;
+		if (at >= 0 && at <= this.#length - bytes && Number.isInteger(at)) return start + at;
+		throw outside(at, bytes, this.#length);
+	}
+
+	/** @internal */
+	check(): void {
+		this.#attachment.check();
+	}
+
+	/** @internal */
+	checkWritable(): void {
+		const attachment = this.#attachment;
+		attachment.check();
+		if (attachment.access === "read-only") throw attachment.readOnlyError();
+	}
+
 	get bytes(): Uint8Array {
 		const offset = this.#checkedOffset();
 		this.#attachment.check();
-		this.#view ??= viewOf(this.#attachment, offset, this.#length);
+		this.#view ??= this.#attachment.view(offset, this.#length);
 		return this.#view;
 	}
 
+	/**
+	 * The bytes as numbers or structs, over the region. See {@link Payload.as}.
+	 *
+	 * @throws DHMEM_BAD_ARGUMENT for an unknown dtype or a wrong schema; DHMEM_CLOSED after
+	 * it was freed or handed over
+	 * @example
+	 * ```ts
+	 * block.as("f64").fill(1);
+	 * for (const point of block.as({ x: "f64", y: "f64" })) point.y = point.x ** 2;
+	 * ```
+	 */
 	as<D extends DType>(dtype: D): TypedArrayOf<D>;
 	as<F extends Fields>(schema: F | Schema<F>): readonly Struct<F>[];
 	as(type: DType | Fields | Schema): TypedArrayOf<DType> | readonly Struct[] {
@@ -101,6 +164,11 @@ export class Block implements Payload {
 	 *
 	 * @throws DHMEM_DOUBLE_FREE if it was freed or handed over before; DHMEM_BAD_ARGUMENT while a message owns
 	 * it; DHMEM_CLOSED
+	 * @example
+	 * ```ts
+	 * const block = region.allocate(8000);
+	 * block.free();
+	 * ```
 	 */
 	free(): void {
 		this.#attachment.check();
@@ -110,14 +178,15 @@ export class Block implements Payload {
 				"This block was freed or handed over before; free it only once",
 			);
 		}
-		if (this.#keeper === "message") throw this.#notOurs();
-		if (this.#free === undefined) {
+		if (this.#keeper === "message" || this.#keeper === "send") throw this.#notOurs();
+		this.#attachment.trimmer.noteFree(this.#length);
+		if (this.#holder?.free === undefined) {
 			const status = this.#attachment.core.free(this.#attachment.me, this.#offset) >>> 0;
 			if (status === DOUBLE_FREE) {
 				throw new DhmemError("DHMEM_DOUBLE_FREE", "This block is already free; free it only once");
 			}
 			if (status !== OK) throw this.#attachment.unexpected(status, "Freeing a block");
-		} else this.#free();
+		} else this.#holder.free();
 		this.#keeper = "spent";
 	}
 
@@ -129,8 +198,10 @@ export class Block implements Payload {
 	 * DHMEM_BAD_ARGUMENT while a message or the region owns it
 	 * @example
 	 * ```ts
-	 * await left.send("field", { block: block.clone() });
-	 * await right.send("field", { block });
+	 * using view = region.queue("view").producer();
+	 * using log = region.queue("log").producer();
+	 * await view.send("field", { block: block.clone() });
+	 * await log.send("field", { block });
 	 * ```
 	 */
 	clone(): Block {
@@ -138,7 +209,7 @@ export class Block implements Payload {
 		const { core, me } = attachment;
 		const block = this.owned(attachment);
 		// The address of the bytes does not change when the block gets references.
-		this.#data = core.bytesOf(block) >>> 0;
+		this.#data = attachment.addressOf(block);
 		let reference = core.addReference(me, block) >>> 0;
 		if (reference === NOT_A_BLOCK) {
 			const share = allocateBy(attachment, SHARE_BYTES, () => core.allocateShare(me));
@@ -158,11 +229,12 @@ export class Block implements Payload {
 
 	/**
 	 * Frees the block. Does nothing if it was freed or handed over, if a message owns it, or if the region is
-	 * closed.
+	 * closed or was opened for reading only.
 	 */
 	[dispose](): void {
-		if (this.#attachment.closed || this.#keeper === "message" || this.#keeper === "spent") return;
-		this.free();
+		const { closed, access } = this.#attachment;
+		if (closed || access !== "read-write") return;
+		if (this.#keeper === "participant" || this.#keeper === "region") this.free();
 	}
 
 	/**
@@ -175,12 +247,28 @@ export class Block implements Payload {
 		if (attachment !== this.#attachment) {
 			throw new DhmemError(
 				"DHMEM_BAD_ARGUMENT",
-				`The block belongs to another opening (${this.#attachment.path}) than this one of ${attachment.path}; allocate it here`,
+				`This block belongs to another opening (${this.#attachment.path}), not to this one of ${attachment.path}; allocate it here`,
 			);
 		}
 		if (this.#keeper === "spent") throw this.#gone();
 		if (this.#keeper !== "participant") throw this.#notOurs();
 		return this.#offset;
+	}
+
+	/**
+	 * Lends the block to a send that reads its bytes until it is over. Until it is given back, it can't be freed, nor sent
+	 * by another call.
+	 *
+	 * @internal
+	 */
+	lend(attachment: Attachment): void {
+		this.owned(attachment);
+		this.#keeper = "send";
+	}
+
+	/** @internal */
+	giveBack(): void {
+		if (this.#keeper === "send") this.#keeper = "participant";
 	}
 
 	/**
@@ -192,10 +280,22 @@ export class Block implements Payload {
 		this.#keeper = "spent";
 	}
 
-	/** The offset of the bytes. @throws DHMEM_CLOSED if the block was freed or handed over */
+	/**
+	 * The offset of the bytes.
+	 *
+	 * @throws DHMEM_CLOSED if the block was freed or handed over, or if its message's consumer has left
+	 */
 	#checkedOffset(): number {
 		if (this.#keeper === "spent") throw this.#gone();
-		this.#data ??= this.#attachment.core.bytesOf(this.#offset) >>> 0;
+		if (this.#holder?.isGone?.()) {
+			this.#attachment.check();
+			throw new DhmemError(
+				"DHMEM_CLOSED",
+				"The consumer of this block's message was closed, and its messages with it; take() a block to keep it",
+			);
+		}
+		this.#holder?.check?.();
+		this.#data ??= this.#attachment.addressOf(this.#offset);
 		return this.#data;
 	}
 
@@ -207,12 +307,7 @@ export class Block implements Payload {
 	}
 
 	#notOurs(): DhmemError {
-		return new DhmemError(
-			"DHMEM_BAD_ARGUMENT",
-			this.#keeper === "message"
-				? "This block belongs to its message; release the message, or take() the block"
-				: "This block belongs to the region, not to this participant; free it, or copy its bytes",
-		);
+		return new DhmemError("DHMEM_BAD_ARGUMENT", `This block belongs to ${owners[this.#keeper]}`);
 	}
 
 	/** @internal */
@@ -220,3 +315,6 @@ export class Block implements Payload {
 		return inspected("Block", () => ({ length: this.length, owner: this.#keeper }));
 	}
 }
+
+/** The methods that read and write numbers. */
+export interface Block extends Writes {}

@@ -5,6 +5,7 @@ import { DhmemError } from "../errors.js";
 import { bytesPer, checkDType, type DType, type TypedArrayOf, typedArray } from "../values/dtypes.js";
 import { type Fields, type Schema, type Struct, toSchema } from "../values/schema.js";
 import { structsAt } from "./struct-view.js";
+import type { Writes } from "./writes.js";
 
 const LONGEST = constants.MAX_STRING_LENGTH;
 /** A text that may be too long is decoded in pieces of this many bytes. */
@@ -39,13 +40,6 @@ function tooLong(bytes: number): DhmemError {
 	);
 }
 
-function outside(): DhmemError {
-	return new DhmemError(
-		"DHMEM_CORRUPT",
-		"These bytes would lie outside the region, so the region is corrupted; replace it",
-	);
-}
-
 function misaligned(type: DType | Schema): DhmemError {
 	return new DhmemError(
 		"DHMEM_CORRUPT",
@@ -58,13 +52,18 @@ function misaligned(type: DType | Schema): DhmemError {
  * and `Message`. Its views are over shared memory, and are valid until it is freed, sent, committed or
  * released.
  *
- * This is an interface with functions instead of a base class. The engine creates objects of derived classes
- * on a slow path, which took a quarter of the time of receiving and releasing a message.
+ * The three classes get the methods of `Writes` by their prototypes, and are not derived from it. The engine
+ * creates objects of derived classes on a slow path, which took a quarter of the time of receiving and
+ * releasing a message.
+ *
+ * @example
+ * ```ts
+ * function sum(payload: Payload): number {
+ *   return payload.as("f64").reduce((total, value) => total + value, 0);
+ * }
+ * ```
  */
-export interface Payload {
-	/** The length in bytes. */
-	readonly length: number;
-
+export interface Payload extends Writes {
 	/**
 	 * The bytes, as a view over the region. For APIs that refuse shared memory, copy them with `bytes.slice()`.
 	 *
@@ -92,6 +91,10 @@ export interface Payload {
 	 *
 	 * @throws DHMEM_UNSUPPORTED if the text is too long for a string, which is about 512 MiB; DHMEM_CLOSED as
 	 * `bytes`
+	 * @example
+	 * ```ts
+	 * console.log(message.text()); // step 1
+	 * ```
 	 */
 	text(): string;
 
@@ -99,16 +102,14 @@ export interface Payload {
 	 * Parses the bytes as JSON.
 	 *
 	 * @throws as `text`; the SyntaxError of `JSON.parse` if they are not JSON
+	 * @example
+	 * ```ts
+	 * const block = region.allocate(12);
+	 * block.bytes.set(Buffer.from('{"step": 10}'));
+	 * console.log(block.json()); // { step: 10 }
+	 * ```
 	 */
 	json(): unknown;
-}
-
-/**
- * Makes the view of a payload. A faulty peer may have written the offset and the length, so they are checked.
- */
-export function viewOf({ buffer, size }: Attachment, offset: number, length: number): Uint8Array {
-	if (offset + length > size) throw outside();
-	return new Uint8Array(buffer, offset, length);
 }
 
 /** `as` of a payload. */
@@ -123,8 +124,7 @@ export function elementsOf(
 }
 
 function structsOf(attachment: Attachment, bytes: Uint8Array, type: Schema): readonly Struct[] {
-	const { byteOffset, length } = bytes;
-	if (byteOffset % type.alignment === 0) return structsAt(attachment, type, byteOffset, length);
+	if (bytes.byteOffset % type.alignment === 0) return structsAt(attachment, type, bytes);
 	throw misaligned(type);
 }
 

@@ -4,16 +4,17 @@ import { DhmemError } from "../errors.js";
 import { bytesPer, type DType, dtypes, type TypedArrayOf, typedArray } from "../values/dtypes.js";
 import { type Fields, roundUp, type Schema, type Struct } from "../values/schema.js";
 
-/** A typed array of each dtype over the whole region. */
+/** A typed array of each dtype over a whole memory. */
 type Views = { readonly [D in DType]: TypedArrayOf<D> };
 
-const viewsOf = new WeakMap<Attachment, Views>();
+const viewsOf = new WeakMap<SharedArrayBuffer, Views>();
 
-function views(attachment: Attachment): Views {
-	let made = viewsOf.get(attachment);
+/** The views of the region's memory, or of a window of its bulk space. */
+function views(buffer: SharedArrayBuffer): Views {
+	let made = viewsOf.get(buffer);
 	if (made === undefined) {
-		made = viewsOver(attachment.buffer, attachment.size);
-		viewsOf.set(attachment, made);
+		made = viewsOver(buffer, buffer.byteLength);
+		viewsOf.set(buffer, made);
 	}
 	return made;
 }
@@ -51,6 +52,11 @@ class StructView {
 	static revoke(struct: StructView, bytes: number): void {
 		struct.#views = viewsOver(new SharedArrayBuffer(bytes), bytes);
 		struct.#at = 0;
+	}
+
+	/** Moves it to another offset of the same memory. */
+	static move(struct: StructView, at: number): void {
+		struct.#at = at;
 	}
 
 	/** Node's console shows the fields. */
@@ -180,7 +186,7 @@ const makers = { writable: new WeakMap<Schema, Maker>(), readable: new WeakMap<S
 function refuse(): never {
 	throw new DhmemError(
 		"DHMEM_READ_ONLY",
-		"This struct can't be changed, because its region was opened read-only; open the region in another mode",
+		"This struct can only be read, because its region was opened read-only or it is a received record; change a copy",
 	);
 }
 
@@ -205,11 +211,17 @@ function makerOf(type: Schema, access: keyof typeof makers): Maker {
 }
 
 /**
- * Makes the struct at an offset of the region. The offset is aligned, and the struct lies within the region.
+ * Makes the struct at an offset of the region's memory, or of `buffer`. The offset is aligned, and the struct lies
+ * within the memory.
  */
-export function structAt<F extends Fields>(attachment: Attachment, type: Schema<F>, at: number): Struct<F> {
-	const access = attachment.access === "read-only" ? "readable" : "writable";
-	return makerOf(type, access)(views(attachment), at) as unknown as Struct<F>;
+export function structAt<F extends Fields>(
+	attachment: Attachment,
+	type: Schema<F>,
+	at: number,
+	access: keyof typeof makers = attachment.access === "read-only" ? "readable" : "writable",
+	buffer = attachment.buffer,
+): Struct<F> {
+	return makerOf(type, access)(views(buffer), at) as unknown as Struct<F>;
 }
 
 /**
@@ -223,20 +235,20 @@ export function localStruct<F extends Fields>(type: Schema<F>): { struct: Struct
 }
 
 /**
- * Returns an array of the whole structs in `bytes` bytes from `at`. Each is made when it is first read. `at`
- * is aligned, and the bytes lie within the region.
+ * Returns an array of the whole structs in these bytes of the region, which are aligned. Each is made when it is first
+ * read.
  */
 export function structsAt<F extends Fields>(
 	attachment: Attachment,
 	type: Schema<F>,
-	at: number,
-	bytes: number,
+	{ buffer, byteOffset, length }: Uint8Array,
 ): readonly Struct<F>[] {
-	const structs = new Array<Struct<F>>(Math.floor(bytes / type.size));
+	const structs = new Array<Struct<F>>(Math.floor(length / type.size));
 	const make = (key: string | symbol) => {
 		const index = typeof key === "string" ? Number(key) >>> 0 : 0;
 		if (index < structs.length && String(index) === key) {
-			structs[index] ??= structAt(attachment, type, at + index * type.size);
+			const at = byteOffset + index * type.size;
+			structs[index] ??= structAt(attachment, type, at, undefined, buffer as SharedArrayBuffer);
 		}
 	};
 	return new Proxy(structs, {
@@ -259,6 +271,11 @@ export function structsAt<F extends Fields>(
 		defineProperty: () => false,
 		deleteProperty: () => false,
 	});
+}
+
+/** Moves a struct to another aligned offset of the region. */
+export function moveStruct(struct: Struct, at: number): void {
+	StructView.move(struct as unknown as StructView, at);
 }
 
 /** Moves a removed struct to private memory, so that it can't change the region any more. */

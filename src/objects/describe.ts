@@ -40,7 +40,7 @@ export function describe({ kind, element = 0, requested = 0, type = "" }: Descri
 		case KIND_QUEUE:
 			return `a queue${requested === 0 ? "" : ` of ${requested} bytes`}`;
 		case KIND_RECORDS:
-			return `a queue of ${dtypeOf(element) ?? "unknown"} records${requested === 0 ? "" : ` with capacity ${requested}`}`;
+			return `a queue of ${codedName(element, type)} records${requested === 0 ? "" : ` with capacity ${requested}`}`;
 		case KIND_MAILBOX:
 			if (requested === 1) return "a queue of the latest message";
 			return `a queue of the last ${requested === 0 ? "" : `${requested} `}messages`;

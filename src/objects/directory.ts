@@ -2,7 +2,9 @@
 import { Buffer } from "node:buffer";
 import { getRandomValues } from "node:crypto";
 import {
+	BUCKET_BYTES,
 	HEADER_BUCKET_MASK,
+	HEADER_BUCKETS,
 	NAME_BYTES,
 	NOT_FOUND,
 	OBJECT_BYTES,
@@ -21,7 +23,7 @@ import {
 	STATUS_LIMIT,
 	TAKEN,
 } from "../../assembly/layout.js";
-import { allocate, allocateBy } from "../attachment/allocation.js";
+import { allocate, allocateBlock, allocateBy } from "../attachment/allocation.js";
 import type { Attachment } from "../attachment/attachment.js";
 import { DhmemError } from "../errors.js";
 import { encodeName } from "../values/arguments.js";
@@ -40,10 +42,12 @@ export interface Description {
 	capacity?: number;
 	/** Bytes of memory that it needs besides its own record. */
 	bytes?: number;
+	/** True if the core never reads that memory, which may be in the bulk space then. */
+	isBulk?: boolean | undefined;
 	/**
-	 * Fills in that memory, at `offset`, before other participants can see it. The memory contains old bytes.
+	 * Fills in that memory, which is in `block`, before other participants can see it. The memory contains old bytes.
 	 */
-	prepare?(offset: number): void;
+	prepare?(block: number): void;
 }
 
 /**
@@ -152,8 +156,8 @@ function construct(
 	const { core, me } = attachment;
 	const type = Buffer.from(made.type ?? "");
 	const blocks: number[] = [];
-	const part = (bytes: number) => {
-		const block = bytes === 0 ? 0 : allocate(attachment, bytes);
+	const part = (bytes: number, isBulk = false) => {
+		const block = bytes === 0 ? 0 : (isBulk ? allocateBlock : allocate)(attachment, bytes);
 		if (block !== 0) blocks.push(block);
 		return block;
 	};
@@ -164,7 +168,7 @@ function construct(
 		object = allocateBy(attachment, OBJECT_BYTES, () => core.allocateObject(me));
 		const typeAt = part(type.length);
 		attachment.bytes.set(type, typeAt);
-		const data = part(made.bytes ?? 0);
+		const data = part(made.bytes ?? 0, made.isBulk);
 		made.prepare?.(data);
 		const head = headOf(name, { ...made, data, typeAt, typeBytes: type.length });
 		const status = core.construct(me, object, attachment.lend(head)) >>> 0;
@@ -213,6 +217,7 @@ export function removeObject(attachment: Attachment, name: string): boolean {
 	attachment.checkWritable();
 	const { core, me } = attachment;
 	const opened = openedBy(attachment);
+	attachment.trimmer.noteFree(attachment.size);
 	const found = core.remove(me, attachment.lend(bytes), bytes.length) >>> 0;
 	const isThere = found >= STATUS_LIMIT;
 	if (!isThere && found !== NOT_FOUND) throw attachment.unexpected(found, `Removing ${name}`);
@@ -252,7 +257,10 @@ const MOST_BUCKETS = 4096;
 export function* listObjects(attachment: Attachment): Generator<number> {
 	const count = Math.min(attachment.header(HEADER_BUCKET_MASK) + 1, MOST_BUCKETS);
 	const seen = new Set<number>();
+	const buckets = attachment.header(HEADER_BUCKETS) >>> 2;
 	for (let bucket = 0; bucket < count; bucket++) {
+		// Most buckets are empty, and a call of the core costs ten times as much.
+		if (attachment.words[buckets + bucket * (BUCKET_BYTES / 4)] === 0) continue;
 		let object = 0;
 		for (;;) {
 			object = attachment.core.nextObject(bucket, object) >>> 0;

@@ -16,17 +16,27 @@ import { LONGEST_TYPE } from "../values/schema.js";
 import { type Description, objectWord } from "./directory.js";
 import type { NamedObject } from "./named-object.js";
 
+/** A new object that stores its type. */
+interface Typed {
+	kind: number;
+	element: number;
+	type: string;
+	/** The size of the payload. */
+	bytes: number;
+	/** True if the core never reads the payload, which may be in the bulk space then. */
+	isBulk?: boolean | undefined;
+}
+
 /**
  * Describes a new object that stores its type.
  *
- * @param bytes the size of the payload
  * @param initialize writes the initial values to the payload, which is all zeros, before other participants
  * can see it
  */
 export function describeTyped(
 	attachment: Attachment,
-	{ kind, element, type, bytes }: { kind: number; element: number; type: string; bytes: number },
-	initialize: (payload: number) => void,
+	{ kind, element, type, bytes, isBulk }: Typed,
+	initialize: (payload: Uint8Array) => void,
 ): Description {
 	return {
 		kind,
@@ -34,9 +44,11 @@ export function describeTyped(
 		type,
 		capacity: bytes,
 		bytes,
-		prepare(offset) {
-			attachment.bytes.fill(0, offset, offset + bytes);
-			initialize(offset);
+		isBulk,
+		prepare(block) {
+			const payload =
+				bytes === 0 ? new Uint8Array(attachment.buffer, 0, 0) : viewOf(attachment, block, bytes);
+			initialize(payload.fill(0));
 		},
 	};
 }
@@ -58,18 +70,23 @@ export function typeIn({ attachment, at, name }: NamedObject): string {
 
 /** Tells whether a block of at least `bytes` bytes begins at `block`. */
 function holds(attachment: Attachment, block: number, bytes: number): boolean {
-	const isWhole = bytes <= attachment.core.capacityOf(block) >>> 0 && block + bytes <= attachment.size;
+	const { core } = attachment;
+	const isInside = block + bytes <= attachment.size || core.fileOffsetOf(block) !== 0;
 	// A reference to a shared block has a capacity too, but its bytes are elsewhere.
-	return isWhole && block % BLOCK_ALIGNMENT === 0;
+	return isInside && bytes <= core.capacityOf(block) >>> 0 && block % BLOCK_ALIGNMENT === 0;
 }
 
-/** The offset of an object's payload, which must have exactly `bytes` bytes. @throws DHMEM_CORRUPT */
-export function payloadOf({ attachment, at, name }: NamedObject, bytes: number): number {
+function viewOf(attachment: Attachment, block: number, bytes: number): Uint8Array {
+	return attachment.view(attachment.addressOf(block), bytes);
+}
+
+/** The payload of an object, which must have exactly `bytes` bytes. @throws DHMEM_CORRUPT */
+export function payloadOf({ attachment, at, name }: NamedObject, bytes: number): Uint8Array {
 	const data = objectWord(attachment, at, OBJECT_DATA);
 	const isWhole = objectWord(attachment, at, OBJECT_CAPACITY) === bytes && holds(attachment, data, bytes);
 	// An array without elements has no memory.
-	if (bytes === 0 && data === 0) return 0;
-	if (isWhole) return data;
+	if (bytes === 0 && data === 0) return new Uint8Array(attachment.buffer, 0, 0);
+	if (isWhole) return viewOf(attachment, data, bytes);
 	throw corrupt(name);
 }
 

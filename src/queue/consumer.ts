@@ -1,13 +1,13 @@
-import type { Readable } from "node:stream";
 import { inspect } from "node:util";
-import { EMPTY, ENDED, SLOT_RESULT, STATUS_LIMIT } from "../../assembly/layout.js";
-import type { NamedObject } from "../objects/named-object.js";
-import { checkCount, type EndpointOptions, type WaitOptions } from "../values/arguments.js";
+import { DhmemError } from "../errors.js";
+import { checkCount, type WaitOptions } from "../values/arguments.js";
 import { inspected } from "../values/console.js";
-import { PENDING } from "../waiting/waiter.js";
-import { Endpoint } from "./endpoint.js";
+import { PENDING } from "../waiting/wait.js";
 import { batchesOf, eachOf } from "./iteration.js";
-import { type Holder, Message } from "./message.js";
+import type { Message } from "./message.js";
+import { MessageReceiver } from "./message-receiver.js";
+import type { Readable } from "./node-streams.js";
+import { checkHandled, checkPoll, type PollHandler, type PollOptions } from "./polling.js";
 import { type ReadableOptions, readable } from "./streams.js";
 
 /**
@@ -19,34 +19,9 @@ import { type ReadableOptions, readable } from "./streams.js";
  * for await (const message of consumer) console.log(message.text());
  * ```
  */
-export abstract class Consumer extends Endpoint implements AsyncIterable<Message> {
-	#ended = false;
-	/** Messages that were given back. They are received again before all others. */
-	#again: Message[] = [];
-	readonly #holder: Holder;
-
-	/** @internal */
-	constructor(queue: NamedObject, options?: EndpointOptions) {
-		super(queue, "consumer", options);
-		this.#holder = {
-			isGone: () => this.closed,
-			finish: (hold, block, keep) => this.finish(hold, block, keep),
-		};
-	}
-
-	/** True when the stream has ended and all its messages were received. */
-	get ended(): boolean {
-		return this.#ended && this.#again.length === 0;
-	}
-
-	/**
-	 * Marks the stream as ended, for a stream that was read to its end before this endpoint was opened.
-	 *
-	 * @internal
-	 */
-	seeEndAgain(): void {
-		this.#ended = true;
-	}
+export abstract class Consumer extends MessageReceiver implements AsyncIterable<Message> {
+	/** True while `poll` calls its handler. */
+	#polling = false;
 
 	/**
 	 * Receives the next message if there is one now. Never waits, and may overtake a `receive` that is still
@@ -54,6 +29,14 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	 *
 	 * @returns undefined if there is no message now, or the stream has ended
 	 * @throws DHMEM_CLOSED, DHMEM_CORRUPT
+	 * @example
+	 * ```ts
+	 * const message = consumer.tryReceive();
+	 * if (message) {
+	 *   console.log(message.text()); // step 1
+	 *   message.release();
+	 * }
+	 * ```
 	 */
 	tryReceive(): Message | undefined {
 		this.checkOpen();
@@ -66,9 +49,15 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	 *
 	 * @returns undefined when the stream has ended
 	 * @throws DHMEM_TIMEOUT, DHMEM_PEER_GONE, DHMEM_CLOSED, DHMEM_CORRUPT
+	 * @example
+	 * ```ts
+	 * using message = consumer.receiveSync({ timeout: 1000 });
+	 * console.log(message?.text()); // step 1
+	 * ```
 	 */
 	receiveSync(options?: WaitOptions): Message | undefined {
-		return this.waitForSync("a message from", () => this.#attempt(), options);
+		this.#checkNotPolling();
+		return this.waitForSync("a message from", () => this.receiveNext(), options);
 	}
 
 	/**
@@ -78,17 +67,41 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	 * @throws as `receiveSync`; the signal's reason
 	 * @example
 	 * ```ts
-	 * const message = await consumer.receive({ timeout: 1000 });
+	 * using message = await consumer.receive({ timeout: 1000 });
+	 * console.log(message?.text()); // step 1
 	 * ```
 	 */
 	receive(options?: WaitOptions): Promise<Message | undefined> {
-		return this.waitFor("a message from", () => this.#attempt(), options);
+		this.#checkNotPolling();
+		return this.waitFor("a message from", () => this.#laterAttempt(), options);
+	}
+
+	/**
+	 * Waits for the next message, or for the end of the stream, and passes it to `take` at once: before any
+	 * other wait of this thread makes an attempt.
+	 *
+	 * @internal
+	 */
+	deliverTo(take: (message: Message | undefined) => void, options?: WaitOptions): Promise<void> {
+		this.#checkNotPolling();
+		const attempt = () => {
+			const message = this.#laterAttempt();
+			return message === PENDING ? PENDING : take(message);
+		};
+		return this.waitFor("a message from", attempt, options);
 	}
 
 	/**
 	 * Receives up to `max` messages that are there now. Never waits.
 	 *
 	 * @throws DHMEM_BAD_ARGUMENT, as `tryReceive`
+	 * @example
+	 * ```ts
+	 * for (const message of consumer.receiveMany(100)) {
+	 *   console.log(message.text()); // step 1
+	 *   message.release();
+	 * }
+	 * ```
 	 */
 	receiveMany(max: number): Message[] {
 		this.checkOpen();
@@ -96,7 +109,7 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 		const messages: Message[] = [];
 		// A message that was given back makes a run of its own: the next message may not follow it directly, and
 		// a run is released as one piece.
-		const most = this.#again.length > 0 ? 1 : max;
+		const most = this.isNextGivenBack ? 1 : max;
 		while (messages.length < most) {
 			const message = this.#attempt();
 			if (message === PENDING || message === undefined) break;
@@ -106,51 +119,130 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	}
 
 	/**
-	 * Releases all messages of one call of `receiveMany`, of which some may be released already.
+	 * Waits until there is a message, without receiving it.
 	 *
-	 * @internal
+	 * @returns false when the stream has ended
+	 * @throws as `receive`
+	 * @example
+	 * ```ts
+	 * while (await consumer.wait()) consumer.poll((view, at, length) => console.log(length)); // 6
+	 * ```
 	 */
-	releaseRun(messages: readonly Message[]): void {
-		if (this.closed) return;
-		for (const message of messages) message.release();
+	wait(options?: WaitOptions): Promise<boolean> {
+		this.#checkNotPolling();
+		return this.waitFor("a message from", () => this.#look(), options);
 	}
 
 	/**
-	 * Takes back messages of this consumer that a reader did not use. They are received again, before all
-	 * others.
+	 * Waits until there is a message, without receiving it, and blocks this thread meanwhile.
+	 *
+	 * @returns false when the stream has ended
+	 * @throws as `receiveSync`
+	 * @example
+	 * ```ts
+	 * if (consumer.waitSync({ timeout: 1000 })) console.log(consumer.tryReceive()?.text()); // step 1
+	 * ```
+	 */
+	waitSync(options?: WaitOptions): boolean {
+		this.#checkNotPolling();
+		return this.waitForSync("a message from", () => this.#look(), options);
+	}
+
+	#look(): boolean | typeof PENDING {
+		if (this.#polling) return PENDING;
+		if (this.isNextGivenBack || (!this.hasSeenEnd && this.isNextMessage())) return true;
+		const message = this.receiveNext();
+		if (message === PENDING) return PENDING;
+		if (message !== undefined) this.keepForNext(message);
+		return message !== undefined;
+	}
+
+	/**
+	 * Calls `handler` for each message that is there, in order, and creates no objects for them. Never waits. It
+	 * stops before the end of the stream: 0 with `ended` is the end.
+	 *
+	 * The messages are released after each 256, and when the call returns or throws. A message whose handler
+	 * throws is not released: it is the next one again, and so are those behind it. Inside the handler this
+	 * consumer can only be closed.
+	 *
+	 * @returns the number of messages handled
+	 * @throws DHMEM_BAD_ARGUMENT if the handler returns a promise or uses this consumer; as `tryReceive`; what
+	 * the handler throws
+	 * @example
+	 * ```ts
+	 * let sum = 0;
+	 * consumer.poll((view, at) => { sum += view.getUint8(at); });
+	 * console.log(sum); // 230
+	 * ```
+	 */
+	poll(handler: PollHandler, options?: PollOptions): number {
+		const max = checkPoll(handler, options);
+		this.checkOpen();
+		this.#checkNotPolling();
+		this.#polling = true;
+		try {
+			let handled = 0;
+			while (handled < max && !this.closed) {
+				const many = this.isNextGivenBack || this.hasSeenEnd ? 0 : this.pollMany(handler, max - handled);
+				if (many === 0 && !this.#pollOne(handler, handled)) break;
+				handled += many || 1;
+			}
+			return handled;
+		} finally {
+			this.#polling = false;
+			if (this.isWaiting) this.attachment.waiter.onRing();
+		}
+	}
+
+	/** Handles a message that has an object; false if there is none. @param before how many were handled before */
+	#pollOne(handler: PollHandler, before: number): boolean {
+		// A consumer that dies after the end was received, and before its program was told, would lose the end.
+		if (before > 0 && !this.isNextGivenBack && !this.isNextMessage()) return false;
+		const message = this.receiveNext();
+		if (message === PENDING || message === undefined) return false;
+		try {
+			this.handle(handler, message);
+		} catch (error) {
+			if (!message.released) this.giveBack([message]);
+			throw error;
+		}
+		message.release();
+		return true;
+	}
+
+	/** Passes a message to a handler of `poll`. @internal */
+	protected handle(handler: PollHandler, message: Message): void {
+		checkHandled(handler(undefined as unknown as DataView, 0, message.length, message));
+	}
+
+	/**
+	 * Passes up to `most` messages to a handler of `poll`, if there are some that need no object. Returns how
+	 * many it has handled.
 	 *
 	 * @internal
 	 */
-	giveBack(messages: readonly Message[]): void {
-		if (messages.length === 0 || this.closed) return;
-		this.#again = [...messages, ...this.#again];
-		// A pending wait may now get one of these.
-		this.attachment.waiter.onRing();
+	protected pollMany(_handler: PollHandler, _most: number): number {
+		return 0;
 	}
 
+	/** Receives for a caller, who must not be a handler of `poll`. */
 	#attempt(): Message | undefined | typeof PENDING {
-		if (this.#again.length > 0) return this.#again.shift();
-		if (this.#ended) return undefined;
-		const { attachment } = this;
-		const offset = this.next();
-		if (offset >= STATUS_LIMIT) return new Message(attachment, this.#holder, offset);
-		if (offset === EMPTY) return PENDING;
-		if (offset !== ENDED) throw this.unexpected(offset);
-		this.#ended = true;
-		attachment.wake(attachment.result(SLOT_RESULT));
-		return undefined;
+		this.#checkNotPolling();
+		return this.receiveNext();
 	}
 
-	/**
-	 * Asks the core for the next message: the offset of its payload, described by the slot's results; or a
-	 * status.
-	 */
-	protected abstract next(): number;
-	/**
-	 * Releases a message; its block is freed, or with `keep` becomes this participant's own. Returns a status
-	 * or a doorbell.
-	 */
-	protected abstract finish(hold: number, block: number, keep: 0 | 1): number;
+	/** Makes an attempt of a wait. A wait that began before `poll` goes on after it. */
+	#laterAttempt(): Message | undefined | typeof PENDING {
+		return this.#polling ? PENDING : this.receiveNext();
+	}
+
+	#checkNotPolling(): void {
+		if (!this.#polling) return;
+		throw new DhmemError(
+			"DHMEM_BAD_ARGUMENT",
+			`${this.what} is in use by poll(): its handler can't receive from it; return first, or close it`,
+		);
+	}
 
 	/**
 	 * Iterates over the messages up to the end of the stream. Each is released when the loop asks for the next
@@ -170,6 +262,10 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	 * a batch are released together, when the loop asks for the next batch.
 	 *
 	 * @throws DHMEM_BAD_ARGUMENT, as `receive`
+	 * @example
+	 * ```ts
+	 * for await (const batch of consumer.batches(100)) console.log(batch.length); // 2
+	 * ```
 	 */
 	batches(max: number): AsyncGenerator<Message[], undefined> {
 		return batchesOf(this, max);
@@ -190,7 +286,7 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 	 * @throws DHMEM_BAD_ARGUMENT
 	 * @example
 	 * ```ts
-	 * for await (const job of consumer.readable({ objectMode: true })) await run(JSON.parse(job));
+	 * for await (const step of consumer.readable({ objectMode: true })) console.log(String(step)); // step 1
 	 * ```
 	 */
 	readable(options: ReadableOptions = {}): Readable {
@@ -199,6 +295,10 @@ export abstract class Consumer extends Endpoint implements AsyncIterable<Message
 
 	/** @internal */
 	[inspect.custom](): string {
-		return inspected("Consumer", () => ({ queue: this.queue.name, ended: this.#ended, closed: this.closed }));
+		return inspected("Consumer", () => ({
+			queue: this.queue.name,
+			ended: this.hasSeenEnd,
+			closed: this.closed,
+		}));
 	}
 }

@@ -4,20 +4,25 @@
  */
 import {
 	CORRUPT,
+	MAILBOX_END,
 	OK,
+	QUEUE_HEAD,
+	QUEUE_TAIL,
 	RECORD_HEADER,
 	REFERENCE_BYTES,
 	SLOT_RESULT_4,
 	STATUS_LIMIT,
 } from "../../assembly/layout.js";
 import { allocate } from "../attachment/allocation.js";
-import { type DhmemError, isFull } from "../errors.js";
+import { DhmemError, isFull } from "../errors.js";
 import { Block } from "../memory/block.js";
-import { bytesOf, lengthIn } from "../values/arguments.js";
+import { type Content, contentOf, lengthOf } from "../values/content.js";
 import { Consumer } from "./consumer.js";
 import { dropsFor } from "./making-room.js";
-import { Producer, type Sendable } from "./producer.js";
+import type { Message } from "./message.js";
+import { Producer } from "./producer.js";
 import { Reservation } from "./reservation.js";
+import type { Sendable } from "./sendable.js";
 
 /**
  * The number of attempts to make room for one message. Other participants may take the room that was made,
@@ -29,14 +34,14 @@ export class MailboxProducer extends Producer {
 	/** There is no limit, because every message is copied into an envelope of its own. */
 	override readonly inline = Number.POSITIVE_INFINITY;
 
-	protected override put(bytes: Uint8Array, block: Block | undefined): boolean {
+	protected override put(content: Content, block: Block | undefined): boolean {
 		const { attachment } = this;
 		const offset = block?.owned(attachment) ?? 0;
 		const beside = block === undefined ? 0 : REFERENCE_BYTES;
-		const length = beside + lengthIn(bytes);
-		const envelope = this.#allocate(length);
-		attachment.write(bytes, envelope + RECORD_HEADER + beside);
-		this.#commit(envelope, length, offset, block && Block.lengthOf(block));
+		const length = lengthOf(content);
+		const envelope = this.#allocate(beside + length);
+		attachment.write(content, length, envelope + RECORD_HEADER + beside);
+		this.#commit(envelope, beside + length, offset, block && Block.lengthOf(block));
 		block?.spend();
 		return true;
 	}
@@ -53,6 +58,9 @@ export class MailboxProducer extends Producer {
 		this.checkSize(bytes);
 		return this.tryAllocate(bytes);
 	}
+
+	/** The size of the largest message that this send may drop. */
+	#largest = 0;
 
 	/**
 	 * Allocates, dropping older messages if that makes room. The newest message stays, because this send may
@@ -81,33 +89,55 @@ export class MailboxProducer extends Producer {
 	}
 
 	#commit(envelope: number, length: number, block = 0, blockLength = 0): void {
-		const { core, me } = this.attachment;
+		const { core, me, trimmer } = this.attachment;
+		trimmer.noteFree(this.#largest);
+		this.#largest = Math.max(this.#largest, length, blockLength);
 		const result = core.mailboxPut(me, this.at, envelope, length, block, blockLength) >>> 0;
 		if (result !== OK && result < STATUS_LIMIT) core.free(me, envelope);
 		this.wake(result);
 	}
 
 	protected override reserve(length: number): Reservation {
-		const { attachment } = this;
 		const envelope = this.#allocate(length);
-		return new Reservation(attachment, envelope + RECORD_HEADER, length, {
-			commit: (bytes) => {
-				this.checkOpen();
-				this.#commit(envelope, bytes);
-			},
-			abort: () => {
-				if (!this.closed) attachment.core.free(attachment.me, envelope);
-			},
-		});
+		const offset = envelope + RECORD_HEADER;
+		return new Reservation(this.attachment, offset, length, this.#ofReservation, envelope);
+	}
+
+	readonly #ofReservation = {
+		commit: (bytes: number, envelope: number): void => {
+			this.checkOpen();
+			this.#commit(envelope, bytes);
+		},
+		abort: (envelope: number): void => {
+			if (!this.closed) this.attachment.core.free(this.attachment.me, envelope);
+		},
+	};
+
+	/** The core reads envelopes, so they are in the heap. */
+	protected override get largest(): number {
+		return this.attachment.largestInHeap;
+	}
+
+	protected override hasRoom(length: number): boolean {
+		this.checkSize(RECORD_HEADER + length);
+		return true;
+	}
+
+	protected override reserveMany(): never {
+		this.checkOpen();
+		throw new DhmemError(
+			"DHMEM_UNSUPPORTED",
+			`Queue ${this.queue.name} drops its oldest message, so it takes messages one by one: use tryReserve()`,
+		);
 	}
 
 	protected override putMany(items: Iterable<Sendable>): number {
 		let sent = 0;
 		for (const item of items) {
-			const bytes = bytesOf(item);
+			const content = contentOf(item);
 			// Checked each time, because the iterable may have used this producer.
 			this.checkSending();
-			this.put(bytes, undefined);
+			this.put(content, undefined);
 			sent++;
 		}
 		return sent;
@@ -123,11 +153,21 @@ export class MailboxConsumer extends Consumer {
 	/** The envelopes of received and unreleased messages, each with the block that it carries, or 0. */
 	readonly #held = new Map<number, number>();
 
-	protected override next(): number {
+	protected override next(): Message | number {
 		const { attachment } = this;
 		const offset = attachment.core.mailboxTake(attachment.me, this.at) >>> 0;
-		if (offset >= STATUS_LIMIT) this.#held.set(attachment.result(), attachment.result(SLOT_RESULT_4));
-		return offset;
+		if (offset < STATUS_LIMIT) return offset;
+		this.#held.set(attachment.result(), attachment.result(SLOT_RESULT_4));
+		return this.described(offset);
+	}
+
+	/** The newest message is never dropped, so it is there unless it was taken. */
+	protected override isNextMessage(): boolean {
+		const { queue } = this;
+		const tail = queue.word(QUEUE_TAIL);
+		const unread = (tail - queue.word(QUEUE_HEAD)) >>> 0;
+		const hasEnd = queue.word(MAILBOX_END) !== 0;
+		return unread > 0 && !(hasEnd && (tail - queue.word(MAILBOX_END + 4)) >>> 0 >= unread);
 	}
 
 	protected override finish(hold: number, block: number, keep: 0 | 1): number {

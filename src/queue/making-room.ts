@@ -91,6 +91,8 @@ function olderMessages(mailbox: NamedObject): number[] {
 function attachedTo({ words, core }: Attachment, envelope: number): { block: number; reference: boolean } {
 	if (words[(envelope + 4) >>> 2] !== RECORD_BLOCK) return { block: 0, reference: false };
 	const block = words[(envelope + RECORD_HEADER + REFERENCE_OFFSET) >>> 2] ?? 0;
+	// One in the bulk space makes no room in the heap.
+	if (core.fileOffsetOf(block) !== 0) return { block: 0, reference: false };
 	return { block, reference: core.bytesOf(block) >>> 0 !== block };
 }
 

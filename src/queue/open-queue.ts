@@ -5,7 +5,6 @@ import {
 	KIND_RECORDS,
 	MAILBOX_LARGEST,
 	MAILBOX_SPARE,
-	OBJECT_ELEMENT,
 	OBJECT_KIND,
 	PLACE_SHIFT,
 	QUEUE_LARGEST,
@@ -18,9 +17,21 @@ import type { NamedObject } from "../objects/named-object.js";
 import { corrupt } from "../objects/object-type.js";
 import { openObject, type Wanted, wantedExactly } from "../objects/open-object.js";
 import { checkCount, checkOptions, optionNames, parseSize, type Size } from "../values/arguments.js";
-import { bytesPer, checkDType, type DType, dtypeNumber, dtypeOf } from "../values/dtypes.js";
-import { Mailbox, Queue, RecordQueue } from "./queue.js";
+import { STRUCT } from "../values/coded-types.js";
+import { checkDType, type DType, dtypeNumber } from "../values/dtypes.js";
+import { type Fields, type Schema, toSchema } from "../values/schema.js";
+import { Mailbox, Queue } from "./queue.js";
+import { RecordQueue, StructQueue } from "./record-queue.js";
+import { recordTypeAt, sizeOf } from "./record-type.js";
 
+/**
+ * The options of a queue of messages whose sender waits while the queue is full.
+ *
+ * @example
+ * ```ts
+ * region.queue("fields", { capacity: "8MiB" });
+ * ```
+ */
 export interface QueueOptions {
 	/**
 	 * Room for messages that are sent and not yet released, 64 bytes to 1 GiB, rounded up to a power of two.
@@ -35,6 +46,12 @@ export interface QueueOptions {
  * A queue whose sender never waits: `"latest"` keeps one message, `"drop-oldest"` the last `keep`. Older
  * messages are dropped and freed. When a consumer leaves or dies, messages that it had received and not
  * released are freed too.
+ *
+ * @example
+ * ```ts
+ * region.queue("view", { policy: "latest" });
+ * region.queue("log", { policy: "drop-oldest", keep: 100 });
+ * ```
  */
 export type DroppingQueueOptions =
 	| { policy: "latest" }
@@ -46,21 +63,30 @@ export type DroppingQueueOptions =
 			slots?: number | undefined;
 	  };
 
-export interface RecordQueueOptions<D extends DType> {
-	/** The type of each record. */
-	record: D;
+/**
+ * The options of a queue of numbers, or of structs.
+ *
+ * @example
+ * ```ts
+ * region.queue("numbers", { record: "f64", capacity: 65536 });
+ * region.queue("points", { record: { id: "u32", x: "f64", y: "f64" } });
+ * ```
+ */
+export interface RecordQueueOptions<R extends DType | Fields> {
+	/** The type of each record: a dtype, or a struct's fields. */
+	record: R | (R extends Fields ? Schema<R> : R);
 	/** The number of records that fit the queue, rounded up to a power of two. 4096 by default. */
 	capacity?: number | undefined;
 	/** @deprecated Use `capacity`. */
 	slots?: number | undefined;
 }
 
-type Options = QueueOptions | DroppingQueueOptions | RecordQueueOptions<DType>;
+type Options = QueueOptions | DroppingQueueOptions | RecordQueueOptions<DType | Fields>;
 type Dropping<Policy> = Extract<DroppingQueueOptions, { policy: Policy }>;
 
 /** The options of all kinds together, as a program without types may combine them. */
 interface Given {
-	record?: DType | undefined;
+	record?: DType | Fields | Schema | undefined;
 	policy?: unknown;
 	capacity?: Size | undefined;
 	keep?: number | undefined;
@@ -71,7 +97,7 @@ const names = {
 	messages: optionNames<QueueOptions>({ capacity: true, policy: true }),
 	latest: optionNames<Dropping<"latest">>({ policy: true }),
 	dropOldest: optionNames<Dropping<"drop-oldest">>({ policy: true, keep: true, slots: true }),
-	records: optionNames<RecordQueueOptions<DType>>({ record: true, capacity: true, slots: true }),
+	records: optionNames<RecordQueueOptions<DType | Fields>>({ record: true, capacity: true, slots: true }),
 };
 
 const DEFAULT_CAPACITY = "1MiB";
@@ -79,27 +105,31 @@ const DEFAULT_RECORDS = 4096;
 const DEFAULT_KEEP = 16;
 
 /** Opens or creates the queue of this name. Without options, an existing queue of any kind is accepted. */
-export function openQueue(attachment: Attachment, name: string, options?: Options): Queue | RecordQueue {
+export function openQueue(
+	attachment: Attachment,
+	name: string,
+	options?: Options,
+): Queue | RecordQueue | StructQueue {
 	return openObject(attachment, name, wantedQueue(attachment, options), queueOf);
 }
 
-function queueOf(object: NamedObject): Queue | RecordQueue {
+function queueOf(object: NamedObject): Queue | RecordQueue | StructQueue {
 	switch (object.word(OBJECT_KIND)) {
 		case KIND_QUEUE:
 			return new Queue(object);
 		case KIND_MAILBOX:
 			return new Mailbox(object);
 		default: {
-			const dtype = dtypeOf(object.word(OBJECT_ELEMENT));
-			if (dtype === undefined) throw corrupt(object.name);
-			return new RecordQueue(object, dtype);
+			const type = recordTypeAt(object.attachment, object.at);
+			if (type === undefined) throw corrupt(object.name);
+			return typeof type === "string" ? new RecordQueue(object, type) : new StructQueue(object, type);
 		}
 	}
 }
 
 function wantedQueue(attachment: Attachment, options: Options | undefined): Wanted {
 	if (options !== undefined && (typeof options !== "object" || options === null))
-		throw badArgument("The options", options, "an object");
+		throw badArgument("The argument options", options, "an object");
 	// Each option is read once, because it may be a getter that returns another value the next time.
 	const { record, policy, capacity, keep, slots } = (options ?? {}) as Given;
 	const given: Given = { record, policy, capacity, keep, slots };
@@ -154,21 +184,21 @@ function wantedMailbox(attachment: Attachment, requested: number, explicit: bool
 }
 
 function wantedRecords({ record, capacity, slots }: Given): Wanted {
-	const dtype = checkDType(record);
+	const type = typeof record === "object" && record !== null ? toSchema(record) : checkDType(record);
 	const asked = capacity === undefined ? slots : capacity;
 	const requested = checkCount(
 		"capacity",
 		asked === undefined ? DEFAULT_RECORDS : (asked as number),
 		1,
-		QUEUE_LARGEST / bytesPer(dtype),
+		Math.floor(QUEUE_LARGEST / sizeOf(type)),
 	);
 	const room = powerOfTwo(Math.max(requested, 2));
 	const description: Description = {
 		kind: KIND_RECORDS,
-		element: dtypeNumber(dtype),
+		...(typeof type === "string" ? { element: dtypeNumber(type) } : { element: STRUCT, type: String(type) }),
 		requested,
 		capacity: room,
-		bytes: room * bytesPer(dtype),
+		bytes: room * sizeOf(type),
 	};
 	return wantedExactly(description, asked !== undefined);
 }

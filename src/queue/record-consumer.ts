@@ -1,40 +1,26 @@
 import { inspect } from "node:util";
 import { EMPTY, ENDED, OK, SLOT_RESULT, SLOT_RESULT_2 } from "../../assembly/layout.js";
+import { DhmemError } from "../errors.js";
 import type { NamedObject } from "../objects/named-object.js";
 import type { EndpointOptions, WaitOptions } from "../values/arguments.js";
 import { inspected } from "../values/console.js";
 import type { DType, TypedArrayOf, ValueOf } from "../values/dtypes.js";
-import { PENDING } from "../waiting/waiter.js";
+import type { Fields, Struct } from "../values/schema.js";
+import { PENDING } from "../waiting/wait.js";
+import { checkHandled, checkPoll, type PollOptions } from "./polling.js";
 import { RecordEndpoint, type Values } from "./record-endpoint.js";
+import type { RecordType } from "./record-type.js";
+import { RingPieces } from "./ring-pieces.js";
+import type { StructRing } from "./struct-ring.js";
 
 /** Chaining onto this promise runs a function in the next microtask. */
 const soon = Promise.resolve();
 
-/** Called as a function, because the user's array may have a `set` method of its own. */
-const setElements = Uint8Array.prototype.set as (this: unknown, from: unknown, at: number) => void;
+/** The most records that were popped and whose room was not given back yet. */
+const MOST_HELD = 256;
 
-/**
- * The smallest number of records in a piece of a ring that is copied at once, and the largest number of
- * pieces.
- */
-const LEAST_PIECE = 256;
-const MOST_PIECES = 64;
-
-/**
- * The receiving endpoint of a queue of records: it pops numbers.
- * From `region.queue(name, { record }).consumer()`.
- *
- * @example
- * ```ts
- * using samples = region.queue("samples", { record: "f64" }).consumer();
- * const batch = new Float64Array(1024);
- * while (await samples.wait()) {
- *   const count = samples.popInto(batch);
- *   for (const sample of batch.subarray(0, count)) sum += sample;
- * }
- * ```
- */
-export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
+/** The receiving endpoint of a queue of records of any type: `V` is a record, and `B` several in memory. */
+export abstract class RecordReceiver<V, B> extends RecordEndpoint {
 	/**
 	 * The number of records that could be read when last checked, the position of the next record, and the
 	 * number of popped records whose room was not given back yet.
@@ -44,21 +30,17 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	#taken = 0;
 	#ended = false;
 	#flushing = false;
+	/** True while `poll` calls its handler. */
+	#polling = false;
 	/** Room is given back in steps of this many records, because each step costs the producer a cache line. */
 	readonly #step: number;
-	/**
-	 * The number of records in a piece of the ring, and views of the pieces, each created at first use and
-	 * kept.
-	 */
-	readonly #piece: number;
-	readonly #pieces: (TypedArrayOf<D> | undefined)[];
+	readonly #pieces: RingPieces;
 
 	/** @internal */
-	constructor(queue: NamedObject, dtype: D, options?: EndpointOptions) {
-		super(queue, "consumer", dtype, options);
-		this.#step = Math.min(256, this.ring.length >> 1);
-		this.#piece = Math.max(Math.min(this.ring.length, LEAST_PIECE), this.ring.length / MOST_PIECES);
-		this.#pieces = new Array(this.ring.length / this.#piece);
+	constructor(queue: NamedObject, type: RecordType, options?: EndpointOptions) {
+		super(queue, "consumer", type, options);
+		this.#step = Math.min(MOST_HELD, this.capacity >> 1);
+		this.#pieces = new RingPieces(this.ring, this.capacity);
 		this.attachment.flushers.add(this.#flush);
 	}
 
@@ -72,14 +54,20 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	 * may pop up to 256 of the last records again.
 	 *
 	 * @throws DHMEM_CLOSED
+	 * @example
+	 * ```ts
+	 * using samples = region.queue("samples", { record: "f64" }).consumer();
+	 * console.log(samples.pop(), samples.pop(), samples.pop()); // 0.5 0.25 undefined
+	 * ```
 	 */
-	pop(): ValueOf<D> | undefined {
+	pop(): V | undefined {
 		if (this.#available === 0 && !this.#hasRecords()) return undefined;
-		const value = (this.ring as unknown as Values<D>)[this.#position & this.mask];
+		const index = this.#position & this.mask;
+		const value = this.structs === undefined ? (this.ring as Values)[index] : this.structs.read(index);
 		// If the region was closed or truncated meanwhile, the ring reads as zeros.
 		this.attachment.check();
 		this.#take(1);
-		return value;
+		return value as V;
 	}
 
 	/**
@@ -87,8 +75,14 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	 *
 	 * @returns the number of records popped
 	 * @throws DHMEM_CLOSED, DHMEM_BAD_ARGUMENT for an array of another dtype
+	 * @example
+	 * ```ts
+	 * using samples = region.queue("samples", { record: "f64" }).consumer();
+	 * const batch = new Float64Array(1024);
+	 * console.log(batch.subarray(0, samples.popInto(batch))); // Float64Array(2) [ 0.5, 0.25 ]
+	 * ```
 	 */
-	popInto(values: TypedArrayOf<D>): number {
+	popInto(values: B): number {
 		const count = this.peekInto(values);
 		this.discard(count);
 		return count;
@@ -99,11 +93,12 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	 *
 	 * @internal
 	 */
-	peekInto(values: TypedArrayOf<D>): number {
-		const length = this.checkArray(values);
+	peekInto(values: B): number {
+		if (this.structs !== undefined) return this.#peekStructs(this.structs, values);
+		const length = this.checkArray(values as TypedArrayOf<DType>);
 		if (this.#available < length && !this.#hasRecords()) return 0;
 		const count = Math.min(length, this.#available);
-		this.#copy(values, count);
+		this.#pieces.copyOut(this.#position, values as TypedArrayOf<DType>, count);
 		this.attachment.check();
 		return count;
 	}
@@ -117,42 +112,82 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 		if (count > 0) this.#take(count);
 	}
 
-	/** Copies whole pieces of the ring by their kept views: a new view for each copy would be garbage. */
-	#copy(values: TypedArrayOf<D>, count: number): void {
-		const { mask } = this;
-		const to = values as unknown as Values<D>;
-		const from = this.ring as unknown as Values<D>;
-		const size = this.#piece;
-		for (let i = 0; i < count; ) {
-			const start = (this.#position + i) & mask;
-			if (start % size === 0 && count - i >= size) {
-				setElements.call(values, this.#pieceAt(start), i);
-				i += size;
-				continue;
-			}
-			const until = Math.min(count, i + size - (start % size));
-			for (let at = start; i < until; i++, at++) to[i] = from[at] as ValueOf<D>;
-		}
+	#peekStructs(structs: StructRing, values: unknown): number {
+		const bytes = structs.bytesOf(values);
+		const length = structs.countIn(bytes);
+		if (this.#available < length && !this.#hasRecords()) return 0;
+		const count = Math.min(length, this.#available);
+		structs.copyOut(this.#position & this.mask, bytes, count);
+		this.attachment.check();
+		return count;
 	}
 
-	#pieceAt(start: number): TypedArrayOf<D> {
-		const index = start / this.#piece;
-		let piece = this.#pieces[index];
-		if (piece === undefined) {
-			piece = this.ring.subarray(start, start + this.#piece) as TypedArrayOf<D>;
-			this.#pieces[index] = piece;
+	/**
+	 * Calls `handler` for each record that is there, in order. Never waits. A struct is read in place: the handler
+	 * gets the same object each time, which is the next record as soon as the handler returns, and can't be
+	 * changed. So no objects are created.
+	 *
+	 * A record whose handler throws is the next one again. Inside the handler this consumer can only be closed.
+	 *
+	 * @returns the number of records handled
+	 * @throws DHMEM_CLOSED; DHMEM_BAD_ARGUMENT if the handler returns a promise or uses this consumer; what the
+	 * handler throws
+	 * @example
+	 * ```ts
+	 * const points = region.queue("points", { record: { id: "u32", x: "f64" } });
+	 * points.producer().push({ id: 7, x: 0.5 });
+	 * points.consumer().poll(({ id, x }) => console.log(id, x)); // 7 0.5
+	 * ```
+	 */
+	poll(handler: (record: Readonly<V>) => void, options?: PollOptions): number {
+		const max = checkPoll(handler, options);
+		this.checkOpen();
+		this.#checkNotPolling();
+		let handled = 0;
+		try {
+			while (handled < max && !this.closed && (this.#available > 0 || this.#hasRecords())) {
+				this.#handle(handler);
+				handled++;
+			}
+		} finally {
+			if (this.isWaiting) this.attachment.waiter.onRing();
 		}
-		return piece;
+		return handled;
+	}
+
+	#handle(handler: (record: Readonly<V>) => void): void {
+		const index = this.#position & this.mask;
+		const record = this.structs === undefined ? (this.ring as Values)[index] : this.structs.at(index);
+		this.attachment.check();
+		// While a handler runs there seem to be no records, so that every use of this consumer asks for them.
+		const available = this.#available;
+		this.#available = 0;
+		this.#polling = true;
+		try {
+			checkHandled(handler(record as Readonly<V>));
+		} finally {
+			this.#polling = false;
+			if (!this.closed) this.#available = available;
+		}
+		if (!this.closed) this.#take(1);
+	}
+
+	#checkNotPolling(): void {
+		if (!this.#polling) return;
+		throw new DhmemError(
+			"DHMEM_BAD_ARGUMENT",
+			`${this.what} is in use by poll(): its handler can't pop from it; return first, or close it`,
+		);
 	}
 
 	#take(count: number): void {
 		this.#position = (this.#position + count) >>> 0;
 		this.#available -= count;
 		this.#taken += count;
-		if (this.#taken >= this.#step || this.#available === 0) this.#release();
+		if (this.#taken >= this.#step) this.#release();
 		else if (!this.#flushing) {
 			// Given back soon even if the consumer stops popping in the middle of a step: a producer may wait for
-			// the room.
+			// the room. Not at once, because the record that was popped should not have to wait for that.
 			this.#flushing = true;
 			soon.then(this.#flush);
 		}
@@ -176,6 +211,7 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 
 	#hasRecords(): boolean {
 		this.checkOpen();
+		this.#checkNotPolling();
 		if (this.#ended) return false;
 		this.#release();
 		const { attachment, at } = this;
@@ -192,6 +228,8 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	}
 
 	#look(): boolean | typeof PENDING {
+		// A wait that began before `poll` goes on after it.
+		if (this.#polling) return PENDING;
 		if (this.#available > 0 || this.#hasRecords()) return true;
 		return this.#ended ? false : PENDING;
 	}
@@ -201,28 +239,78 @@ export class RecordConsumer<D extends DType = DType> extends RecordEndpoint<D> {
 	 * to true.
 	 *
 	 * @throws DHMEM_TIMEOUT, DHMEM_PEER_GONE, DHMEM_CLOSED, the signal's reason
+	 * @example
+	 * ```ts
+	 * using samples = region.queue("samples", { record: "f64" }).consumer();
+	 * while (await samples.wait()) console.log(samples.pop()); // 0.5
+	 * ```
 	 */
 	wait(options?: WaitOptions): Promise<boolean> {
+		this.#checkNotPolling();
 		return this.waitFor("a record from", () => this.#look(), options);
 	}
 
-	/** Waits for a record, blocking this thread. Returns false if the stream has ended. @throws as `wait` */
+	/**
+	 * Waits for a record, blocking this thread. Returns false if the stream has ended.
+	 *
+	 * @throws as `wait`
+	 * @example
+	 * ```ts
+	 * using samples = region.queue("samples", { record: "f64" }).consumer();
+	 * while (samples.waitSync({ timeout: 1000 })) console.log(samples.pop()); // 0.5
+	 * ```
+	 */
 	waitSync(options?: WaitOptions): boolean {
+		this.#checkNotPolling();
 		return this.waitForSync("a record from", () => this.#look(), options);
 	}
 
+	/** @internal */
 	protected override beforeClose(): void {
 		this.#release();
 		this.#available = 0;
+		this.structs?.close();
 		this.attachment.flushers.delete(this.#flush);
 	}
 
 	/** @internal */
 	[inspect.custom](): string {
-		return inspected("RecordConsumer", () => ({
+		return inspected(this.structs === undefined ? "RecordConsumer" : "StructConsumer", () => ({
 			queue: this.queue.name,
 			ended: this.#ended,
 			closed: this.closed,
 		}));
 	}
 }
+
+/**
+ * The receiving endpoint of a queue of records: it pops numbers.
+ * From `region.queue(name, { record }).consumer()`.
+ *
+ * @example
+ * ```ts
+ * using samples = region.queue("samples", { record: "f64" }).consumer();
+ * const batch = new Float64Array(1024);
+ * let sum = 0;
+ * while (await samples.wait()) {
+ *   const count = samples.popInto(batch);
+ *   for (const sample of batch.subarray(0, count)) sum += sample;
+ * }
+ * ```
+ */
+export class RecordConsumer<D extends DType = DType> extends RecordReceiver<ValueOf<D>, TypedArrayOf<D>> {}
+
+/**
+ * The receiving endpoint of a queue of structs. From `region.queue(name, { record: { … } }).consumer()`.
+ *
+ * @example
+ * ```ts
+ * const type = schema({ id: "u32", x: "f64" });
+ * const points = region.queue("points", { record: type });
+ * points.producer().push({ id: 7, x: 0.5 });
+ * using consumer = points.consumer();
+ * const batch = new DataView(new ArrayBuffer(100 * type.size));
+ * console.log(consumer.popInto(batch), batch.getUint32(0, true)); // 1 7
+ * ```
+ */
+export class StructConsumer<F extends Fields = Fields> extends RecordReceiver<Struct<F>, ArrayBufferView> {}

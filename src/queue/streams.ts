@@ -6,7 +6,10 @@ import { Buffer } from "node:buffer";
 import { Readable, Writable } from "node:stream";
 import { badArgument } from "../errors.js";
 import { checkOptions, optionNames, type WaitOptions } from "../values/arguments.js";
+import type { Signal } from "../values/signal.js";
+import { anySignal } from "../waiting/any-signal.js";
 import type { Message } from "./message.js";
+import type * as node from "./node-streams.js";
 
 /** The part of a consumer that a readable uses. */
 interface Source {
@@ -21,6 +24,14 @@ interface Sink {
 	end(): void;
 }
 
+/**
+ * The options of `consumer.readable()`.
+ *
+ * @example
+ * ```ts
+ * const messages = consumer.readable({ objectMode: true });
+ * ```
+ */
 export interface ReadableOptions {
 	/**
 	 * Each chunk is one message, as a Buffer, which may be empty. By default the messages form one stream of
@@ -49,7 +60,8 @@ interface Given {
 class MessageStream extends Readable {
 	readonly #source: Source;
 	readonly #aborter = new AbortController();
-	readonly #signal: AbortSignal;
+	/** The default signal of the consumer. */
+	readonly #signal: AbortSignal | undefined;
 	readonly #given: Given[] = [];
 	/** The total that was ever put into the buffer, in the buffer's own units: bytes, characters or chunks. */
 	#pushed = 0;
@@ -57,17 +69,24 @@ class MessageStream extends Readable {
 	constructor(source: Source, signal: AbortSignal | undefined, objectMode: boolean) {
 		super({ objectMode, highWaterMark: 0 });
 		this.#source = source;
-		this.#signal = either(this.#aborter.signal, signal);
+		this.#signal = signal;
 		// Registered before any other listener, because another one may close the consumer.
-		this.once("end", () => this.#release(Number.POSITIVE_INFINITY));
+		this.once("end", () => {
+			try {
+				this.#release(Number.POSITIVE_INFINITY);
+			} catch (error) {
+				this.destroy(error as Error);
+			}
+		});
 	}
 
 	override _read(): void {
 		this.#release(this.#pushed - this.readableLength);
-		this.#next().then(
-			(message) => this.#give(message),
-			(error: Error) => this.destroy(error),
-		);
+		this.#next()
+			.then((message) => this.#give(message))
+			// Giving fails too: if there is no memory for a copy, if a decoder makes no string of that length, or if
+			// a listener throws. Node's own streams are destroyed as well then.
+			.catch((error: Error) => this.destroy(error));
 	}
 
 	/** Releases the messages whose chunks end at or before a position. */
@@ -81,10 +100,15 @@ class MessageStream extends Readable {
 
 	/** Receives the next message that makes a chunk. In a stream of bytes an empty message makes none. */
 	async #next(): Promise<Message | undefined> {
-		for (;;) {
-			const message = await this.#source.receive({ signal: this.#signal });
-			if (message?.length !== 0 || this.readableObjectMode) return message;
-			message.release();
+		const stop = anySignal([this.#aborter.signal, this.#signal]);
+		try {
+			for (;;) {
+				const message = await this.#source.receive({ signal: stop.signal });
+				if (message?.length !== 0 || this.readableObjectMode) return message;
+				message.release();
+			}
+		} finally {
+			stop.release();
 		}
 	}
 
@@ -136,21 +160,31 @@ class MessageStream extends Readable {
 
 export function readable(
 	source: Source,
-	signal: AbortSignal | undefined,
+	signal: Signal | undefined,
 	options: ReadableOptions,
-): Readable {
+): node.Readable {
 	checkOptions(options, readableNames, "A readable");
 	const { objectMode = false } = options;
 	if (typeof objectMode !== "boolean") throw badArgument("objectMode", objectMode, "true or false");
 	return new MessageStream(source, signal, objectMode);
 }
 
-export function writable(sink: Sink, signal: AbortSignal | undefined): Writable {
+export function writable(sink: Sink, signal: Signal | undefined): node.Writable {
 	const aborter = new AbortController();
-	const stop = either(aborter.signal, signal);
+	const send = async (chunk: Uint8Array) => {
+		const stop = anySignal([aborter.signal, signal]);
+		try {
+			await sink.send(chunk, { signal: stop.signal });
+		} finally {
+			stop.release();
+		}
+	};
 	return new Writable({
 		write(chunk: Uint8Array, _encoding, callback) {
-			sink.send(chunk, { signal: stop }).then(() => callback(), callback);
+			send(chunk)
+				.then(() => callback(), callback)
+				// The callback runs code of the user's.
+				.catch((error: Error) => this.destroy(error));
 		},
 		final(callback) {
 			try {
@@ -165,10 +199,6 @@ export function writable(sink: Sink, signal: AbortSignal | undefined): Writable 
 			callback(error);
 		},
 	});
-}
-
-function either(own: AbortSignal, given: AbortSignal | undefined): AbortSignal {
-	return given === undefined ? own : AbortSignal.any([own, given]);
 }
 
 function destroyed(): Error {

@@ -17,6 +17,7 @@ import { DhmemError } from "../errors.js";
 import process from "../host/process.js";
 import { systemError } from "../host/system-error.js";
 import { Region } from "../region.js";
+import { serverVariables } from "../workflow/nats/settings.js";
 import { runChild } from "./process-runtime.js";
 import { INSIDE, type Placement, type RunningTask, type Runtime } from "./runtime.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";
@@ -54,7 +55,8 @@ export class ContainerRuntime implements Runtime {
 		this.#folder = join(directory, PREFIX + run);
 		const { permissions = PERMISSIONS, group } = this.#workflow.region;
 		try {
-			mkdirSync(this.#folder);
+			// Until the last line, nobody else may enter it, whatever the umask is.
+			mkdirSync(this.#folder, { mode: 0o700 });
 			if (group !== undefined) chownSync(this.#folder, -1, group);
 			// chmod ignores the umask, and comes after chown because chown clears the setgid bit.
 			chmodSync(this.#folder, FOLDER_MODE);
@@ -73,9 +75,11 @@ export class ContainerRuntime implements Runtime {
 			"--rm",
 			`--name=${name}`,
 			`--label=dhmem.run=${this.#run}`,
-			`--volume=${this.#folder}:${INSIDE}`,
+			`--mount=type=bind,${quotedField(`source=${this.#folder}`)},target=${INSIDE}`,
 			`--group-add=${statSync(this.#folder).gid}`,
 			...variables.map(([key, value]) => `--env=${key}=${value}`),
+			// Without a value, the container gets the runner's, and a password is in no command line.
+			...serverVariables.filter((name) => process.env[name] !== undefined).map((name) => `--env=${name}`),
 			...(task.directory === undefined ? [] : [`--workdir=${task.directory}`]),
 			...task.options,
 			...(task.rootfs === undefined ? [task.image ?? ""] : ["--rootfs", task.rootfs]),
@@ -104,6 +108,11 @@ export class ContainerRuntime implements Runtime {
 			}
 		}
 	}
+}
+
+/** Quotes a field of a line of comma-separated values, which is what `--mount` takes. `--volume` splits at colons. */
+function quotedField(text: string): string {
+	return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 function checkTask({ name, image, rootfs }: TaskSpec, program: string): void {

@@ -3,7 +3,8 @@
  * travel.
  */
 import { type Link, linkName } from "../workflow/links.js";
-import type { TaskSpec, Workflow } from "./workflow-file.js";
+import { readServer } from "../workflow/nats/settings.js";
+import type { FileLink, TaskSpec, Workflow } from "./workflow-file.js";
 
 export function explain(workflow: Workflow, runtime: string): string {
 	const { name, region, tasks, links } = workflow;
@@ -40,12 +41,16 @@ function list(ports: readonly string[]): string {
 	return [...new Set(ports)].join(" and ");
 }
 
-function explainLink(link: Link): string {
-	const { from, to, policy, capacity, keep } = link;
+function explainLink(link: FileLink): string {
+	const { from, to, policy, capacity, keep, transport, why } = link;
 	const how = {
 		block: `${from.task} waits when it is full (${capacity ?? "1 MiB"}${capacity === undefined ? "" : " bytes"}), so nothing is lost`,
 		"drop-oldest": `it keeps the last ${keep ?? 16} messages and drops older ones, so ${from.task} never waits`,
 		latest: `it keeps only the newest message, so ${from.task} never waits and ${to.task} always gets the newest`,
 	}[policy];
-	return `${linkName(link)}: through shared memory, because both tasks see the same region; ${how}.`;
+	const through =
+		transport === "nats"
+			? `over NATS at ${readServer(process.env).servers.join(", ")}`
+			: "through shared memory";
+	return `${linkName(link)}: ${through}, ${why}; ${how}.`;
 }

@@ -2,7 +2,7 @@
 import type { Readable, Writable } from "node:stream";
 import { createLogUpdate } from "log-update";
 import { formatSize } from "../terminal/format-size.js";
-import { table } from "../terminal/table.js";
+import { figure, table } from "../terminal/table.js";
 import { linkName } from "../workflow/links.js";
 import type { LinkSnapshot } from "../workflow/stuck.js";
 import { eachLine } from "./lines.js";
@@ -101,8 +101,9 @@ function linkTable(links: readonly LinkSnapshot[]): string {
 	return table(
 		["link", "sent", "received", "waiting", "dropped", "bytes"],
 		links.map(({ name, sent, received, depth, dropped, bytes }) => {
-			return [name, sent, received, depth, dropped, formatSize(bytes)];
+			return [name, sent, received, depth, dropped, figure(formatSize(bytes))];
 		}),
+		{ width: process.stderr.columns || Number.POSITIVE_INFINITY },
 	);
 }
 

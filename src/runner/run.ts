@@ -2,12 +2,14 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { publish } from "../events.js";
 import { Region } from "../region.js";
 import { completeRun } from "../workflow/completion.js";
 import { writeEnvironment } from "../workflow/environment.js";
 import { type LinkSnapshot, readLinks, StuckLinks } from "../workflow/stuck.js";
 import { linksOf } from "./links-of.js";
 import type { Reporter } from "./reporter.js";
+import { RunServer } from "./run-server.js";
 import { describeEnding, type Ending, type RunningTask, type Runtime, statusOf } from "./runtime.js";
 import type { TaskSpec, Workflow } from "./workflow-file.js";
 
@@ -24,6 +26,10 @@ const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 5000;
 /** Milliseconds between checks of the links. */
 const INTERVAL = 250;
+/** Added to what is reported of tasks that wait. */
+const ADVICE =
+	"The run goes on, because these tasks may also wait for something else; otherwise end it, for example by Ctrl-C. " +
+	"`dhmem run --stop-when-stuck` does so by itself";
 
 /** One run of a workflow. */
 export class Run {
@@ -31,6 +37,7 @@ export class Run {
 	readonly #runtime: Runtime;
 	readonly #reporter: Reporter;
 	readonly #name: string;
+	readonly #stopWhenStuck: boolean;
 	readonly #running = new Map<string, RunningTask>();
 	/** Tasks that have finished successfully and are not restarted. */
 	readonly #finished = new Set<string>();
@@ -41,10 +48,20 @@ export class Run {
 	/** An error after which the runner itself can't continue. */
 	#failure: { readonly error: unknown } | undefined;
 
-	constructor(workflow: Workflow, runtime: Runtime, reporter: Reporter) {
+	/**
+	 * @param options `stopWhenStuck` ends the run when tasks wait only for each other or for finished ones. By default
+	 * this is only reported, because a task may also wait for something that the runner doesn't know.
+	 */
+	constructor(
+		workflow: Workflow,
+		runtime: Runtime,
+		reporter: Reporter,
+		{ stopWhenStuck = false }: { stopWhenStuck?: boolean } = {},
+	) {
 		this.#workflow = workflow;
 		this.#runtime = runtime;
 		this.#reporter = reporter;
+		this.#stopWhenStuck = stopWhenStuck;
 		this.#name = `${workflow.name}-${randomBytes(4).toString("hex")}`;
 	}
 
@@ -58,7 +75,9 @@ export class Run {
 		const { size } = this.#workflow.region;
 		const placement = this.#runtime.prepare(this.#name);
 		const { directory, inside, permissions } = placement;
+		const server = new RunServer(this.#name, this.#workflow.links);
 		try {
+			await server.prepare();
 			using region = Region.open(this.#name, {
 				mode: "create",
 				lifetime: "last-close",
@@ -71,17 +90,32 @@ export class Run {
 			const timer = setInterval(() => {
 				const links = this.#linksIn(region);
 				this.#reporter.update(links);
-				for (const message of stuck.update(links, performance.now(), this.#finished)) this.#fail(message, 1);
+				for (const message of stuck.update(links, performance.now(), this.#finished)) {
+					publish("dhmem:stuck", () => ({ path: region.path, message }));
+					if (this.#stopWhenStuck) this.#fail(message, 1);
+					else this.#reporter.note(`${message}. ${ADVICE}`);
+				}
 			}, INTERVAL);
 			await Promise.all(this.#workflow.tasks.map((task) => this.#supervise(task, region, inside)));
 			clearInterval(timer);
 			clearTimeout(this.#killing);
 			this.#reporter.finish(this.#linksIn(region));
+			this.#recover(region);
 		} finally {
+			await server.clear((text) => this.#reporter.note(text));
 			placement.remove();
 		}
 		if (this.#failure !== undefined) throw this.#failure.error;
 		return this.#status;
+	}
+
+	/** Recovers from killed tasks, because that removes their pipes, which lie beside the region. */
+	#recover(region: Region): void {
+		try {
+			region.recover();
+		} catch (error) {
+			this.abandon(error);
+		}
 	}
 
 	/** Reads the state of the links. If that fails, abandons the run and returns none. */

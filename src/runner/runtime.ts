@@ -6,11 +6,12 @@ import type { TaskSpec } from "./workflow-file.js";
 /** The folder of the region inside a container. It is always mounted at this path, wherever it is outside. */
 export const INSIDE = "/dev/shm/dhmem";
 
-/** How a task ended: with an exit status, by a signal, or without having started. */
+/** How a task ended: with an exit status, by a signal, without having started, or not at all. */
 export type Ending =
 	| { readonly kind: "exit"; readonly code: number }
 	| { readonly kind: "signal"; readonly signal: NodeJS.Signals }
-	| { readonly kind: "not started"; readonly reason: string };
+	| { readonly kind: "not started"; readonly reason: string }
+	| { readonly kind: "out of reach"; readonly process: number };
 
 /** A task that is running. */
 export interface RunningTask {
@@ -55,6 +56,8 @@ export function describeEnding(ending: Ending): string {
 			return `was ended by ${ending.signal}`;
 		case "not started":
 			return `did not start: ${ending.reason}`;
+		case "out of reach":
+			return `can't be ended by this user, so it is left running (process ${ending.process})`;
 	}
 }
 
@@ -73,5 +76,7 @@ export function statusOf(ending: Ending): number {
 			return 128 + constants.signals[ending.signal];
 		case "not started":
 			return 127;
+		case "out of reach":
+			return 1;
 	}
 }

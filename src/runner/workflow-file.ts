@@ -2,12 +2,12 @@
  * Reads workflow files in YAML or JSON. Checks the schema, and rules that a schema can't express. Errors name
  * lines.
  */
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { ErrorObject } from "ajv";
-import { Ajv2020 } from "ajv/dist/2020.js";
+import { type SchemaError, validate } from "#check-workflow";
 import { DhmemError, show } from "../errors.js";
-import { parseRegionSize, type Size } from "../values/arguments.js";
+import type { Size } from "../values/arguments.js";
+import { parseRegionSize } from "../values/region-size.js";
+import { type Transport, transportOf } from "../workflow/environment.js";
 import { type Link, linkName, type Policy, parseCapacity, parsePort } from "../workflow/links.js";
 import { argumentsOf } from "./command.js";
 import { type Path, readSource, Source } from "./workflow-source.js";
@@ -43,8 +43,17 @@ export interface Workflow {
 		readonly permissions: number | undefined;
 		readonly group: number | undefined;
 	};
+	/** How links communicate that do not say it themselves. */
+	readonly transport?: Transport | undefined;
 	readonly tasks: readonly TaskSpec[];
-	readonly links: readonly Link[];
+	readonly links: readonly FileLink[];
+}
+
+export interface FileLink extends Link {
+	/** What the file says about how it communicates. `transport` is what was chosen. */
+	readonly requested: Transport | undefined;
+	/** Why that was chosen, in words. */
+	readonly why?: string;
 }
 
 const DEFAULT_RESTARTS = 10;
@@ -111,6 +120,7 @@ export function parseWorkflow(text: string, path: string): Workflow {
 				file.region?.permissions === undefined ? undefined : Number.parseInt(file.region.permissions, 8),
 			group: file.region?.group,
 		},
+		transport: transportOf("transport", file.transport),
 		tasks: Object.entries(file.tasks).map(([name, task]) => taskOf(name, task)),
 		links: (file.links ?? []).map(linkOf),
 	};
@@ -132,13 +142,14 @@ function taskOf(name: string, task: RawTask): TaskSpec {
 	};
 }
 
-function linkOf({ from, to, policy = "block", capacity, keep, slots }: RawLink): Link {
+function linkOf({ from, to, policy = "block", capacity, keep, slots, transport }: RawLink): FileLink {
 	return {
 		from: portOf(from),
 		to: portOf(to),
 		policy,
 		capacity: capacity === undefined ? undefined : parseCapacity("capacity", capacity),
 		keep: keep ?? slots,
+		requested: transportOf("transport", transport),
 	};
 }
 
@@ -193,9 +204,9 @@ function checkLinks({ tasks, links = [] }: Raw, source: Source): void {
 	}
 }
 
-/** Checks sizes, and rejects what this version does not support. */
+/** Checks sizes. */
 function checkFigures(file: Raw, source: Source): void {
-	const check = (path: Path, size: Size | undefined, parse: (size: Size) => number) => {
+	const check = (path: Path, size: Size | undefined, parse: (size: Size) => unknown) => {
 		if (size === undefined) return;
 		try {
 			parse(size);
@@ -204,31 +215,23 @@ function checkFigures(file: Raw, source: Source): void {
 		}
 	};
 	check(["region", "size"], file.region?.size, parseRegionSize);
-	const network = "this version does not support transport network; use auto or memory";
-	if (file.transport === "network") source.add(["transport"], network);
-	for (const [i, { capacity, transport }] of (file.links ?? []).entries()) {
+	for (const [i, { capacity }] of (file.links ?? []).entries()) {
 		check(["links", i, "capacity"], capacity, (size) => parseCapacity("capacity", size));
-		if (transport === "network") source.add(["links", i, "transport"], network);
 	}
 }
 
 // ------------------------------------------------------------------------------------------ the schema
 
-const SCHEMA = new URL("../../../schema/workflow.schema.json", import.meta.url);
-const validate = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(
-	JSON.parse(readFileSync(SCHEMA, "utf8")),
-);
-
 /**
  * True for an error that only explains another error: why an alternative does not match, or why a name is
  * wrong.
  */
-function isPartOfAnother({ schemaPath, keyword, propertyName }: ErrorObject): boolean {
+function isPartOfAnother({ schemaPath, keyword, propertyName }: SchemaError): boolean {
 	return schemaPath.includes("/anyOf/") || (propertyName !== undefined && keyword !== "propertyNames");
 }
 
 /** Translates a schema error into a path in the file and a message. */
-function placed({ instancePath, keyword, params, data, parentSchema }: ErrorObject): [Path, string] {
+function placed({ instancePath, keyword, params, data, parentSchema }: SchemaError): [Path, string] {
 	const path = instancePath
 		.split("/")
 		.slice(1)

@@ -1,16 +1,27 @@
 import { AsyncResource } from "node:async_hooks";
 import { performance } from "node:perf_hooks";
-import { inspect, types } from "node:util";
+import { inspect } from "node:util";
 import { SLOTS, STATUS_LIMIT } from "../../assembly/layout.js";
 import { badArgument, DhmemError } from "../errors.js";
 import { NamedObject } from "../objects/named-object.js";
-import { optionNames, type WaitOptions, waitOptions } from "../values/arguments.js";
+import { isThenable, optionNames, type WaitOptions, waitOptions } from "../values/arguments.js";
 import { inspected } from "../values/console.js";
 import { checkMade } from "../values/made.js";
-import { PENDING, type Wait } from "../waiting/waiter.js";
+import { throwIfAborted } from "../values/signal.js";
+import { PENDING, type Wait } from "../waiting/wait.js";
 import { HeldLock, needsLock } from "./mutex.js";
 import { type WaitList, waitListOf } from "./wait-list.js";
 
+/**
+ * The options of a wait at a condition.
+ *
+ * @example
+ * ```ts
+ * using held = region.mutex("params.lock").lockSync();
+ * const params = region.struct("params", { step: "u32" }, { initial: { step: 1 } });
+ * region.condition("params.changed").waitSync(held, { until: () => params.step > 0, timeout: 1000 });
+ * ```
+ */
 export interface ConditionWaitOptions extends WaitOptions {
 	/**
 	 * The predicate to wait for. It is called while the mutex is held, and must return true or false at once.
@@ -18,7 +29,12 @@ export interface ConditionWaitOptions extends WaitOptions {
 	until: () => boolean;
 }
 
-const conditionNames = optionNames<ConditionWaitOptions>({ timeout: true, signal: true, until: true });
+const conditionNames = optionNames<ConditionWaitOptions>({
+	timeout: true,
+	signal: true,
+	spin: true,
+	until: true,
+});
 
 /**
  * Milliseconds after which a waiter checks its predicate without a notification, because the notifier may
@@ -29,14 +45,22 @@ const LOOK = 50;
 /**
  * A condition variable: waits for a state that a mutex guards. Returned by `region.condition(name)`.
  *
+ * A notification is a hint: the waiter takes the mutex and checks `until` again (as in Lampson and Redell,
+ * *Experience with Processes and Monitors in Mesa*, 1980). So a missed or superfluous notification does no
+ * harm.
+ *
  * @example
  * ```ts
+ * const mutex = region.mutex("params.lock");
+ * const changed = region.condition("params.changed");
+ * const params = region.struct("params", { step: "u32" }, { initial: { step: 1 } });
  * using held = await mutex.lock();
- * await filled.wait(held, { until: () => params.count > 0 });
+ * await changed.wait(held, { until: () => params.step > 0 });
  * ```
  */
 export class Condition {
 	readonly kind = "condition";
+	/** The name of the condition in its region. */
 	readonly name: string;
 	readonly #object: NamedObject;
 	readonly #waiters: WaitList;
@@ -56,6 +80,14 @@ export class Condition {
 	 *
 	 * @throws DHMEM_TIMEOUT; DHMEM_CLOSED, also if `held` is unlocked meanwhile; DHMEM_BAD_ARGUMENT, also while
 	 * another wait with `held` is pending; DHMEM_READ_ONLY; whatever `until` throws
+	 * @example
+	 * ```ts
+	 * const mutex = region.mutex("params.lock");
+	 * const changed = region.condition("params.changed");
+	 * const params = region.struct("params", { step: "u32" }, { initial: { step: 1 } });
+	 * using held = mutex.lockSync();
+	 * changed.waitSync(held, { until: () => params.step > 0, timeout: 1000 });
+	 * ```
 	 */
 	waitSync(held: HeldLock, options: ConditionWaitOptions): void {
 		const { until, ...checked } = this.#begin(held, options);
@@ -80,6 +112,14 @@ export class Condition {
 	 * Like `waitSync`, without blocking the event loop. `until` runs in the asynchronous context of this call.
 	 *
 	 * @throws as `waitSync`; the signal's reason
+	 * @example
+	 * ```ts
+	 * const mutex = region.mutex("params.lock");
+	 * const changed = region.condition("params.changed");
+	 * const params = region.struct("params", { step: "u32" }, { initial: { step: 1 } });
+	 * using held = await mutex.lock();
+	 * await changed.wait(held, { until: () => params.step > 0, timeout: 1000 });
+	 * ```
 	 */
 	async wait(held: HeldLock, options: ConditionWaitOptions): Promise<void> {
 		const { until, ...checked } = this.#begin(held, options);
@@ -102,12 +142,34 @@ export class Condition {
 		}
 	}
 
-	/** Wakes one waiting participant. @throws DHMEM_CLOSED, DHMEM_READ_ONLY */
+	/**
+	 * Wakes one waiting participant.
+	 *
+	 * @throws DHMEM_CLOSED, DHMEM_READ_ONLY
+	 * @example
+	 * ```ts
+	 * const params = region.struct("params", { step: "u32" });
+	 * using held = region.mutex("params.lock").lockSync();
+	 * params.step++;
+	 * region.condition("params.changed").notifyOne();
+	 * ```
+	 */
 	notifyOne(): void {
 		this.#notify();
 	}
 
-	/** Wakes all waiting participants. @throws as `notifyOne` */
+	/**
+	 * Wakes all waiting participants.
+	 *
+	 * @throws as `notifyOne`
+	 * @example
+	 * ```ts
+	 * const params = region.struct("params", { step: "u32" });
+	 * using held = region.mutex("params.lock").lockSync();
+	 * params.step++;
+	 * region.condition("params.changed").notifyAll();
+	 * ```
+	 */
 	notifyAll(): void {
 		// At most SLOTS participants wait at once. One that waits again meanwhile has been notified.
 		for (let waiter = 0; waiter < SLOTS && this.#notify(); waiter++);
@@ -129,7 +191,7 @@ export class Condition {
 		if (typeof until !== "function") {
 			throw badArgument("until", until, "a function that returns true when the wait is over");
 		}
-		checked.signal?.throwIfAborted();
+		throwIfAborted(checked.signal);
 		if (!(held instanceof HeldLock)) throw needsLock(this.name);
 		if (held.mutex.object.attachment !== this.#object.attachment) {
 			throw new DhmemError(
@@ -199,8 +261,8 @@ function isTooLate(error: unknown): boolean {
 function look(held: HeldLock, until: () => boolean): boolean {
 	const isTrue: unknown = until();
 	// A promise would count as true, and its result would arrive when another participant may hold the mutex.
-	if (types.isPromise(isTrue)) {
-		isTrue.catch(() => {});
+	if (isThenable(isTrue)) {
+		Promise.resolve(isTrue).catch(() => {});
 		throw badArgument(
 			"The result of until()",
 			isTrue,

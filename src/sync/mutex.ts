@@ -1,29 +1,13 @@
 import { inspect } from "node:util";
-import {
-	KIND_MUTEX,
-	LOCK_ABANDONED,
-	LOCK_HOLDER,
-	NOT_OWNER,
-	OBJECT_KIND,
-	OK,
-	STATUS_LIMIT,
-	TAKEN,
-} from "../../assembly/layout.js";
-import { keepWhileHeld, noLongerHeld } from "../attachment/openings.js";
 import { DhmemError } from "../errors.js";
 import { NamedObject } from "../objects/named-object.js";
 import { type WaitOptions, waitOptions } from "../values/arguments.js";
 import { inspected } from "../values/console.js";
 import { dispose } from "../values/dispose.js";
 import { checkMade } from "../values/made.js";
-import { type Endable, PENDING, type Wait } from "../waiting/waiter.js";
-import { type WaitList, waitListOf } from "./wait-list.js";
-
-/**
- * Milliseconds between checks that the holder is alive. A waiter gets the mutex within 100 ms of the holder's
- * death.
- */
-const LOOK = 20;
+import { throwIfAborted } from "../values/signal.js";
+import { PENDING, type Wait } from "../waiting/wait.js";
+import { ObjectMutex } from "./object-mutex.js";
 
 /**
  * A lock on a mutex. Returned by `mutex.lock()`; disposing it unlocks the mutex.
@@ -33,8 +17,9 @@ const LOOK = 20;
  *
  * @example
  * ```ts
- * using held = mutex.lockSync();
- * if (held.abandoned) repair(totals);
+ * const totals = region.struct("totals", { count: "u32" });
+ * using held = region.mutex("totals.lock").lockSync();
+ * if (held.abandoned) totals.count = 0;
  * totals.count++;
  * ```
  */
@@ -89,6 +74,12 @@ export class HeldLock {
 	/**
 	 * Unlocks the mutex. Unlocking twice does nothing. A pending wait at a condition with this lock fails with
 	 * DHMEM_CLOSED, and does not take the mutex again.
+	 *
+	 * @example
+	 * ```ts
+	 * const held = region.mutex("totals.lock").lockSync();
+	 * held.unlock();
+	 * ```
 	 */
 	unlock(): void {
 		if (this.#over) return;
@@ -196,31 +187,30 @@ export function needsLock(condition: string): DhmemError {
  *
  * @example
  * ```ts
+ * const totals = region.struct("totals", { count: "u32" });
  * using held = await region.mutex("totals.lock").lock({ timeout: 1000 });
- * if (held.abandoned) recount(totals);
+ * if (held.abandoned) totals.count = 0;
  * totals.count++;
  * ```
  */
-export class Mutex {
+export class Mutex extends ObjectMutex {
 	readonly kind = "mutex";
-	readonly name: string;
-	/** @internal */
-	readonly object: NamedObject;
-	/** @internal */
-	readonly waiters: WaitList;
 
 	/** @internal */
 	constructor(object: NamedObject) {
 		checkMade(object instanceof NamedObject, "A Mutex", "call region.mutex(name)");
-		this.name = object.name;
-		this.object = object;
-		this.waiters = waitListOf(object);
+		super(object);
 	}
 
 	/**
 	 * Locks the mutex if it is free; otherwise returns undefined.
 	 *
 	 * @throws DHMEM_CLOSED
+	 * @example
+	 * ```ts
+	 * using held = region.mutex("totals.lock").tryLock();
+	 * console.log(held === undefined ? "busy" : "locked"); // locked
+	 * ```
 	 */
 	tryLock(): HeldLock | undefined {
 		const lock = this.attempt();
@@ -232,90 +222,43 @@ export class Mutex {
 	 *
 	 * @throws DHMEM_BAD_ARGUMENT if this participant already holds it; DHMEM_TIMEOUT, DHMEM_CLOSED,
 	 * DHMEM_READ_ONLY
+	 * @example
+	 * ```ts
+	 * using held = region.mutex("totals.lock").lockSync({ timeout: 1000 });
+	 * ```
 	 */
 	lockSync(options?: WaitOptions): HeldLock {
 		const checked = waitOptions(options, {});
-		checked.signal?.throwIfAborted();
+		throwIfAborted(checked.signal);
 		const lock = this.attempt();
-		if (lock !== PENDING) return lock;
-		this.#checkNotOurs();
-		const wait = this.waitTo(() => this.attempt(), []);
-		return this.waiters.during(() => this.object.attachment.waiter.waitSync(wait, checked));
+		return lock === PENDING ? this.waitSync(() => this.attempt(), checked) : lock;
 	}
 
 	/**
 	 * Locks the mutex as soon as it is free, without blocking the event loop.
 	 *
 	 * @throws as `lockSync`; the signal's reason
+	 * @example
+	 * ```ts
+	 * using held = await region.mutex("totals.lock").lock({ timeout: 1000 });
+	 * ```
 	 */
 	async lock(options?: WaitOptions): Promise<HeldLock> {
 		const checked = waitOptions(options, {});
-		this.#checkNotOurs();
+		throwIfAborted(checked.signal);
+		if (this.waiters.line.first === undefined) {
+			const lock = this.attempt();
+			if (lock !== PENDING) return lock;
+		}
+		this.checkNotOurs();
 		const wait = { ...this.waitTo(() => this.attempt(), []), line: this.waiters.line };
 		return this.waiters.during(() => this.object.attachment.waiter.wait(wait, checked));
-	}
-
-	/** The number of the participant that holds it; 0 if none does. @internal */
-	get holder(): number {
-		const holder = this.object.word(LOCK_HOLDER);
-		return holder === LOCK_ABANDONED ? 0 : holder;
-	}
-
-	#checkNotOurs(): void {
-		const { attachment } = this.object;
-		this.object.check();
-		attachment.checkWritable();
-		if (this.holder !== attachment.me) return;
-		// A map holds its inner mutex while the user's function in `update` runs.
-		const isInside = this.object.word(OBJECT_KIND) !== KIND_MUTEX;
-		throw new DhmemError(
-			"DHMEM_BAD_ARGUMENT",
-			isInside
-				? `This participant is already changing ${this.name}, so another change would wait for ever; change it ` +
-						"after update(), not in its function"
-				: `This participant already holds mutex ${this.name}, so locking it again would wait for ever; unlock it first`,
-		);
 	}
 
 	/** @internal */
 	attempt(): HeldLock | typeof PENDING {
 		const abandoned = this.take();
 		return abandoned === PENDING ? PENDING : new HeldLock(this, abandoned);
-	}
-
-	/** Takes the mutex if it is free; returns true if it was abandoned. @internal */
-	take(): boolean | typeof PENDING {
-		const { attachment, at } = this.object;
-		this.object.check();
-		const status = attachment.core.tryLock(attachment.me, at) >>> 0;
-		if (status === OK || status === LOCK_ABANDONED) {
-			keepWhileHeld(this.object);
-			return status === LOCK_ABANDONED;
-		}
-		if (status === TAKEN) return PENDING;
-		throw attachment.unexpected(status, `Mutex ${this.name}`);
-	}
-
-	/** @internal */
-	give(as: "free" | "abandoned"): void {
-		const { attachment, at } = this.object;
-		const { core, me } = attachment;
-		const result = (as === "free" ? core.unlock(me, at) : core.abandon(me, at)) >>> 0;
-		noLongerHeld(this.object);
-		if (result >= STATUS_LIMIT) attachment.wake(result);
-		else if (result === NOT_OWNER) throw attachment.unexpected(result, `Unlocking mutex ${this.name}`);
-	}
-
-	/** A wait for the mutex, with `take` to take it. @internal */
-	waitTo<T>(take: () => T | typeof PENDING, dependsOn: readonly Endable[]): Wait<T> {
-		return {
-			what: `mutex ${this.name}`,
-			attempt: take,
-			announce: () => this.waiters.announce(),
-			peer: () => this.holder,
-			dependsOn: [this.object, ...dependsOn],
-			slice: LOOK,
-		};
 	}
 
 	/** @internal */

@@ -1,7 +1,7 @@
 import { types } from "node:util";
 import type { NamedObject } from "../objects/named-object.js";
 import { Line } from "../waiting/line.js";
-import type { Pending } from "../waiting/waiter.js";
+import type { Pending } from "../waiting/wait.js";
 
 const lists = new WeakMap<NamedObject, WaitList>();
 

@@ -1,10 +1,18 @@
 /** Checks the arguments that users pass, with one function for each kind of value. */
 import { Buffer } from "node:buffer";
 import { types } from "node:util";
-import { NAME_BYTES, SPAN_BYTES } from "../../assembly/layout.js";
+import { NAME_BYTES } from "../../assembly/layout.js";
 import { badArgument, DhmemError, show } from "../errors.js";
+import type { Signal } from "./signal.js";
 
-/** A number of bytes, or a number with a unit: `"64MiB"` (2^20 each), `"1.5 GB"` (10^9 each). */
+/**
+ * A number of bytes, or a number with a unit: `"64MiB"` (2^20 each), `"1.5 GB"` (10^9 each).
+ *
+ * @example
+ * ```ts
+ * const sizes: Size[] = [65536, "64MiB", "1.5 GB"];
+ * ```
+ */
 export type Size = number | string;
 
 const units: Record<string, number> = {
@@ -13,9 +21,11 @@ const units: Record<string, number> = {
 	kb: 1e3,
 	mb: 1e6,
 	gb: 1e9,
+	tb: 1e12,
 	kib: 2 ** 10,
 	mib: 2 ** 20,
 	gib: 2 ** 30,
+	tib: 2 ** 40,
 };
 
 /** Converts `size` to a positive whole number of bytes. @throws DHMEM_BAD_ARGUMENT */
@@ -31,21 +41,6 @@ export function parseSize(what: string, size: Size): number {
 	throw badArgument(what, size, 'a positive number of bytes, or a string such as "64MiB" or "1.5 GB"');
 }
 
-/**
- * 4 GiB less two pages of 64 KiB. One page more is needed for scratch, and engines refuse to clone or post a
- * buffer of 2^32 bytes.
- */
-export const LARGEST_REGION = 65534 * SPAN_BYTES;
-/** Enough for the tables and a few objects and blocks. Smaller sizes are rounded up to it. */
-const SMALLEST_REGION = 8 * SPAN_BYTES;
-
-/** Converts the size of a region to spans, rounded up. @throws DHMEM_BAD_ARGUMENT */
-export function parseRegionSize(size: Size): number {
-	const bytes = parseSize("size", size);
-	if (bytes < SPAN_BYTES || bytes > 2 ** 32) throw badArgument("size", size, "from 64 KiB to 4 GiB");
-	return Math.ceil(Math.min(Math.max(bytes, SMALLEST_REGION), LARGEST_REGION) / SPAN_BYTES);
-}
-
 export function isRegionName(name: unknown): name is string {
 	return typeof name === "string" && /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/.test(name);
 }
@@ -55,7 +50,7 @@ export function checkRegionName(name: string): string {
 	throw badArgument(
 		"The region's name",
 		name,
-		'1 to 200 characters of A-Z a-z 0-9 . _ -, the first of them not "."',
+		'1 to 200 characters of A-Z a-z 0-9 . _ -, the first of them not "."; a folder goes into the option directory',
 	);
 }
 
@@ -81,7 +76,8 @@ export function optionNames<O>(names: { readonly [Name in keyof Required<O>]: tr
  */
 export function checkOptions(options: unknown, known: ReadonlySet<string>, of: string): void {
 	if (options === undefined) return;
-	if (typeof options !== "object" || options === null) throw badArgument("The options", options, "an object");
+	if (typeof options !== "object" || options === null)
+		throw badArgument("The argument options", options, "an object");
 	// Without an array of keys, because some of these calls are made for every message.
 	for (const name in options) {
 		if (!known.has(name) && Object.hasOwn(options, name)) throw unknownOption(name, known, of);
@@ -116,15 +112,35 @@ function distance(a: string, b: string): number {
 	return above[b.length] as number;
 }
 
-/** Options of a wait: how long it may take, and a signal that ends it. */
+/**
+ * Options of a wait: how long it may take, and a signal that ends it.
+ *
+ * @example
+ * ```ts
+ * const controller = new AbortController();
+ * using message = await consumer.receive({ timeout: 1000, signal: controller.signal });
+ * ```
+ */
 export interface WaitOptions {
 	/** Milliseconds. The default is no limit; 0 tries once. */
 	timeout?: number | undefined;
 	/** Ends the wait: when the signal aborts, the wait throws its reason. */
-	signal?: AbortSignal | undefined;
+	signal?: Signal | undefined;
+	/**
+	 * Milliseconds to look again and again before sleeping, such as `0.05`; 0 by default. This keeps a processor
+	 * busy, and the event loop from running, but an answer within this time costs no wake-up.
+	 */
+	spin?: number | undefined;
 }
 
-/** Defaults for every wait of a queue's endpoint, and how it reacts when its peer leaves. */
+/**
+ * Defaults for every wait of a queue's endpoint, and how it reacts when its peer leaves.
+ *
+ * @example
+ * ```ts
+ * using consumer = region.queue("steps").consumer({ timeout: 5000, patient: true });
+ * ```
+ */
 export interface EndpointOptions extends WaitOptions {
 	/**
 	 * If true, waits continue after the peer has left or died without `end()`, because a restarted task may
@@ -133,8 +149,16 @@ export interface EndpointOptions extends WaitOptions {
 	patient?: boolean | undefined;
 }
 
-const waitNames = optionNames<WaitOptions>({ timeout: true, signal: true });
-export const endpointNames = optionNames<EndpointOptions>({ timeout: true, signal: true, patient: true });
+/** A wait that spins blocks its thread, and longer than this nobody means. */
+const LONGEST_SPIN = 1000;
+
+const waitNames = optionNames<WaitOptions>({ timeout: true, signal: true, spin: true });
+export const endpointNames = optionNames<EndpointOptions>({
+	timeout: true,
+	signal: true,
+	spin: true,
+	patient: true,
+});
 
 /**
  * Checks a wait's options and fills in an endpoint's defaults. Pass `known` and `of` if the call takes
@@ -150,11 +174,15 @@ export function waitOptions(
 	checkOptions(given, known, of);
 	const timeout = given.timeout ?? defaults.timeout;
 	const signal = given.signal ?? defaults.signal;
+	const spin = given.spin ?? defaults.spin;
 	if (timeout !== undefined && !(typeof timeout === "number" && timeout >= 0)) {
 		throw badArgument("timeout", timeout, "a number of milliseconds, 0 or more");
 	}
 	if (signal !== undefined && !isSignal(signal)) throw badArgument("signal", signal, "an AbortSignal");
-	return { timeout, signal };
+	if (spin !== undefined && !(typeof spin === "number" && spin >= 0 && spin <= LONGEST_SPIN)) {
+		throw badArgument("spin", spin, `a number of milliseconds from 0 to ${LONGEST_SPIN}`);
+	}
+	return { timeout, signal, spin };
 }
 
 /** Looks at the methods instead of the class, because jsdom, for example, has its own AbortSignal. */
@@ -163,7 +191,6 @@ function isSignal(signal: AbortSignal): boolean {
 		typeof signal === "object" &&
 		signal !== null &&
 		typeof signal.aborted === "boolean" &&
-		typeof signal.throwIfAborted === "function" &&
 		typeof signal.addEventListener === "function" &&
 		typeof signal.removeEventListener === "function"
 	);
@@ -206,6 +233,10 @@ function noMemory(what: string, view: unknown): DhmemError {
 	return badArgument(what, view, "a view whose buffer has not been transferred or shrunk");
 }
 
+const SENDABLE =
+	"a string or a view such as a Uint8Array. JSON.stringify(value) makes a string of other values, and " +
+	"new Uint8Array(buffer) a view of an ArrayBuffer; a block goes into the options: send(data, { block })";
+
 /** The bytes of data to send. Use `lengthIn` for their number. */
 export function bytesOf(data: string | ArrayBufferView): Uint8Array {
 	if (typeof data === "string") return Buffer.from(data);
@@ -226,7 +257,7 @@ function isBytes(data: ArrayBufferView): data is Uint8Array {
 
 /** The bytes under a view of any kind, by the engine's own getters. */
 function bytesUnder(view: ArrayBufferView): Uint8Array {
-	if (!ArrayBuffer.isView(view)) throw badArgument("The data", view, "a string or an ArrayBufferView");
+	if (!ArrayBuffer.isView(view)) throw badArgument("The data", view, SENDABLE);
 	const isDataView = types.isDataView(view);
 	if (!isDataView) checkAttached("The data", view);
 	const figure = (name: keyof ArrayBufferView) =>
@@ -242,4 +273,10 @@ function bytesUnder(view: ArrayBufferView): Uint8Array {
 export function checkCount(what: string, value: number, least: number, most: number): number {
 	if (Number.isInteger(value) && value >= least && value <= most) return value;
 	throw badArgument(what, value, `a whole number from ${least} to ${most}`);
+}
+
+/** Tells whether a value is a promise, also of another realm or library. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+	if (value === null || (typeof value !== "object" && typeof value !== "function")) return false;
+	return typeof (value as Partial<PromiseLike<unknown>>).then === "function";
 }

@@ -1,7 +1,27 @@
 import { badArgument } from "../errors.js";
 
-/** The typed array over shared memory for each dtype. */
-interface TypedArrays {
+/**
+ * The type of a number in shared memory; the 64-bit integers are `bigint`.
+ *
+ * @example
+ * ```ts
+ * const dtype: DType = "f64";
+ * const field = region.array("field", { dtype, shape: [1000, 3] });
+ * ```
+ */
+export type DType = "i8" | "u8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "f32" | "f64";
+
+/**
+ * The typed array over shared memory for a dtype: `Float64Array` for `"f64"`.
+ *
+ * @example
+ * ```ts
+ * function largest(values: TypedArrayOf<"f64">): number {
+ *   return values.reduce((a, b) => Math.max(a, b), -Infinity);
+ * }
+ * ```
+ */
+export type TypedArrayOf<D extends DType> = {
 	i8: Int8Array;
 	u8: Uint8Array;
 	i16: Int16Array;
@@ -12,15 +32,17 @@ interface TypedArrays {
 	u64: BigUint64Array;
 	f32: Float32Array;
 	f64: Float64Array;
-}
+}[D];
 
-/** The type of a number in shared memory; the 64-bit integers are `bigint`. */
-export type DType = keyof TypedArrays;
-
-/** The typed array over shared memory for a dtype: `Float64Array` for `"f64"`. */
-export type TypedArrayOf<D extends DType> = TypedArrays[D];
-
-/** The JavaScript value for a dtype: `bigint` for the 64-bit integers, else `number`. */
+/**
+ * The JavaScript value for a dtype: `bigint` for the 64-bit integers, else `number`.
+ *
+ * @example
+ * ```ts
+ * const id: ValueOf<"u64"> = 42n;
+ * const mean: ValueOf<"f64"> = 0.5;
+ * ```
+ */
 export type ValueOf<D extends DType> = D extends "i64" | "u64" ? bigint : number;
 
 const constructors = {
@@ -39,9 +61,13 @@ const constructors = {
 /** All dtypes, in the order in which the region numbers them from 1. */
 export const dtypes = Object.keys(constructors) as readonly DType[];
 
+export function isDType(dtype: unknown): dtype is DType {
+	return dtypes.includes(dtype as DType);
+}
+
 /** @throws DHMEM_BAD_ARGUMENT */
 export function checkDType(dtype: unknown): DType {
-	if (dtypes.includes(dtype as DType)) return dtype as DType;
+	if (isDType(dtype)) return dtype;
 	throw badArgument("The dtype", dtype, `one of ${dtypes.join(", ")}`);
 }
 

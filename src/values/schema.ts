@@ -1,14 +1,31 @@
 import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
 import { badArgument, DhmemError, isErrorNamed, show } from "../errors.js";
-import { bytesPer, checkDType, type DType, type ValueOf } from "./dtypes.js";
+import { bytesPer, type DType, dtypes, isDType, type ValueOf } from "./dtypes.js";
 
-/** The fields of a struct: the dtype of each, by name. Their order is part of the type. */
+/**
+ * The fields of a struct: the dtype of each, by name. Their order is part of the type.
+ *
+ * @example
+ * ```ts
+ * const point = { x: "f64", y: "f64" } as const satisfies Fields;
+ * region.struct("origin", point);
+ * ```
+ */
 export interface Fields {
 	readonly [name: string]: DType;
 }
 
-/** A struct in shared memory: reading a field reads the region, and assigning to it writes to the region. */
+/**
+ * A struct in shared memory: reading a field reads the region, and assigning to it writes to the region.
+ *
+ * @example
+ * ```ts
+ * const point = { x: "f64", y: "f64" } as const;
+ * const lengthOf = ({ x, y }: Struct<typeof point>) => Math.hypot(x, y);
+ * console.log(lengthOf(region.struct("corner", point, { initial: { x: 3, y: 4 } }))); // 5
+ * ```
+ */
 export type Struct<F extends Fields = Fields> = { -readonly [Name in keyof F]: ValueOf<F[Name]> };
 
 /** Where a field is in a struct. */
@@ -29,6 +46,12 @@ const known = new Map<string, Schema>();
  * The type of a struct: its fields in the given order, each aligned to its own size. Returned by `schema()`.
  *
  * `String(schema)` is the type as text, such as `{ a: f64, step: u32 }`. Equal types have equal texts.
+ *
+ * @example
+ * ```ts
+ * const particle: Schema<{ x: "f64"; id: "u32" }> = schema({ x: "f64", id: "u32" });
+ * console.log(particle.size, particle.alignment); // 16 8
+ * ```
  */
 export class Schema<F extends Fields = Fields> {
 	/** The dtype of each field. */
@@ -51,7 +74,9 @@ export class Schema<F extends Fields = Fields> {
 		this.layout = Object.entries(fields).map(([name, value]) => {
 			if (name === "__proto__")
 				throw badArgument("A field's name", name, "another name, because JavaScript reserves this one");
-			const dtype = checkDType(value);
+			if (!isDType(value))
+				throw badArgument(`The type of field ${show(name)}`, value, `a dtype: ${dtypes.join(", ")}`);
+			const dtype = value;
 			const size = bytesPer(dtype);
 			const offset = roundUp(end, size);
 			end = offset + size;
@@ -68,6 +93,14 @@ export class Schema<F extends Fields = Fields> {
 		this.alignment = alignment;
 	}
 
+	/**
+	 * The type as text.
+	 *
+	 * @example
+	 * ```ts
+	 * console.log(String(schema({ x: "f64", id: "u32" }))); // { x: f64, id: u32 }
+	 * ```
+	 */
 	toString(): string {
 		return this.#text;
 	}

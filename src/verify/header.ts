@@ -9,11 +9,13 @@
  *        committed + ⌈spans / 8⌉ ≤ owned             owned + ⌈spans / 32⌉ ≤ buckets
  *        buckets + 8 · (mask + 1) ≤ touched          8 · touchedBytes ≥ spans
  *        touched + 128 · touchedBytes ≤ descriptors
- *        descriptors + 16 · spans ≤ available        available + 4 · spans ≤ owners
+ *        descriptors + 16 · spans ≤ available        available + 8 · spans ≤ owners
+ *        available + 8 · spans ≤ bulk states         bulk states + 4 · bulk spans ≤ owners, if there are any
  *        owners + 1024 · spans ≤ 64 KiB · heap       heap ≤ spans
  *  H4  mask + 1 is a power of two, 64 to 4096
  *  H5  lifetime is persistent or last-close
  *  H6  ready ≤ spans, and it is spans or a multiple of 1024
+ *  H7  the reserved words are 0, and so are those of the bulk space where there is none
  * ```
  * All of them always hold. Nothing else can be checked unless H2 and H3 hold.
  */
@@ -24,6 +26,11 @@ import {
 	HEADER_AVAILABLE,
 	HEADER_BUCKET_MASK,
 	HEADER_BUCKETS,
+	HEADER_BULK_BUSY,
+	HEADER_BULK_COMMITTED,
+	HEADER_BULK_READY,
+	HEADER_BULK_SPANS,
+	HEADER_BULK_STATES,
 	HEADER_BUSY,
 	HEADER_COMMITTED,
 	HEADER_DESCRIPTORS,
@@ -53,6 +60,11 @@ import {
 import type { Memory } from "./memory.js";
 import type { Report } from "./report.js";
 
+/** Words of the header that are reserved, and 0. */
+const RESERVED = [HEADER_BULK_BUSY, HEADER_BULK_COMMITTED];
+/** Words of the header that are 0 in a region without a bulk space. */
+const OF_BULK = [HEADER_BULK_STATES, HEADER_BULK_READY];
+
 const FEWEST_SPANS = 8;
 const MOST_SPANS = 65534;
 const FEWEST_BUCKETS = 64;
@@ -75,6 +87,8 @@ export function checkHeader(memory: Memory, report: Report): boolean {
 	const ready = word(HEADER_READY);
 	if (ready > spans || (ready !== spans && ready % READY_STEP !== 0))
 		report.add("H6", HEADER_READY, `${ready} of ${spans} spans are ready, which is not a possible number`);
+	for (const field of word(HEADER_BULK_SPANS) === 0 ? [...RESERVED, ...OF_BULK] : RESERVED)
+		if (word(field) !== 0) report.add("H7", field, `a reserved word of the header is ${word(field)}, not 0`);
 	return checkSize(memory, report, spans) && checkTables(memory, report, spans);
 }
 
@@ -89,6 +103,8 @@ function checkTables(memory: Memory, report: Report, spans: number): boolean {
 	const bitmap = Math.ceil(spans / 8);
 	let isSound = word(HEADER_TOUCHED_BYTES) >= bitmap;
 	let end = SLOTS_START + SLOTS * SLOT_BYTES;
+	const bulk = word(HEADER_BULK_SPANS);
+	const states = bulk === 0 ? [] : [[word(HEADER_BULK_STATES), bulk * 4] as const];
 	for (const [start, bytes] of [
 		[word(HEADER_BUSY), bitmap],
 		[word(HEADER_COMMITTED), bitmap],
@@ -97,6 +113,7 @@ function checkTables(memory: Memory, report: Report, spans: number): boolean {
 		[word(HEADER_TOUCHED), word(HEADER_TOUCHED_BYTES) * SLOTS],
 		[word(HEADER_DESCRIPTORS), spans * DESCRIPTOR_BYTES],
 		[word(HEADER_AVAILABLE), (spans * CLASSES) / 8],
+		...states,
 		[word(HEADER_OWNERS), spans * OWNERS_PER_SPAN],
 		[word(HEADER_HEAP) * SPAN_BYTES, 0],
 	] as const) {

@@ -4,6 +4,7 @@
  * followed.
  */
 import { checkBlocks } from "./blocks.js";
+import { checkBulk } from "./bulk.js";
 import { Claims } from "./claims.js";
 import { checkDirectory } from "./directory.js";
 import { checkHandles } from "./handles.js";
@@ -28,6 +29,7 @@ export function verify(bytes: Uint8Array, grade: Grade): Finding[] {
 	checkParticipants(memory, report);
 	checkSpans(memory, report);
 	checkBlocks(memory, report);
+	checkBulk(memory, report);
 	const claims = new Claims(memory, report);
 	checkShares(memory, report, claims);
 	checkHandles(memory, report, claims);

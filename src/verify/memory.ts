@@ -3,10 +3,13 @@
  * contents are not trusted, so every length is limited to what exists.
  */
 import {
+	BULK_SPAN_BYTES,
+	BULK_SPANS,
+	CLASS_BULK,
 	CLASS_LARGEST,
+	CLASS_LAST,
 	CLASS_OBJECT,
 	CLASS_SHARE,
-	CLASSES,
 	DESCRIPTOR_BYTES,
 	DESCRIPTOR_STATE,
 	HEADER_DESCRIPTORS,
@@ -44,7 +47,7 @@ export function classBytes(sizeClass: number): number {
 	return sizeClass === CLASS_SHARE ? SHARE_BYTES : 64;
 }
 
-const BYTES_OF_CLASS = Array.from({ length: CLASSES }, (_, sizeClass) => classBytes(sizeClass));
+const BYTES_OF_CLASS = Array.from({ length: CLASS_LAST + 1 }, (_, sizeClass) => classBytes(sizeClass));
 
 export class Memory {
 	readonly bytes: Uint8Array;
@@ -140,7 +143,7 @@ export class Memory {
 	classOf(span: number): number {
 		if (!this.isHeapSpan(span)) return -1;
 		const state = this.state(span);
-		return (state & 0xff) === SPAN_SLAB && state >>> 8 < CLASSES ? state >>> 8 : -1;
+		return (state & 0xff) === SPAN_SLAB && state >>> 8 <= CLASS_LAST ? state >>> 8 : -1;
 	}
 
 	blockBytes(sizeClass: number): number {
@@ -192,6 +195,7 @@ export class Memory {
 		if (this.ownerByte(block) === 0 || this.isReference(block)) return 0;
 		const span = Math.floor(block / SPAN_BYTES);
 		const sizeClass = this.classOf(span);
+		if (sizeClass === CLASS_BULK) return this.word(block + BULK_SPANS) * BULK_SPAN_BYTES;
 		return sizeClass >= 0 ? this.blockBytes(sizeClass) : (this.runs[span] ?? 0) * SPAN_BYTES;
 	}
 

@@ -12,6 +12,8 @@
  *      taking it out                                                                    at rest: in flight
  *  Q7  RESERVED is 0 or in the ring                   at rest: with a producer, RESERVED = 0 or CLAIMED's payload
  *  Q8  CACHED_HEAD ≤ HEAD, and CLAIMED ≤ CACHED_HEAD + C
+ *  Q9  at rest, with a producer: RESERVED = 0 → RESERVED_COUNT = 0; RESERVED_COUNT messages of RESERVED_BYTES fit
+ *      between CLAIMED and the end of the ring
  * ```
  */
 import {
@@ -27,6 +29,7 @@ import {
 	QUEUE_PRODUCER,
 	QUEUE_RESERVED,
 	QUEUE_RESERVED_BYTES,
+	QUEUE_RESERVED_COUNT,
 	QUEUE_SMALLEST,
 	QUEUE_TAIL,
 	RECORD_ALIGNMENT,
@@ -88,6 +91,7 @@ export function checkQueue(subject: Subject): void {
 	if (promised > capacity || distance(word(QUEUE_CACHED_HEAD), head) > promised)
 		fail("Q8", `has its head at ${head}, but its producer's cached head is ${word(QUEUE_CACHED_HEAD)}`);
 	checkReservation(subject, capacity);
+	checkBatch(subject, capacity);
 	checkRing(subject, capacity, head, tail);
 }
 
@@ -101,6 +105,15 @@ function checkReservation({ report, word, fail, data }: Subject, capacity: numbe
 		word(QUEUE_PRODUCER) === 0 ||
 		(reserved === expected && word(QUEUE_RESERVED_BYTES) <= capacity / 2);
 	if (!isInRing || !isExact) fail("Q7", `has a reservation at the impossible offset ${hex(reserved)}`);
+}
+
+function checkBatch({ report, word, fail }: Subject, capacity: number): void {
+	const count = word(QUEUE_RESERVED_COUNT);
+	if (!report.isAtRest || word(QUEUE_PRODUCER) === 0 || count === 0) return;
+	const record = RECORD_HEADER + Math.ceil(word(QUEUE_RESERVED_BYTES) / RECORD_ALIGNMENT) * RECORD_ALIGNMENT;
+	const room = capacity - (word(QUEUE_CLAIMED) & (capacity - 1));
+	if (word(QUEUE_RESERVED) === 0 || count * record > room)
+		fail("Q9", `has a reservation for ${count} messages, for which there is no room in line`);
 }
 
 function checkRing(subject: Subject, capacity: number, head: number, tail: number): void {

@@ -13,7 +13,7 @@
  * The bitmaps of busy and of available spans are hints, which may have any contents.
  */
 import {
-	CLASSES,
+	CLASS_LAST,
 	DESCRIPTOR_KEEPER,
 	DESCRIPTOR_SPANS,
 	HEADER_COMMITTED,
@@ -65,7 +65,7 @@ function isState(memory: Memory, state: number, span: number): boolean {
 		case SPAN_CLAIMED:
 			return head === 0 && part >= 1 && part <= SLOTS;
 		case SPAN_SLAB:
-			return head === 0 && part < CLASSES;
+			return head === 0 && part <= CLASS_LAST;
 		case SPAN_TAIL:
 			return part === 0 && head < span && memory.isHeapSpan(head);
 		default:

@@ -3,6 +3,7 @@
  * name then gets another region, and each side waits in its own.
  */
 import { performance } from "node:perf_hooks";
+import { publish } from "../events.js";
 import type { Host } from "../host/local-shim.js";
 import process from "../host/process.js";
 import type { File } from "../host/shim.js";
@@ -51,6 +52,7 @@ export class LostName {
 		const words = this.inWords();
 		if (words === "") return;
 		this.#isSaid = true;
+		publish("dhmem:stuck", () => ({ path: this.#opening.path, message: words }));
 		// The event loop prints warnings, and it does not run while this thread is blocked.
 		if (isBlocking)
 			process.stderr.write(`(node:${process.pid}) [DHMEM_NAME_REMOVED] DhmemWarning: ${words}\n`);

@@ -1,101 +1,64 @@
 /**
  * Waiting, in two ways: a promise that never blocks the event loop, and a call that blocks the thread.
  *
- * Both do the same in this order: read the doorbell, announce, attempt once more, then sleep while the
- * doorbell has the value that was read. The order matters because a ring clears the announcement. A sleep is
+ * Both do the same in this order: say how they sleep, read the doorbell, announce, attempt once more, then sleep
+ * while the doorbell has the value that was read. The order matters because a ring clears the announcement. A sleep is
  * divided into time slices, because a peer can die between its change and its ring, and a lock that the
  * kernel drops wakes no one.
  */
 import { performance } from "node:perf_hooks";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
-import { DhmemError } from "../errors.js";
+import type { DhmemError } from "../errors.js";
 import { systemError } from "../host/system-error.js";
 import type { WaitOptions } from "../values/arguments.js";
+import { reasonOf, throwIfAborted } from "../values/signal.js";
+import { onAbort } from "./any-signal.js";
 import type { Line } from "./line.js";
-import { LostName, type Opening } from "./lost-name.js";
-
-/** The participant that waits, with its doorbell and its view of its peers. */
-export interface Sleeper extends Opening {
-	/** Gives back space that is kept for the next operation. Called before the participant sleeps. */
-	flush(): void;
-	readDoorbell(): number;
-	/** Sleeps until the doorbell differs from `seen`, at most `milliseconds`. True if it was rung. */
-	sleep(seen: number, milliseconds: number): boolean;
-	isAlive(participant: number): boolean;
-	/** Recovers from all participants that have died, and returns their number. */
-	recover(): number;
-}
-
-/** The result of an attempt that must be repeated later. */
-export const PENDING: unique symbol = Symbol("pending");
-
-/**
- * Something that a wait depends on and that can end: an object that may be removed, a lock that may be
- * unlocked.
- */
-export interface Endable {
-	/** Functions to call with the reason when it ends. */
-	readonly endings: Set<(why: DhmemError) => void>;
-}
-
-/** A condition to wait for, and how to check it. */
-export interface Wait<T> {
-	/** What is waited for, as error messages put it: "a message from queue steps". */
-	what: string;
-	/** Returns the result, or PENDING. An exception ends the wait. */
-	attempt(): T | typeof PENDING;
-	/** Asks the peer to ring. */
-	announce(): void;
-	/** The number of the participant whose action ends the wait; 0 if there is none. */
-	peer(): number;
-	/** The wait fails at once when one of these ends. Queue endpoints end their own waits. */
-	dependsOn?: readonly Endable[];
-	/** Milliseconds between attempts without a ring, if not the default. */
-	slice?: number;
-	/** The line that the wait joins: only the first in line makes attempts. */
-	line?: Line<Pending>;
-	/** Attempts begin when this resolves; the wait joins its line at once. By default they begin at once. */
-	after?: Promise<void> | undefined;
-}
-
-export interface Pending extends Pick<Wait<unknown>, "announce" | "peer" | "slice"> {
-	/** True once the promise is resolved or rejected. */
-	settled: boolean;
-	/** Makes an attempt if it is this wait's turn, and settles the promise if the attempt succeeds. */
-	look(): void;
-	fail(error: unknown): void;
-}
+import { LostName } from "./lost-name.js";
+import type { Sleeper } from "./sleeper.js";
+import { LONGEST_TIMER, tooLate } from "./timeout.js";
+import { PENDING, type Pending, type Wait } from "./wait.js";
+import { Waits } from "./waits.js";
 
 /** Milliseconds between checks of the state and the peers of waits. */
 const SLICE = 50;
+/** The same for promises if the kernel reports the death of each peer, and for those that have waited for long. */
+const LONG_SLICE = 1000;
+/** After so many time slices without a ring the slices of promises that have no peer grow, in two steps. */
+const QUIET = 10;
+const QUIET_SLICE = 250;
+/** The same after the hint that a peer has died, for so many times. */
+const HURRY = 1;
+const HURRIES = 10;
 /** Attempts in a busy loop before sleeping, so that a quick answer costs no system call. */
 const SPINS = 200;
-/** Milliseconds for which a loop that never has to wait may occupy the event loop. */
-const TURN = 5;
 /** A resolved promise, to run something in the next microtask. */
 const soon = Promise.resolve();
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class Waiter {
 	readonly #sleeper: Sleeper;
 	readonly #name: LostName;
-	readonly #pending = new Set<Pending>();
+	readonly #pending = new Waits<Pending>();
 	/** The pending waits whose turn it is. A round makes one attempt for each of these. */
-	readonly #inTurn = new Set<Pending>();
+	readonly #inTurn = new Waits<Pending>();
 	/** The round of attempts under way. Waits whose turn comes during the round are added to it. */
 	#round: Pending[] | undefined;
-	/**
-	 * The waits that each signal ends. A signal gets one listener for all of them, because Node warns of a leak
-	 * at more than ten.
-	 */
-	readonly #abortable = new Map<AbortSignal, { waits: Set<Pending>; onAbort: () => void }>();
-	#armed = false;
+	/** Milliseconds for which the sleeper is armed; infinite while it is not. */
+	#armedFor = Number.POSITIVE_INFINITY;
+	/** The doorbell when the sleeper was armed. */
+	#bell = 0;
+	/** How many time slices have ended without a ring since something happened. */
+	#quiet = 0;
+	/** How many more looks come soon, after the hint that a peer has died. */
+	#hurries = 0;
+	/** The last time slice. */
+	#slice = SLICE;
+	/** The peers of the waits whose turn it is. Kept only to be used again. */
+	readonly #peers: number[] = [];
 	/** True while an attempt runs. An attempt may run the user's code. */
 	#looking = false;
 	/** The time of the last check of the peers, in milliseconds of `performance.now()`. */
 	#checkedAt = 0;
-	#calls = 0;
-	#turnStarted = 0;
 
 	constructor(sleeper: Sleeper) {
 		this.#sleeper = sleeper;
@@ -103,24 +66,26 @@ export class Waiter {
 	}
 
 	/** Resolves with the result of `wait` once an attempt succeeds. */
-	wait<T>(wait: Wait<T>, { timeout, signal }: WaitOptions): Promise<T> {
+	wait<T>(wait: Wait<T>, { timeout, signal, spin = 0 }: WaitOptions): Promise<T> {
 		return new Promise<T>((resolve, reject) => {
-			if (signal?.aborted) throw signal.reason;
+			throwIfAborted(signal);
 			let timer: NodeJS.Timeout | undefined;
+			let stop: (() => void) | undefined;
 			let begun = false;
 			const settle = () => {
 				pending.settled = true;
-				this.#pending.delete(pending);
-				this.#inTurn.delete(pending);
+				this.#pending.leave();
+				if (pending.inTurn) this.#inTurn.leave();
 				this.#advance(wait.line);
 				for (const each of wait.dependsOn ?? []) each.endings.delete(pending.fail);
 				clearTimeout(timer);
-				if (signal) this.#unlisten(signal, pending);
+				stop?.();
 				if (this.#pending.size === 0) this.#disarm();
 			};
 			const pending: Pending = {
 				settled: false,
-				slice: wait.slice ?? SLICE,
+				inTurn: false,
+				slice: wait.slice,
 				announce: () => wait.announce(),
 				peer: () => wait.peer(),
 				look: () => {
@@ -142,22 +107,26 @@ export class Waiter {
 					reject(error);
 				},
 			};
+			// First, because it throws if a signal of the user's own class does.
+			if (signal) stop = onAbort(signal, () => pending.fail(reasonOf(signal)));
 			this.#pending.add(pending);
 			wait.line?.enter(pending);
 			for (const each of wait.dependsOn ?? []) each.endings.add(pending.fail);
-			if (signal) this.#listen(signal, pending);
 			const begin = () => {
 				if (pending.settled) return;
 				begun = true;
+				this.#quiet = 0;
 				if (timeout !== undefined && timeout <= LONGEST_TIMER) {
 					timer = setTimeout(() => {
 						// One last attempt: a result that arrived in time counts, even if the event loop is late.
 						pending.look();
-						if (this.#pending.has(pending)) pending.fail(this.#tooLate(wait, timeout));
+						if (!pending.settled) pending.fail(this.#tooLate(wait, timeout));
 					}, timeout);
 				}
 				if (wait.line !== undefined && wait.line.first !== pending) return;
-				this.#inTurn.add(pending);
+				this.#spin(pending, Math.min(spin, timeout ?? spin));
+				if (pending.settled) return;
+				this.#giveTurn(pending);
 				this.#failing([pending], () => this.#lookAt([pending]));
 			};
 			if (wait.after === undefined) begin();
@@ -165,47 +134,46 @@ export class Waiter {
 		});
 	}
 
+	/**
+	 * Looks again and again for so many milliseconds. Before the wait announces itself, because ringing costs the
+	 * peer a system call.
+	 */
+	#spin(pending: Pending, milliseconds: number): void {
+		// Attempts must not be nested.
+		if (milliseconds === 0 || this.#looking) return;
+		this.#sleeper.flush();
+		const until = performance.now() + milliseconds;
+		while (!pending.settled && performance.now() < until) pending.look();
+	}
+
+	#giveTurn(pending: Pending): void {
+		pending.inTurn = true;
+		this.#inTurn.add(pending);
+	}
+
 	/** Makes an attempt for the first wait in line, if its turn has just come. */
 	#advance(line: Line<Pending> | undefined): void {
 		const first = line?.first;
-		if (first === undefined || this.#inTurn.has(first)) return;
-		this.#inTurn.add(first);
+		if (first === undefined || first.inTurn) return;
+		this.#giveTurn(first);
 		if (this.#round === undefined) soon.then(() => this.onRing());
 		else this.#round.push(first);
 	}
 
-	#listen(signal: AbortSignal, pending: Pending): void {
-		let abortable = this.#abortable.get(signal);
-		if (abortable === undefined) {
-			const waits = new Set<Pending>();
-			const onAbort = () => {
-				for (const each of [...waits]) each.fail(signal.reason);
-			};
-			abortable = { waits, onAbort };
-			this.#abortable.set(signal, abortable);
-			signal.addEventListener("abort", onAbort);
-		}
-		abortable.waits.add(pending);
-	}
-
-	#unlisten(signal: AbortSignal, pending: Pending): void {
-		const abortable = this.#abortable.get(signal);
-		if (!abortable?.waits.delete(pending) || abortable.waits.size > 0) return;
-		this.#abortable.delete(signal);
-		signal.removeEventListener("abort", abortable.onAbort);
-	}
-
 	/** Blocks this thread until an attempt of `wait` succeeds, and returns its result. */
-	waitSync<T>(wait: Wait<T>, { timeout = Number.POSITIVE_INFINITY, signal }: WaitOptions): T {
-		signal?.throwIfAborted();
+	waitSync<T>(wait: Wait<T>, { timeout = Number.POSITIVE_INFINITY, signal, spin = 0 }: WaitOptions): T {
+		throwIfAborted(signal);
 		this.#sleeper.flush();
-		for (let spin = 0; spin < SPINS; spin++) {
+		const began = performance.now();
+		const until = began + Math.min(spin, timeout);
+		for (let look = 0; look < SPINS || performance.now() < until; look++) {
 			const result = wait.attempt();
 			if (result !== PENDING) return result;
 			if (timeout === 0) throw this.#tooLate(wait, timeout);
 		}
-		const deadline = performance.now() + timeout;
+		const deadline = began + timeout;
 		for (;;) {
+			this.#sleeper.sleepBlocked(this.#pending.size > 0);
 			const bell = this.#sleeper.readDoorbell();
 			wait.announce();
 			const result = wait.attempt();
@@ -218,21 +186,35 @@ export class Waiter {
 		}
 	}
 
-	#tooLate({ what }: Pick<Wait<unknown>, "what">, timeout: number): DhmemError {
-		return tooLate(what, timeout, this.#name.inWords());
+	#tooLate({ what, advice }: Pick<Wait<unknown>, "what" | "advice">, timeout: number): DhmemError {
+		return tooLate(what, timeout, this.#name.inWords() || advice);
 	}
 
-	/**
-	 * Called when the doorbell was rung or a time slice is over. Never throws, because no caller could catch
-	 * the error.
-	 */
+	/** Called when what was armed has come: the doorbell was rung, or a time slice is over. Never throws. */
+	onArmed(): void {
+		this.#armedFor = Number.POSITIVE_INFINITY;
+		if (this.#hurries > 0) this.#hurries--;
+		const isRung = this.#sleeper.readDoorbell() !== this.#bell;
+		this.#quiet = isRung ? 0 : this.#quiet + 1;
+		// A time slice is over, so the peers are checked: its timer may be early.
+		if (!isRung) this.#checkedAt = Number.NEGATIVE_INFINITY;
+		this.onRing();
+	}
+
+	/** Called when a peer may have died. The kernel drops its lock at about the same time. Never throws. */
+	onDeath(): void {
+		this.#hurries = HURRIES;
+		this.#checkedAt = Number.NEGATIVE_INFINITY;
+		this.onRing();
+	}
+
+	/** Makes attempts. Never throws, because no caller could catch the error. */
 	onRing(): void {
-		this.#armed = false;
-		const pending = [...this.#inTurn];
+		const pending = this.#inTurn.all();
 		this.#failing(pending, () => {
 			// Rings for other waits may come faster than time slices end.
 			const now = performance.now();
-			if (now >= this.#checkedAt + this.#shortestSlice()) {
+			if (now >= this.#checkedAt + this.#slice) {
 				this.#checkedAt = now;
 				this.#checkPeers(pending);
 				if (pending.some((each) => each.peer() === 0)) this.#name.warn(false);
@@ -241,27 +223,11 @@ export class Waiter {
 		});
 	}
 
-	/**
-	 * For loops that never have to wait: returns a promise now and then, so that timers and other work get
-	 * their turn.
-	 */
-	breathe(): Promise<void> | undefined {
-		if ((++this.#calls & 31) !== 0) return undefined;
-		const now = performance.now();
-		if (now - this.#turnStarted < TURN) return undefined;
-		return new Promise((resolve) => {
-			setImmediate(() => {
-				this.#turnStarted = performance.now();
-				resolve();
-			});
-		});
-	}
-
 	/** Rejects all pending waits. */
 	close(error: DhmemError): void {
 		// A round that never runs, so that no further wait gets its turn.
 		this.#round = [];
-		for (const pending of [...this.#pending]) pending.fail(error);
+		for (const pending of this.#pending.all()) pending.fail(error);
 		this.#round = undefined;
 		this.#disarm();
 	}
@@ -272,6 +238,7 @@ export class Waiter {
 			setImmediate(() => this.onRing());
 			return;
 		}
+		this.#sleeper.sleepInLoop();
 		const bell = this.#sleeper.readDoorbell();
 		this.#round = [...pending];
 		try {
@@ -283,9 +250,13 @@ export class Waiter {
 		} finally {
 			this.#round = undefined;
 		}
-		if (this.#pending.size === 0 || this.#armed || this.#sleeper.closed) return;
-		this.#armed = true;
-		this.#sleeper.shim.arm(this.#sleeper.file, bell, this.#shortestSlice());
+		if (this.#pending.size === 0 || this.#sleeper.closed) return;
+		const slice = this.#shortestSlice();
+		this.#slice = slice;
+		if (this.#armedFor <= slice) return;
+		this.#bell = bell;
+		if (this.#sleeper.arm(bell, slice)) this.#armedFor = slice;
+		else this.#lookAt(this.#inTurn.all());
 	}
 
 	/** Runs `act`. If it throws, the waits of `pending` that are still pending fail. */
@@ -294,21 +265,38 @@ export class Waiter {
 			act();
 		} catch (error) {
 			const failure = systemError(error, this.#sleeper.path, "Waiting in");
-			for (const each of pending) if (this.#pending.has(each)) each.fail(failure);
+			for (const each of pending) if (!each.settled) each.fail(failure);
 		}
 	}
 
-	/** The shortest time slice of all waits, because they share one sleep. */
+	/**
+	 * The shortest time slice of all waits, because they share one sleep.
+	 */
 	#shortestSlice(): number {
-		let slice = SLICE;
-		for (const each of this.#inTurn) slice = Math.min(slice, each.slice ?? SLICE);
-		return slice;
+		if (this.#hurries > 0) return HURRY;
+		let slice = LONG_SLICE;
+		const peers = this.#peers;
+		peers.length = 0;
+		for (const each of this.#inTurn.all()) {
+			const peer = each.slice === undefined ? each.peer() : 0;
+			if (peer === 0) slice = Math.min(slice, this.#withoutPeer(each.slice));
+			else if (!peers.includes(peer)) peers.push(peer);
+		}
+		if (slice <= SLICE || peers.length === 0) return slice;
+		return this.#sleeper.hearsOfDeath(peers) ? slice : SLICE;
+	}
+
+	/** The time slice of a wait that has no peer, or a time slice of its own. A peer that comes may be unable to ring. */
+	#withoutPeer(own: number | undefined): number {
+		if (this.#quiet < QUIET) return own ?? SLICE;
+		if (own !== undefined) return Math.max(own, SLICE);
+		return this.#quiet < 2 * QUIET ? QUIET_SLICE : LONG_SLICE;
 	}
 
 	#disarm(): void {
-		if (!this.#armed) return;
-		this.#armed = false;
-		this.#sleeper.shim.disarm(this.#sleeper.file);
+		if (this.#armedFor === Number.POSITIVE_INFINITY) return;
+		this.#armedFor = Number.POSITIVE_INFINITY;
+		this.#sleeper.disarm();
 	}
 
 	/** Recovers if a participant has died that one of these waits depends on. */
@@ -323,10 +311,4 @@ export class Waiter {
 			}
 		}
 	}
-}
-
-/** @param reason why no result arrived, if that is known */
-export function tooLate(what: string, timeout: number, reason = ""): DhmemError {
-	const advice = reason === "" ? "allow more time, or check that the other side is running" : reason;
-	return new DhmemError("DHMEM_TIMEOUT", `Waited ${timeout} ms for ${what}; ${advice}`);
 }

@@ -9,28 +9,59 @@
  */
 import { dirname } from "node:path";
 import process from "../host/process.js";
-import type { QueueActivity } from "../inspect/stats.js";
 import { Region } from "../region.js";
 import { linkState } from "./link-state.js";
 import { type Link, linkName } from "./links.js";
+import { completeNatsRun } from "./nats/notes.js";
 
 function activityOf(region: Region, link: Link) {
 	return region.activity().queues.find(({ name }) => name === linkName(link));
 }
 
 /**
- * True if a run of the task that did not finish successfully has read the end of a stream. Either it has
- * noted that in `again`, or it died before it could, but the last stream is over. The note is needed because
- * a new stream that has begun since would hide the end.
+ * Notes the end that this task's predecessor had read when it was killed before it could note it itself: then
+ * more ends have been read than were noted. Must be called before the endpoint is taken, which moves `next`.
  */
-export function hasReadEnd(region: Region, link: Link): boolean {
+export function noteForPredecessor(region: Region, link: Link): void {
 	const queue = activityOf(region, link);
-	const { read, again } = linkState(region, link);
-	return again !== 0 || (queue !== undefined && isOver(queue) && read !== queue.ended);
+	if (queue === undefined) return;
+	const { consumers, ends } = linkState(region, link);
+	// Otherwise another program has read from the queue since, and its ends are not this task's.
+	if (queue.consumers === consumers && queue.endsRead !== ends) noteReadEnd(region, link, queue);
 }
 
-function isOver({ ended, drained }: QueueActivity): boolean {
-	return ended !== 0 && drained;
+/** Notes that this task holds the endpoint, so ends that are read from now on are its own. */
+export function noteReceiver(region: Region, link: Link): void {
+	const { consumers = 0, endsRead = 0 } = activityOf(region, link) ?? {};
+	const state = linkState(region, link);
+	// In this order: if this task dies in between, the counts don't match, and it has read no end.
+	state.ends = endsRead;
+	state.consumers = consumers;
+}
+
+/**
+ * True if a run of the task that did not finish successfully has read the end of a stream, and has released
+ * every message before it. If one of them is unreleased, the end is still in the queue too, and the next run
+ * receives both.
+ */
+export function hasReadEnd(region: Region, link: Link): boolean {
+	const { again } = linkState(region, link);
+	const { head = again } = activityOf(region, link) ?? {};
+	return again !== 0 && !isBefore(head, again);
+}
+
+/** Notes that the task has just read the end of a stream. A new stream may begin at once and hide that. */
+export function noteReadEnd(region: Region, link: Link, queue = activityOf(region, link)): void {
+	const state = linkState(region, link);
+	// Positions are multiples of 8, and the note must not be 0.
+	state.again = ((queue?.next ?? 0) | 1) >>> 0;
+	// Last: if the task dies in between, its successor writes the same note again.
+	state.ends = queue?.endsRead ?? 0;
+}
+
+/** True if a position in the queue, counted modulo 2^32, is before the position behind a noted end. */
+function isBefore(position: number, again: number): boolean {
+	return (((again & ~1) - position) | 0) > 0;
 }
 
 /** True if a run of the task that did not finish successfully has ended the last stream on a link. */
@@ -41,13 +72,16 @@ export function hasEnded(region: Region, link: Link): boolean {
 
 /** Notes that a run of a task has finished successfully, so the next run sends and receives new streams. */
 export function completeRun(region: Region, task: string, links: readonly Link[]): void {
-	for (const link of links) {
+	for (const link of links.filter(({ from, to }) => from.task === task || to.task === task)) {
+		if (link.transport === "nats") {
+			completeNatsRun(region, task, link);
+			continue;
+		}
 		const queue = activityOf(region, link);
-		if (queue === undefined || queue.ended === 0) continue;
-		if (link.from.task === task) linkState(region, link).written = queue.ended;
-		if (link.to.task !== task) continue;
-		if (queue.drained) linkState(region, link).read = queue.ended;
-		linkState(region, link).again = 0;
+		if (queue === undefined) continue;
+		const state = linkState(region, link);
+		if (link.from.task === task && queue.ended !== 0) state.written = queue.ended;
+		if (link.to.task === task) state.again = 0;
 	}
 }
 

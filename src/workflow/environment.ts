@@ -4,10 +4,33 @@
  */
 import { badArgument, DhmemError } from "../errors.js";
 import { checkTrust, type Trust } from "../host/trust.js";
-import { checkRegionName } from "../values/arguments.js";
-import { formatLinks, type Link, type LocalLink, NAME, NAME_RULE, parseLinks } from "./links.js";
+import { checkRegionName, type Size } from "../values/arguments.js";
+import { parseRegionSize } from "../values/region-size.js";
+import {
+	type Carrier,
+	carriers,
+	formatLinks,
+	type Link,
+	type LocalLink,
+	NAME,
+	NAME_RULE,
+	parseLinks,
+} from "./links.js";
+import { readServer, type ServerSettings } from "./nats/settings.js";
 
-/** Variables, as in `process.env`. */
+/**
+ * Variables, as in `process.env`.
+ *
+ * @example
+ * ```ts
+ * const variables: Variables = {
+ *   DHMEM_REGION: "newton",
+ *   DHMEM_TASK: "steer",
+ *   DHMEM_LINKS: "values=evaluate.values>steer.values",
+ * };
+ * using task = Task.fromEnvironment(variables);
+ * ```
+ */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** The description of a task in its environment. */
@@ -21,16 +44,20 @@ export interface TaskEnvironment {
 	readonly runner: string | undefined;
 	/** The file mode of the region, used if this task creates it; undefined for the default. */
 	readonly permissions: number | undefined;
+	/** The size of the region, used if this task was started by hand; undefined for the default. */
+	readonly size?: Size | undefined;
 	/**
 	 * The users whose regions are joined in a folder where strangers can create files; undefined for the
 	 * default.
 	 */
 	readonly trust?: Trust | undefined;
+	/** The NATS server; undefined if no link uses one. */
+	readonly server?: ServerSettings | undefined;
 }
 
-export const transports = ["auto", "memory"] as const;
+export const transports = ["auto", ...carriers] as const;
 
-/** How links communicate. At present, `auto` always chooses shared memory. */
+/** How links communicate. `auto` leaves the choice to what starts the tasks. */
 export type Transport = (typeof transports)[number];
 
 const HELP = "`dhmem run --print-env TASK FILE` shows the variables that a task needs";
@@ -51,9 +78,10 @@ export function readEnvironment(given: Variables): TaskEnvironment {
 	const region = checked("DHMEM_REGION", () => checkRegionName(need("DHMEM_REGION", "the region's name")));
 	// A task may have no links, so an empty value is accepted here.
 	const text = variables.DHMEM_LINKS ?? need("DHMEM_LINKS", "the task's links");
-	const links = checked("DHMEM_LINKS", () => parseLinks(text));
-	for (const { link } of links) checkOwn(link, task);
-	checkTransport(variables.DHMEM_TRANSPORT);
+	const parsed = checked("DHMEM_LINKS", () => parseLinks(text));
+	for (const { link } of parsed) checkOwn(link, task);
+	const links = withCarriers(parsed, parseTransport(variables.DHMEM_TRANSPORT));
+	const usesServer = links.some(({ link }) => link.transport === "nats");
 	return {
 		region,
 		directory: variables.DHMEM_DIR || undefined,
@@ -61,8 +89,28 @@ export function readEnvironment(given: Variables): TaskEnvironment {
 		links,
 		runner: variables.DHMEM_RUNNER || undefined,
 		permissions: readPermissions(variables.DHMEM_PERMISSIONS),
+		size: readSize(variables.DHMEM_SIZE),
 		trust: trustOf(variables),
+		server: usesServer ? checked("DHMEM_NATS", () => readServer(given)) : undefined,
 	};
+}
+
+/**
+ * Gives each link what carries it.
+ *
+ * @throws DHMEM_BAD_ARGUMENT if that is `auto`: a single task can't know where the others are
+ */
+function withCarriers(links: readonly LocalLink[], transport: Transport): LocalLink[] {
+	return links.map(({ local, link }) => {
+		const carrier = link.transport ?? transport;
+		if (carrier !== "auto") return { local, link: { ...link, transport: carrier } };
+		throw badArgument(
+			"DHMEM_TRANSPORT",
+			transport,
+			`${carriers.join(" or ")} in a task that is started by hand, or be decided for each link, as in ` +
+				`DHMEM_LINKS="${formatLinks([{ local, link: { ...link, transport: "shm" } }])}"; ${HELP}`,
+		);
+	});
 }
 
 const names = [
@@ -73,6 +121,7 @@ const names = [
 	"DHMEM_TRANSPORT",
 	"DHMEM_RUNNER",
 	"DHMEM_PERMISSIONS",
+	"DHMEM_SIZE",
 	"DHMEM_TRUST",
 ] as const;
 
@@ -91,17 +140,23 @@ function variablesOf(given: Variables): Variables {
 
 /** Returns the variables from which `readEnvironment` reads this description. */
 export function writeEnvironment(environment: TaskEnvironment): Record<string, string> {
-	const { directory, runner, permissions, trust } = environment;
+	const { directory, runner, permissions, size, trust } = environment;
 	return {
 		DHMEM_REGION: environment.region,
 		...(directory === undefined ? {} : { DHMEM_DIR: directory }),
 		DHMEM_TASK: environment.task,
-		DHMEM_LINKS: formatLinks(environment.links),
-		DHMEM_TRANSPORT: "auto",
+		DHMEM_LINKS: formatLinks(environment.links.map(withoutDefault)),
+		DHMEM_TRANSPORT: "shm" satisfies Carrier,
 		...(runner === undefined ? {} : { DHMEM_RUNNER: runner }),
 		...(permissions === undefined ? {} : { DHMEM_PERMISSIONS: `0${permissions.toString(8)}` }),
+		...(size === undefined ? {} : { DHMEM_SIZE: String(size) }),
 		...(trust === undefined ? {} : { DHMEM_TRUST: String(trust) }),
 	};
+}
+
+/** Leaves out what DHMEM_TRANSPORT says. */
+function withoutDefault({ local, link }: LocalLink): LocalLink {
+	return { local, link: link.transport === "shm" ? { ...link, transport: undefined } : link };
 }
 
 /** @throws DHMEM_BAD_ARGUMENT */
@@ -118,23 +173,31 @@ function checkOwn({ from, to }: Link, task: string): void {
 	);
 }
 
-function checkTransport(text: string | undefined): void {
-	if (text === undefined || text === "") return;
-	if (transports.some((each) => each === text)) return;
-	if (text === "network") {
-		throw new DhmemError(
-			"DHMEM_UNSUPPORTED",
-			"DHMEM_TRANSPORT is network, which this version does not support yet; set it to auto or memory, and give all " +
-				"tasks the same folder in shared memory",
-		);
-	}
-	throw badArgument("DHMEM_TRANSPORT", text, `one of ${transports.join(", ")}`);
+/** Shared memory if the variable is not set. @throws DHMEM_BAD_ARGUMENT */
+function parseTransport(text: string | undefined): Transport {
+	return transportOf("DHMEM_TRANSPORT", text) ?? "shm";
+}
+
+/** @throws DHMEM_BAD_ARGUMENT */
+export function transportOf(what: string, text: string | undefined): Transport | undefined {
+	if (text === undefined || text === "") return undefined;
+	// An old name.
+	if (text === "memory") return "shm";
+	const transport = transports.find((each) => each === text);
+	if (transport === undefined) throw badArgument(what, text, `one of ${transports.join(", ")}`);
+	return transport;
 }
 
 function readPermissions(text: string | undefined): number | undefined {
 	if (text === undefined || text === "") return undefined;
 	if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
 	throw badArgument("DHMEM_PERMISSIONS", text, "an octal file mode, such as 0660");
+}
+
+function readSize(text: string | undefined): string | undefined {
+	if (text === undefined || text === "") return undefined;
+	checked("DHMEM_SIZE", () => parseRegionSize(text));
+	return text;
 }
 
 /** Calls `read`, and puts the variable's name in front of its error messages. */

@@ -1,9 +1,9 @@
 /**
- * dhmem/workflow: tasks that communicate by the names of their inputs and outputs. See
- * `Task.fromEnvironment`.
+ * Tasks that communicate by the names of their inputs and outputs. Begin with {@link Task.fromEnvironment}.
  *
- * @module
+ * @module dhmem/workflow
  */
+export type { Variables } from "./environment.js";
 export { Input } from "./input.js";
 export { Output } from "./output.js";
 export { Task } from "./task.js";

@@ -10,19 +10,25 @@ const fields = {
 	bytes: "f64",
 	sending: "u32",
 	receiving: "u32",
-	read: "u32",
+	polling: "u32",
 	written: "u32",
 	again: "u32",
+	ends: "u32",
+	consumers: "u32",
+	from: "u32",
+	to: "u32",
 } as const;
 
 /**
- * - `bytes`: bytes sent so far, blocks included; `sending`, `receiving`: pending calls. The producer writes
- * only `bytes`
- *   and `sending`, the consumer only `receiving`, so no update is lost.
- * - `read`, `written`: the last stream whose end was read, or written, by a successful run of the task
- * (`completion.ts`).
- * - `again`: 1 while a run of the task has read an end and has not finished successfully; the next run sees
- * that end.
+ * - `bytes`: bytes sent so far, blocks included; `sending`, `receiving`: pending calls without a limit of their
+ * own (`isLimited`); `polling`: pending receives with one. The producer writes only `bytes` and `sending`, the
+ * consumer only `receiving` and `polling`, so no update is lost.
+ * - `written`: the last stream that a successful run of the task has ended (`completion.ts`).
+ * - `again`: not 0 while a run of the task has read an end and has not finished successfully. It says where in
+ * the queue that end was, so that the next run knows whether it is still there; otherwise it sees the end again.
+ * - `ends`: how many of the ends that were read from the queue are noted. `consumers`: the queue's count of
+ * consumers when the task took the endpoint.
+ * - `from`, `to`: what carries the link for its two tasks (`agreement.ts`).
  */
 export type LinkState = Struct<typeof fields>;
 

@@ -10,6 +10,11 @@ export const policies = ["block", "drop-oldest", "latest"] as const;
  */
 export type Policy = (typeof policies)[number];
 
+export const carriers = ["shm", "nats"] as const;
+
+/** What carries the messages of a link: the region that both tasks have open, or a NATS server. */
+export type Carrier = (typeof carriers)[number];
+
 /** A named input or output of a task. */
 export interface Port {
 	readonly task: string;
@@ -25,6 +30,8 @@ export interface Link {
 	readonly capacity?: number | undefined;
 	/** The number of messages that a `drop-oldest` link keeps; by default the queue's own default. */
 	readonly keep?: number | undefined;
+	/** By default what the task's environment says, which is shared memory if it says nothing. */
+	readonly transport?: Carrier | undefined;
 }
 
 /** Returns the name of the link, which is also the name of its queue in the region. */
@@ -71,6 +78,7 @@ export function formatLinks(links: readonly LocalLink[]): string {
 				...(link.policy === "block" ? [] : [`policy=${link.policy}`]),
 				...(link.capacity === undefined ? [] : [`capacity=${link.capacity}`]),
 				...(link.keep === undefined ? [] : [`keep=${link.keep}`]),
+				...(link.transport === undefined ? [] : [`transport=${link.transport}`]),
 			];
 			return [`${local}=${linkName(link)}`, ...options].join(";");
 		})
@@ -108,9 +116,16 @@ function parseLink(text: string): LocalLink {
 	const given = new Map(options.map((option) => split(option, "=")));
 	if (given.size < options.length) throw badArgument("A link", text, "without an option that is given twice");
 	// `slots` is an old name for `keep`.
-	const { policy = "block", capacity, slots, keep = slots, ...unknown } = Object.fromEntries(given);
+	const {
+		policy = "block",
+		capacity,
+		slots,
+		keep = slots,
+		transport,
+		...unknown
+	} = Object.fromEntries(given);
 	if (Object.keys(unknown).length > 0) {
-		throw badArgument("A link's option", Object.keys(unknown)[0], "policy, capacity or keep");
+		throw badArgument("A link's option", Object.keys(unknown)[0], "policy, capacity, keep or transport");
 	}
 	if (policy === "block" ? keep !== undefined : capacity !== undefined) {
 		throw badArgument(
@@ -129,6 +144,7 @@ function parseLink(text: string): LocalLink {
 			policy: parsePolicy(policy),
 			capacity: capacity === undefined ? undefined : parseCapacity("A link's capacity", capacity),
 			keep: keep === undefined ? undefined : checkCount("A link's keep", Number(keep), 1, MAILBOX_LARGEST),
+			transport: transport === undefined ? undefined : parseCarrier("A link's transport", transport),
 		},
 	};
 }
@@ -138,6 +154,13 @@ export function parseCapacity(what: string, size: Size): number {
 	const bytes = parseSize(what, size);
 	if (bytes > QUEUE_LARGEST) throw badArgument(what, size, "at most 1 GiB");
 	return bytes;
+}
+
+/** @throws DHMEM_BAD_ARGUMENT */
+export function parseCarrier(what: string, text: string): Carrier {
+	const carrier = carriers.find((each) => each === text);
+	if (carrier === undefined) throw badArgument(what, text, `one of ${carriers.join(", ")}`);
+	return carrier;
 }
 
 function parsePolicy(text: string): Policy {

@@ -3,7 +3,15 @@ import { Buffer } from "node:buffer";
 import type { Message } from "../queue/message.js";
 import type { Queue } from "../queue/queue.js";
 import type { Region } from "../region.js";
-import { completeOwnRun, hasEnded, hasReadEnd, noteEnd } from "./completion.js";
+import {
+	completeOwnRun,
+	hasEnded,
+	hasReadEnd,
+	noteEnd,
+	noteForPredecessor,
+	noteReadEnd,
+	noteReceiver,
+} from "./completion.js";
 import { linkState } from "./link-state.js";
 import { type Link, linkName } from "./links.js";
 import type { LinkReceiver, LinkSender, LinkTransport } from "./transport.js";
@@ -33,21 +41,41 @@ export class MemoryTransport implements LinkTransport {
 		const producer = this.#queue(link).producer({ patient: true });
 		// A killed predecessor may have left another number.
 		state.sending = 0;
-		const counting = async (bytes: number, send: () => Promise<void>) => {
-			state.sending++;
+		const counting = async (bytes: () => number, isLimited: boolean, send: () => Promise<void>) => {
+			const waits = isLimited ? 0 : 1;
+			state.sending += waits;
 			try {
 				await send();
-				state.bytes += bytes;
+				state.bytes += bytes();
 			} finally {
-				state.sending--;
+				state.sending -= waits;
 			}
 		};
 		return {
 			inline: producer.inline,
-			send: (data, options) =>
-				counting(sizeOf(data) + (options.block?.length ?? 0), () => producer.send(data, options)),
+			send: (data, options, isLimited) => {
+				const bytes = sizeOf(data) + (options.block?.length ?? 0);
+				return counting(
+					() => bytes,
+					isLimited,
+					() => producer.send(data, options),
+				);
+			},
 			allocate: (bytes, options) => producer.allocate(bytes, options),
-			sendBlock: (block, options) => counting(block.length, () => producer.sendBlock(block, options)),
+			tryBlock: (bytes) => producer.tryBlock(bytes),
+			sendBlock: (block, options, isLimited) => {
+				let bytes = 0;
+				const measured = () => {
+					const made = block();
+					bytes = made?.length ?? 0;
+					return made;
+				};
+				return counting(
+					() => bytes,
+					isLimited,
+					() => producer.sendBlock(measured, options),
+				);
+			},
 			end: () => {
 				producer.end();
 				noteEnd(this.#region, this.#task, link, this.#isRun);
@@ -68,7 +96,8 @@ export class MemoryTransport implements LinkTransport {
 			inline: Number.POSITIVE_INFINITY,
 			send: async (_, { block }) => block?.free(),
 			allocate: async (bytes) => this.#region.allocate(bytes),
-			sendBlock: async (block) => block.free(),
+			tryBlock: (bytes) => this.#region.allocate(bytes),
+			sendBlock: async () => {},
 			end: () => {},
 			close: () => {},
 		};
@@ -76,29 +105,37 @@ export class MemoryTransport implements LinkTransport {
 
 	receiver(link: Link): LinkReceiver {
 		const state = linkState(this.#region, link);
-		const consumer = this.#queue(link).consumer({ patient: true });
+		const queue = this.#queue(link);
+		noteForPredecessor(this.#region, link);
+		const consumer = queue.consumer({ patient: true });
+		noteReceiver(this.#region, link);
 		state.receiving = 0;
+		state.polling = 0;
 		completeOwnRun(this.#region, this.#task, link);
 		if (hasReadEnd(this.#region, link)) consumer.seeEndAgain();
 		let noted = false;
 		const note = (message: Message | undefined) => {
 			if (consumer.ended && !noted) {
-				state.again = 1;
+				noteReadEnd(this.#region, link);
 				noteEnd(this.#region, this.#task, link, this.#isRun);
 			}
 			noted = consumer.ended;
 			return message;
 		};
+		const counting = async <T>(isLimited: boolean, wait: () => Promise<T>) => {
+			const count = isLimited ? "polling" : "receiving";
+			state[count]++;
+			try {
+				return await wait();
+			} finally {
+				state[count]--;
+			}
+		};
 		return {
 			tryReceive: () => note(consumer.tryReceive()),
-			receive: async (options) => {
-				state.receiving++;
-				try {
-					return note(await consumer.receive(options));
-				} finally {
-					state.receiving--;
-				}
-			},
+			receive: (options, isLimited) => counting(isLimited, async () => note(await consumer.receive(options))),
+			deliverTo: (take, options, isLimited) =>
+				counting(isLimited, () => consumer.deliverTo((message) => take(note(message)), options)),
 			get ended() {
 				return consumer.ended;
 			},

@@ -1,12 +1,12 @@
 import { inspect } from "node:util";
 import { badArgument, isFull } from "../errors.js";
 import { Block } from "../memory/block.js";
-import { type Sendable, type SendOptions, sendNames } from "../queue/producer.js";
+import { type Sendable, type SendOptions, sendNames } from "../queue/sendable.js";
 import { bytesOf, checkCount, type WaitOptions, waitOptions } from "../values/arguments.js";
 import { inspected } from "../values/console.js";
 import { dispose } from "../values/dispose.js";
-import { anySignal } from "./any-signal.js";
-import type { LinkSender } from "./transport.js";
+import { anySignal } from "../waiting/any-signal.js";
+import { isLimited, type LinkSender } from "./transport.js";
 
 /**
  * A named output of a task. It sends every message to each of its links, which all have their own queue. From
@@ -17,12 +17,13 @@ import type { LinkSender } from "./transport.js";
  * @example
  * ```ts
  * const values = task.output("values");
- * await values.send(new Float64Array([1, 2, 3]));
- * await values.send("a field", { block });
+ * await values.send(Float64Array.of(1, 2, 3));
+ * await values.send("a field", { block: await values.allocate(8000) });
  * values.end();
  * ```
  */
 export class Output {
+	/** The name of the output in its task. */
 	readonly name: string;
 	readonly #senders: readonly LinkSender[];
 	readonly #signal: AbortSignal;
@@ -51,16 +52,22 @@ export class Output {
 	 */
 	async send(data: Sendable, options: SendOptions = {}): Promise<void> {
 		const bytes = bytesOf(data);
-		const { timeout, signal } = waitOptions(options, {}, sendNames);
+		const { timeout, signal, spin } = waitOptions(options, {}, sendNames);
 		const { block } = options;
+		if (block !== undefined && !Block.isBlock(block))
+			throw badArgument("block", block, "a Block of this task's region");
 		const stop = anySignal([this.#signal, signal]);
-		const wait = { timeout, signal: stop.signal };
+		const wait = { timeout, signal: stop.signal, spin };
+		const limited = isLimited({ timeout, signal }, this.#signal);
 		try {
 			const [first] = this.#senders;
-			if (this.#senders.length === 1 && first !== undefined) await first.send(bytes, { ...wait, block });
-			else if (block === undefined) await this.#sendCopies(bytes, wait);
+			if (this.#senders.length === 1 && first !== undefined)
+				await first.send(bytes, { ...wait, block }, limited);
+			else if (block === undefined) await this.#sendCopies(bytes, wait, limited);
 			else
-				await sendClones(block, this.#senders, (each, clone) => each.send(bytes, { ...wait, block: clone }));
+				await sendClones(block, this.#senders, (each, clone) =>
+					each.send(bytes, { ...wait, block: clone }, limited),
+				);
 		} finally {
 			stop.release();
 		}
@@ -70,18 +77,35 @@ export class Output {
 	 * Copies a large message only once, into a block that is shared by all links on which it travels as a
 	 * block.
 	 */
-	async #sendCopies(bytes: Uint8Array, wait: WaitOptions): Promise<void> {
+	async #sendCopies(bytes: Uint8Array, wait: WaitOptions, limited: boolean): Promise<void> {
 		const sharing = this.#senders.filter(({ inline }) => bytes.length > inline);
 		const copying = this.#senders.filter((each) => sharing.length < 2 || !sharing.includes(each));
-		const copies = copying.map((each) => each.send(bytes, wait));
-		const shared = sharing.length < 2 ? [] : [this.#sendShared(bytes, sharing, wait)];
+		const copies = copying.map((each) => each.send(bytes, wait, limited));
+		const shared = sharing.length < 2 ? [] : [this.#sendShared(bytes, sharing, wait, limited)];
 		await all([...copies, ...shared]);
 	}
 
-	async #sendShared(bytes: Uint8Array, senders: readonly LinkSender[], wait: WaitOptions): Promise<void> {
-		using block = await allocateFor(senders, bytes.length, wait);
-		block.bytes.set(bytes);
-		await sendClones(block, senders, (each, clone) => each.sendBlock(clone, wait));
+	/**
+	 * The block is allocated when the first link could send it. Until then this send waits in the line of every
+	 * link, so no later send overtakes it.
+	 */
+	async #sendShared(
+		bytes: Uint8Array,
+		senders: readonly LinkSender[],
+		wait: WaitOptions,
+		limited: boolean,
+	): Promise<void> {
+		let clones: Block[] | undefined;
+		const cloneFor = (index: number) => {
+			clones ??= tryShare(bytes, senders);
+			return clones?.[index];
+		};
+		try {
+			await all(senders.map((each, i) => each.sendBlock(() => cloneFor(i), wait, limited)));
+		} finally {
+			// Disposing does nothing to the clones that were sent.
+			for (const clone of clones ?? []) clone[dispose]();
+		}
 	}
 
 	/**
@@ -93,30 +117,50 @@ export class Output {
 	 * `task.signal` or of the given signal
 	 * @example
 	 * ```ts
-	 * const block = await field.allocate(8 * 1000 * 1000);
-	 * block.as("f64").set(values);
-	 * await field.send("step 1", { block });
+	 * const values = task.output("values");
+	 * const block = await values.allocate(8000);
+	 * block.as("f64").fill(1);
+	 * await values.send("step 1", { block });
 	 * ```
 	 */
 	async allocate(bytes: number, options: WaitOptions = {}): Promise<Block> {
 		checkCount("The number of bytes", bytes, 1, Number.MAX_SAFE_INTEGER);
-		const { timeout, signal } = waitOptions(options, {});
+		const { timeout, signal, spin } = waitOptions(options, {});
 		const stop = anySignal([this.#signal, signal]);
 		try {
-			return await allocateFor(this.#senders, bytes, { timeout, signal: stop.signal });
+			return await allocateFor(this.#senders, bytes, { timeout, signal: stop.signal, spin });
 		} finally {
 			stop.release();
 		}
 	}
 
-	/** Ends every link. The consumers drain what was sent, and then see the end. A second call does nothing. */
+	/**
+	 * Ends every link. The consumers drain what was sent, and then see the end. A second call does nothing. If
+	 * one link can't be ended, the others are, and a further call tries that one again.
+	 *
+	 * @throws DHMEM_TIMEOUT if a link is full of ended streams that nobody has read; DHMEM_CLOSED
+	 * @example
+	 * ```ts
+	 * const values = task.output("values");
+	 * await values.send("the last one");
+	 * values.end();
+	 * ```
+	 */
 	end(): void {
-		for (const sender of this.#senders) sender.end();
+		const failures: unknown[] = [];
+		for (const sender of this.#senders) {
+			try {
+				sender.end();
+			} catch (error) {
+				failures.push(error);
+			}
+		}
+		if (failures.length > 0) throw failures[0];
 	}
 
 	/** @internal */
-	close(): void {
-		for (const sender of this.#senders) sender.close();
+	async close(): Promise<void> {
+		await Promise.all(this.#senders.map((sender) => sender.close()));
 	}
 
 	/** @internal */
@@ -141,16 +185,53 @@ async function allocateFor(senders: readonly LinkSender[], bytes: number, wait: 
 	throw full;
 }
 
-/** Sends each sender a reference of its own to the block. When all have one, frees this task's reference. */
+/**
+ * Copies the bytes into a block, and returns a reference to it for each sender. Returns undefined if there is
+ * no memory now, but messages on one of the links may give some back.
+ */
+function tryShare(bytes: Uint8Array, senders: readonly LinkSender[]): Block[] | undefined {
+	// Checked each time, because the buffer may have been transferred meanwhile.
+	const { length } = bytesOf(bytes);
+	let full: unknown;
+	let mayCome = false;
+	for (const sender of senders) {
+		try {
+			using block = sender.tryBlock(length);
+			if (block === undefined) {
+				mayCome = true;
+				continue;
+			}
+			block.bytes.set(bytes);
+			return clonesOf(block, senders.length);
+		} catch (error) {
+			if (!isFull(error)) throw error;
+			full = error;
+		}
+	}
+	if (mayCome) return undefined;
+	throw full;
+}
+
+/** Returns `count` further references to a block. If there is no memory for all, makes none. */
+function clonesOf(block: Block, count: number): Block[] {
+	const clones: Block[] = [];
+	try {
+		while (clones.length < count) clones.push(block.clone());
+		return clones;
+	} catch (error) {
+		for (const clone of clones) clone[dispose]();
+		throw error;
+	}
+}
+
+/** Sends a reference to the block over each link. Then frees this task's own reference. */
 async function sendClones(
 	block: Block,
 	senders: readonly LinkSender[],
 	send: (sender: LinkSender, clone: Block) => Promise<void>,
 ): Promise<void> {
-	if (!(block instanceof Block)) throw badArgument("block", block, "a Block of this task's region");
-	const clones: Block[] = [];
+	const clones = clonesOf(block, senders.length);
 	try {
-		for (const _ of senders) clones.push(block.clone());
 		await all(senders.map((each, i) => send(each, clones[i] as Block)));
 		block.free();
 	} finally {

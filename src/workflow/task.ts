@@ -3,13 +3,16 @@ import { withRights } from "../host/engines.js";
 import process from "../host/process.js";
 import { Region } from "../region.js";
 import { inspected } from "../values/console.js";
-import { dispose } from "../values/dispose.js";
+import { asyncDispose, dispose } from "../values/dispose.js";
 import { checkMade } from "../values/made.js";
+import type { Signal } from "../values/signal.js";
+import { Agreement } from "./agreement.js";
 import { readEnvironment, type TaskEnvironment, type Variables } from "./environment.js";
 import { Input } from "./input.js";
 import { Interruption } from "./interruption.js";
 import { type Link, noSuchPort } from "./links.js";
 import { MemoryTransport } from "./memory-transport.js";
+import { NatsTransport } from "./nats/transport.js";
 import { Output } from "./output.js";
 import type { LinkTransport } from "./transport.js";
 import { Watch } from "./watch.js";
@@ -22,7 +25,9 @@ import { Watch } from "./watch.js";
  * ```ts
  * using task = Task.fromEnvironment();
  * const values = task.output("values");
- * for await (const guess of task.input("guesses")) await values.send(evaluate(guess.as("f64")));
+ * for await (const guess of task.input("guesses")) {
+ *   await values.send(guess.as("f64").map((x) => x ** 2 - 2));
+ * }
  * values.end();
  * ```
  */
@@ -35,9 +40,26 @@ export class Task {
 	 * Aborted by SIGTERM and SIGINT, and when the `dhmem run` that started the task is gone. All waits of the
 	 * task's inputs and outputs then end with the signal's reason.
 	 */
-	readonly signal: AbortSignal;
+	readonly signal: Signal;
+	/**
+	 * Resolves after `close()`, when everything that the task sent and released is settled. In shared memory that
+	 * is at once. A task that has links over a network keeps its process alive until then. If something could not
+	 * be settled, the promise is rejected.
+	 *
+	 * @example
+	 * ```ts
+	 * task.close();
+	 * await task.closed;
+	 * ```
+	 */
+	readonly closed: Promise<void>;
+	#settleClosed!: (left: Promise<void>) => void;
+	#isClosed = false;
 	readonly #links: TaskEnvironment["links"];
-	readonly #transport: LinkTransport;
+	readonly #memory: MemoryTransport;
+	readonly #environment: TaskEnvironment;
+	readonly #agreement: Agreement;
+	#network: NatsTransport | undefined;
 	readonly #interruption: Interruption;
 	readonly #watch: Watch;
 	readonly #inputs = new Map<string, Input>();
@@ -46,30 +68,43 @@ export class Task {
 	private constructor(environment: TaskEnvironment) {
 		const isOurs = typeof environment === "object" && environment !== null;
 		checkMade(isOurs, "A Task", "call Task.fromEnvironment()");
-		const { task, region, directory, links, runner, permissions, trust } = environment;
+		const { task, region, directory, links, runner, permissions, size, trust } = environment;
 		this.name = task;
 		this.#links = links;
-		this.region = Region.open(region, {
-			directory,
-			label: task,
-			permissions,
-			trust,
-			// The runner created the region. If the region is gone, so is the workflow.
-			mode: runner === undefined ? "open-or-create" : "open",
+		this.closed = new Promise((resolve) => {
+			this.#settleClosed = resolve;
 		});
+		// Before the region is opened, so that a signal never ends a participant that could still clean up.
 		this.#interruption = new Interruption(`Task ${task}`);
 		this.signal = this.#interruption.signal;
-		this.#transport = new MemoryTransport(this.region, task, runner !== undefined, this.log);
+		try {
+			this.region = Region.open(region, {
+				directory,
+				label: task,
+				permissions,
+				trust,
+				// A runner created the region, with the size in the workflow's file. If the region is gone, so is the
+				// workflow.
+				...(runner === undefined ? { mode: "open-or-create", size } : { mode: "open" }),
+			});
+		} catch (error) {
+			this.#interruption.stop();
+			throw error;
+		}
+		this.#environment = environment;
+		this.#agreement = new Agreement(this.region, task, links);
+		this.#memory = new MemoryTransport(this.region, task, runner !== undefined, this.log);
 		this.#watch = new Watch(this.region, {
 			runner,
-			onRunnerGone: (reason) => this.#interruption.abort(reason),
+			findFault: (activity) => this.#agreement.check(activity),
+			onEnd: (reason) => this.#interruption.abort(reason),
 			onStuck: (message) => this.log(message),
 		});
 	}
 
 	/**
 	 * Opens the task that the environment describes: `DHMEM_TASK`, `DHMEM_REGION`, `DHMEM_DIR`, `DHMEM_LINKS`,
-	 * `DHMEM_TRANSPORT`, `DHMEM_PERMISSIONS`, `DHMEM_TRUST`. `dhmem run` sets them, and `dhmem run --print-env`
+	 * `DHMEM_TRANSPORT`, `DHMEM_PERMISSIONS`, `DHMEM_SIZE`, `DHMEM_TRUST`. `dhmem run` sets them, and `dhmem run --print-env`
 	 * shows them.
 	 *
 	 * @param variables used instead of `process.env`
@@ -89,11 +124,16 @@ export class Task {
 	 *
 	 * @throws DHMEM_NOT_FOUND if the task has no such input; DHMEM_ENDPOINT_TAKEN while another process runs
 	 * this task
+	 * @example
+	 * ```ts
+	 * for await (const guess of task.input("guesses")) console.log(guess.as("f64")); // Float64Array(2) [ 1, 2 ]
+	 * ```
 	 */
 	input(name: string): Input {
 		return remembered(this.#inputs, name, () => {
 			const links = this.#linksOf(name, "input", ({ to }) => to.task === this.name);
-			const receivers = opened(links, (link) => this.#transport.receiver(link));
+			const receivers = opened(links, (link) => this.#transportOf(link).receiver(link));
+			for (const link of links) this.#agreement.note(link);
 			return new Input(name, receivers, this.signal);
 		});
 	}
@@ -103,13 +143,26 @@ export class Task {
 	 *
 	 * @throws DHMEM_NOT_FOUND if the task has no such output; DHMEM_ENDPOINT_TAKEN while another process runs
 	 * this task
+	 * @example
+	 * ```ts
+	 * await task.output("values").send(Float64Array.of(1, 2, 3));
+	 * ```
 	 */
 	output(name: string): Output {
 		return remembered(this.#outputs, name, () => {
 			const links = this.#linksOf(name, "output", ({ from }) => from.task === this.name);
-			const senders = opened(links, (link) => this.#transport.sender(link));
+			const senders = opened(links, (link) => this.#transportOf(link).sender(link));
+			for (const link of links) this.#agreement.note(link);
 			return new Output(name, senders, this.signal);
 		});
+	}
+
+	#transportOf({ transport }: Link): LinkTransport {
+		const { server, runner } = this.#environment;
+		if (transport !== "nats" || server === undefined) return this.#memory;
+		const { region, name: task, log } = this;
+		this.#network ??= new NatsTransport({ region, task, isRun: runner !== undefined, server, log });
+		return this.#network;
 	}
 
 	#linksOf(name: string, what: "input" | "output", isOurs: (link: Link) => boolean): Link[] {
@@ -130,17 +183,55 @@ export class Task {
 	/**
 	 * Leaves the workflow. A successor can take the inputs and outputs then. This does not end the outputs;
 	 * call `end()` for that.
+	 *
+	 * @example
+	 * ```ts
+	 * const task = Task.fromEnvironment();
+	 * task.output("values").end();
+	 * task.close();
+	 * ```
 	 */
 	close(): void {
+		if (this.#isClosed) return;
+		this.#isClosed = true;
 		this.#watch.stop();
 		this.#interruption.stop();
-		for (const input of this.#inputs.values()) input.close();
-		for (const output of this.#outputs.values()) output.close();
-		this.region.close();
+		this.#agreement.leave();
+		const ports = [...this.#inputs.values(), ...this.#outputs.values()];
+		this.#settleClosed(this.#leave(ports.map((port) => port.close())));
+	}
+
+	async #leave(closing: readonly Promise<void>[]): Promise<void> {
+		if (this.#network === undefined) {
+			this.region.close();
+			await Promise.all(closing);
+			return;
+		}
+		try {
+			await Promise.all(closing);
+		} finally {
+			await this.#network.close();
+			// What was sent until now lay in the region.
+			this.region.close();
+		}
 	}
 
 	[dispose](): void {
 		this.close();
+	}
+
+	/**
+	 * Closes the task, and waits for `closed`: for `await using`.
+	 *
+	 * @example
+	 * ```ts
+	 * await using task = Task.fromEnvironment();
+	 * await task.output("values").send("the last one");
+	 * ```
+	 */
+	[asyncDispose](): Promise<void> {
+		this.close();
+		return this.closed;
 	}
 
 	/** @internal */
@@ -156,13 +247,16 @@ function remembered<T>(known: Map<string, T>, name: string, make: () => T): T {
 }
 
 /** Opens an endpoint for each link. If one fails, closes those that were opened before. */
-function opened<T extends { close(): void }>(links: readonly Link[], open: (link: Link) => T): T[] {
+function opened<T extends { close(): void | Promise<void> }>(
+	links: readonly Link[],
+	open: (link: Link) => T,
+): T[] {
 	const endpoints: T[] = [];
 	try {
 		for (const link of links) endpoints.push(open(link));
 		return endpoints;
 	} catch (error) {
-		for (const endpoint of endpoints) endpoint.close();
+		for (const endpoint of endpoints) void endpoint.close();
 		throw error;
 	}
 }

@@ -1,8 +1,9 @@
-/** Lets a task check periodically whether the workflow's runner still lives, and whether links are stuck. */
+/** Lets a task check periodically whether the workflow's runner still lives, and whether tasks seem to be stuck. */
 import { performance } from "node:perf_hooks";
 import { clearInterval, setInterval } from "node:timers";
 import { DhmemError } from "../errors.js";
-import type { RegionStats } from "../inspect/stats.js";
+import { publish } from "../events.js";
+import type { Activity, RegionStats } from "../inspect/stats.js";
 import type { Region } from "../region.js";
 import { readLinks, StuckLinks } from "./stuck.js";
 
@@ -12,7 +13,10 @@ const INTERVAL = 500;
 export interface WatchOptions {
 	/** The label of the participant that runs the workflow; undefined if the task was started by hand. */
 	runner: string | undefined;
-	onRunnerGone(reason: DhmemError): void;
+	/** Looks for another reason to end all waits of the task. */
+	findFault(activity: Activity): DhmemError | undefined;
+	/** Called once, when the runner is gone or a fault was found. */
+	onEnd(reason: DhmemError): void;
 	onStuck(message: string): void;
 }
 
@@ -32,18 +36,27 @@ export class Watch {
 	#check(): void {
 		try {
 			const activity = this.#region.activity();
-			if (this.#isRunnerGone(activity)) {
+			const reason = this.#isRunnerGone(activity)
+				? runnerGone(this.#region.path)
+				: this.#options.findFault(activity);
+			if (reason !== undefined) {
 				this.stop();
-				this.#options.onRunnerGone(runnerGone(this.#region.path));
+				this.#options.onEnd(reason);
 			} else {
 				const links = readLinks(this.#region, activity);
-				for (const message of this.#stuck.update(links, performance.now())) this.#options.onStuck(message);
+				for (const message of this.#stuck.update(links, performance.now())) this.#tell(message);
 			}
 		} catch (error) {
 			// The region is closed or corrupted. The next call that uses it throws.
 			if (!(error instanceof DhmemError)) throw error;
 			this.stop();
 		}
+	}
+
+	#tell(message: string): void {
+		publish("dhmem:stuck", () => ({ path: this.#region.path, message }));
+		// A runner says it once for all tasks.
+		if (this.#options.runner === undefined) this.#options.onStuck(message);
 	}
 
 	#isRunnerGone({ participants }: Pick<RegionStats, "participants">): boolean {

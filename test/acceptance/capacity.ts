@@ -1,4 +1,4 @@
-/** A region grows to its capacity; then it is DHMEM_REGION_FULL, and freeing makes room again. */
+/** A region grows to its capacity. Then allocating is DHMEM_REGION_FULL, and freeing makes room again. */
 import { type Block, Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { codeOf, isMarked, randomFrom, type Scenario, serve } from "../fixture/index.js";
@@ -6,7 +6,7 @@ import { type Conditions, hear, inRegion, type Row, start } from "./row.js";
 
 const BYTES = 500_000;
 
-/** Says whether there is room for one more, whenever it is asked. */
+/** Says, whenever it is asked, whether there is room for one more. */
 const another: Scenario = async (talk, name) => {
 	const region = Region.open(name as string, { mode: "open" });
 	for (;;) {

@@ -53,7 +53,7 @@ async function turn(directory: string, lifetime: (typeof LIFETIMES)[number], end
 			Region.unlink("region", { directory });
 			return;
 		}
-		// Where it could not leave by itself, whoever looks next finds that nobody is in it.
+		// If it could not leave by itself, the next process that looks finds that nobody is in it.
 		if (end === "close") assert.not(existsSync(path), what);
 		assert.is(
 			codeOf(() => Region.open("region", open)),

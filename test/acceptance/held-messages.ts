@@ -1,4 +1,4 @@
-/** A producer that runs ahead, and a consumer that keeps what it got: nothing is overwritten before its release. */
+/** A producer runs ahead, and a consumer keeps what it received: nothing is overwritten before its release. */
 import { type Block, type Message, Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { Payloads } from "../endurance/payload.js";
@@ -7,11 +7,11 @@ import { type Conditions, hear, inRegion, type Row, start } from "./row.js";
 
 const QUEUE = "ahead";
 const LARGEST = 100_000;
-/** How many messages, and blocks taken out of messages, are kept. */
+/** The number of messages, and of blocks taken out of messages, that are kept. */
 const KEPT_MESSAGES = 24;
 const KEPT_BLOCKS = 40;
 
-/** Every third message hands a block over. */
+/** Every third message hands over a block. */
 function hasBlock(sequence: number): boolean {
 	return sequence % 3 === 0;
 }
@@ -26,7 +26,7 @@ const produce: Scenario = (_, name, count, seed) => {
 			const block = region.allocate(Math.max(1, bytes.length));
 			block.bytes.set(bytes);
 			producer.sendSync("", { block });
-			// The sender has no way to it any more.
+			// The sender can't reach it any more.
 			if (!throws(() => block.bytes)) throw new Error("a block that was sent is still the sender's");
 		} else producer.sendSync(bytes);
 	}
@@ -51,7 +51,7 @@ interface Verified {
 	messages: number;
 	late: number;
 	wrong: number;
-	/** Of those that were read again after their release, how many were something else by then. */
+	/** How many of those that were read again after their release had other contents by then. */
 	overwritten: number;
 }
 
@@ -122,7 +122,7 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 		assert.is(messages, count);
 		assert.ok(late >= count);
 		assert.is(wrong, 0, `of ${late} that were kept, ${wrong} were overwritten`);
-		// The control: what was released is used again, so the check can fail.
+		// The control: released memory is used again, so the check can fail.
 		assert.ok(overwritten > 0, "nothing is ever overwritten here");
 		assert.is(region.stats().used, used);
 		return [

@@ -1,4 +1,4 @@
-/** Processes killed while they allocate and free: those that go on neither hang nor see what is not theirs. */
+/** Processes are killed while they allocate and free: the others neither hang nor see memory that is not theirs. */
 import { type Block, Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { isMarked, randomFrom, type Scenario, serve, until } from "../fixture/index.js";
@@ -6,11 +6,11 @@ import { randomSize } from "../memory/player.js";
 import { type Conditions, hear, inRegion, type Row, start } from "./row.js";
 
 const SURVIVORS = 2;
-/** Words of the array that all of them see: whether to stop, and operations done. */
+/** The words of the shared array: whether to stop, and the number of operations done. */
 const STOP = 0;
 const VICTIM = 1;
 const FIRST = 2;
-/** Operations that each survivor has to get on by after a kill. */
+/** The number of operations that each survivor must do after a kill. */
 const WANTED = 500;
 const HELD = 200;
 
@@ -33,7 +33,7 @@ function churn(region: Region, who: number, seed: number): number {
 		one.block.free();
 	};
 	while (Atomics.load(progress, STOP) === 0) {
-		// One is always held, so that whoever is killed leaves something.
+		// It always holds one, so a process that is killed leaves something.
 		if (held.length === HELD || (held.length > 1 && random(2) === 0)) free();
 		else {
 			const mark = who + (FIRST + SURVIVORS) * random(50);
@@ -100,7 +100,7 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 			reclaimed += left;
 			most = Math.max(most, left);
 		}
-		// The controls: there was something to reclaim, and one byte of another's would have been seen.
+		// The controls: there was something to reclaim, and one wrong byte would have been seen.
 		assert.ok(reclaimed > 0);
 		using block = region.allocate(1000);
 		block.bytes.fill(7);

@@ -1,4 +1,4 @@
-/** Clones whose holders are killed, or free them: the memory goes with the last one, and not before. */
+/** Clones whose holders are killed, or free them: the memory is freed with the last one, and not before. */
 import { type Block, Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { type Child, isMarked, randomFrom, type Scenario, serve, until } from "../fixture/index.js";
@@ -16,7 +16,7 @@ function progressOf(region: Region): Uint32Array {
 	return region.array("progress", { dtype: "u32", shape: [HOLDERS] }).data;
 }
 
-/** Takes a block, clones and frees without end, until it is told to free all, or killed. */
+/** Takes a block, then clones and frees without end, until it is told to free everything, or killed. */
 const holder: Scenario = async (talk, name, which, seed) => {
 	const region = Region.open(name as string, { mode: "open" });
 	const consumer = region.queue(`holder ${which}`, { capacity: 256 }).consumer();
@@ -56,7 +56,7 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 			const mark = random(255);
 			const block = region.allocate(BYTES);
 			block.bytes.fill(mark);
-			// All are there before any begins, for those that work leave little to those that start.
+			// All are ready before any begins, because those that work leave little time to those that start.
 			const fresh = [...holders.keys()].filter((which) => holders[which] === undefined);
 			for (const which of fresh) {
 				holders[which] = start(import.meta.url, "holder", region.name, which, random(2 ** 31));
@@ -66,7 +66,7 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 				Atomics.store(progress, which, 0);
 				assert.ok(producer.trySend(String(mark), { block: block.clone() }));
 			}
-			// Some are killed, each at a moment of its own; at times all, with nobody else having a reference.
+			// Some are killed, each at a different moment; sometimes all, so that nobody else has a reference.
 			const everybody = round % 10 === 0;
 			const own = !everybody && random(2) === 0 ? block : undefined;
 			if (own === undefined) block.free();
@@ -87,11 +87,11 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 				holders[which] = undefined;
 				kills++;
 			}
-			// The control: before anybody recovers, what the dead had counts, and is not lost too early.
+			// The control: before anyone recovers, what the dead process had counts as used.
 			if (everybody) assert.ok(region.stats().used >= used + BYTES, say);
 			region.recover();
 			if (everybody) assert.is(region.stats().used, used, say);
-			// What was freed too early would be given out again, and overwritten.
+			// Memory that was freed too early would be given out again, and overwritten.
 			const others = Array.from({ length: 20 }, () => region.allocate(BYTES));
 			for (const other of others) other.bytes.fill(255);
 			for (const [which, each] of holders.entries()) {
@@ -110,7 +110,7 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 				assert.ok(region.stats().used >= used + BYTES, say);
 				own.free();
 			}
-			// The survivors say so before they free.
+			// The survivors say so before they free anything.
 			await until(
 				() => {
 					region.recover();

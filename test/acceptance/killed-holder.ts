@@ -1,4 +1,4 @@
-/** A mutex whose holder is killed: the next locker has it soon after the kernel has dropped the holder's lock. */
+/** A mutex whose holder is killed: the next locker gets it soon after the kernel has dropped the holder's lock. */
 import { Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { LOCK_WAITERS } from "../../assembly/layout.js";
@@ -14,7 +14,7 @@ const PROMISED = 100;
 interface Locked {
 	at: number;
 	abandoned: boolean;
-	/** Of the error, if there was one. */
+	/** The message of the error, if there was one. */
 	code?: string;
 }
 
@@ -80,7 +80,7 @@ async function run(count: number, { timed }: Conditions): Promise<string[]> {
 				holder.signal("SIGKILL");
 				const killed = clock();
 				let lastSeen = killed;
-				// Without yielding, or the moment would be missed. What is measured is rather too long than too short.
+				// Without yielding, or it would miss the moment. The measured time is too long rather than too short.
 				for (;;) {
 					const now = clock();
 					if (!shim().isLocked(file, slot)) break;

@@ -1,4 +1,4 @@
-/** A process killed with 64 MiB that it has written to: a survivor's next operation is soon done, which needs them back. */
+/** A process is killed with 64 MiB that it has written to. A survivor's next operation needs them, and is done soon. */
 import { type HeldLock, Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { shim } from "../../src/host/shim.js";
@@ -6,7 +6,7 @@ import { clock, type Scenario, serve } from "../fixture/index.js";
 import { type Conditions, hear, inRegion, type Row, spread, start } from "./row.js";
 
 const TOUCHED = 64 * 2 ** 20;
-/** Room for it once. */
+/** There is room for it only once. */
 const SIZE = 2 * TOUCHED;
 /** Milliseconds. */
 const PROMISED = 100;
@@ -23,7 +23,7 @@ const hold: Scenario = async (talk, name) => {
 	held.unlock();
 };
 
-/** Operations of a survivor that can't be done before the dead one is recovered from. */
+/** Operations of a survivor that need the recovery of the dead process. */
 const operations: Record<string, (region: Region) => () => void> = {
 	"allocating 64 MiB": (region) => {
 		const block = region.allocate(TOUCHED);
@@ -60,7 +60,7 @@ async function run(count: number, { timed }: Conditions): Promise<string[]> {
 				child.signal("SIGKILL");
 				const killed = clock();
 				let lastSeen = killed;
-				// Without yielding, or the moment would be missed. What is measured is rather too long than too short.
+				// Without yielding, or it would miss the moment. The measured time is too long rather than too short.
 				for (;;) {
 					const now = clock();
 					if (!shim().isLocked(file, slot)) break;

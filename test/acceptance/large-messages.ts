@@ -1,4 +1,4 @@
-/** Messages of 10 MiB from one process to another: each whole, in order, none left out, none twice. */
+/** Messages of 10 MiB from one process to another: each is whole, in order, not left out and not repeated. */
 import { type Consumer, type Message, type Producer, Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { Checker, Payloads } from "../endurance/payload.js";
@@ -10,19 +10,19 @@ const QUEUE = "fields";
 const REGION = { size: "256MiB" };
 const WAYS = {
 	"in place": { capacity: "32MiB" },
-	/** Room for two references, so few blocks are on their way at a time. */
+	/** There is room for two references, so few blocks are under way at a time. */
 	"as blocks": { capacity: 64 },
 } as const;
 type Way = keyof typeof WAYS;
 
-/** All are of one size. */
+/** All have the same size. */
 class Fields extends Payloads {
 	override size(): number {
 		return BYTES;
 	}
 }
 
-/** Sends what `write` writes: whether there was room, or a promise to wait for it with what is written already. */
+/** Sends what `write` writes. Returns whether there was room, or a promise that waits for it with what is written. */
 function trySend(
 	region: Region,
 	producer: Producer,
@@ -60,7 +60,7 @@ const produce: Scenario = async (_, name, way, count, seed) => {
 				await sent;
 				break;
 			}
-			// There is no waiting for room to write in place.
+			// There is no way to wait for room to write in place.
 			await new Promise((resolve) => setImmediate(resolve));
 		}
 	}
@@ -102,7 +102,7 @@ function runWay(way: Way) {
 	};
 }
 
-/** What the sender does wrong: the numbers of the messages that it sends, and whether a byte of the third is spoilt. */
+/** The sender's faults: the numbers of the messages that it sends, and whether a byte of the third is wrong. */
 const FAULTS: Record<string, { sent: number[]; spoilt?: boolean; found: RegExp }> = {
 	none: { sent: [0, 1, 2, 3, 4], found: /^$/ },
 	"a byte": { sent: [0, 1, 2, 3, 4], spoilt: true, found: /message 2 of \d+ bytes is torn/ },
@@ -115,7 +115,7 @@ const FAULTS: Record<string, { sent: number[]; spoilt?: boolean; found: RegExp }
 	"the last": { sent: [0, 1, 2, 3], found: /4 of 5 messages came/ },
 };
 
-/** Each fault is found by the check that the consumer makes. */
+/** The consumer's check finds each fault. */
 async function controls(way: Way, seed: number): Promise<void> {
 	for (const [what, { sent, spoilt = false, found }] of Object.entries(FAULTS)) {
 		await inRegion(REGION, async (region) => {

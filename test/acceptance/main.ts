@@ -1,6 +1,6 @@
 /**
- * Acceptance: what must hold where Dhmem had its faults, at full counts, or so much of them, with a report. The tests
- * run the same at short counts, which are the least.
+ * Acceptance: what must hold where the original Dhmem had faults, with full or scaled counts, and a report.
+ * `npm run test:long` runs the same with smaller counts, the least ones, and `npm test` a third of them.
  *
  * node dist/test/acceptance/main.js [--scale F] [--only WORDS] [--seed N]
  *
@@ -9,19 +9,19 @@
  * | in the original | here | and in |
  * | --- | --- | --- |
  * | killed with a mutex: the next hangs | `killed-holder` | `locks.test` |
- * | killed while allocating: others hang | `killed-allocators` | `recovery.test`, `core.test` |
- * | empty or half-created segments | `planted` | `bad-input.test`, `region.test` |
- * | any exit unlinks the name | `exits` | `region.test` |
+ * | killed while allocating: others hang | `killed-allocators`, `killed-with-memory` | `recovery.test` |
+ * | empty or half-created segments | `planted` | `no-region.test`, `file.test` |
+ * | any exit unlinks the name | `exits` | `lifetime.test` |
  * | a wrong order of starting hangs |  | `newton.test`: every order of three |
  * | 10 MiB messages torn or skipped | `large-messages` | `endurance/`: every way |
  * | another type gives the same bytes | `mismatch` | `struct.test`, `array.test` |
- * | a bad handle segfaults | `tokens` | `region.test`: other processes' |
+ * | a bad handle segfaults | `tokens` | `tokens.test`, `saved.test` |
  * | constructor arguments |  | `struct.test`, `array.test` |
  * | `make_shared` | `killed-clone-holders` | `clone.test` |
- * | a second user cannot open | `second-user` | `bad-input.test` |
+ * | a second user cannot open | `second-user` | `no-region.test` |
  * | `open_read_only`, then an access crashes |  | `read-only.test` |
- * | fixed size, exhaustion aborts | `capacity` | `bad-input.test` |
- * | readers overwritten | `held-messages` | `endurance/`, `queue.test` |
+ * | fixed size, exhaustion aborts | `capacity` | `full-region.test` |
+ * | readers overwritten | `held-messages` | `endurance/`, `releasing.test` |
  * | mutex | `mutual-exclusion` | `locks.test` |
  * | condition | `ping-pong` | `locks.test` |
  * | map | `map-entries`, `map-cost` | `map.test` |
@@ -43,7 +43,7 @@ const { values } = parseArgs({
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const scale = Number(values.scale);
 
-// Processes that work without end do so after this one, unless they are ended.
+// Processes that work without end would outlive this one, unless they are ended.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
 	process.once(signal, async () => {
 		await Child.killAll();
@@ -63,7 +63,7 @@ for (const row of chosen) {
 	} catch (error) {
 		failed++;
 		console.log(`\tFAILED: ${error instanceof Error ? error.stack : error}`);
-		// What was and what should have been, where an assertion failed.
+		// The actual and the expected value, if an assertion failed.
 		if (error instanceof Assertion && error.details) console.log(error.details);
 	}
 	console.log(`\t${((performance.now() - began) / 1000).toFixed(1)} s`);

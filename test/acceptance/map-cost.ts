@@ -1,4 +1,4 @@
-/** What operations on a map cost as it grows, beside a plain map in the same loop. Reported, not judged. */
+/** The cost of operations on a map as it grows, beside a plain map in the same loop. It is reported, not judged. */
 import { Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { clock, randomFrom } from "../fixture/index.js";
@@ -12,11 +12,11 @@ interface Mapping<K> {
 	readonly size: number;
 }
 
-/** Nanoseconds for each setting of a new key, getting, and setting again. */
+/** Nanoseconds for setting a new key, getting, and setting again. */
 function costs<K>(map: Mapping<K>, keyOf: (index: number) => K, seed: number, most: number): number[][] {
 	return SIZES.filter((size) => size <= most).map((size) => {
 		const began = map.size;
-		// Keys are made before, so that what is measured is the map.
+		// Keys are made before, so that only the map is measured.
 		const fresh = Array.from({ length: size - began }, (_, index) => keyOf(began + index));
 		const random = randomFrom(seed);
 		const probes = Array.from({ length: Math.min(100_000, 10 * most) }, () => keyOf(random(size)));

@@ -1,4 +1,4 @@
-/** A map of many entries that two processes change at random, each checking its own keys against a plain map. */
+/** Two processes change a map of many entries at random, and each checks its own keys with a plain map. */
 import { Region, type SharedMap } from "dhmem";
 import * as assert from "uvu/assert";
 import { type Child, clock, randomFrom, type Scenario, serve } from "../fixture/index.js";
@@ -40,7 +40,7 @@ function text(random: (below: number) => number, most: number): string {
 	}
 }
 
-/** Key `index` of one of the two; most are short, one in a hundred is of up to 1 KiB, some of exactly that. */
+/** Key `index` of one of the two; most are short, one in a hundred has up to 1 KiB, some exactly that. */
 function keyOf(who: number, index: number): string {
 	const random = randomFrom(2 * index + who);
 	const start = `${2 * index + who}:`;
@@ -56,7 +56,7 @@ interface Told {
 	entries: number;
 }
 
-/** Fills, works, says so, and when it is told verifies all; what differs from the plain map. */
+/** Fills the map, works, says so, and when it is told checks everything. Returns what differs from the plain map. */
 const work: Scenario = async (talk, name, who, keys, steps, seed) => {
 	using region = Region.open(name as string, { mode: "open" });
 	const map = entriesOf(region);
@@ -176,13 +176,13 @@ async function incrementTwice(way: "update" | "get and set", count: number): Pro
 }
 
 async function run(count: number, { seed }: Conditions): Promise<string[]> {
-	// The controls: a wrong value is found, and increments that are not atomic get lost.
+	// The controls: a wrong value is found, and increments that are not atomic are lost.
 	const spoilt = await runOnce(200, seed, true);
 	assert.is(spoilt.wrong.length, 1, spoilt.wrong.join("; "));
 	const increments = Math.max(10_000, Math.ceil(count / 10));
 	const atomic = await incrementTwice("update", increments);
 	assert.is(atomic, 2 * increments);
-	// On one core that is all there is left, the two may have come one after the other.
+	// If only one core is available, the two may have run one after the other.
 	let not = atomic;
 	for (let turn = 0; turn < 20 && not === atomic; turn++) {
 		not = await incrementTwice("get and set", increments);

@@ -1,10 +1,10 @@
-/** A name opened as another type than it has, in this process and in another. */
+/** A name is opened as another type than it has, in this process and in another. */
 import { DhmemError, Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { type Scenario, serve } from "../fixture/index.js";
 import { hear, inRegion, type Row, start } from "./row.js";
 
-/** Of each kind, with how it is called. */
+/** Types, with their descriptions, and how to open them. */
 const TYPES: [description: string, open: (region: Region, name: string) => unknown][] = [
 	["a struct { value: i32 }", (region, name) => region.struct(name, { value: "i32" })],
 	["a struct { value: f64 }", (region, name) => region.struct(name, { value: "f64" })],
@@ -31,7 +31,7 @@ interface Attempt {
 	message: string;
 }
 
-/** Opens each as each. */
+/** Opens each object as each kind. */
 function attempts(region: Region, round: number): Attempt[] {
 	return TYPES.flatMap((_, made) =>
 		TYPES.map(([, open], opened) => {
@@ -64,7 +64,7 @@ async function run(count: number): Promise<string[]> {
 			for (const { made, opened, code, message } of [...attempts(region, round), ...there]) {
 				const [is, as] = [TYPES[made]?.[0] ?? "", TYPES[opened]?.[0] ?? ""];
 				if (made === opened) {
-					// The control: as what it is, it opens.
+					// The control: it opens as what it is.
 					assert.is(code, "nothing", `${is}: ${message}`);
 					continue;
 				}

@@ -1,19 +1,19 @@
-/** Vectors that grow, and so move, under two readers in other processes: no element is ever read half-moved. */
+/** Vectors grow, and so move, under two readers in other processes: no element is ever read half-moved. */
 import { Region, schema } from "dhmem";
 import * as assert from "uvu/assert";
 import { clock, type Scenario, serve, until } from "../fixture/index.js";
 import { hear, inRegion, type Row, rate, start } from "./row.js";
 
 const READERS = 2;
-/** Elements of each vector, which by then has moved eleven times; and how many of them the readers wait for. */
+/** The elements of each vector, which has then moved eleven times; and how many of them the readers wait for. */
 const LENGTH = 16_384;
 const FIRST = 8;
-/** Which vector is growing, how many readers there are, and whether it is the last. */
+/** The number of the growing vector, the number of readers, and whether it is the last vector. */
 const STATE = schema({ vector: "u32", readers: "u32", over: "u32" });
-/** What was an element's place has other bytes soon: such a number is no element. */
+/** An element's old place soon has other bytes: such a number is no element. */
 const SPOILT = 255;
 
-/** Exact, and each of its bytes depends on the vector and the place. */
+/** An exact number, each of whose bytes depends on the vector and the index. */
 function element(vector: number, index: number): number {
 	return (vector + 1) * 1e9 + index * 3 + 0.5;
 }
@@ -22,12 +22,12 @@ interface Seen {
 	reads: number;
 	wrong: number;
 	shrunk: number;
-	/** Views from before a move that were something else after it. */
+	/** The number of views from before a move that changed after it. */
 	stale: number;
 	vectors: number;
 }
 
-/** The number of the last vector that each reader has seen the beginning of, and 1. */
+/** The number of the last vector of which each reader has seen the beginning, plus 1. */
 function lookedOf(region: Region): Uint32Array {
 	return region.array("looked", { dtype: "u32", shape: [READERS] }).data;
 }
@@ -68,12 +68,12 @@ const read: Scenario = (_, name, which): Seen => {
 				const { view } = vector;
 				if (view.length < length) seen.shrunk++;
 				const wrong = view.findIndex((each, index) => each !== element(number, index));
-				// A view is good until the vector moves, and then its place is another.
+				// A view is valid until the vector moves; then its place belongs to something else.
 				if (wrong >= 0 && vector.view.byteOffset === view.byteOffset) seen.wrong++;
 				seen.reads += view.length;
 			}
 		}
-		// The control: an old view shows what reading from a place left behind would.
+		// The control: an old view shows what reading from an old place would.
 		if (early?.some((each, index) => each !== element(number, index))) seen.stale++;
 		seen.vectors++;
 	}
@@ -104,7 +104,7 @@ async function run(count: number): Promise<string[]> {
 				}
 				if (vector.view.byteOffset === byteOffset) continue;
 				moves++;
-				// What was left is used again at once, by bytes that no element has.
+				// The old memory is used again at once, with bytes that no element has.
 				const left = 8 * 2 ** Math.floor(Math.log2(index - 1));
 				const blocks = Array.from({ length: 4 }, () => region.allocate(Math.max(64, left)));
 				for (const block of blocks) block.bytes.fill(SPOILT);

@@ -1,29 +1,29 @@
-/** Four processes that increment a field under a mutex: none is lost, and none of the four starves. */
+/** Four processes increment a field under a mutex: no increment is lost, and none of the four starves. */
 import { type HeldLock, Region, schema } from "dhmem";
 import * as assert from "uvu/assert";
 import { clock, type Scenario, serve } from "../fixture/index.js";
 import { hear, inRegion, type Row, rate, start } from "./row.js";
 
 const PROCESSES = 4;
-/** Increments without the mutex, of which many get lost. */
+/** The number of increments without the mutex, many of which are lost. */
 const UNGUARDED = 800_000;
-/** Two fields that agree whenever the mutex is free, and how many processes are ready. */
+/** Two fields that are equal whenever the mutex is free, and the number of processes that are ready. */
 const COUNTERS = schema({ first: "u32", second: "u32", ready: "u32" });
 
 interface Counted {
 	mine: number;
 	torn: number;
-	/** Milliseconds of the longest wait for the mutex. */
+	/** The longest wait for the mutex, in milliseconds. */
 	longest: number;
 }
 
-/** Increments until there are `target`; in every other turn it waits in the other way. */
+/** Increments until there are `target`, and waits in the two ways by turns. */
 const count: Scenario = async (_, name, target, guarded): Promise<Counted> => {
 	using region = Region.open(name as string, { mode: "open" });
 	const mutex = region.mutex("mutex");
 	const counters = region.struct("counters", COUNTERS);
 	const result = { mine: 0, torn: 0, longest: 0 };
-	// All begin together, or one could be done before another has started.
+	// All begin together; otherwise one could be done before another has started.
 	{
 		using held = await mutex.lock();
 		const ready = region.condition("ready");

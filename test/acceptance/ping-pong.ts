@@ -1,13 +1,13 @@
-/** Two processes that take turns by a condition: no wake-up is lost. */
+/** Two processes take turns by a condition: no wake-up is lost. */
 import { Region, schema } from "dhmem";
 import * as assert from "uvu/assert";
 import { clock, type Scenario, serve } from "../fixture/index.js";
 import { type Conditions, hear, inRegion, type Row, rate, start } from "./row.js";
 
 const TURNS = schema({ turn: "u32" });
-/** Who was not woken looks by itself after 50 ms: a wait this long, in milliseconds, is one that may have been lost. */
+/** A waiter that is not woken looks by itself after 50 ms, so a wait of this many milliseconds may be a lost wake-up. */
 const SLOW = 45;
-/** Rounds without notifying. */
+/** The number of rounds without a notification. */
 const SILENT = 6;
 
 interface Played {
@@ -15,7 +15,7 @@ interface Played {
 	longest: number;
 }
 
-/** Waits until the turn is its own, in one way or the other, and gives it to the other. */
+/** Waits for its turn, in one way or the other, and gives the turn to the other process. */
 const play: Scenario = async (_, name, me, rounds, way, notifies): Promise<Played> => {
 	using region = Region.open(name as string, { mode: "open" });
 	const turns = region.struct("turns", TURNS);
@@ -30,7 +30,7 @@ const play: Scenario = async (_, name, me, rounds, way, notifies): Promise<Playe
 		if (sync(round)) condition.waitSync(held, { until, timeout: 30_000 });
 		else await condition.wait(held, { until, timeout: 30_000 });
 		const took = clock() - began;
-		// In the first two the other may still be on its way.
+		// In the first two rounds the other process may still be starting.
 		if (round > 1) {
 			result.longest = Math.max(result.longest, took);
 			if (took >= SLOW) result.slow++;
@@ -60,7 +60,7 @@ async function runOnce(rounds: number, way: string, notifies: "yes" | "no") {
 
 async function run(count: number, { timed }: Conditions): Promise<string[]> {
 	const lines: string[] = [];
-	// The control: where nobody notifies, the waits are slow, and this counts them.
+	// The control: without notifications the waits are slow, and are counted.
 	const silent = await runOnce(SILENT, "waitSync", "no");
 	assert.ok(silent.slow >= SILENT - 2, `${silent.slow} slow waits without notifying`);
 	for (const way of ["waitSync", "wait", "both"]) {
@@ -70,7 +70,7 @@ async function run(count: number, { timed }: Conditions): Promise<string[]> {
 			`${way}: ${rounds} rounds, ${rate(rounds, took)}; ${slow} waits of ${SLOW} ms or more, ` +
 				`the longest ${longest.toFixed(1)} ms`,
 		);
-		// On a busy machine one or another is late for want of a core.
+		// On a busy machine a few are late because they got no core.
 		assert.ok(slow <= 5 + rounds / (timed ? 1000 : 20), lines.at(-1));
 	}
 	return lines;

@@ -1,4 +1,4 @@
-/** Files planted where a region should be: DHMEM_FORMAT, at once, from whoever opens them. */
+/** Files that were planted in place of a region: opening one is DHMEM_FORMAT at once. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Region } from "dhmem";
@@ -14,7 +14,7 @@ interface Opened {
 	milliseconds: number;
 }
 
-/** Opens what it is told, and says what came of it. */
+/** Opens the files that it is told to, and reports the outcome. */
 const opener: Scenario = async (talk, directory) => {
 	for (;;) {
 		const name = (await talk.hear()) as string;
@@ -51,7 +51,7 @@ async function run(count: number, { seed, timed }: Conditions): Promise<string[]
 			}
 			assert.equal(readFileSync(join(directory, "planted.dhmem")), bytes, "it is left as it was");
 		}
-		// The control: the whole one is opened.
+		// The control: the complete file opens.
 		writeFileSync(join(directory, "planted.dhmem"), whole);
 		child.say("planted");
 		for (let mode = 0; mode < 2; mode++) assert.is((await hear<Opened>(child)).code, "nothing");

@@ -1,32 +1,32 @@
-/** A line of the list of what must hold: how it is counted and run, and kept from hanging. */
+/** A row of the acceptance list: how it is counted and run, and what keeps it from hanging. */
 import { rmSync } from "node:fs";
 import { Region, type RegionOptions } from "dhmem";
 import { Child, temporaryFolder, within } from "../fixture/index.js";
 
 export interface Conditions {
 	seed: number;
-	/** Whether promises about time are held to: not where other work may be under way. */
+	/** True if time limits are checked, which needs a machine without other work. */
 	timed: boolean;
 }
 
 export interface Row {
 	title: string;
-	/** What is counted, and how many there are in a full run, and in the tests: with fewer, its controls may fail. */
+	/** What is counted, and the counts in a full run and in the tests. With smaller ones, its controls may fail. */
 	unit: string;
 	full: number;
 	short: number;
-	/** Throws where something is not as it should be; what is to be reported, line by line. */
+	/** Throws if something is wrong. Returns its report, line by line. */
 	run(count: number, conditions: Conditions): Promise<string[]> | string[];
 }
 
-/** Milliseconds that a row may take, in a full run and in the tests: more is a hang. */
+/** Milliseconds that a row may take, in a full run and in the tests; longer is a hang. */
 const LONGEST = { timed: 1_800_000, untimed: 120_000 };
 
 let fail: (error: Error) => void = () => {};
 
 /**
- * Runs a row. It ends when the row does, or a process that it started has failed, and leaves no process. Regions are
- * in a folder of its own meanwhile, where nobody else is in the way.
+ * Runs a row. It ends when the row does, or when a process that it started fails, and leaves no process. Meanwhile,
+ * regions are in a folder of its own, where nobody else interferes.
  */
 export function runRow(row: Row, count: number, conditions: Conditions): Promise<string[]> {
 	return inFolder(async (directory) => {
@@ -56,7 +56,7 @@ export function start(module: string, scenario: string, ...parameters: (string |
 	return child;
 }
 
-/** What the child says next, of which the caller knows the type. */
+/** What the child prints next; the caller knows its type. */
 export async function hear<T>(child: Child): Promise<T> {
 	return (await child.hear()) as T;
 }
@@ -76,7 +76,7 @@ export function inFolder<T>(body: (directory: string) => Promise<T>): Promise<T>
 	return leavingNothing(() => rmSync(directory, { recursive: true, force: true }), body(directory));
 }
 
-/** Tidies up when all processes have ended, so that nothing is left; also when this one is told to end before. */
+/** Tidies up when all processes have ended, also if this one is told to end before. */
 async function leavingNothing<T>(tidy: () => void, result: Promise<T>): Promise<T> {
 	process.once("exit", tidy);
 	try {

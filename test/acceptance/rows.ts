@@ -1,4 +1,4 @@
-/** All of them, in the order of the list. */
+/** All rows, in the order of the list. */
 import { capacity } from "./capacity.js";
 import { exits } from "./exits.js";
 import { heldMessages } from "./held-messages.js";

@@ -1,4 +1,4 @@
-/** A second user, and one of the same group: who may open is told by the permissions, and so is who may not. */
+/** A second user, and one of the same group: permissions decide who may open, and the error says who may. */
 import { chmodSync } from "node:fs";
 import { Region } from "dhmem";
 import * as assert from "uvu/assert";
@@ -15,7 +15,7 @@ interface Opened {
 	message: string;
 }
 
-/** Becomes somebody else, and opens all. */
+/** Becomes another user, and opens everything. */
 const second: Scenario = (_, directory, group) => {
 	becomeUser(SECOND, Number(group));
 	return PERMISSIONS.map((permissions): Opened => {

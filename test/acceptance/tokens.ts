@@ -1,4 +1,4 @@
-/** Tokens that nobody gave out, or whose block is gone: DHMEM_BAD_HANDLE. */
+/** Tokens that nobody issued, or whose block is gone: DHMEM_BAD_HANDLE. */
 import { Block, Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { codeOf, randomFrom } from "../fixture/index.js";
@@ -6,7 +6,7 @@ import { type Conditions, inRegion, type Row } from "./row.js";
 
 const SIZES = [1, 64, 100, 1000, 5000];
 const LIVING = 50;
-/** Bytes of a token, and where the place and the random number are in it. */
+/** The length of a token, and where the offset and the random number are in it. */
 const BYTES = 28;
 const PLACE = 12;
 const NONCE = 20;
@@ -86,7 +86,7 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 		const kinds = Object.keys(forgers);
 		const tried = new Map<string, number>(kinds.map((kind) => [kind, 0]));
 		for (let index = 0; index < count; index++) {
-			// One is freed and another saved now and then, in whose place the freed one was.
+			// Now and then one is freed and another saved, which takes the place of the freed one.
 			if (index % 20 === 0) {
 				const at = random(LIVING);
 				const old = living[at] as Saved;
@@ -96,7 +96,7 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 			}
 			const kind = kinds[index % kinds.length] as string;
 			let token: string;
-			// What comes out may be a good one, such as one with its own number again.
+			// The result may be valid, for example with its own number again.
 			do token = forgers[kind]?.() ?? "";
 			while (living.some((each) => each.token === token));
 			assert.is(
@@ -106,14 +106,14 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 			);
 			tried.set(kind, (tried.get(kind) ?? 0) + 1);
 		}
-		// All of the freed ones, with the memory in use again.
+		// All tokens of freed blocks, whose memory is in use again.
 		for (const token of freed) {
 			assert.is(
 				codeOf(() => region.load(token)),
 				"DHMEM_BAD_HANDLE",
 			);
 		}
-		// The controls: places are in use again, and what was given out is good.
+		// The controls: their places are in use again, and issued tokens are valid.
 		const places = new Set(living.map(({ token }) => bytesOf(token).readUInt32LE(PLACE)));
 		const again = freed.filter((token) => places.has(bytesOf(token).readUInt32LE(PLACE))).length;
 		assert.ok(again > 0, "no freed place is in use again");
@@ -125,8 +125,8 @@ async function run(count: number, { seed }: Conditions): Promise<string[]> {
 		const forged = [...tried.values()].reduce((sum, each) => sum + each);
 		const list = [...tried].map(([kind, each]) => `${each} ${kind}`).join(", ");
 		return [
-			`${forged} tokens found out: ${list}`,
-			`${freed.length} tokens of freed blocks found out at the end, of which ${again} name a place in use again`,
+			`${forged} tokens detected: ${list}`,
+			`${freed.length} tokens of freed blocks detected at the end, of which ${again} name a place in use again`,
 		];
 	});
 }

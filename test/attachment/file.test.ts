@@ -9,7 +9,7 @@ import { open } from "./stage.js";
 
 eachInFolder();
 
-limitedTest("the file is as its header says, and nobody sees half of it", () => {
+limitedTest("the file is as long as its header says, and nobody sees half of it", () => {
 	const region = open({ size: "1MiB" });
 	const header = readFileSync(region.path).subarray(0, 8).toString("latin1");
 	assert.is(header.slice(0, 5), "dhmem");
@@ -17,7 +17,7 @@ limitedTest("the file is as its header says, and nobody sees half of it", () => 
 	chmodSync(region.path, 0o600);
 });
 
-/** Marks what lies below `bytes` as busy, so that it is passed over as if it were in use. */
+/** Marks everything below `bytes` as busy, so that it is skipped as if it were in use. */
 function fillUp(region: Region, bytes: number): void {
 	const file = openSync(region.path, "r+");
 	const header = Buffer.alloc(HEADER_BYTES);

@@ -1,4 +1,4 @@
-/** Where a region's file is stays the same when the process changes its own folder; and what is left there goes. */
+/** A region's path stays the same when the process changes its working directory, and what is left there is removed. */
 import { mkdirSync, readdirSync, renameSync, rmdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Region } from "dhmem";
@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { directoryOf } from "../../src/attachment/region-options.js";
 import { findFacts } from "../../src/doctor/facts.js";
 import { ContainerRuntime } from "../../src/runner/container-runtime.js";
-import { Child, directory, eachInFolder, errorOf } from "../fixture/index.js";
+import { Child, directory, eachInFolder, errorOf, long, some } from "../fixture/index.js";
 
 const module = new URL("./names-child.js", import.meta.url).href;
 const here = process.cwd();
@@ -29,7 +29,7 @@ test.after.each(() => {
 	else process.env.DHMEM_DIR = DHMEM_DIR;
 });
 
-/** Runs `body` where `regions` is the relative folder, and leaves the process in another one. */
+/** Runs `body` where `regions` is the relative folder, and then lets the process work in another one. */
 function there<T>(body: () => T): T {
 	process.chdir(directory);
 	try {
@@ -43,12 +43,12 @@ for (const [how, options] of [
 	["as an option", { directory: "regions" }],
 	["in DHMEM_DIR", {}],
 ] as const) {
-	test(`a relative folder ${how} is that of the moment of opening`, () => {
+	test(`a relative folder ${how} is resolved when the region is opened`, () => {
 		process.env.DHMEM_DIR = how === "in DHMEM_DIR" ? "regions" : "";
 		const temporary = there(() => Region.temporary({ ...options, size: "1MiB" }));
 		const region = there(() => Region.open("region", { ...options, size: "1MiB" }));
 		assert.is(region.path, join(regions, "region.dhmem"));
-		// A file that has the same relative path here is another one.
+		// A file with the same relative path here is another one.
 		mkdirSync("regions");
 		writeFileSync("regions/region.dhmem", "another");
 		temporary.close();
@@ -75,16 +75,19 @@ test("a task, a container and a doctor get the whole path of a relative folder",
 	assert.is(there(() => findFacts(directoryOf({}))).folder.path, regions);
 });
 
-test("where the process's own folder was removed, a relative one is an error, and an absolute one is not", () => {
-	process.chdir(join(directory, "elsewhere"));
-	rmdirSync(join(directory, "elsewhere"));
-	const { code, message } = errorOf(() => Region.open("region", { directory: "regions" }));
-	assert.is(code, "DHMEM_NOT_FOUND");
-	assert.match(message, /regions.*was removed.*absolute/);
-	Region.open("region", { directory: regions, size: "1MiB" }).close();
-});
+long(test)(
+	"if the working directory was removed, a relative folder is an error, and an absolute one is not",
+	() => {
+		process.chdir(join(directory, "elsewhere"));
+		rmdirSync(join(directory, "elsewhere"));
+		const { code, message } = errorOf(() => Region.open("region", { directory: "regions" }));
+		assert.is(code, "DHMEM_NOT_FOUND");
+		assert.match(message, /regions.*was removed.*absolute/);
+		Region.open("region", { directory: regions, size: "1MiB" }).close();
+	},
+);
 
-/** Temporary regions whose processes are killed, and others that were to go with their last participant. */
+/** Temporary regions whose processes are killed, and other `last-close` regions. */
 async function leave(temporary: number, names: string): Promise<void> {
 	const children = Array.from({ length: temporary }, () => new Child(module, "makeTemporary", [regions]));
 	children.push(new Child(module, "make", [regions, 0, names, '{"lifetime":"last-close"}']));
@@ -94,10 +97,11 @@ async function leave(temporary: number, names: string): Promise<void> {
 
 const files = () => readdirSync(regions).sort();
 
-for (const mode of ["open-or-create", "create", "open", "force-create", "read-only"] as const) {
+const modes = ["open-or-create", "create", "open", "force-create", "read-only"] as const;
+for (const mode of some(modes, 3)) {
 	test(`the next opening in a folder removes what killed processes left there: ${mode}`, async () => {
 		await leave(2, "left,other");
-		// Made as a whole elsewhere, so that no opening here has tidied before.
+		// They are made elsewhere and moved here, so that no opening here has tidied before.
 		Region.open("region", { directory, size: "1MiB" }).close();
 		const living = new Child(module, "makeTemporary", [regions]);
 		assert.is(await living.hear(), "ready");
@@ -113,7 +117,7 @@ for (const mode of ["open-or-create", "create", "open", "force-create", "read-on
 	});
 }
 
-test("of what is no folder it is not said to make one", () => {
+test("the error for a path that is not a folder does not suggest creating it", () => {
 	const file = join(directory, "file");
 	const loop = join(directory, "loop");
 	writeFileSync(file, "");
@@ -138,7 +142,7 @@ test("of what is no folder it is not said to make one", () => {
 	}
 });
 
-test("an opening looks at a bounded number of files, and several look at all", async () => {
+long(test)("one opening looks at a bounded number of files, and several together look at all", async () => {
 	const open = () => Region.open("region", { directory: regions, size: "1MiB" }).close();
 	for (let i = 0; i < 100; i++) Region.open(`persistent-${i}`, { directory: regions, size: "1MiB" }).close();
 	await leave(1, Array.from({ length: 40 }, (_, index) => `left-${index}`).join());

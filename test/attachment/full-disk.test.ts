@@ -1,4 +1,4 @@
-/** What a call that fails for lack of room leaves to the others who use the file system. */
+/** What a call that fails for lack of room leaves to other users of the file system. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmdirSync, statfsSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -9,7 +9,7 @@ import { codeOf } from "../fixture/index.js";
 
 const MIB = 2 ** 20;
 
-/** A region of a gibibyte, if nothing else is said, on a file system of so many mebibytes. */
+/** A region of 1 GiB, unless stated otherwise, on a file system of this many mebibytes. */
 function onDisk(mebibytes: number, body: (region: Region, free: () => number) => void, size = "1GiB"): void {
 	const directory = mkdtempSync("/dev/shm/dhmem-disk-");
 	execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m`, "dhmem-test", directory]);
@@ -25,7 +25,7 @@ function onDisk(mebibytes: number, body: (region: Region, free: () => number) =>
 	}
 }
 
-/** Takes all but about so many bytes. */
+/** Takes everything but about this many bytes. */
 function leave(region: Region, bytes: number, free: () => number): void {
 	writeFileSync(region.path.replace("full", "filler"), new Uint8Array(Math.max(0, free() - bytes)));
 }
@@ -43,12 +43,12 @@ test("an allocation that fails gives back the pages that it got", () => {
 			// A table of a few spans may have grown.
 			assert.ok(before - free() < 64 * 1024, `${before - free()} bytes are gone after ${bytes}`);
 		}
-		// What could be given is not called full by the failures.
+		// The failures don't make it count as full while there is room.
 		region.allocate(40 * MIB).bytes.fill(1);
 	});
 });
 
-test("an allocation that fails keeps the pages of what there was, and of what was freed", () => {
+test("a failed allocation keeps the pages of existing and of freed blocks", () => {
 	onDisk(48, (region, free) => {
 		const kept = region.allocate(3 * MIB);
 		kept.bytes.fill(7);
@@ -63,13 +63,25 @@ test("an allocation that fails keeps the pages of what there was, and of what wa
 			assert.ok(before - free() < 64 * 1024);
 		}
 		leave(region, 0, free);
-		// Where the two mebibytes were there are pages still, and written to they must not be a signal.
+		// There are still pages where the two mebibytes were, so writing to them must not raise a signal.
 		region.allocate(2 * MIB).bytes.fill(8);
 		assert.ok(kept.bytes.every((byte) => byte === 7));
 	});
 });
 
-test("who comes back after a death joins though the disk is full, and drains it", () => {
+test("an allocation that needs pages elsewhere takes those of free memory", () => {
+	onDisk(48, (region) => {
+		const blocks = [16, 1, 16, 1].map((size) => region.allocate(size * MIB));
+		for (const block of blocks) block.bytes.fill(7);
+		blocks[0]?.free();
+		blocks[2]?.free();
+		// 14 MiB have no pages yet, and the free memory is not in one piece.
+		region.allocate(40 * MIB).bytes.fill(8);
+		for (const kept of [blocks[1], blocks[3]]) assert.ok(kept?.bytes.every((byte) => byte === 7));
+	});
+});
+
+test("a successor joins although the disk is full, and drains the queue", () => {
 	const body = (region: Region, free: () => number) => {
 		const directory = dirname(region.path);
 		const queue = region.queue("q", { capacity: "64KiB" });
@@ -91,7 +103,7 @@ test("who comes back after a death joins though the disk is full, and drains it"
 			"a slot that nobody has used needs pages",
 		);
 	};
-	// A slot's table takes more than a page of its own.
+	// A slot's table takes more than one page.
 	onDisk(48, body, "4GiB");
 });
 
@@ -100,7 +112,7 @@ test("objects, messages and streams of them that find no room give back the page
 		const queue = region.queue("q", { capacity: "64KiB" });
 		const vector = region.vector("v", "u8");
 		vector.push(1);
-		// What objects have in common is there now, and their next ones find room in it.
+		// What objects share exists now, and the next ones find room in it.
 		region.struct("s", { a: "f64" });
 		region.array("a", { dtype: "u8", shape: [100] });
 		const producer = queue.producer();
@@ -129,7 +141,7 @@ test("objects, messages and streams of them that find no room give back the page
 	});
 });
 
-test("where the disk is full a send drops older messages only if the pages of theirs make room", () => {
+test("on a full disk a send drops older messages only if their pages make room", () => {
 	onDisk(16, (region, free) => {
 		const queue = region.queue("log", { policy: "drop-oldest", keep: 8 });
 		const producer = queue.producer();

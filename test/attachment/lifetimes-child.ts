@@ -1,6 +1,6 @@
 /**
  * For the tests of lifetimes, run with `--expose-gc`: keeps one thing of an opening and nothing else, collects, and
- * says whether the opening was still there, whether the thing worked, and whether the opening was collected once
+ * prints whether the opening was still there, whether the thing worked, and whether the opening was collected once
  * nothing was left of it. In Bun it runs as well.
  */
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { Task } from "dhmem/workflow";
 interface Kind {
 	/** Takes it from an opening. `spy` is another opening of the same region. */
 	take(region: Region, spy: Region): unknown;
-	/** Whether it is what it was, and its opening is there. */
+	/** True if it is as it was, and its opening is there. */
 	works(thing: never, spy: Region): boolean | Promise<boolean>;
 }
 
@@ -26,7 +26,7 @@ function kind<T>(
 const SIZE = "16MiB";
 const numbers = { dtype: "f64", shape: [4] } as const;
 
-/** Writes through a view, and looks whether the spy sees it. */
+/** Writes through a view, and checks that the spy sees it. */
 function isSharedArray(data: Float64Array, spy: Region): boolean {
 	data[3] = 7;
 	return data[0] === 1 && spy.array("numbers", numbers).get(3) === 7;
@@ -42,7 +42,7 @@ function bytesOfBlock(region: Region): Uint8Array {
 	return bytes;
 }
 
-/** A view of memory that has no name: it is there as long as it is not zeros. */
+/** A view of memory without a name, which exists as long as it does not read as zeros. */
 const hasOne = (view: ArrayLike<number>) => view[0] === 1;
 
 function received(region: Region, spy: Region): Message {
@@ -253,7 +253,7 @@ export const kinds: Record<string, Kind> = {
 		async (stream, spy) => {
 			spy.queue("messages").producer().trySend("late");
 			const { value } = await stream[Symbol.asyncIterator]().next();
-			// It reads ahead, and a wait that is pending keeps its opening.
+			// It reads ahead, and a pending wait keeps its opening.
 			stream.destroy();
 			return String(value) === "late";
 		},
@@ -301,7 +301,7 @@ export const kinds: Record<string, Kind> = {
 	),
 };
 
-/** What is not collected by itself: a task looks after its workflow until it is closed. */
+/** Things that are not collected by themselves: a task watches its workflow until it is closed. */
 const tasks: Record<string, Kind> = {
 	"a task's input": kind(
 		(region, spy) => {
@@ -343,7 +343,7 @@ export const readers: Record<string, Kind> = {
 const { Bun, gc } = globalThis as { Bun?: { gc(force: boolean): void }; gc?(): void };
 const collect = Bun === undefined ? gc : () => Bun.gc(true);
 
-/** Collects what can be collected, more than once: what a finalizer lets go is for the next turn. */
+/** Collects several times, because what a finalizer lets go is collected in the next turn. */
 async function collectAll(): Promise<void> {
 	for (let turns = 0; turns < 5; turns++) {
 		collect?.();
@@ -351,7 +351,7 @@ async function collectAll(): Promise<void> {
 	}
 }
 
-/** Until `isDone`, or so many turns that it never will be. */
+/** Waits until `isDone`, or for so many turns that it never will be. */
 async function collectUntil(isDone: () => boolean): Promise<boolean> {
 	for (let turns = 0; turns < 300 && !isDone(); turns++) {
 		collect?.();
@@ -367,14 +367,14 @@ function openSpy(): Region {
 	return Region.open(`lifetimes-${process.pid}-${regions++}`, { size: SIZE, lifetime: "last-close" });
 }
 
-/** How many mappings of the region this process has. */
+/** The number of mappings of the region in this process. */
 function mappingsOf({ path }: Region): number {
 	return readFileSync("/proc/self/maps", "utf8")
 		.split("\n")
 		.filter((line) => line.endsWith(path)).length;
 }
 
-/** What keeps the thing, and nothing else does. */
+/** Keeps the thing, and nothing else does. */
 interface Box {
 	thing: unknown;
 }
@@ -383,7 +383,7 @@ function take({ take }: Kind, name: string, spy: Region, options: RegionOptions)
 	return { thing: take(Region.open(name, { ...options, mode: options.mode ?? "open" }), spy) };
 }
 
-/** What came of it, "kept and collected" if all is right. */
+/** The outcome: "kept and collected" if everything is right. */
 async function live(
 	name: string,
 	each: Kind,
@@ -406,7 +406,7 @@ async function live(
 	return isGone ? "kept and collected" : `${name}: its opening was never collected`;
 }
 
-/** A lock that nothing refers to: whether others are kept out, until it is unlocked through its mutex's region being closed. */
+/** A lock that nothing refers to keeps others out until its region is closed. */
 async function lockAndForget(): Promise<string> {
 	using spy = openSpy();
 	const before = mappingsOf(spy);
@@ -422,7 +422,8 @@ async function unlockAndForget(): Promise<string> {
 	const before = mappingsOf(spy);
 	(() => {
 		Region.open(spy.name).mutex("unlocked").lockSync().unlock();
-		const region = Region.open(spy.name);
+		// While free memory is to be given back, for a second or so, an opening is not collected.
+		const region = Region.open(spy.name, { trim: "never" });
 		region.mutex("removed").lockSync();
 		region.remove("removed");
 		const closed = Region.open(spy.name);
@@ -433,6 +434,23 @@ async function unlockAndForget(): Promise<string> {
 	return isGone ? "collected" : "an opening was never collected";
 }
 
+/** A view in a window, which has a memory of its own. */
+async function keepView(): Promise<string> {
+	using spy = Region.temporary({ size: "8GiB" });
+	const before = mappingsOf(spy);
+	const box: { view?: Uint8Array | undefined } = {
+		view: (() =>
+			Region.open(spy.name)
+				.allocate(8 * 2 ** 20)
+				.bytes.fill(1, 0, 1))(),
+	};
+	await collectAll();
+	if (mappingsOf(spy) !== before + 2 || box.view?.[0] !== 1) return "its opening was collected";
+	box.view = undefined;
+	const isGone = await collectUntil(() => mappingsOf(spy) === before);
+	return isGone ? "kept and collected" : "its opening was never collected";
+}
+
 const modes = ["read-only", "copy-on-write"] as const;
 
 async function liveAll(): Promise<Record<string, string>> {
@@ -441,6 +459,7 @@ async function liveAll(): Promise<Record<string, string>> {
 	for (const [name, each] of Object.entries(readers)) {
 		for (const mode of modes) results[`${name}, ${mode}`] = await live(name, each, { mode });
 	}
+	results["a view of a bulk block"] = await keepView();
 	results["a lock that nothing refers to"] = await lockAndForget();
 	results["a lock that was given up"] = await unlockAndForget();
 	for (const [name, each] of Object.entries(tasks)) results[name] = await live(name, each, {}, false);

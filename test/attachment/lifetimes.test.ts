@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { long } from "../fixture/index.js";
 
 const program = fileURLToPath(new URL("lifetimes-child.js", import.meta.url));
 
-test("whatever can be reached of an opening keeps it open, and nothing else does", () => {
+test("anything reachable of an opening keeps it open, and nothing else does", () => {
 	const { stdout, stderr } = spawnSync(process.execPath, ["--expose-gc", program], { encoding: "utf8" });
 	const results: Record<string, string> = stdout === "" ? {} : JSON.parse(stdout);
 	const names = Object.keys(results);
@@ -20,7 +21,7 @@ test("whatever can be reached of an opening keeps it open, and nothing else does
 	assert.equal(results, Object.fromEntries(names.map((name) => [name, expected(name)])));
 });
 
-/** What a script says on standard error, in a region's folder that is gone afterwards. */
+/** What a script prints on standard error, in a region's folder that is gone afterwards. */
 function errorsOf(script: string, flags: string[] = [], env: NodeJS.ProcessEnv = {}): string {
 	const directory = mkdtempSync("/dev/shm/dhmem-lifetimes-");
 	const source = `
@@ -40,8 +41,10 @@ function errorsOf(script: string, flags: string[] = [], env: NodeJS.ProcessEnv =
 	}
 }
 
-test("where a region has no slot left, the error names what this process opened and did not close, in any thread", () => {
-	const errors = errorsOf(`
+long(test)(
+	"when a region has no slot left, the error names this process's open openings, in any thread",
+	() => {
+		const errors = errorsOf(`
 		const inWorker = \`
 			import { parentPort, workerData } from "node:worker_threads";
 			const { Region } = await import(workerData);
@@ -58,12 +61,13 @@ test("where a region has no slot left, the error names what this process opened 
 			console.error(error.code, error.message);
 		}
 		process.exit();`);
-	assert.match(errors, /^DHMEM_TOO_MANY_PARTICIPANTS .* 128 of them/, errors);
-	assert.match(errors, /"in a worker" 3 times, "once", "again and again" 124 times/);
-	assert.not.match(errors, '"closed"');
-});
+		assert.match(errors, /^DHMEM_TOO_MANY_PARTICIPANTS .* 128 of them/, errors);
+		assert.match(errors, /"in a worker" 3 times, "once", "again and again" 124 times/);
+		assert.not.match(errors, '"closed"');
+	},
+);
 
-test("NODE_DEBUG=dhmem names openings that were collected and never closed, and no others", () => {
+long(test)("NODE_DEBUG=dhmem names openings that were collected and never closed, and no others", () => {
 	const errors = errorsOf(
 		`
 		(() => {

@@ -5,10 +5,10 @@ import { becomeUser, errorOf, type Scenario, serve, type Talk } from "../fixture
 const NAME = "region";
 const SIZE = "1MiB";
 
-/** What is done to the region of this name. */
+/** What a process does to the region of this name. */
 type Action = (directory: string) => void;
 
-/** Opened before, where the action is something done to an open region. */
+/** The region, opened before, for actions on an open region. */
 let region: Region;
 
 const open = (options: RegionOptions) => (directory: string) => {
@@ -29,7 +29,7 @@ const actions: Record<string, Action> = {
 	},
 };
 
-/** Says so when it has waited some times; every millisecond of the wall clock is an hour here. */
+/** Prints a line after it has waited some times; each millisecond counts as an hour of the wall clock here. */
 function sayWhenWaiting(talk: Talk): void {
 	const { wait } = Atomics;
 	let waits = 0;
@@ -41,7 +41,7 @@ function sayWhenWaiting(talk: Talk): void {
 	Date.now = () => now() * 3_600_000;
 }
 
-/** What an action comes to: "done", or the code and the message of its error. */
+/** The outcome of an action: "done", or the code and the message of its error. */
 function outcomeOf(action: () => void): string[] {
 	try {
 		const { code, message } = errorOf(action);
@@ -52,7 +52,7 @@ function outcomeOf(action: () => void): string[] {
 	}
 }
 
-/** Does something to the region. What is done to an open one waits, when it is open, until it is told to. */
+/** Does something to the region. An action on an open region waits, once it is open, until it is told to begin. */
 async function act(talk: Talk, directory: string, action: string, options?: string): Promise<void> {
 	if (options !== undefined) {
 		open(JSON.parse(options))(directory);
@@ -69,7 +69,7 @@ function actAs(talk: Talk, directory: string, user: string, ...rest: string[]): 
 	return act(talk, directory, ...(rest as [string, string?]));
 }
 
-/** As another user, makes regions of these names, and is killed in them or leaves. */
+/** As another user, makes regions with these names, and is killed in them or leaves. */
 async function make(
 	talk: Talk,
 	directory: string,
@@ -83,13 +83,13 @@ async function make(
 	await talk.hear();
 }
 
-/** As another user, the names that are listed, and how long it took. */
+/** As another user, lists the names, and measures how long that takes. */
 function list(talk: Talk, directory: string, user: string): void {
 	becomeUser(Number(user));
 	talk.say(Region.list({ directory }));
 }
 
-/** Makes a temporary region, and is killed in it. */
+/** Makes a temporary region, and is killed with it open. */
 async function makeTemporary(talk: Talk, directory: string): Promise<void> {
 	Region.temporary({ directory, size: SIZE });
 	talk.say("ready");

@@ -16,7 +16,7 @@ import { names, open } from "./stage.js";
 
 eachInFolder();
 
-/** Puts a word into a block that the region keeps; whoever finds it has the same region. */
+/** Puts a word into a block that the region keeps: a participant that finds it is in the same region. */
 function mark(region: Region): Handle {
 	return region.save(region.allocate(8));
 }
@@ -39,7 +39,7 @@ limitedTest("modes: open-or-create, create, open, force-create", () => {
 		"DHMEM_EXISTS",
 	);
 
-	// Replacing: whoever has the old one keeps it.
+	// Replacing: those that have the old region keep it.
 	const queue = first.queue("queue");
 	const producer = queue.producer();
 	const replaced = open({ mode: "force-create", size: "8MiB" });
@@ -56,7 +56,7 @@ limitedTest("modes: open-or-create, create, open, force-create", () => {
 		codeOf(() => open().load(token)),
 		"DHMEM_BAD_HANDLE",
 	);
-	// Nothing there to replace is fine too.
+	// It works without anything to replace, too.
 	open({ mode: "force-create" }, "another");
 	open({ mode: "create" }, "third");
 	assert.equal(Region.list({ directory }), ["another", "region", "third"]);
@@ -80,7 +80,7 @@ limitedTest("permissions are exactly what was asked for, whatever the umask", ()
 	} finally {
 		process.umask(umask);
 	}
-	// What exists keeps what it has.
+	// An existing region keeps its options.
 	open({ permissions: 0o666 }, "region-384-create");
 	assert.is(statSync(regionPath("region-384-create")).mode & 0o777, 0o600);
 });
@@ -160,7 +160,7 @@ limitedTest("the folder: the option, DHMEM_DIR, or /dev/shm", () => {
 		if (old === undefined) delete process.env.DHMEM_DIR;
 		else process.env.DHMEM_DIR = old;
 	}
-	// A relative one, too.
+	// A relative folder works, too.
 	const here = process.cwd();
 	process.chdir(directory);
 	try {

@@ -3,10 +3,11 @@ import { statSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { codeOf, directory, eachInFolder, errorOf, limitedTest } from "../fixture/index.js";
+import { codeOf, count, directory, eachInFolder, errorOf, limitedTest } from "../fixture/index.js";
 import { module, names, open, start, started } from "./stage.js";
 
-const OPENS = Number(process.env.DHMEM_TEST_OPENS ?? 1000);
+const OPENS = Number(process.env.DHMEM_TEST_OPENS ?? count(100, 1000));
+const PROCESSES = count(5, 50);
 
 eachInFolder();
 
@@ -22,14 +23,14 @@ limitedTest("two opens in one process are two participants", () => {
 	const consumer = other.queue("q").consumer();
 	producer.trySend("x");
 	assert.is(consumer.tryReceive()?.text(), "x");
-	// A block is its owner's.
+	// A block belongs to its owner.
 	const block = region.allocate(10);
 	assert.is(
 		codeOf(() => other.save(block)),
 		"DHMEM_BAD_ARGUMENT",
 	);
 	other.close();
-	// Closing the one does nothing to the other.
+	// Closing one does not affect the other.
 	assert.is(producer.trySend("y"), true);
 	assert.is(region.stats().participants.length, 1);
 	assert.is(
@@ -51,7 +52,7 @@ limitedTest("there are 128 slots, and they are used again", async () => {
 		"DHMEM_TOO_MANY_PARTICIPANTS",
 	);
 	await child.kill();
-	// A dead participant's slot is recovered, and given away.
+	// The slot of a dead participant is recovered and given out again.
 	assert.is(open().stats().participants.length, 128);
 });
 
@@ -78,16 +79,16 @@ limitedTest("worker threads open the region like anyone else, and leave it when 
 	assert.is(region.stats().participants.length, 1);
 });
 
-limitedTest("50 processes that open the same new region at once all get the same one", async () => {
-	const children = await Promise.all(Array.from({ length: 50 }, (_, i) => started("race", i)));
+limitedTest(`${PROCESSES} processes that open the same new region at once all get the same one`, async () => {
+	const children = await Promise.all(Array.from({ length: PROCESSES }, (_, i) => started("race", i)));
 	for (const child of children) child.say("go");
 	const inodes = await Promise.all(children.map((child) => child.hear()));
 	assert.is(new Set(inodes).size, 1);
 	assert.equal(names(), ["region.dhmem"]);
 	const region = open();
 	assert.is(statSync(region.path).ino, inodes[0]);
-	assert.is(region.stats().participants.length, 51);
-	for (let i = 0; i < 50; i++) {
+	assert.is(region.stats().participants.length, PROCESSES + 1);
+	for (let i = 0; i < PROCESSES; i++) {
 		const consumer = region.queue(`from ${i}`).consumer();
 		assert.is(consumer.tryReceive()?.text(), String(i));
 	}
@@ -134,7 +135,7 @@ limitedTest("closing twice, and in any order, does nothing more", () => {
 	block[Symbol.dispose]();
 	const again = open();
 	assert.is(again.stats().participants.length, 1);
-	// What was not released is delivered again, and what was reserved is nowhere.
+	// What was not released is delivered again, and what was only reserved is gone.
 	const consumer = again.queue("q").consumer();
 	assert.is(consumer.tryReceive()?.text(), "x");
 	assert.is(consumer.tryReceive(), undefined);

@@ -2,7 +2,7 @@
 import { Region } from "dhmem";
 import { becomeUser, type Scenario, serve, type Talk } from "../fixture/index.js";
 
-/** As another user, opens the region in a mode, and says what it reads of it. */
+/** As another user, opens the region in a mode, and prints what it reads in it. */
 function readAs(talk: Talk, name: string, mode: string, user: string): void {
 	becomeUser(Number(user));
 	try {

@@ -6,7 +6,7 @@ import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { Block, type Consumer, DhmemError, Region, type RegionOptions } from "dhmem";
 import { becomeUser, type Scenario, serve, type Talk } from "../fixture/index.js";
 
-/** Like a DhmemError, as it goes through a channel. */
+/** A DhmemError in the form in which it goes through a channel. */
 export interface Failure {
 	code: string;
 	message: string;
@@ -25,7 +25,7 @@ function attempt(action: () => unknown): Failure {
 const open = (directory: string, options: RegionOptions = {}) =>
 	Region.open("region", { directory, ...options });
 
-/** Opens, says so, and stays until it is told to go. */
+/** Opens the region, says so, and stays until it is told to go. */
 async function stay(talk: Talk, directory: string, options: string): Promise<void> {
 	const region = open(directory, JSON.parse(options) as RegionOptions);
 	talk.say("ready");
@@ -34,7 +34,7 @@ async function stay(talk: Talk, directory: string, options: string): Promise<voi
 	talk.say("closed");
 }
 
-/** Opens when it is told, and proves by a queue of its own that it is in the same region as the others. */
+/** Opens the region when it is told, and proves by a queue that it is in the same region as the others. */
 async function race(talk: Talk, directory: string, number: string): Promise<void> {
 	talk.say("ready");
 	await talk.hear();
@@ -48,14 +48,14 @@ async function race(talk: Talk, directory: string, number: string): Promise<void
 	region.close();
 }
 
-/** Constructs the same queues as others do at the same time, and reads what each turned out to be. */
+/** Constructs the same queues as others do at the same time, and reports what each turned out to be. */
 async function construct(talk: Talk, directory: string, number: string): Promise<void> {
 	const region = open(directory);
 	talk.say("ready");
 	await talk.hear();
 	const results: string[] = [];
 	for (let i = 0; i < 50; i++) {
-		// Each asks for another capacity: whoever comes first has it.
+		// Each asks for another capacity: the first one gets its own.
 		const capacity = 1024 + Number(number);
 		const { code, message } = attempt(() => region.queue(`queue ${i}`, { capacity }));
 		if (code === "nothing") results.push(String(capacity));
@@ -68,17 +68,29 @@ async function construct(talk: Talk, directory: string, number: string): Promise
 	region.close();
 }
 
-/** Opens a region that goes with its last participant, and sees that its name stays while it has it. */
-function comeAndGo(_: Talk, directory: string, number: string, count: string): [number, number] {
-	let met = 0;
-	for (let i = 0; i < Number(count); i++) {
+/**
+ * Opens a `last-close` region, and checks that its name stays while it has it open. Repeats this until it
+ * has met others there, and then until it is told to stop.
+ */
+async function comeAndGo(talk: Talk, directory: string, number: string, count: string): Promise<string> {
+	let [opens, hasMet, hasSaid, isOver] = [0, false, false, false];
+	void talk.hear().then(() => {
+		isOver = true;
+	});
+	while (!isOver) {
 		using region = open(directory, { lifetime: "last-close", size: "1MiB", label: number });
 		const { ino } = statSync(region.path);
-		met += region.stats().participants.some(({ label }) => label !== number) ? 1 : 0;
+		opens++;
+		hasMet ||= region.stats().participants.some(({ label }) => label !== number);
 		region.allocate(100).free();
 		if (statSync(region.path).ino !== ino) throw new Error("Somebody else's has taken the name");
+		if (hasMet && !hasSaid && opens >= Number(count)) {
+			talk.say("met");
+			hasSaid = true;
+		}
+		if (opens % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
 	}
-	return [Number(count), met];
+	return "gone";
 }
 
 function resources(): { descriptors: number; threads: number; mappings: number } {
@@ -90,7 +102,7 @@ function resources(): { descriptors: number; threads: number; mappings: number }
 	};
 }
 
-/** Opens and closes, sometimes with a pending wait, and compares what it has of the system's before and after. */
+/** Opens and closes, sometimes with a pending wait, and compares what it holds of the system before and after. */
 async function openAndClose(_: Talk, directory: string, count: string): Promise<unknown> {
 	const other = open(directory);
 	const once = async (i: number) => {
@@ -110,13 +122,13 @@ async function openAndClose(_: Talk, directory: string, count: string): Promise<
 	await new Promise((resolve) => setImmediate(resolve));
 	const after = { ...resources(), used: other.stats().used };
 	const participants = other.stats().participants.length;
-	// The control: this one is seen.
+	// The control: this leak is noticed.
 	const seen = resources().mappings;
 	other.close();
 	return { before, after, participants, seen, last: resources().mappings };
 }
 
-/** Becomes an ordinary user, and tries. */
+/** Becomes an ordinary user, and tries to open. */
 function ordinary(_: Talk, directory: string, name: string, mode: string): Failure & { list: string[] } {
 	becomeUser(65534);
 	const failure = attempt(() =>
@@ -129,14 +141,14 @@ function ordinary(_: Talk, directory: string, name: string, mode: string): Failu
 	return { ...failure, list: listing.code === "nothing" ? list : [listing.code] };
 }
 
-/** An ordinary user is the last one in a region that is to go, in a folder where only its owner may remove it. */
+/** An ordinary user is the last one in a `last-close` region, in a folder where only its owner may remove it. */
 function lastButNotOwner(_: Talk, directory: string): Failure {
 	const region = open(directory, { mode: "open" });
 	becomeUser(65534);
 	return attempt(() => region.close());
 }
 
-/** Sends what the token stands for, or what it is not. */
+/** Sends the value that the token stands for, or the error. */
 function load(_: Talk, directory: string, token: string): Failure & { text: string } {
 	using region = open(directory, { mode: "open" });
 	let text = "";
@@ -147,7 +159,7 @@ function load(_: Talk, directory: string, token: string): Failure & { text: stri
 	return { ...failure, text };
 }
 
-/** Saves a block, says its token, and is killed. */
+/** Saves a block, prints its token, and is killed. */
 function saveAndDie(talk: Talk, directory: string): void {
 	const region = open(directory);
 	const block = region.allocate(5);
@@ -157,7 +169,7 @@ function saveAndDie(talk: Talk, directory: string): void {
 	talk.hear().then(() => process.kill(process.pid, "SIGKILL"));
 }
 
-/** Holds everything there is, while the file is cut; nothing may fault, and what it can't do it must say. */
+/** Holds one of everything while the file is cut. Nothing may fault, and what no longer works must throw. */
 async function cut(_: Talk, directory: string, where: string): Promise<Record<string, unknown>> {
 	const region = open(directory, { size: "4MiB" });
 	const queue = region.queue("queue", { capacity: 65536 });
@@ -208,7 +220,7 @@ async function cut(_: Talk, directory: string, where: string): Promise<Record<st
 	return results;
 }
 
-/** Reads a page that was taken away, when there is none to be had. */
+/** Reads a page that was taken away, when there is no other. */
 function hole(_: Talk, directory: string): Record<string, unknown> {
 	const region = open(directory, { size: "64MiB" });
 	const { bytes } = region.allocate(500_000);
@@ -233,7 +245,7 @@ function hole(_: Talk, directory: string): Record<string, unknown> {
 	return results;
 }
 
-/** Opens and uses copies of the region with some words of its header changed; how often each came of it. */
+/** Opens and uses copies of the region with some words of its header changed. Returns how often each outcome came. */
 function spoilt(_: Talk, directory: string, count: string): Record<string, number> {
 	const original = readFileSync(join(directory, "region.dhmem"));
 	const path = join(directory, "spoilt.dhmem");
@@ -271,7 +283,7 @@ function spoilt(_: Talk, directory: string, count: string): Record<string, numbe
 	return codes;
 }
 
-/** Views that are kept after closing, and after collecting all that can be. */
+/** Views that are kept after closing, and after everything that can be collected was collected. */
 async function keepViews(_: Talk, directory: string): Promise<unknown> {
 	const views: { view: Uint8Array | Float64Array; how: string }[] = [];
 	const fill = () => {
@@ -298,7 +310,7 @@ async function keepViews(_: Talk, directory: string): Promise<unknown> {
 	const open_ = open(directory);
 	const before = open_.stats();
 	const sums = views.map(({ view }) => (view as Uint8Array).reduce((sum, value) => sum + value, 0));
-	// What is written goes nowhere.
+	// Writes have no effect.
 	for (const { view } of views) view.fill(9);
 	const after = open_.stats();
 	const fresh = open_.allocate(1_000_000).bytes.includes(9);
@@ -312,7 +324,7 @@ async function keepViews(_: Talk, directory: string): Promise<unknown> {
 	};
 }
 
-/** Receives the messages of a queue to its end. */
+/** Receives the messages of a queue up to its end. */
 async function receive(talk: Talk, directory: string, name: string): Promise<unknown> {
 	using region = open(directory);
 	const consumer: Consumer = region.queue(name).consumer();
@@ -322,7 +334,7 @@ async function receive(talk: Talk, directory: string, name: string): Promise<unk
 	return texts;
 }
 
-/** Opens a region that goes with it, and uses it. */
+/** Opens a `last-close` region, and uses it. */
 function use(_: Talk, directory: string): Failure {
 	return attempt(() => {
 		using region = open(directory, { size: "4MiB", lifetime: "last-close" });

@@ -80,11 +80,11 @@ limitedTest("a full file system is DHMEM_NO_SPACE, and loses nothing", async () 
 			region.entries().map(({ name }) => name),
 			["q"],
 		);
-		// A message that needs memory waits for what is sent to be released; with nothing sent it's an error.
+		// A message that needs memory waits until sent messages are released; if nothing was sent, it is an error.
 		assert.is(producer.trySend(new Uint8Array(500_000)), false);
 		assert.is(await codeOfLater(producer.send(new Uint8Array(500_000), { timeout: 100 })), "DHMEM_TIMEOUT");
 		assert.is(producer.tryReserve(500_000), undefined);
-		// Who joins needs a little, too.
+		// Joining needs a little room, too.
 		const joining = codeOf(() => open({ directory: folder, size: "1GiB" }).close());
 		assert.ok(joining === "nothing" || joining === "DHMEM_NO_SPACE", joining);
 
@@ -107,7 +107,7 @@ limitedTest("a full file system is DHMEM_NO_SPACE, and loses nothing", async () 
 			codeOf(() => producer.tryReserve(500_000)),
 			"DHMEM_NO_SPACE",
 		);
-		// What has its memory already goes on.
+		// What has its memory already continues to work.
 		for (let i = 0; i < 5000; i++) {
 			assert.ok(producer.trySend(`more ${i}`));
 			const message = consumer.tryReceive();
@@ -116,7 +116,7 @@ limitedTest("a full file system is DHMEM_NO_SPACE, and loses nothing", async () 
 		}
 		assert.ok(kept.bytes.every((byte) => byte === 42));
 
-		// Creating, in every mode, and nothing left of it.
+		// Creating fails in every mode, and nothing of it is left.
 		const before = readdirSync(folder).sort();
 		for (const mode of ["create", "open-or-create", "force-create"] as const) {
 			const failure = errorOf(() => open({ directory: folder, mode, size: "1MiB" }, "new"));
@@ -124,7 +124,7 @@ limitedTest("a full file system is DHMEM_NO_SPACE, and loses nothing", async () 
 		}
 		assert.equal(readdirSync(folder).sort(), before);
 
-		// With room again all of it works.
+		// With room, everything works again.
 		rmSync(filler);
 		const block = region.allocate(1_000_000);
 		block.bytes.fill(1);
@@ -139,36 +139,33 @@ limitedTest("a full file system is DHMEM_NO_SPACE, and loses nothing", async () 
 	});
 });
 
-limitedTest(
-	"allocating on a small file system goes as far as it will, and comes all the way back",
-	async () => {
-		await onSmallDisk((folder) => {
-			const region = open({ directory: folder, size: "64MiB" });
-			const { used } = region.stats();
-			for (const size of [100, 5000, 70_000, 1_000_000]) {
-				const blocks: Block[] = [];
-				let code = "nothing";
-				while (code === "nothing") {
-					code = codeOf(() => {
-						const block = region.allocate(size);
-						block.bytes.fill(size);
-						blocks.push(block);
-					});
-				}
-				assert.is(code, "DHMEM_NO_SPACE");
-				assert.ok(blocks.length * size > 1.5 * 2 ** 20, `${blocks.length} blocks of ${size}`);
-				for (const block of blocks) assert.ok(block.bytes.every((byte) => byte === (size & 0xff)));
-				for (const block of blocks) block.free();
-				assert.is(region.stats().used, used, `after blocks of ${size}`);
+limitedTest("allocating fills a small file system, and freeing gives all of it back", async () => {
+	await onSmallDisk((folder) => {
+		const region = open({ directory: folder, size: "64MiB" });
+		const { used } = region.stats();
+		for (const size of [100, 5000, 70_000, 1_000_000]) {
+			const blocks: Block[] = [];
+			let code = "nothing";
+			while (code === "nothing") {
+				code = codeOf(() => {
+					const block = region.allocate(size);
+					block.bytes.fill(size);
+					blocks.push(block);
+				});
 			}
-			// Someone may join all the same, or is told why not.
-			const code = codeOf(() => open({ directory: folder, size: "64MiB" }));
-			assert.ok(code === "nothing" || code === "DHMEM_NO_SPACE", code);
-		});
-	},
-);
+			assert.is(code, "DHMEM_NO_SPACE");
+			assert.ok(blocks.length * size > 1.5 * 2 ** 20, `${blocks.length} blocks of ${size}`);
+			for (const block of blocks) assert.ok(block.bytes.every((byte) => byte === (size & 0xff)));
+			for (const block of blocks) block.free();
+			assert.is(region.stats().used, used, `after blocks of ${size}`);
+		}
+		// Another participant may join nevertheless, or is told why not.
+		const code = codeOf(() => open({ directory: folder, size: "64MiB" }));
+		assert.ok(code === "nothing" || code === "DHMEM_NO_SPACE", code);
+	});
+});
 
-limitedTest("a page that a full file system can't give does not kill, and is DHMEM_NO_SPACE", async () => {
+limitedTest("a page that a full file system can't provide is DHMEM_NO_SPACE, not a signal", async () => {
 	await onSmallDisk(async (folder) => {
 		const child = new Child(module, "hole", [folder]);
 		const results = (await child.hear()) as Record<string, unknown>;

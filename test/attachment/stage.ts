@@ -1,4 +1,4 @@
-/** What tests of regions work with. */
+/** What tests of regions use. */
 import { readdirSync } from "node:fs";
 import type { Region, RegionOptions } from "dhmem";
 import * as assert from "uvu/assert";
@@ -17,7 +17,7 @@ export function start(scenario: string, parameters: (string | number)[] = [], fl
 	return new Child(module, scenario, [directory, ...parameters], flags);
 }
 
-/** One that is ready. */
+/** The same, once it is ready. */
 export async function started(scenario: string, ...parameters: (string | number)[]): Promise<Child> {
 	const child = start(scenario, parameters);
 	assert.is(await child.hear(), "ready");

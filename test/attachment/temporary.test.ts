@@ -1,14 +1,20 @@
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, truncateSync } from "node:fs";
+import { dirname } from "node:path";
 import { Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { codeOf } from "../fixture/index.js";
 
 const index = import.meta.resolve("dhmem");
 
-/** What a program prints that believes to be on another platform. */
-function elsewhere(program: string): string {
-	const pretend = 'Object.defineProperty(process, "platform", { value: "plan9" });';
+/** What a program prints that takes this for another platform, or for Linux on another processor. */
+function elsewhere(program: string, platform = "darwin", arch = "arm64"): string {
+	const pretend = `
+		Object.defineProperty(process, "platform", { value: ${JSON.stringify(platform)} });
+		Object.defineProperty(process, "arch", { value: ${JSON.stringify(arch)} });
+		process.dlopen = () => { throw new Error("loaded a library for Linux") };
+	`;
 	const source = `${pretend} const { Region } = await import(${JSON.stringify(index)}); ${program}`;
 	return execFileSync(process.execPath, ["--input-type=module", "-e", source], { encoding: "utf8" });
 }
@@ -26,7 +32,20 @@ test("a temporary region has a name of its own and is gone when disposed", () =>
 	assert.not.ok(existsSync(again.path) || existsSync(other.path));
 });
 
-test("elsewhere than on Linux it is memory of the thread, and everything works in it", () => {
+test("a temporary region that was truncated is removed once nobody has it open", () => {
+	const region = Region.temporary({ size: "1MiB" });
+	const list = () => Region.list({ directory: dirname(region.path) });
+	truncateSync(region.path, 0);
+	assert.ok(list().includes(region.name));
+	assert.is(
+		codeOf(() => region.allocate(1)),
+		"DHMEM_TRUNCATED",
+	);
+	assert.not(list().includes(region.name));
+	assert.not(existsSync(region.path));
+});
+
+test("on systems other than Linux it is memory of the thread, and everything works in it", () => {
 	const output = elsewhere(`
 		const region = Region.temporary();
 		const queue = region.queue("q");
@@ -46,11 +65,25 @@ test("elsewhere than on Linux it is memory of the thread, and everything works i
 	assert.equal(output.trim().split("\n"), ["hello", "undefined true", "DHMEM_TIMEOUT", "1 1"]);
 });
 
-test("elsewhere than on Linux, opening by name says what is needed", () => {
-	const output = elsewhere(
-		`try { Region.open("x") } catch (error) { console.log(error.code, error.message) }`,
-	);
-	assert.match(output, /^DHMEM_UNSUPPORTED .*Linux.*plan9/);
-});
+for (const [platform, arch] of [
+	["darwin", "arm64"],
+	["win32", "x64"],
+	["linux", "ia32"],
+	["linux", "arm"],
+] as const) {
+	test(`on ${platform}-${arch}, opening by name says what is supported, and a temporary region works`, () => {
+		const program = `
+			try { Region.open("x") } catch (error) { console.log(error.code, error.message) }
+			console.log(Region.temporary().map("m", { key: "string", value: "f64" }).set("a", 1).get("a"));
+		`;
+		const [refused = "", value] = elsewhere(program, platform, arch).trim().split("\n");
+		assert.match(refused, /^DHMEM_UNSUPPORTED .*Linux.*x64 and arm64; this is /);
+		assert.match(
+			refused,
+			new RegExp(`this is ${platform}-${arch}\\. Region\\.temporary\\(\\) works here too`),
+		);
+		assert.is(value, "1");
+	});
+}
 
 test.run();

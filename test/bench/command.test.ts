@@ -13,7 +13,7 @@ import { Missing } from "../../bench/measure.js";
 import { native } from "../../bench/native.js";
 import { putBetweenMarks } from "../../bench/report.js";
 import { Scratch } from "../../bench/scratch.js";
-import { within } from "../fixture/index.js";
+import { long, PATIENCE, within } from "../fixture/index.js";
 import { ALL, MAIN } from "./stage.js";
 
 const scratch = new Scratch();
@@ -42,21 +42,28 @@ test("the command takes what is asked for, and writes it as JSON and into a docu
 	rmSync(folder, { recursive: true });
 });
 
-/** The processes below one, as far as they are known. */
+/** The processes below one, as far as they are known; none if it has ended. */
 function descendants(pid: number): number[] {
-	const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
-	return children.map(Number).flatMap((child) => [child, ...descendants(child)]);
+	try {
+		const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
+		return children.map(Number).flatMap((child) => [child, ...descendants(child)]);
+	} catch {
+		return [];
+	}
 }
 
-/** Milliseconds in which a process that was ended is gone, on however busy a machine. */
-const PATIENCE = 20_000;
+/** The folders in shared memory that a process of the benchmarks has made. */
+function foldersOf(pid: number): string[] {
+	return readdirSync("/dev/shm").filter((name) => name.startsWith(`dhmem-bench-${pid}-`));
+}
 
-/** Ends the command in the middle, when so many processes are at work: all have to be gone with it. */
+/** Ends the command in the middle, when this many processes are at work: all of them must end with it. */
 async function endsWhole(command: ChildProcess, processes: number): Promise<void> {
-	const before = readdirSync("/dev/shm").filter((name) => name.startsWith("dhmem-bench-"));
 	const all = () => descendants(command.pid as number);
 	while (all().length < processes) await sleep(50);
-	// Who is stopped does not end by itself when it has lost the driver.
+	const running = [command.pid as number, ...all()];
+	assert.ok(running.flatMap(foldersOf).length > 0);
+	// A stopped process does not end by itself when it has lost the driver.
 	const stopped = all().filter((pid) => descendants(pid).length === 0);
 	for (const pid of stopped) process.kill(pid, "SIGSTOP");
 	// They all have its standard error: it is closed when the last of them is gone.
@@ -70,21 +77,17 @@ async function endsWhole(command: ChildProcess, processes: number): Promise<void
 		throw error;
 	}
 	assert.is(command.exitCode, 128 + 15);
-	const after = readdirSync("/dev/shm").filter((name) => name.startsWith("dhmem-bench-"));
-	assert.equal(
-		after.filter((name) => !before.includes(name)),
-		[],
-	);
+	assert.equal(running.flatMap(foldersOf), []);
 }
 
-test("a signal ends the command, and all that it started", async () => {
+long(test)("a signal ends the command, and all that it started", async () => {
 	await endsWhole(spawn(process.execPath, [MAIN, "--only", "wide"], { stdio: "pipe" }), 10);
 	const cli = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
-	const options = ["bench", "--only", "fresh", "--rounds", "20000"];
+	const options = ["bench", "--only", "fresh", "--rounds", "1000000"];
 	await endsWhole(spawn(process.execPath, [cli, ...options], { stdio: "pipe" }), 2);
 });
 
-test("the end of the driver is the end of a program in C++", async () => {
+long(test)("a program in C++ ends with its driver", async () => {
 	const launcher = ["sh", "-c", "exec sleep 100"];
 	const program = native({ name: "asleep", role: "floor", program: "copy", launcher, count: 1 });
 	const running = await program.start(scratch).catch((error) => {
@@ -96,7 +99,7 @@ test("the end of the driver is the end of a program in C++", async () => {
 	assert.match(`${await within(PATIENCE, "the end of the program", round)}`, "ended early: SIGTERM");
 });
 
-test("what stands beside a run's folder by its name is removed with it", () => {
+test("a file beside a run's folder that has its name is removed with it", () => {
 	const other = new Scratch();
 	const beside = `${dirname(other.place())}-beside`;
 	writeFileSync(beside, "");
@@ -104,21 +107,21 @@ test("what stands beside a run's folder by its name is removed with it", () => {
 	assert.not(existsSync(beside));
 });
 
-test("programs in C++ are compiled as for a release, without boost's assertions", () => {
+long(test)("programs in C++ are compiled as for a release, without boost's assertions", () => {
 	for (const program of ["allocate", "message_queue"]) {
 		const path = fileURLToPath(new URL(`../../bench/native/${program}`, import.meta.url));
 		if (ALL || existsSync(path)) assert.not(readFileSync(path, "latin1").includes("__assert_fail"), program);
 	}
 });
 
-test("a curve is shown without a plot", () => {
+long(test)("a curve is shown without a plot", () => {
 	const { stdout } = bench("--quick", "--rounds", "1", "--only", "map-entries");
 	assert.match(stdout, /^\| entries .*\| set of a plain Map \|$/m);
 	assert.match(stdout, /^\| 1000000( +\| [\d.]+){4} +\|$/m);
 });
 
-test("where dhmem fails it is told, the others are shown all the same, and the exit status is 1", () => {
-	// Files may be as large as the region of one, and not of the other.
+long(test)("a failure of dhmem is reported, the others are still shown, and the exit status is 1", () => {
+	// Files may be as large as the region of one, but not that of the other.
 	const options = ["--quick", "--rounds", "1", "--only", "stream,garbage-batches"];
 	const { status, stdout } = spawnSync("prlimit", ["--fsize=300000000", process.execPath, MAIN, ...options], {
 		encoding: "utf8",
@@ -128,7 +131,7 @@ test("where dhmem fails it is told, the others are shown all the same, and the e
 	assert.match(stdout, "| garbage for a record");
 });
 
-test("a wrong option is refused, and says what there is", () => {
+test("a wrong option is refused, and the error lists the options", () => {
 	for (const args of [["--only", "nothing"], ["--rounds", "0"], ["--runs", "x"], ["--slow"]]) {
 		const { status, stderr } = bench(...args);
 		assert.is(status, 2, args.join(" "));
@@ -136,7 +139,7 @@ test("a wrong option is refused, and says what there is", () => {
 	}
 });
 
-test("what can't be written is refused before anything is measured", () => {
+long(test)("an output file that can't be written is refused before anything is measured", () => {
 	const folder = mkdtempSync(join(tmpdir(), "dhmem-bench-"));
 	const unmarked = join(folder, "unmarked.md");
 	writeFileSync(unmarked, "no marks");
@@ -153,7 +156,7 @@ test("what can't be written is refused before anything is measured", () => {
 	rmSync(folder, { recursive: true });
 });
 
-test("what can't be written in the end takes nothing else along", () => {
+long(test)("an output file that can't be written does not cost the other results", () => {
 	const document = join(tmpdir(), `dhmem-bench-full-${process.pid}.md`);
 	writeFileSync(document, "<!-- measured: begin -->\n<!-- measured: end -->\n");
 	const { status, stderr } = bench(
@@ -171,7 +174,7 @@ test("what can't be written in the end takes nothing else along", () => {
 	rmSync(document);
 });
 
-test("what was measured is put between the two marks of a document, and nothing else is touched", () => {
+test("measurements are put between the two marks of a document, and nothing else is touched", () => {
 	const path = join(tmpdir(), `dhmem-bench-${process.pid}.md`);
 	writeFileSync(path, "before\n<!-- measured: begin -->\nold\n<!-- measured: end -->\nafter\n");
 	putBetweenMarks(path, "new");

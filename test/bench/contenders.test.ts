@@ -9,6 +9,7 @@ import { type Contender, inTurn, Missing } from "../../bench/measure.js";
 import { measures } from "../../bench/measures/index.js";
 import { pair, peer } from "../../bench/pair.js";
 import { Scratch } from "../../bench/scratch.js";
+import { some } from "../fixture/index.js";
 import { ALL } from "./stage.js";
 
 const COUNT = 16;
@@ -18,7 +19,7 @@ const BYTES = 2 ** 16;
 const scratch = new Scratch();
 test.after(() => scratch[Symbol.dispose]());
 
-/** Runs a round of few, which has to give a figure; and one in which the last is spoilt, which has to throw. */
+/** Runs a short round, which must give a figure, and one whose last item is corrupted, which must throw. */
 async function checks({ count, size = 0, start }: Contender): Promise<void> {
 	const job = { count: Math.min(count, COUNT), size: Math.min(size, BYTES) };
 	const running = await start(scratch);
@@ -46,21 +47,18 @@ function testContender(what: string, contender: Contender): void {
 	});
 }
 
-const tested = new Set<Contender>();
-
-for (const { name, contenders } of measures) {
-	for (const contender of contenders) {
-		if (!tested.has(contender)) testContender(name, contender);
-		tested.add(contender);
-	}
+/** Each once, with what it measures. */
+const contenders = new Map<Contender, string>();
+for (const { name, contenders: all } of measures) {
+	for (const contender of all) if (!contenders.has(contender)) contenders.set(contender, name);
 }
-
 for (const { name, x, lines } of curves) {
 	const [least = 0] = x.values;
-	for (const line of lines) testContender(`growth of ${name}`, line.at(least));
+	for (const line of lines) contenders.set(line.at(least), `growth of ${name}`);
 }
+for (const [contender, what] of some([...contenders], 16)) testContender(what, contender);
 
-test("of large messages it is noticed whatever is stale, lost, swapped or there twice", () => {
+test("a stale, lost, swapped or repeated large message is noticed", () => {
 	const job = { count: 64, spoilt: -1 };
 	for (const size of [8, 64, 4096]) {
 		const sent = new LargeMessages(size);
@@ -95,7 +93,7 @@ for (const [index, { what }] of (() => {
 	});
 }
 
-test("the cost of finding is not measured where something else is found", () => {
+test("the cost of finding an object is not measured if another one is found", () => {
 	const { region, tasks: all } = tasks(0);
 	const block = region.allocate(64);
 	block.bytes.fill(9);
@@ -112,7 +110,7 @@ test("the cost of finding is not measured where something else is found", () => 
 	region.close();
 });
 
-test("what ems gives is read before its place is written again", async () => {
+test("values from ems are read before their place is written again", async () => {
 	const from = peer("ems");
 	const ems = pair({ name: "ems", role: "peer", from, work: "messages", count: 2 ** 16 });
 	const { figures, missing } = await inTurn([ems], scratch, 7, 1);

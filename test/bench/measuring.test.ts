@@ -79,7 +79,7 @@ test("the ratio is the median of the rounds' ratios, to the best peer", async ()
 	assert.ok(reached);
 });
 
-test("of several peers the ratio is to the one to which it is worst, round by round", async () => {
+test("among several peers, each round's ratio is to the peer with the worst one", async () => {
 	const contenders = [
 		fake("dhmem", "dhmem", [0, 10, 20, 40]),
 		fake("larger median", "peer", [0, 5, 10, 20]),
@@ -121,7 +121,7 @@ test("a figure just below a thousand is shown as one", async () => {
 	assert.match(summary(reportOf(await resultOfOne({ ...measure, contenders }))), "1000 against 1.00 M/s");
 });
 
-test("nothing is judged by a look, and a reader of the short table sees that it is one", async () => {
+test("a quick run judges nothing, and its table says that it is a quick run", async () => {
 	const contenders = [fake("dhmem", "dhmem", [0, 4, 4, 4]), fake("a", "peer", [0, 1, 1, 1])];
 	const result = await resultOfOne({ ...measure, contenders });
 	const looks = [
@@ -163,7 +163,7 @@ test("the README shows the measures that have a short title, with their peer and
 	);
 });
 
-test("who took no part is named in both tables, once for each reason, with the measures", async () => {
+test("absent contenders are named in both tables, once for each reason, with their measures", async () => {
 	const contenders = [
 		fake("dhmem", "dhmem", [0, 4, 4, 4]),
 		fake("a", "peer", [0, new Error("gone")]),
@@ -185,7 +185,7 @@ test("the best peer is the one with the least figure where less is better", asyn
 	assert.not(reached);
 });
 
-test("of several runs each has its ratio, and who failed in one of them takes no part", async () => {
+test("each of several runs has its ratio, and a contender that failed in one of them is left out", async () => {
 	const contenders = [
 		fake("dhmem", "dhmem", [0, 10, 0, 20]),
 		fake("a", "peer", [0, 5, 0, 5]),
@@ -212,13 +212,13 @@ test("a peer that fails is reported and takes no further part", async () => {
 	assert.is(figures.length, 1);
 });
 
-test("a failure of dhmem's own is not passed over", async () => {
+test("a failure of dhmem itself is reported", async () => {
 	const contenders = [fake("dhmem", "dhmem", [new Error("wrong")]), fake("b", "peer", [1, 1])];
 	const error = await inTurn(contenders, scratch, 1, 1).catch((reason: Error) => reason);
 	assert.instance(error, Error);
 });
 
-test("a figure that is not finite, or below nothing, is no figure", async () => {
+test("a figure that is negative or not finite is refused", async () => {
 	const contenders = [
 		fake("dhmem", "dhmem", [1, 1]),
 		fake("b", "peer", [1, Number.POSITIVE_INFINITY]),
@@ -229,14 +229,14 @@ test("a figure that is not finite, or below nothing, is no figure", async () => 
 	assert.match(missing[1]?.reason ?? "", /figure is -1/);
 });
 
-test("a rate of what came all at once is none", () => {
+test("messages that came all at once have no rate", () => {
 	const meter = new Meter();
 	meter.arrived(16);
 	assert.ok(Number.isNaN(meter.rate(16)));
 	assert.ok(meter.rate(17) > 0);
 });
 
-test("what a contender prints is not in the report", () => {
+test("a contender's output is not in the report", () => {
 	const env = {
 		...process.env,
 		NODE_OPTIONS: "--import=data:text/javascript,process.send&&console.log('noise')",

@@ -1,4 +1,4 @@
-/** What tests of the benchmarks work with. */
+/** What tests of the benchmarks use. */
 import { fileURLToPath } from "node:url";
 
 /** Where all peers have to be there: in `.ci/run`. */

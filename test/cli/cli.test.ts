@@ -1,16 +1,19 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { newton, type Place, placeTest } from "../fixture/index.js";
+import { JOIN_LOCK } from "../../src/attachment/join-lock.js";
+import { READER_LOCK } from "../../src/attachment/participants.js";
+import { shim } from "../../src/host/shim.js";
+import { long, newton, type Place, placeTest, some } from "../fixture/index.js";
 
 // ------------------------------------------------------------------------------------------------ calls
 
-for (const [what, args, message] of [
+const wrong = [
 	["nothing", [], "Usage: dhmem"],
 	["an unknown command", ["dance"], "unknown command"],
 	["an unknown option", ["ls", "--colour"], "unknown option"],
@@ -21,7 +24,8 @@ for (const [what, args, message] of [
 	["an unknown dtype", ["recv", "--as=f16", "r", "q"], "Allowed choices are i8"],
 	["two framings", ["recv", "--as=f64", "--raw", "r", "q"], "cannot be used with"],
 	["a name that no region can have", ["stat", "../r"], "The region's name"],
-] as const) {
+] as const;
+for (const [what, args, message] of some(wrong, 3)) {
 	placeTest(`a call with ${what} exits with 2 and says why`, async (place) => {
 		const { code, stdout, stderr } = await place.run(args);
 		assert.is(code, 2, stderr);
@@ -32,26 +36,26 @@ for (const [what, args, message] of [
 
 placeTest("a workflow file with mistakes exits with 2, and names file and line", async (place) => {
 	const file = place.write("bad.yaml", "name: bad\ntasks:\n  a: { comand: x }\n");
-	for (const options of [[], ["--check"], ["--explain"], ["--print-env=a"]]) {
+	for (const options of some([[], ["--check"], ["--explain"], ["--print-env=a"]], 3)) {
 		const { code, stderr } = await place.run(["run", ...options, file]);
 		assert.is(code, 2);
 		assert.match(stderr, `${file}:3: unknown key comand`);
 	}
 });
 
-placeTest("every command has help", async (place) => {
+long(placeTest)("every command has help", async (place) => {
 	const { stdout } = await place.run(["--help"]);
 	const commands = Array.from(stdout.matchAll(/^ {2}([a-z]+) .*/gm), ([, name]) => name ?? "");
 	for (const name of ["run", "ls", "stat", "rm", "clean", "send", "recv", "put", "get", "bench"])
 		assert.ok(commands.includes(name), name);
-	for (const name of commands) {
+	for (const name of some(commands, 4)) {
 		const help = await place.run([name, "--help"]);
 		assert.is(help.code, 0);
 		assert.match(help.stdout, "Usage: dhmem");
 	}
 });
 
-placeTest("a failure of its own exits with 1, with the error's code", async (place) => {
+long(placeTest)("a failure of its own exits with 1, with the error's code", async (place) => {
 	for (const args of [
 		["rm", "nothing"],
 		["stat", "nothing"],
@@ -64,7 +68,7 @@ placeTest("a failure of its own exits with 1, with the error's code", async (pla
 
 // -------------------------------------------------------------------------------------------------- run
 
-placeTest("--check, --explain and --print-env start nothing", async (place) => {
+long(placeTest)("--check, --explain and --print-env start nothing", async (place) => {
 	const file = place.write("newton.json", newton());
 	const [check, explanation, environment] = await Promise.all([
 		place.run(["run", "--check", file]),
@@ -77,7 +81,7 @@ placeTest("--check, --explain and --print-env start nothing", async (place) => {
 	assert.match(environment.stdout, "guesses=steer.guesses>evaluate.guesses;capacity=65536");
 });
 
-placeTest("a task that is not in the file has no environment", async (place) => {
+long(placeTest)("a task that is not in the file has no environment", async (place) => {
 	const { code, stderr } = await place.run([
 		"run",
 		"--print-env",
@@ -88,7 +92,7 @@ placeTest("a task that is not in the file has no environment", async (place) => 
 	assert.match(stderr, "there is no task steam; the tasks are evaluate, steer, visualize");
 });
 
-placeTest("tasks started by hand, from what --print-env says, find one another", async (place) => {
+long(placeTest)("tasks started by hand with the variables of --print-env find one another", async (place) => {
 	const file = place.write("newton.json", newton());
 	const tasks = ["evaluate", "steer", "visualize"].map(
 		(task) => `(eval "$(dhmem run --print-env ${task} ${file})"; exec ${newton().tasks[task]?.command}) &`,
@@ -99,7 +103,7 @@ placeTest("tasks started by hand, from what --print-env says, find one another",
 	Region.unlink("newton", { directory: place.regions });
 });
 
-placeTest("what tasks print has their names before it, and the links are summed up", async (place) => {
+long(placeTest)("the lines of tasks begin with their names, and the links are summed up", async (place) => {
 	const tasks = { loud: { command: "echo one; echo two >&2; printf three" } };
 	const { stdout, stderr } = await place.run(["run", place.write("loud.json", { name: "loud", tasks })]);
 	assert.is(stdout, "loud | one\nloud | three\n");
@@ -111,7 +115,7 @@ placeTest("what tasks print has their names before it, and the links are summed 
 	);
 });
 
-placeTest("what --print-env prints is read by a shell as it was, whatever is in it", async (place) => {
+placeTest("a shell reads the output of --print-env exactly, whatever the values contain", async (place) => {
 	const file = place.write("newton.json", newton());
 	const folder = "it's; here";
 	const { stdout } = await place.run(["run", "--print-env", "steer", file], { DHMEM_DIR: folder });
@@ -119,24 +123,28 @@ placeTest("what --print-env prints is read by a shell as it was, whatever is in 
 	assert.is(read, join(place.folder, folder));
 });
 
-placeTest("output that can't be written is a failure, unless nobody wants it any more", async (place) => {
-	const full = await place.shell("dhmem ls > /dev/full");
-	assert.is(full.code, 1);
-	assert.match(full.stderr, "ENOSPC");
-	const unread = await place.shell(
-		"mkfifo gone; (read _ < gone; dhmem ls; echo status $? >&2) | echo > gone",
-	);
-	assert.match(unread.stderr, "status 141");
-});
+long(placeTest)(
+	"output that can't be written is a failure, unless nobody wants it any more",
+	async (place) => {
+		const full = await place.shell("dhmem ls > /dev/full");
+		assert.is(full.code, 1);
+		assert.match(full.stderr, "ENOSPC");
+		const unread = await place.shell(
+			"mkfifo gone; (read _ < gone; dhmem ls; echo status $? >&2) | echo > gone",
+		);
+		assert.match(unread.stderr, "status 141");
+	},
+);
 
 // --------------------------------------------------------------------------------------- send and receive
 
-for (const [what, options, input, output] of [
+const kinds = [
 	["lines", [], "a\n\nb c\nlast", "a\n\nb c\nlast\n"],
 	["numbers", ["--as=f64"], "1 2.5\n\n-inf, nan 1e300\n", "1 2.5\n\n-Infinity NaN 1e+300\n"],
 	["integers of 64 bits", ["--as=i64"], "-9223372036854775808 7\n", "-9223372036854775808 7\n"],
-] as const) {
-	placeTest(`${what} go through a queue, whoever comes first`, async (place) => {
+] as const;
+for (const [what, options, input, output] of some(kinds, 3, 1)) {
+	placeTest(`${what} go through a queue, whichever side comes first`, async (place) => {
 		for (const order of [
 			["send", "recv"],
 			["recv", "send"],
@@ -156,7 +164,7 @@ for (const [what, options, input, output] of [
 	});
 }
 
-placeTest("bytes go through a queue as they are", async (place) => {
+long(placeTest)("bytes go through a queue unchanged", async (place) => {
 	await withRegion(place, async () => {
 		const bytes = randomBytes(3_000_000);
 		const receiver = place.run(["recv", "--raw", "--create", "r", "q"]);
@@ -167,12 +175,13 @@ placeTest("bytes go through a queue as they are", async (place) => {
 	});
 });
 
-for (const [dtype, line] of [
+const noNumbers = [
 	["u8", "1 256"],
 	["i32", "1.5"],
 	["u64", "-1"],
 	["f64", "1 two"],
-] as const) {
+] as const;
+for (const [dtype, line] of some(noNumbers, 4, 1)) {
 	placeTest(`${line} are not numbers of type ${dtype}`, async (place) => {
 		await withRegion(place, async () => {
 			const { child, ended } = place.start(["send", `--as=${dtype}`, "r", "q"]);
@@ -184,40 +193,40 @@ for (const [dtype, line] of [
 	});
 }
 
-placeTest("SIGTERM ends a receiver that waits, and what it had not written comes again", async (place) => {
-	await withRegion(place, async (region) => {
-		const { child, ended } = place.start(["recv", "--create", "r", "q"]);
-		const producer = region.queue("q").producer();
-		await producer.send("one");
-		await new Promise((resolve) => child.stdout?.once("data", resolve));
-		child.kill("SIGTERM");
-		const { code, stdout, stderr } = await ended;
-		assert.is(code, 143);
-		assert.is(stdout, "one\n");
-		assert.is(stderr, "");
-	});
-});
+long(placeTest)(
+	"SIGTERM ends a waiting receiver, and messages it had not written are received again",
+	async (place) => {
+		await withRegion(place, async (region) => {
+			const { child, ended } = place.start(["recv", "--create", "r", "q"]);
+			const producer = region.queue("q").producer();
+			await producer.send("one");
+			await new Promise((resolve) => child.stdout?.once("data", resolve));
+			child.kill("SIGTERM");
+			const { code, stdout, stderr } = await ended;
+			assert.is(code, 143);
+			assert.is(stdout, "one\n");
+			assert.is(stderr, "");
+		});
+	},
+);
 
-for (const options of [[], ["--raw"], ["--as=f64"]]) {
-	placeTest(
-		`SIGTERM ends a sender ${options} to which nothing comes, without ending the stream`,
-		async (place) => {
-			await withRegion(place, async (region) => {
-				const { child, ended } = place.start(["send", ...options, "r", "q"]);
-				const consumer = region.queue("q").consumer();
-				child.stdin?.write("1\n");
-				assert.ok(await consumer.receive());
-				child.kill("SIGTERM");
-				const { code, stderr } = await ended;
-				assert.is(code, 143);
-				assert.is(stderr, "");
-				assert.not(consumer.ended);
-			});
-		},
-	);
+for (const options of some([[], ["--raw"], ["--as=f64"]], 3)) {
+	placeTest(`SIGTERM ends a sender ${options} without input, but not its stream`, async (place) => {
+		await withRegion(place, async (region) => {
+			const { child, ended } = place.start(["send", ...options, "r", "q"]);
+			const consumer = region.queue("q").consumer();
+			child.stdin?.write("1\n");
+			assert.ok(await consumer.receive());
+			child.kill("SIGTERM");
+			const { code, stderr } = await ended;
+			assert.is(code, 143);
+			assert.is(stderr, "");
+			assert.not(consumer.ended);
+		});
+	});
 }
 
-placeTest("outside a task, a queue alone is not enough", async (place) => {
+long(placeTest)("outside a task, a queue without a region is not enough", async (place) => {
 	const { code, stderr } = await place.run(["recv", "values"]);
 	assert.is(code, 2);
 	assert.match(stderr, /region and a queue/);
@@ -225,7 +234,7 @@ placeTest("outside a task, a queue alone is not enough", async (place) => {
 
 // ------------------------------------------------------------------------------- regions and their contents
 
-placeTest("a block that was put can be got by its token", async (place) => {
+long(placeTest)("a block that was put can be got by its token", async (place) => {
 	await withRegion(place, async (region) => {
 		const { child, ended } = place.start(["put", "--region=r"]);
 		child.stdin?.end("some bytes");
@@ -243,7 +252,7 @@ placeTest("a block that was put can be got by its token", async (place) => {
 	});
 });
 
-placeTest("ls and stat say what is there, and change nothing", async (place) => {
+placeTest("ls and stat show regions and change nothing", async (place) => {
 	await withRegion(place, async (region) => {
 		region.queue("steps").producer().trySend("a step");
 		region.struct("params", { a: "f64" });
@@ -266,8 +275,8 @@ placeTest("ls and stat say what is there, and change nothing", async (place) => 
 	});
 });
 
-placeTest(
-	"clean recovers from the dead and removes what is left over, and a dry run only says so",
+long(placeTest)(
+	"clean recovers from dead participants and removes leftovers; a dry run only lists them",
 	async (place) => {
 		await withRegion(place, async (region) => {
 			await kill(place, "r", "persistent");
@@ -278,10 +287,10 @@ placeTest(
 			assert.ok(place.left().includes("left.dhmem"));
 			assert.is(region.stats().participants.length, 2);
 			const findings = JSON.parse((await place.run(["clean", "--json"])).stdout);
-			assert.equal(findings, [
-				{ region: "left", removed: true, recovered: 0 },
-				{ region: "r", removed: false, recovered: 1 },
-			]);
+			const [left, r] = findings;
+			assert.equal(left, { region: "left", removed: true, recovered: 0, trimmed: 0 });
+			assert.equal(r, { region: "r", removed: false, recovered: 1, trimmed: r.trimmed });
+			assert.is(findings.length, 2);
 			assert.equal(place.left(), ["r.dhmem"]);
 			assert.is(region.stats().participants.length, 1);
 			assert.is((await place.run(["clean"])).stdout, "");
@@ -289,13 +298,44 @@ placeTest(
 	},
 );
 
-placeTest("get does not make a region that is not there", async (place) => {
+long(placeTest)("clean gives free memory back; a dry run only says how much", async (place) => {
+	await withRegion(place, async (region) => {
+		region.allocate(8 * 2 ** 20).free();
+		const { committed } = region.stats();
+		assert.match((await place.run(["clean", "--dry-run"])).stdout, "r: would be trimmed by 8.0 MiB");
+		assert.is(region.stats().committed, committed);
+		const [finding] = JSON.parse((await place.run(["clean", "--json"])).stdout);
+		assert.ok(finding.trimmed >= 8 * 2 ** 20);
+		assert.ok(region.stats().committed <= committed - 7 * 2 ** 20);
+		assert.is((await place.run(["clean"])).stdout, "");
+	});
+});
+
+long(placeTest)("get does not make a region that is not there", async (place) => {
 	const { code, stderr } = await place.run(["get", "--region=r", "token"]);
 	assert.is(code, 1);
 	assert.match(stderr, "DHMEM_NOT_FOUND");
 });
 
-placeTest("files that are not regions are passed over by ls and clean", async (place) => {
+long(placeTest)("ls and clean do not wait for locks that others hold", async (place) => {
+	Region.open("region", { directory: place.regions, size: "1MiB" }).close();
+	await kill(place, "region", "persistent");
+	const file = shim().openFile(join(place.regions, "region.dhmem"), true);
+	try {
+		for (const lock of [JOIN_LOCK, READER_LOCK]) assert.ok(shim().tryLock(file, lock));
+		for (const words of [["ls"], ["clean"], ["clean", "--dry-run"]]) {
+			const { code, stderr } = await place.run(words);
+			assert.is(code, 0, stderr);
+			const isTold = stderr.includes("region: not cleaned, because another process is opening");
+			assert.is(isTold, words.join() === "clean", stderr);
+		}
+	} finally {
+		shim().closeFile(file);
+		Region.unlink("region", { directory: place.regions });
+	}
+});
+
+long(placeTest)("files that are not regions are passed over by ls and clean", async (place) => {
 	await withRegion(place, async () => {
 		for (const name of ["two words.dhmem", "garbage.dhmem"]) {
 			writeFileSync(join(place.regions, name), "garbage");
@@ -315,7 +355,7 @@ placeTest("files that are not regions are passed over by ls and clean", async (p
 	});
 });
 
-placeTest("a folder that is not there is named by each command", async (place) => {
+long(placeTest)("a folder that is not there is named by each command", async (place) => {
 	for (const command of ["ls", "clean"]) {
 		const { code, stderr } = await place.run([command], { DHMEM_DIR: join(place.folder, "nowhere") });
 		assert.is(code, 1);
@@ -323,9 +363,25 @@ placeTest("a folder that is not there is named by each command", async (place) =
 	}
 });
 
-placeTest("rm removes a region", async (place) => {
-	Region.open("r", { directory: place.regions }).close();
-	assert.is((await place.run(["rm", "r"])).code, 0);
+placeTest("rm removes regions, also those behind one that it can't remove", async (place) => {
+	const make = (name: string) => Region.open(name, { directory: place.regions }).close();
+	for (const name of ["a", "b", "c", "d"]) make(name);
+	assert.is((await place.run(["rm", "a"])).code, 0);
+	const { code, stderr } = await place.run(["rm", "b", "b", "nothing", "c", "no-region"]);
+	assert.is(code, 1);
+	assert.match(stderr, /nothing\.dhmem.*\n.*no-region\.dhmem/);
+	assert.equal(place.left(), ["d.dhmem"]);
+	const wrong = await place.run(["rm", "d", "../d"]);
+	assert.is(wrong.code, 2);
+	assert.equal(place.left(), ["d.dhmem"], "a wrong call removes nothing");
+	await place.run(["rm", "d"]);
+});
+
+long(placeTest)("--version prints the package's version", async (place) => {
+	const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+	const { code, stdout } = await place.run(["--version"]);
+	assert.is(code, 0);
+	assert.is(stdout, `${version}\n`);
 });
 
 test.run();

@@ -6,9 +6,9 @@ import type { Readable } from "node:stream";
 import { type Consumer, type Producer, Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Ended, hasEnded, type Place, placeTest, type Started } from "../fixture/index.js";
+import { type Ended, hasEnded, long, type Place, placeTest, type Started, some } from "../fixture/index.js";
 
-/** The task between two others, which are the test. */
+/** The task between two others, whose parts the test plays. */
 class Between {
 	readonly region: Region;
 	readonly points: Producer;
@@ -46,7 +46,7 @@ class Between {
 		this.points.end();
 	}
 
-	/** Messages that were not released. */
+	/** The number of messages that were not released. */
 	get left(): number {
 		return this.region.stats().queues.find(({ name }) => name === "a.points>f.points")?.depth ?? -1;
 	}
@@ -87,7 +87,7 @@ filterTest("each message is a line for the program, and each of its lines is a m
 	assert.equal(between.answers(), { texts: squares, ended: true });
 });
 
-filterTest("with --as lines are numbers, and messages are arrays of them", async (between) => {
+long(filterTest)("with --as lines are numbers, and messages are arrays of them", async (between) => {
 	for (const x of [1.5, 2, Number.POSITIVE_INFINITY]) between.points.trySend(Float64Array.of(x, -x));
 	between.points.end();
 	const { code, stderr } = await between.run("cat", ["--as", "f64"]);
@@ -100,7 +100,7 @@ filterTest("with --as lines are numbers, and messages are arrays of them", async
 	]);
 });
 
-filterTest(
+long(filterTest)(
 	"empty messages, empty answers and a last line without an end are answers too",
 	async (between) => {
 		between.give(["", "a", ""]);
@@ -123,18 +123,22 @@ filterTest("answers come while messages still come, and each releases its messag
 	assert.is((await ended).code, 0);
 });
 
-filterTest("a program that keeps its answers until its input ends is given all of it", async (between) => {
-	between.give(numbers);
-	const { code, stderr } = await between.run("sort -rn");
-	assert.is(code, 0, stderr);
-	assert.equal(between.answers(), { texts: [...numbers].reverse(), ended: true });
-});
+long(filterTest)(
+	"a program that keeps its answers until its input ends is given all of it",
+	async (between) => {
+		between.give(numbers);
+		const { code, stderr } = await between.run("sort -rn");
+		assert.is(code, 0, stderr);
+		assert.equal(between.answers(), { texts: [...numbers].reverse(), ended: true });
+	},
+);
 
-for (const [what, script, status, words] of [
+const ends = [
 	["fails", "exit 7", 7, "failed with status 7"],
 	["is killed", "kill -KILL $$", 137, "was ended by SIGKILL"],
 	["leaves, without a failure", "exit 0", 1, "for 200 messages|before it had read all of its input"],
-] as const) {
+] as const;
+for (const [what, script, status, words] of some(ends, 3, 1)) {
 	filterTest(
 		`a program that ${what} half way does not end the stream, and loses nothing`,
 		async (between) => {
@@ -155,11 +159,12 @@ for (const [what, script, status, words] of [
 	);
 }
 
-for (const [what, script] of [
+const wrong = [
 	["fewer lines", "grep 1"],
 	["more lines", `while read x; do echo $x; echo $x; done`],
 	["a line before it was asked", "echo ready; cat"],
-] as const) {
+] as const;
+for (const [what, script] of some(wrong, 3)) {
 	filterTest(
 		`a program that prints ${what} than messages is told of, and does not end the stream`,
 		async (between) => {
@@ -172,22 +177,25 @@ for (const [what, script] of [
 	);
 }
 
-filterTest("an answer that is no number, or no text, is told of, and its message stays", async (between) => {
-	between.points.trySend(Float64Array.of(1));
-	const number = await between.run("read x; echo one; cat", ["--as=f64"]);
-	assert.is(number.code, 1);
-	assert.match(
-		number.stderr,
-		"line 1 of the output of /bin/sh -c read x; echo one; cat: one is not a number of type f64",
-	);
-	assert.is(between.left, 1);
-	const text = await between.run("read x; printf '\\377\\n'; cat", []);
-	assert.is(text.code, 1);
-	assert.match(text.stderr, "is not UTF-8");
-	assert.is(between.left, 1);
-});
+long(filterTest)(
+	"an answer that is not a number or not text is reported, and its message is not released",
+	async (between) => {
+		between.points.trySend(Float64Array.of(1));
+		const number = await between.run("read x; echo one; cat", ["--as=f64"]);
+		assert.is(number.code, 1);
+		assert.match(
+			number.stderr,
+			"line 1 of the output of /bin/sh -c read x; echo one; cat: one is not a number of type f64",
+		);
+		assert.is(between.left, 1);
+		const text = await between.run("read x; printf '\\377\\n'; cat", []);
+		assert.is(text.code, 1);
+		assert.match(text.stderr, "is not UTF-8");
+		assert.is(between.left, 1);
+	},
+);
 
-filterTest("a message with a line feed in it is no line, and is refused", async (between) => {
+filterTest("a message that contains a line feed is refused, because it is not one line", async (between) => {
 	between.give(["one", "two\nlines"]);
 	const { code, stderr } = await between.run("cat");
 	assert.is(code, 1);
@@ -195,64 +203,77 @@ filterTest("a message with a line feed in it is no line, and is refused", async 
 	assert.not(between.answers().ended);
 });
 
-filterTest("a program that is not there is 127, and what can't be run 126", async (between, place) => {
-	between.give(["1"]);
-	const call = ["filter", "--in=points", "--out=squares", "--"];
-	const missing = await between.startWith([...call, "no-such-program"]).ended;
-	assert.is(missing.code, 127);
-	assert.match(missing.stderr, "the program can't be started");
-	const forbidden = await between.startWith([...call, place.write("data", "text")]).ended;
-	assert.is(forbidden.code, 126);
-	assert.is(between.left, 1);
-});
+long(filterTest)(
+	"a missing program exits with 127, and one that can't be run with 126",
+	async (between, place) => {
+		between.give(["1"]);
+		const call = ["filter", "--in=points", "--out=squares", "--"];
+		const missing = await between.startWith([...call, "no-such-program"]).ended;
+		assert.is(missing.code, 127);
+		assert.match(missing.stderr, "the program can't be started");
+		const forbidden = await between.startWith([...call, place.write("data", "text")]).ended;
+		assert.is(forbidden.code, 126);
+		assert.is(between.left, 1);
+	},
+);
 
-filterTest("SIGTERM ends the program too, with what it has not answered left", async (between, place) => {
-	const { child, ended } = between.start(
-		"trap 'touch told; exit 0' TERM; read x; echo ready >&2; while :; do sleep 0.1; done",
-	);
-	await between.points.send("1");
-	await once(child.stderr as Readable, "data");
-	child.kill("SIGTERM");
-	const { code } = await ended;
-	assert.is(code, 143);
-	assert.ok(existsSync(join(place.folder, "told")));
-	assert.is(between.left, 1);
-	assert.not(between.answers().ended);
-});
+long(filterTest)(
+	"SIGTERM ends the program too, and unanswered messages stay in the queue",
+	async (between, place) => {
+		const { child, ended } = between.start(
+			"trap 'touch told; exit 0' TERM; read x; echo ready >&2; while :; do sleep 0.1; done",
+		);
+		await between.points.send("1");
+		await once(child.stderr as Readable, "data");
+		child.kill("SIGTERM");
+		const { code } = await ended;
+		assert.is(code, 143);
+		assert.ok(existsSync(join(place.folder, "told")));
+		assert.is(between.left, 1);
+		assert.not(between.answers().ended);
+	},
+);
 
-for (const [what, script, signal, status] of [
+const leaves = [
 	["has failed", "read x; echo $x; exit 3", undefined, 3],
 	["has printed too much", "echo one; echo two; echo three; wait", undefined, 1],
 	["was asked to end", "read x; echo $x; echo ready >&2; wait", "SIGTERM", 143],
-] as const) {
-	filterTest(`what a program that ${what} has left running is not waited for`, async (between, place) => {
-		await between.points.send("1");
-		// It holds the program's input and output, and not the filter's standard error.
-		const rest = `sleep 60 <&0 2> /dev/null & echo $! > ${join(place.folder, "rest")};`;
-		const { child, ended } = between.start(`${rest} ${script}`);
-		if (signal !== undefined) {
-			await once(child.stderr as Readable, "data");
-			child.kill(signal);
-		}
-		const { code } = await ended;
-		assert.is(code, status);
-		assert.is(between.answers().texts.length, 1);
-		assert.is(between.left, 0);
-		const pid = Number(readFileSync(join(place.folder, "rest"), "utf8"));
-		assert.not(hasEnded(pid));
-		process.kill(pid, "SIGKILL");
-	});
+] as const;
+for (const [what, script, signal, status] of some(leaves, 3, 2)) {
+	filterTest(
+		`a filter does not wait for processes left running by a program that ${what}`,
+		async (between, place) => {
+			await between.points.send("1");
+			// It holds the program's input and output, and not the filter's standard error.
+			const rest = `sleep 60 <&0 2> /dev/null & echo $! > ${join(place.folder, "rest")};`;
+			const { child, ended } = between.start(`${rest} ${script}`);
+			if (signal !== undefined) {
+				await once(child.stderr as Readable, "data");
+				child.kill(signal);
+			}
+			const { code } = await ended;
+			assert.is(code, status);
+			assert.is(between.answers().texts.length, 1);
+			assert.is(between.left, 0);
+			const pid = Number(readFileSync(join(place.folder, "rest"), "utf8"));
+			assert.not(hasEnded(pid));
+			process.kill(pid, "SIGKILL");
+		},
+	);
 }
 
-filterTest("a program that has closed its output is given the end, and no more", async (between) => {
-	await between.points.send("1");
-	const { code, stderr } = await between.run("exec >&-; cat > /dev/null");
-	assert.is(code, 1);
-	assert.match(stderr, "exited before it had read all of its input, with 0 of");
-	assert.is(between.left, 1);
-});
+filterTest(
+	"a program that has closed its output gets the end of its input, and no more messages",
+	async (between) => {
+		await between.points.send("1");
+		const { code, stderr } = await between.run("exec >&-; cat > /dev/null");
+		assert.is(code, 1);
+		assert.match(stderr, "exited before it had read all of its input, with 0 of");
+		assert.is(between.left, 1);
+	},
+);
 
-filterTest("when the filter itself is killed nothing is lost", async (between) => {
+long(filterTest)("when the filter itself is killed nothing is lost", async (between) => {
 	const { child } = between.start("read x; echo $x; cat > /dev/null");
 	await between.points.send("1");
 	await between.points.send("2");
@@ -268,6 +289,19 @@ filterTest("when the filter itself is killed nothing is lost", async (between) =
 	assert.is(texts.at(-1), "2");
 	assert.ok(texts.length <= 2);
 });
+
+long(filterTest)(
+	"a program that fails when it has read all of its input is given all of it again",
+	async (between) => {
+		const texts = ["1", "2", "3"];
+		for (const text of texts) await between.points.send(text);
+		between.points.end();
+		assert.is((await between.run("cat > /dev/null; exit 3")).code, 3);
+		const { code, stderr } = await between.run("cat");
+		assert.is(code, 0, stderr);
+		assert.equal(between.answers().texts, texts);
+	},
+);
 
 placeTest("a workflow restarts a filter whose program fails, and has each answer once", async (place) => {
 	const once = "if [ -e failed ]; then cat; else touch failed; head -n 40; exit 3; fi";
@@ -297,7 +331,7 @@ placeTest("a workflow restarts a filter whose program fails, and has each answer
 	);
 });
 
-placeTest("filter needs both ports and a program, and a task", async (place) => {
+long(placeTest)("filter needs both ports and a program, and a task", async (place) => {
 	for (const [args, words] of [
 		[["filter", "--in=a", "--out=b"], "missing required argument"],
 		[["filter", "--in=a", "--", "cat"], "--out"],
@@ -311,6 +345,21 @@ placeTest("filter needs both ports and a program, and a task", async (place) => 
 	const { code, stderr } = await place.run(["filter", "--in=a", "--out=b", "--", "cat"]);
 	assert.is(code, 1);
 	assert.match(stderr, "no DHMEM_TASK");
+});
+
+long(filterTest)("a full link is reported if the program gives no answers", async (between) => {
+	const { child, ended } = between.start("cat >/dev/null");
+	child.stderr?.on("data", (text: Buffer) => {
+		if (text.includes("waits for room in a.points>f.points")) child.kill("SIGTERM");
+	});
+	const enough = new AbortController();
+	void ended.then(() => enough.abort());
+	while (!enough.signal.aborted) {
+		await between.points.send("x".repeat(100_000), { signal: enough.signal }).catch(() => {});
+	}
+	const { code, stderr } = await ended;
+	assert.is(code, 143, stderr);
+	assert.is(stderr.match(/has answered 0 of \d+ messages/g)?.length, 1, stderr);
 });
 
 test.run();

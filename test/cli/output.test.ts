@@ -1,12 +1,12 @@
-/** What `dhmem` writes is written whole, or it fails and keeps what it had. */
+/** What `dhmem` writes is written completely, or it fails and keeps the previous contents. */
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Queue, Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Place, placeTest } from "../fixture/index.js";
+import { long, type Place, placeTest } from "../fixture/index.js";
 
-/** Bytes that a file takes: of what goes beyond, `write` takes the first part, as on a file system that fills up. */
+/** The bytes that a file has room for. `write` takes the first part of more, as on a file system that fills up. */
 const ROOM = 64 * 1024;
 /** As dash and others count. */
 const LIMIT = `ulimit -f ${ROOM / 512}`;
@@ -62,21 +62,26 @@ regionTest(
 	},
 );
 
-regionTest("get --free into a file that takes no more fails, and frees nothing", async (place, region) => {
-	const block = region.allocate(3 * ROOM);
-	block.bytes.fill(7);
-	const handle = region.save(block);
-	for (const target of ["out", "/dev/full"]) {
-		const { code, stderr } = await place.shell(`${LIMIT}; dhmem get --region r --free ${handle} > ${target}`);
-		assert.is(code, 1, stderr);
-		assert.match(stderr, /ENOSPC|EFBIG/);
-	}
-	const { code, bytes } = await place.run(["get", "--region=r", "--free", String(handle)]);
-	assert.is(code, 0);
-	assert.is(bytes.length, 3 * ROOM);
-	assert.ok(bytes.every((byte) => byte === 7));
-	assert.is((await place.run(["get", "--region=r", String(handle)])).code, 1, "it was freed");
-});
+long(regionTest)(
+	"get --free into a file that takes no more fails, and frees nothing",
+	async (place, region) => {
+		const block = region.allocate(3 * ROOM);
+		block.bytes.fill(7);
+		const handle = region.save(block);
+		for (const target of ["out", "/dev/full"]) {
+			const { code, stderr } = await place.shell(
+				`${LIMIT}; dhmem get --region r --free ${handle} > ${target}`,
+			);
+			assert.is(code, 1, stderr);
+			assert.match(stderr, /ENOSPC|EFBIG/);
+		}
+		const { code, bytes } = await place.run(["get", "--region=r", "--free", String(handle)]);
+		assert.is(code, 0);
+		assert.is(bytes.length, 3 * ROOM);
+		assert.ok(bytes.every((byte) => byte === 7));
+		assert.is((await place.run(["get", "--region=r", String(handle)])).code, 1, "it was freed");
+	},
+);
 
 regionTest("put whose token can't be written leaves no block behind", async (place, region) => {
 	const before = region.stats().used;
@@ -86,7 +91,7 @@ regionTest("put whose token can't be written leaves no block behind", async (pla
 	assert.is(region.stats().used, before);
 });
 
-regionTest("what other commands print is whole too, or they fail", async (place, region) => {
+long(regionTest)("other commands also print everything or fail", async (place, region) => {
 	for (let i = 0; i < 1500; i++) region.mutex(`${"a long name ".repeat(8)}${i}`);
 	for (const command of ["stat r", "stat --json r", "ls --json"]) {
 		const { code, stderr } = await place.shell(`${LIMIT}; dhmem ${command} > out`);
@@ -95,7 +100,7 @@ regionTest("what other commands print is whole too, or they fail", async (place,
 	}
 });
 
-placeTest("a block of more than 2 GiB is written whole, and freed then", async (place) => {
+long(placeTest)("a block of more than 2 GiB is written whole, and freed then", async (place) => {
 	using region = Region.open("r", { directory: place.regions });
 	try {
 		const length = 2 ** 31 + 100_000;
@@ -113,7 +118,7 @@ placeTest("a block of more than 2 GiB is written whole, and freed then", async (
 	}
 });
 
-placeTest("a message of more bytes than a string holds is received whole", async (place) => {
+long(placeTest)("a message of more bytes than a string holds is received whole", async (place) => {
 	using region = Region.open("r", { directory: place.regions });
 	try {
 		const length = 2 ** 29 + 7;

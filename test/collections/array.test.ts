@@ -28,7 +28,7 @@ regionTest("an array is found by its name, with the values it has", (region) => 
 	assert.equal(region.entries(), [{ name: "field", type: "an array f64[1000,3]" }]);
 });
 
-regionTest("what is left out accepts what exists", (region) => {
+regionTest("an option that is left out accepts what exists", (region) => {
 	region.array("field", { dtype: "i64", shape: [2, 3], initial: [1n, 2n, 3n, 4n, 5n, 6n] });
 	assert.is(region.array("field").get(1, 0), 4n);
 	assert.is(region.array("field", {}).dtype, "i64");
@@ -42,7 +42,7 @@ regionTest("what is left out accepts what exists", (region) => {
 	}
 });
 
-regionTest("opening as something else says what it is and what was wanted", (region) => {
+regionTest("opening an object as another kind names both kinds", (region) => {
 	region.array("field", { dtype: "f64", shape: [2, 3] });
 	region.struct("params", { a: "f64" });
 	const is = "is an array f64[2,3], but was opened as ";
@@ -177,7 +177,7 @@ regionTest("integers are counted atomically by several processes", async (region
 interface Changes {
 	dtype: DType;
 	shape: number[];
-	/** In turn, each by one of two participants. */
+	/** Steps by turns, each by one of two participants. */
 	changes: { by: By; place: unknown[]; value: Value }[];
 }
 
@@ -195,7 +195,7 @@ const wrongIndices = fc.constantFrom<unknown>(
 	null,
 );
 
-/** Mostly a place in the array, at times beside it, with too many or too few indices, or with something else. */
+/** In most cases a place in the array; otherwise one outside, too many or too few indices, or something else. */
 function placesIn(shape: number[]): fc.Arbitrary<unknown[]> {
 	const inside = fc.tuple(...shape.map((size) => fc.nat(Math.max(size - 1, 0))));
 	const edge = fc.tuple(...shape.map((size) => fc.nat(size)));
@@ -225,7 +225,7 @@ const changes: fc.Arbitrary<Changes> = fc
 		});
 	});
 
-/** The elements in one row, the last index changing fastest; undefined for no place in the array. */
+/** The elements in one row, where the last index changes fastest; undefined for a place outside the array. */
 function numberOf(place: readonly unknown[], shape: readonly number[]): number | undefined {
 	if (place.length !== shape.length) return undefined;
 	let number = 0;
@@ -284,7 +284,7 @@ function likeAPlainRow(change: (array: SharedArray) => SharedArray = (array) => 
 	};
 }
 
-test("an array behaves as a plain one of all its elements, whatever its shape", () =>
+test("an array of any shape behaves like a plain array of its elements", () =>
 	holds(changes, likeAPlainRow()));
 
 const faults: [string, (array: SharedArray) => SharedArray][] = [
@@ -311,14 +311,14 @@ const faults: [string, (array: SharedArray) => SharedArray][] = [
 	],
 ];
 
-/** The first two indices the other way round, where both ways are in the array. */
+/** Swaps the first two indices, if both places are in the array. */
 function swapped({ shape }: SharedArray, place: number[]): number[] {
 	const [first = 0, second = 0, ...others] = place;
 	return first < (shape[1] ?? 0) && second < (shape[0] ?? 0) ? [second, first, ...others] : place;
 }
 
 for (const [fault, change] of faults) {
-	test(`an array that ${fault} is found out`, () => isRefuted(fault, changes, likeAPlainRow(change)));
+	test(`an array that ${fault} is detected`, () => isRefuted(fault, changes, likeAPlainRow(change)));
 }
 
 test.run();

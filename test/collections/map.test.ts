@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type Region, schema } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { codeOf, errorOf, regionTest } from "../fixture/index.js";
+import { codeOf, count, errorOf, regionTest } from "../fixture/index.js";
 import { random, runModel } from "./map-model.js";
 
 const child = new URL("./map-child.js", import.meta.url).pathname;
@@ -14,9 +14,9 @@ function start(region: Region, job: string, count: number) {
 	});
 }
 
-regionTest("a map agrees with a plain one, whatever is done to it", (region) => {
+regionTest("a map agrees with a plain Map after any operations", (region) => {
 	const map = region.map("m", { key: "string", value: "string" });
-	for (const seed of [1, 2, 3]) runModel(map, `${seed}`, 20_000, seed);
+	for (const seed of [1, 2, 3]) runModel(map, `${seed}`, count(5000, 20_000), seed);
 	const size = map.size;
 	for (const [key] of map) assert.is(map.delete(key), true);
 	assert.ok(size > 0);
@@ -25,7 +25,7 @@ regionTest("a map agrees with a plain one, whatever is done to it", (region) => 
 
 regionTest("two processes change one map at random, each agreeing with its own model", async (region) => {
 	const map = region.map("shared", { key: "string", value: "string" });
-	const steps = Number(process.env.DHMEM_STEPS ?? 30_000);
+	const steps = Number(process.env.DHMEM_STEPS ?? count(8000, 30_000));
 	const others = [start(region, "model", steps), start(region, "model", steps)];
 	runModel(map, "here", steps, 7);
 	assert.equal(await Promise.all(others.map((each) => once(each, "exit"))), [
@@ -71,7 +71,7 @@ regionTest("an update that throws changes nothing and leaves the map usable", (r
 	assert.equal(map.get(-5n), Uint8Array.of(1, 2));
 });
 
-regionTest("keys are told apart, and what doesn't fit is refused", (region) => {
+regionTest("different keys are kept apart, and a wrong key is refused", (region) => {
 	const small = region.map("small", { key: "u8", value: "i64" });
 	small.set(44, -(2n ** 63n));
 	assert.is(
@@ -111,6 +111,35 @@ regionTest("keys are told apart, and what doesn't fit is refused", (region) => {
 	assert.is(large.get(1)?.[2_999_999], 9);
 });
 
+regionTest("keys and values of any length come back, whatever characters they have", (region) => {
+	const map = region.map("m", { key: "string", value: "string" });
+	for (const length of [0, 1, 23, 24, 25, 31, 64, 511, 512, 65_535, 65_536, 65_537]) {
+		for (const last of ["a", "é", "水", "🌊", "\0", "\ufeff"]) {
+			const text = "x".repeat(length) + last;
+			const key = text.slice(-250);
+			map.set(key, text);
+			assert.is(map.get(key), text);
+			assert.is(
+				map.update(key, (old) => `${old}${last}`),
+				text + last,
+			);
+			assert.is(map.get(key), text + last);
+			assert.ok(map.delete(key));
+			assert.not.ok(map.has(key));
+		}
+	}
+	for (const key of ["é".repeat(513), "x".repeat(70_000), `${"x".repeat(30)}\ud800`]) {
+		assert.is(
+			codeOf(() => map.get(key)),
+			"DHMEM_BAD_ARGUMENT",
+		);
+		assert.is(
+			codeOf(() => map.set("key", `${key}\udc00x\ud800`)),
+			"DHMEM_BAD_ARGUMENT",
+		);
+	}
+});
+
 regionTest("a hundred thousand entries come and go, and their memory with them", (region) => {
 	const map = region.map("m", { key: "u32", value: "u32" });
 	const next = random(11);
@@ -132,7 +161,7 @@ regionTest("a hundred thousand entries come and go, and their memory with them",
 regionTest("processes killed in the middle leave the map whole", async (region) => {
 	const map = region.map("endless", { key: "string", value: "string" });
 	const next = random(5);
-	for (let turn = 0; turn < 30; turn++) {
+	for (let turn = 0; turn < count(8, 30); turn++) {
 		const other = start(region, "endless", 0);
 		while (region.stats().participants.length < 2) await new Promise(setImmediate);
 		for (let wait = next() * 400; wait > 0; wait--) await new Promise(setImmediate);

@@ -20,7 +20,7 @@ import { dtypes, plain, same, sameAll, stored, type Value, valuesOf, zero } from
 
 const child = new URL("./typed-child.js", import.meta.url).pathname;
 
-/** The words of a named object, and where they start: what only a broken peer changes. */
+/** The words of a named object, and where they start, which only a faulty peer changes. */
 function wordsOf(region: Region, name: string): { words: Uint32Array; at: number } {
 	using block = region.allocate(1);
 	const { buffer } = block.bytes;
@@ -55,26 +55,29 @@ regionTest("two processes share structs and arrays, 64-bit fields as bigints", (
 	assert.is(field.get(9, 1), -1.5);
 });
 
-regionTest("of many that construct at once, one does it, and nobody sees it half done", async (region) => {
-	// What was freed is used again, and must not show.
-	for (let i = 0; i < 200; i++) region.allocate(64 + i).bytes.fill(0xff);
-	region.recover();
-	const children = Array.from({ length: 4 }, () => {
-		const args = [child, region.name, "race", "200"];
-		return text(spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] }).stdout);
-	});
-	const [first = "", ...others] = await Promise.all(children);
-	for (const other of others) assert.is(other, first);
-	const winners: { a: number; b: number; c: number; numbers: number[] }[] = JSON.parse(first);
-	assert.is(winners.length, 200);
-	for (const { a, b, c, numbers } of winners) {
-		assert.is(a, b);
-		assert.is(a, c);
-		assert.is(numbers.length, 1);
-	}
-});
+regionTest(
+	"when many construct an object at once, one does, and nobody sees it half done",
+	async (region) => {
+		// Freed memory is used again, and must not show through.
+		for (let i = 0; i < 200; i++) region.allocate(64 + i).bytes.fill(0xff);
+		region.recover();
+		const children = Array.from({ length: 4 }, () => {
+			const args = [child, region.name, "race", "200"];
+			return text(spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] }).stdout);
+		});
+		const [first = "", ...others] = await Promise.all(children);
+		for (const other of others) assert.is(other, first);
+		const winners: { a: number; b: number; c: number; numbers: number[] }[] = JSON.parse(first);
+		assert.is(winners.length, 200);
+		for (const { a, b, c, numbers } of winners) {
+			assert.is(a, b);
+			assert.is(a, c);
+			assert.is(numbers.length, 1);
+		}
+	},
+);
 
-regionTest("opening as something else says what it is and what was wanted", (region) => {
+regionTest("opening an object as another kind names both kinds", (region) => {
 	region.struct("params", { a: "f64", step: "u32" });
 	region.queue("queue");
 	region.array("field", { dtype: "f64", shape: [2] });
@@ -97,7 +100,7 @@ regionTest("opening as something else says what it is and what was wanted", (reg
 	}
 });
 
-regionTest("what is not there is not found without its type", (region) => {
+regionTest("a missing object is DHMEM_NOT_FOUND if its type is left out", (region) => {
 	assert.is(
 		codeOf(() => region.struct("params")),
 		"DHMEM_NOT_FOUND",
@@ -215,7 +218,7 @@ test("a schema lays fields out aligned, and knows its size", () => {
 	assert.throws(() => Object.assign(fixed.fields, { a: "f64" }), TypeError);
 });
 
-regionTest("a block is as many structs as fit, live", (region) => {
+regionTest("a block viewed as structs has as many as fit, and they are live", (region) => {
 	const particle = schema({ x: "f64", id: "u64", kind: "u8" });
 	using block = region.allocate(particle.size * 10 + 23);
 	block.bytes.fill(0);
@@ -298,7 +301,7 @@ regionTest("after the region was closed, fields read zeros, and nothing can be o
 	assert.is(region.struct("params", { a: "f64" }).a, 1);
 });
 
-regionTest("what a broken peer has written is found out before it is used", (region) => {
+regionTest("values written by a broken peer are checked before they are used", (region) => {
 	const spoil = (name: string, change: (words: Uint32Array, at: number) => void) => {
 		region.struct(name, { a: "f64", step: "u32" });
 		const { words, at } = wordsOf(region, name);
@@ -353,7 +356,7 @@ const fieldsOf: fc.Arbitrary<Fields> = fc
 
 interface Assignments {
 	fields: Fields;
-	/** In turn, each by one of two participants. */
+	/** Steps by turns, each by one of two participants. */
 	changes: { by: By; name: string; value: Value }[];
 }
 
@@ -410,10 +413,10 @@ const faults: [string, (struct: Struct) => Struct][] = [
 ];
 
 for (const [fault, change] of faults) {
-	test(`a struct that ${fault} is found out`, () => isRefuted(fault, assignments, likeAPlainObject(change)));
+	test(`a struct that ${fault} is detected`, () => isRefuted(fault, assignments, likeAPlainObject(change)));
 }
 
-/** Where each field is by the rules of C: in turn, each at a multiple of its size. */
+/** Where each field is by the rules of C: one after another, each at a multiple of its size. */
 function layoutOf(fields: Fields): { offsets: Map<string, number>; size: number; alignment: number } {
 	const offsets = new Map<string, number>();
 	let end = 0;
@@ -429,7 +432,7 @@ function layoutOf(fields: Fields): { offsets: Map<string, number>; size: number;
 	return { offsets, size: end, alignment };
 }
 
-/** A number as it is in memory, apart from whatever reads structs. */
+/** A number as it is in memory, read without the code for structs. */
 function read(bytes: Uint8Array, offset: number, dtype: DType): Value {
 	const cell = plain(dtype, 1);
 	new Uint8Array(cell.buffer).set(bytes.subarray(offset, offset + cell.BYTES_PER_ELEMENT));
@@ -466,7 +469,7 @@ function laidOutLikeC(layout: typeof layoutOf = layoutOf): Property<Assignments>
 test("fields of any number and order lie where a C compiler would put them, and nothing beside them is touched", () =>
 	holds(assignments, laidOutLikeC()));
 
-test("a layout that packs its fields, or one that orders them by size, is found out", async () => {
+test("a layout that packs its fields, or one that orders them by size, is detected", async () => {
 	await isRefuted(
 		"packs",
 		assignments,

@@ -15,7 +15,7 @@ if (job === "fill") {
 	const counts = region.array("counts", { dtype: "i32" }).data;
 	for (let i = 0; i < Number(parameter); i++) Atomics.add(counts, i % counts.length, 1);
 } else {
-	// Everybody tries to be the one that makes each, with values that say who it was.
+	// Everyone tries to make each of them, with values that say who it was.
 	const winners = [];
 	for (let i = 0; i < Number(parameter); i++) {
 		const me = process.pid;

@@ -8,7 +8,7 @@ const vector = region.vector("values", "f64");
 if (job === "push") {
 	for (let i = 0; i < Number(count); i++) vector.push(process.pid + i / 2 ** 20);
 } else {
-	// Every element says where it is, so one that was read from a place that is no longer the vector's shows.
+	// Every element says where it is, so an element that was read from an old place is noticed.
 	let wrong = 0;
 	let reads = 0;
 	process.stdout.write("reading\n");

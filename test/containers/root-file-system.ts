@@ -1,19 +1,19 @@
-/** A root file system for containers: this machine's Node, and the package as it is built. No registry is needed. */
+/** A root file system for containers: this machine's Node, and the built package. It needs no registry. */
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Where it is outside. */
+/** Its place outside. */
 export const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** What examples import. */
-const ofExamples = ["csv-parse", "d3-scale-chromatic", "fast-png", "pure-rand"];
+/** Dependencies of what runs here, but not of the package: the loader, which is bundled, and examples. */
+const others = ["@assemblyscript/loader", "csv-parse", "d3-scale-chromatic", "fast-png", "pure-rand"];
 
 /** Where the package is in a container. */
 export const APP = "/app";
 
-/** A program that has nothing to do. */
+/** A program that does nothing. */
 export const IDLE = "/usr/bin/idle";
 
 /** Makes it in `root`, a folder of its own. */
@@ -24,8 +24,11 @@ export function makeRootFileSystem(root: string): void {
 	copyProgram(root, process.execPath, "/usr/bin/node");
 	writeProgram(root, IDLE, 'setInterval(() => {}, 2 ** 30); process.on("SIGTERM", () => process.exit());');
 	writeProgram(root, "/usr/bin/dhmem", `import("${APP}/dist/src/cli/main.js");`);
-	for (const part of ["package.json", "dist", "examples", "schema", ...dependencies()]) {
-		cpSync(join(PROJECT, part), join(root, APP, part), { recursive: true, dereference: true });
+	// The package contains links to files outside of it.
+	const published = join(PROJECT, "dist/package");
+	const filter = (path: string) => path !== published;
+	for (const part of ["package.json", "dist", "prebuilds", "examples", "schema", ...dependencies()]) {
+		cpSync(join(PROJECT, part), join(root, APP, part), { recursive: true, dereference: true, filter });
 	}
 }
 
@@ -33,7 +36,7 @@ function writeProgram(root: string, path: string, text: string): void {
 	writeFileSync(join(root, path), `#!/usr/bin/node\n${text}\n`, { mode: 0o755 });
 }
 
-/** Copies a program, and the libraries that it is linked with to where it looks for them. */
+/** Copies a program, and its libraries to where it looks for them. */
 function copyProgram(root: string, from: string, to: string): void {
 	const libraries = execFileSync("ldd", [from], { encoding: "utf8" }).matchAll(/(\/\S+) \(0x/g);
 	const copies = [[from, to], ...Array.from(libraries, ([, path]) => [path, path])] as [string, string][];
@@ -47,7 +50,7 @@ interface Lock {
 	packages: Record<string, { dependencies?: Record<string, string> }>;
 }
 
-/** The folders of what the package and its examples need when they run. */
+/** The folders that the package and its examples need at run time. */
 function dependencies(): string[] {
 	const read = (file: string): unknown => JSON.parse(readFileSync(join(PROJECT, file), "utf8"));
 	const { packages } = read("package-lock.json") as Lock;
@@ -60,6 +63,6 @@ function dependencies(): string[] {
 		folders.add(folder);
 		for (const other of Object.keys(entry.dependencies ?? {})) add(other);
 	};
-	for (const name of [...Object.keys(dependencies), ...ofExamples]) add(name);
+	for (const name of [...Object.keys(dependencies), ...others]) add(name);
 	return [...folders];
 }

@@ -1,7 +1,10 @@
-/** What runs in the containers: `node scenarios.js SCENARIO [PARAMETER …]`. What it says is a line of JSON. */
+/** What runs in the containers: `node scenarios.js SCENARIO [PARAMETER …]`. It prints lines of JSON. */
+import { closeSync, openSync, readSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Region } from "dhmem";
+import { SLOT_BYTES, SLOT_SLEEP, SLOTS, SLOTS_START } from "../../assembly/layout.js";
 import { DhmemError } from "../../src/errors.js";
-// Not all of the fixture, for there is no uvu in a container.
+// Not the whole fixture, because there is no uvu in a container.
 import { clock } from "../fixture/time.js";
 
 const [scenario = "", ...parameters] = process.argv.slice(2);
@@ -10,7 +13,7 @@ function say(value: unknown): void {
 	process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-/** Regions that are shared by a group. */
+/** Options of regions that a group shares. */
 const shared = { permissions: 0o660, size: "64MiB" } as const;
 
 const scenarios: Record<string, (...parameters: string[]) => Promise<void> | void> = {
@@ -25,14 +28,14 @@ const scenarios: Record<string, (...parameters: string[]) => Promise<void> | voi
 				await producer.send(new Float64Array(number % 10 === 0 ? 4096 : 8).fill(number));
 				number++;
 			} catch (error) {
-				// A killed receiver is to be replaced.
+				// A killed receiver will be replaced.
 				if (codeOf(error) !== "DHMEM_PEER_GONE") throw error;
 				await queue.waitForPeer();
 			}
 		}
 		producer.end();
 	},
-	/** Receives them, checks them, and says how many there were. */
+	/** Receives and checks them, and prints how many there were. */
 	async receive() {
 		using region = Region.open("numbers", shared);
 		using consumer = region.queue("numbers", { capacity: "16KiB" }).consumer();
@@ -44,7 +47,7 @@ const scenarios: Record<string, (...parameters: string[]) => Promise<void> | voi
 		}
 		say(next);
 	},
-	/** Says each number as it is received, and releases it then; keeps the one at which it is to stop. */
+	/** Prints each number that it receives, then releases it; keeps the one at which it must stop. */
 	async follow(stop) {
 		using region = Region.open("numbers", shared);
 		using consumer = region.queue("numbers", { capacity: "16KiB" }).consumer();
@@ -54,7 +57,7 @@ const scenarios: Record<string, (...parameters: string[]) => Promise<void> | voi
 			if (number === Number(stop)) await asleep(region);
 		}
 	},
-	/** Makes the region, and has it open until it is killed. */
+	/** Makes the region, and keeps it open until it is killed. */
 	async keep(permissions) {
 		using region = Region.open("numbers", { ...shared, permissions: Number(permissions) });
 		say("there");
@@ -67,7 +70,7 @@ const scenarios: Record<string, (...parameters: string[]) => Promise<void> | voi
 		say("held");
 		await asleep(region);
 	},
-	/** Waits for the mutex; says when it had it, and whether its holder had died. */
+	/** Waits for the mutex; prints when it got it, and whether its holder had died. */
 	async lock() {
 		using region = Region.open("numbers", shared);
 		say("waiting");
@@ -81,7 +84,7 @@ const scenarios: Record<string, (...parameters: string[]) => Promise<void> | voi
 		await producer.send(new Float64Array([1]));
 		await asleep(region);
 	},
-	/** Waits for a second number, which never comes; says when that was known, and why. */
+	/** Waits for a second number, which never comes; prints when it learned that, and why. */
 	async receiveTwo() {
 		using region = Region.open("numbers", shared);
 		using consumer = region.queue("numbers", { capacity: "16KiB" }).consumer();
@@ -93,7 +96,42 @@ const scenarios: Record<string, (...parameters: string[]) => Promise<void> | voi
 			say({ at: clock(), code: codeOf(error) });
 		}
 	},
-	/** Opens a region and has memory of it; says what that comes to. */
+	/** Answers each question until it is killed. */
+	async answer() {
+		using region = Region.open("numbers", shared);
+		using questions = region.queue("questions").consumer();
+		using answers = region.queue("answers").producer();
+		say("waiting");
+		for await (const question of questions) {
+			answers.trySend(question.bytes);
+			question.release();
+		}
+	},
+	/** Asks, prints how both have slept, which their slots say, and stays. */
+	async ask(times) {
+		using region = Region.open("numbers", shared);
+		using questions = region.queue("questions").producer();
+		using answers = region.queue("answers").consumer();
+		for (let i = 0; i < Number(times); i++) {
+			const answer = answers.receive({ timeout: 10_000 });
+			// Both must sleep: this one, and, before the first question, the other.
+			await sleep(20);
+			questions.trySend(String(i));
+			const message = await answer;
+			if (message?.text() !== String(i)) throw new Error(`Answer ${i} is wrong`);
+			message.release();
+		}
+		const slots = Buffer.alloc(SLOTS * SLOT_BYTES);
+		const file = openSync(region.path, "r");
+		readSync(file, slots, 0, slots.length, SLOTS_START);
+		closeSync(file);
+		const ways: Record<string, number> = {};
+		for (const { slot, label } of region.stats().participants)
+			ways[label] = slots.readUInt32LE(slot * SLOT_BYTES + SLOT_SLEEP);
+		say(ways);
+		await asleep(region);
+	},
+	/** Opens a region, uses memory of it, and prints the outcome. */
 	open(mode, bytes, permissions) {
 		try {
 			using region = Region.open("numbers", {

@@ -22,7 +22,7 @@ async function source(): Promise<void> {
 	steps.end();
 }
 
-/** Answers each step. A successor answers the last one again, if it can't know that it was answered. */
+/** Answers each step. A successor answers the last one again if it can't know that it was answered. */
 async function work(): Promise<void> {
 	const results = task.output("results");
 	for await (const message of task.input("steps")) {

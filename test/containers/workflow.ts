@@ -1,4 +1,4 @@
-/** Workflows of separate containers, by `dhmem run --runtime podman`: every task is process 1, and of another user. */
+/** Workflows of separate containers, by `dhmem run --runtime podman`: each task is process 1, under a user of its own. */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -23,7 +23,7 @@ test.after.each(async () => {
 	place.remove();
 });
 
-/** What a task is in a container: each of a user of its own. */
+/** How a task runs in a container, each under a user of its own. */
 function contained(
 	number: number,
 	[program = "", ...args]: readonly string[],
@@ -36,7 +36,7 @@ function contained(
 	};
 }
 
-/** `dhmem run --runtime podman`; the region's folder is in `place.regions`. */
+/** Starts `dhmem run --runtime podman`; the region's folder is in `place.regions`. */
 function run(workflow: object): Started {
 	const PATH = `${programs()}:${process.env.PATH}`;
 	return place.start(["run", "--runtime=podman", place.write("workflow.json", workflow)], { PATH });
@@ -60,7 +60,7 @@ function steps() {
 	};
 }
 
-/** Resolves when the run has written a line in which `words` are. */
+/** Resolves when the run has printed a line that contains `words`. */
 async function hear({ child }: Started, words: string): Promise<void> {
 	const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
 	const heard = new Promise<void>((resolve) => {
@@ -80,12 +80,12 @@ async function regionOf({ ended }: Started): Promise<Region> {
 	return Region.open(basename(path, ".dhmem"), { directory: dirname(path), mode: "open" });
 }
 
-/** Messages that were received from a queue. */
+/** The number of messages that were received from a queue. */
 function received(region: Region, queue: string): number {
 	return region.stats().queues.find(({ name }) => name === queue)?.received ?? 0;
 }
 
-/** The number that process 1 of a task's container has outside. */
+/** The process id, outside, of process 1 in a task's container. */
 function pidOf(task: string): number {
 	const name = podman("ps", "--format={{.Names}}")
 		.split("\n")
@@ -93,18 +93,18 @@ function pidOf(task: string): number {
 	return Number(podman("inspect", "--format={{.State.Pid}}", name ?? task));
 }
 
-/** What JSON a task of `steps.ts` has written last. */
+/** The last JSON that a task of `steps.ts` has printed. */
 function said(stdout: string, task: string): unknown {
 	const lines = [...stdout.matchAll(/^(\w+) *\| (\{.*\})$/gm)].filter(([, name]) => name === task);
 	return JSON.parse(lines.at(-1)?.[2] ?? "null");
 }
 
-/** A workflow with the same programs in processes or in containers; its results are in `results`. */
+/** A workflow of the same programs in processes or in containers; its results are in `results`. */
 interface Example {
 	name: string;
 	/** The arguments of each task, its program first: a path in the package. */
 	tasks(results: string): Record<string, string[]>;
-	/** Its workflow file, of which the links and restarts are. */
+	/** Its workflow file, from which the links and restarts are taken. */
 	file: string;
 	environment?(results: string): Record<string, string>;
 }
@@ -120,6 +120,7 @@ const newton: Example = {
 	environment: (results) => ({
 		NEWTON_RESULTS: `${results}/roots.json`,
 		NEWTON_SVG: `${results}/plot.svg`,
+		NEWTON_JSON: `${results}/figures.json`,
 		NEWTON_PACE: "5",
 	}),
 };
@@ -136,7 +137,7 @@ const grayScott: Example = {
 
 type RawTask = Record<string, unknown>;
 
-/** The workflow of an example, with what `more` says about the place of each task. */
+/** The workflow of an example; `more` says where each task runs. */
 function workflowOf(
 	{ name, file, tasks }: Example,
 	results: string,
@@ -170,7 +171,7 @@ function inContainers(example: Example, results: string): Started {
 	return run(workflow);
 }
 
-/** Every file in a folder and below, by its path in there. */
+/** All files in a folder and below it, by their paths in it. */
 function filesIn(folder: string): Map<string, Buffer> {
 	const paths = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
 	const files = paths.filter((path) => statSync(join(folder, path)).isFile());
@@ -222,7 +223,7 @@ test("every task is process 1, of a user of its own, and every step is answered"
 	assert.equal(readdirSync(place.regions), []);
 });
 
-test("a container that is killed is noticed within a second, and its successor goes on", async () => {
+test("a killed container is noticed within a second, and its successor continues", async () => {
 	const running = run(steps());
 	await hear(running, "a quarter");
 	using region = await regionOf(running);
@@ -240,12 +241,12 @@ test("a container that is killed is noticed within a second, and its successor g
 	assert.match(stderr, /work ended with exit status 137 \(SIGKILL\); restarting it/);
 	const { answered, again, wrong } = said(stdout, "sink") as Record<string, number>;
 	assert.equal({ answered, wrong }, { answered: STEPS, wrong: 0 });
-	// What it had answered and not released it was given again.
+	// What it had answered and not released was delivered to it again.
 	assert.ok((again as number) <= 1, `${again} steps were answered again`);
 	assert.equal(readdirSync(place.regions), []);
 });
 
-test("SIGTERM ends every task as it should be, though each is process 1", async () => {
+test("SIGTERM ends every task cleanly, although each is process 1", async () => {
 	const running = run(steps());
 	await hear(running, "a quarter");
 	running.child.kill("SIGTERM");

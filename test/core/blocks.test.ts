@@ -1,4 +1,4 @@
-/** Blocks and participants, by calls of the core alone. */
+/** Blocks and participants, only by calls of the core. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -67,7 +67,7 @@ test("half the region can be one block, and all of it several", () => {
 	assert.is(me.allocate(0xffff_ffff), FULL);
 });
 
-test("a double free, and what is no block of one's own, are found out", () => {
+test("a double free, and freeing a foreign block, are noticed", () => {
 	const world = new World();
 	const me = world.participant(0);
 	const other = world.participant(1);
@@ -90,7 +90,7 @@ test("a double free, and what is no block of one's own, are found out", () => {
 	assert.is(me.core.lookUp(12345, 1, 2), BAD_HANDLE);
 });
 
-test("pages are asked for before they are handed out, and what is cancelled is free again", () => {
+test("pages are committed before they are handed out, and cancelled memory is free again", () => {
 	const world = new World(600);
 	const me = world.participant(0);
 	const other = world.participant(1);
@@ -107,12 +107,12 @@ test("pages are asked for before they are handed out, and what is cancelled is f
 		me.core.cancel(me.me);
 		assert.is(other.core.largestFree(600), all);
 	}
-	// Another request gives up the one before.
+	// A new request replaces the previous one.
 	assert.is(me.core.allocate(me.me, SPAN_BYTES) >>> 0, NEED_COMMIT);
 	const run = me.allocate(2 * SPAN_BYTES);
 	assert.is(me.free(run), OK);
 	assert.is(me.core.largestFree(600), all);
-	// Committed once is committed for good; at most 16 MiB at a time.
+	// What was committed stays committed; at most 16 MiB at a time.
 	assert.ok(me.core.allocate(me.me, 2 * SPAN_BYTES) >>> 0 >= STATUS_LIMIT);
 	let requests = 0;
 	while (me.core.allocate(me.me, 500 * SPAN_BYTES) >>> 0 === NEED_COMMIT) {
@@ -125,7 +125,7 @@ test("pages are asked for before they are handed out, and what is cancelled is f
 	assert.is(other.core.largestFree(600), all);
 });
 
-test("who was declared dead is fenced off, and its slot is given out under another number", () => {
+test("a participant that was declared dead is fenced off, and its slot gets another number", () => {
 	const world = new World();
 	const dead = world.participant(0);
 	const other = world.participant(1);
@@ -140,7 +140,7 @@ test("who was declared dead is fenced off, and its slot is given out under anoth
 		assert.is(dead.open("x"), FENCED);
 		assert.is(dead.remove("x"), FENCED);
 		assert.is(dead.core.openAt(dead.me, block, 1, 2), FENCED);
-		// What its host was about to tell must not reach the next one in the slot.
+		// What its host was about to report must not reach the next participant in the slot.
 		if (turn > 0) continue;
 		const next = world.participant(0);
 		assert.is.not(next.me, dead.me);

@@ -1,4 +1,4 @@
-/** Queues, by calls of the core alone. */
+/** Queues, only by calls of the core. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { BAD_STATE, KIND_QUEUE, OK, QUEUE_SENT } from "../../assembly/layout.js";
@@ -23,7 +23,7 @@ test("after an end the producer still waits for what was not read", () => {
 	assert.equal(receiveAll(consumer, queue, true), texts);
 });
 
-test("what is published counts as sent, and more than was staged is refused", () => {
+test("published messages count as sent, and publishing more than was staged is refused", () => {
 	const world = new World();
 	const producer = world.participant(0);
 	const queue = producer.construct("queue", KIND_QUEUE, { capacity: 256 });

@@ -1,6 +1,6 @@
 /**
- * A process, or a worker thread, that allocates, sends, receives, frees and saves without end, until it is
- * killed. What it is sure to have done, it notes in words that who kills it can read.
+ * A process or worker thread that allocates, sends, receives, frees and saves without end, until it is
+ * killed. It notes what it has certainly done in words that its killer can read.
  *
  * Arguments: folder, region, number, the notes' handle.
  */
@@ -11,22 +11,22 @@ import { randomSize } from "../memory/player.js";
 
 /** The notes: words of a block. */
 export const NOTES = {
-	/** Turns made. */
+	/** The number of turns. */
 	turns: 0,
-	/** Messages sent, and messages released. */
+	/** The numbers of messages sent and of messages released. */
 	sent: 1,
 	released: 2,
-	/** 1 while the handle in the bytes from `handle` on is one that was saved, and is not being freed. */
+	/** 1 while the handle in the bytes from `handle` on was saved and is not being freed. */
 	saved: 3,
 	handle: 16,
 	bytes: 64,
 };
 
-/** Bytes of the blocks that are saved. */
+/** The length of the saved blocks in bytes. */
 export const SAVED = 7000;
 const HANDLE_LENGTH = 38;
 
-/** The number that a message begins with. */
+/** The number at the start of a message. */
 export function numberIn(message: { text(): string }): number {
 	return Number.parseInt(message.text(), 10);
 }

@@ -14,7 +14,7 @@ export const SECTION = {
 const ELEMENT = 9;
 const DATA = 11;
 
-/** What `inspect` finds. */
+/** The result of `inspect`. */
 export interface Findings {
 	bytes: number;
 	imports: string[];
@@ -42,7 +42,7 @@ export class Reader {
 		return byte;
 	}
 
-	/** LEB128 of either kind, as an unsigned number. */
+	/** LEB128 of either kind, read as an unsigned number. */
 	leb(): number {
 		let value = 0;
 		for (let factor = 1; ; factor *= 128) {
@@ -71,7 +71,7 @@ export function* sectionsOf(module: Uint8Array): Generator<{ id: number; body: U
 	}
 }
 
-/** Past the limits of a memory or table. */
+/** Skips the limits of a memory or table. */
 function skipLimits(reader: Reader): void {
 	const flags = reader.byte();
 	reader.leb();
@@ -134,7 +134,7 @@ function isBetween(value: number, low: number, high: number): boolean {
 	return value >= low && value <= high;
 }
 
-/** Moves past an instruction's immediates; which access to memory it is, if it is one. */
+/** Skips an instruction's immediates. Returns which access to memory it is, if it is one. */
 export function skipImmediates(reader: Reader, opcode: number): Access | undefined {
 	if (isBetween(opcode, 0x28, 0x3e)) {
 		reader.leb();
@@ -180,24 +180,24 @@ export function named(text: string): number[] {
 	return [...leb(text.length), ...Buffer.from(text)];
 }
 
-/** The number that stands for a load, which is no site. */
+/** The number that stands for a load, which has no site. */
 const NO_SITE = -1;
 
 /** What an instruction that accesses memory takes from the stack, and what it does. */
 interface Operands {
 	/** Behind the address: i32 or i64. */
 	values: (typeof I32 | typeof I64)[];
-	/** Bytes accessed; 0 where the last value says it. */
+	/** The number of bytes accessed; 0 if the last value says it. */
 	bytes: number;
-	/** The second address, which is read, is the value behind the first. */
+	/** True if the value behind the first one is a second address, which is read. */
 	copies: boolean;
 }
 
 const I32 = 0x7f;
 const I64 = 0x7e;
-/** Bytes of loads and stores from 0x28 on, of i32, i64, f32 and f64. */
+/** The bytes of loads and stores from 0x28 on, of i32, i64, f32 and f64. */
 const PLAIN_BYTES = [4, 8, 4, 8, 1, 1, 2, 2, 1, 1, 2, 2, 4, 4, 4, 8, 4, 8, 1, 2, 1, 2, 4];
-/** Bytes of atomic instructions, which come in sevens, and their values. */
+/** The bytes of atomic instructions, which come in groups of seven, and their values. */
 const ATOMIC_BYTES = [4, 8, 1, 2, 1, 2, 4];
 const ATOMIC_VALUES = [I32, I64, I32, I32, I64, I64, I64] as const;
 
@@ -231,7 +231,7 @@ function offsetOf(code: Uint8Array): number {
 	return reader.leb();
 }
 
-/** Locals that a function gets to keep operands in: an i32 for the address, two i32 and two i64 for values. */
+/** The locals that a function gets to keep operands in: an i32 for the address, two i32 and two i64 for values. */
 const EXTRA_LOCALS = [3, I32, 2, I64];
 
 /**
@@ -265,7 +265,7 @@ function noted(code: Uint8Array, first: number, writes: boolean, hook: number[])
 	];
 }
 
-/** `env.hook(site)`, the hook being function 0. */
+/** `env.hook(site)`; the hook is function 0. */
 function hookCall(site: number): number[] {
 	const constant = site === NO_SITE ? [0x7f] : signedLeb(site);
 	return [0x41, ...constant, 0x10, 0];
@@ -277,10 +277,10 @@ function signedLeb(value: number): number[] {
 	return [(value % 128) | 128, ...signedLeb(Math.floor(value / 128))];
 }
 
-/** Which accesses call the hook: those that write; or all; or all, and then `env.note` tells where they are. */
+/** The accesses that call the hook: those that write; or all; or all, where `env.note` also says where they are. */
 export type Hooked = "writes" | "accesses" | "noted accesses";
 
-/** A function's body with a call of function 0 before each access, and all other functions further on. */
+/** A function's body with a call of function 0 before each access, where all other functions have higher numbers. */
 function rewriteBody(
 	body: Uint8Array,
 	hooked: Hooked,
@@ -318,29 +318,29 @@ function rewriteBody(
 
 /** An instruction of a module that writes to memory. */
 export interface Site {
-	/** Which function of the module has it, imports not counted. */
+	/** The module's function that contains it, not counting imports. */
 	function: number;
 	/** The instruction's first byte. */
 	opcode: number;
 }
 
-/** A module with hooks, and what they tell. */
+/** A module with hooks, and the numbers that these pass. */
 export interface Instrumented {
 	bytes: Uint8Array;
-	/** The instructions that write, by the number with which they call the hook. */
+	/** The instructions that write, by the number that is passed to the hook. */
 	sites: Site[];
 }
 
-/** How many functions the module imports then. */
+/** The number of functions that the module then imports. */
 function importsOf(hooked: Hooked): number {
 	return hooked === "noted accesses" ? 2 : 1;
 }
 
 /**
  * The module with one more import, the function `env.hook`, called right before each write to memory with the number
- * of its site, or before each access, and then with -1 for those that only read. With noted accesses there is
- * `env.note` too, called after the hook with the offset, the bytes, and 1 for a write; twice for a copy. All else is
- * as it was, so it is the shipped binary that gets checked.
+ * of its site; or before each access, with -1 for those that only read. With noted accesses there is also
+ * `env.note`, called after the hook with the offset, the bytes, and 1 for a write; twice for a copy. All else is
+ * as it was, so what is tested is the shipped binary.
  */
 export function instrument(module: Uint8Array, hooked: Hooked = "writes"): Instrumented {
 	const sites: Site[] = [];

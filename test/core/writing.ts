@@ -1,4 +1,4 @@
-/** Which exports of a module can write to memory: they, or a function that they call. */
+/** The exports of a module that can write to memory, themselves or by a function that they call. */
 import { Reader, SECTION, sectionsOf, skipImmediates } from "./wasm.js";
 
 interface Body {
@@ -24,7 +24,7 @@ function bodyOf(code: Uint8Array): Body {
 	return body;
 }
 
-/** For a module that imports no functions, as the core. */
+/** For modules that import no functions, such as the core. */
 export function exportsThatWrite(module: Uint8Array): Set<string> {
 	const bodies: Body[] = [];
 	const exported = new Map<string, number>();

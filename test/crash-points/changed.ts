@@ -1,15 +1,15 @@
-/** The core compiled from changed sources, in memory: what it is like without one of its guards. */
+/** Compiles the core in memory from changed sources, to see how it behaves without one of its guards. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** In which file of the core which text, which is there once, becomes another. */
+/** The file of the core, the text in it, which occurs once, and its replacement. */
 export interface Change {
 	file: string;
 	text: string;
 	replacement: string;
 }
 
-/** What is used of the compiler, whose own types say what is global in AssemblyScript, not here. */
+/** The part of the compiler that is used. Its own types declare AssemblyScript's globals, which are wrong here. */
 interface Compiler {
 	main(
 		options: string[],

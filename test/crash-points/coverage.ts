@@ -1,34 +1,34 @@
-/** What of the core the scenarios reach: which exports they call, and which of its writes come about in them. */
+/** How much of the core the scenarios reach: which exports they call, and which writes they perform. */
 import type { Core } from "../../src/core/core.js";
 import { type Intrusion, pointsUpTo, Rehearsal, stopAt } from "./crash-points.js";
 import type { Scenario } from "./scenarios/stage.js";
 import { shipped, World } from "./world.js";
 
 export interface Coverage {
-	/** Exports that nobody called who could be stopped or die. */
+	/** Exports that no participant called that could be stopped or die. */
 	uncalled: Set<string>;
-	/** Numbers of the writes that did not come about. */
+	/** The numbers of the writes that were not performed. */
 	unreached: Set<number>;
 }
 
-/** The writes that come about when a region is made. Nobody sees it before it has its name. */
+/** The writes that make a region. No other participant sees the region before it has its name. */
 export function reachedByFormatting(): Set<number> {
 	const world = new World();
 	const { core } = world.participant(0, "writes");
 	world.forget();
-	core.format(world.spans, 1, 2, 0);
+	core.format(world.spans, 1, 2, 0, 1);
 	return new Set([...world.reached.keys()].filter((site) => world.reached[site] === 1));
 }
 
 /**
- * Writes that no state leads to, by the export that has them and their number among its own: copies of `touch`, in
- * functions that others call for what they have touched.
+ * Writes that no state leads to, by the export that has them and their number in it: copies of `touch` in
+ * functions that other code calls for memory that it has touched already.
  */
 const exceptions: readonly [keyof Core, number][] = [
-	// Of the reference beside which another is added. It is the caller's, who touched its span when it made the share,
-	// added this one, or took it out of a message; and spans of shares are never given back, so it is touched still.
+	// In the reference beside which another is added. It belongs to the caller, who touched its span when it made the
+	// share, added this reference, or took it out of a message. Spans of shares are never given back, so it is still touched.
 	["addReference", 0],
-	// Of the object's pin. The object is the caller's, who touched its span when it allocated it; and spans of objects
+	// In the object that is pinned. It belongs to the caller, who touched its span when it allocated it. Spans of objects
 	// are never given back either.
 	["construct", 6],
 ];
@@ -37,21 +37,21 @@ const exceptions: readonly [keyof Core, number][] = [
 export function unreachable(): number[] {
 	const { core } = new World();
 	return exceptions.map(([name, nth]) => {
-		// A function's name is its index, and the core imports none.
+		// A function's name is its index, because the core imports no functions.
 		const index = Number(core[name].name);
 		const own = [...shipped.sites.keys()].filter((site) => shipped.sites[site]?.function === index);
 		return own[nth] as number;
 	});
 }
 
-/** Plays without looking at what comes of it; that is the sweep's. */
+/** Plays the scenario without checking the outcome, which the sweeps do. */
 function playOut(body: () => void): void {
 	try {
 		body();
 	} catch {}
 }
 
-/** Plays the scenario with `victim` dying and being recovered from, at `limit` points or so. */
+/** Plays the scenario, where `victim` dies and is recovered from, at about `limit` points. */
 function playDying(scenario: Scenario, limit: number): World {
 	const rehearsal = new Rehearsal(scenario, "writes");
 	const { play, stage } = rehearsal;
@@ -67,7 +67,7 @@ function playDying(scenario: Scenario, limit: number): World {
 	return world;
 }
 
-/** Plays the scenario with `victim` being stopped, at `limit` points or so. */
+/** Plays the scenario, where `victim` is stopped, at about `limit` points. */
 function playStopped(scenario: Scenario, limit: number, intrusion: Intrusion): World {
 	const rehearsal = new Rehearsal(scenario, "accesses");
 	const { play, stage } = rehearsal;
@@ -79,7 +79,7 @@ function playStopped(scenario: Scenario, limit: number, intrusion: Intrusion): W
 	return stage.world;
 }
 
-/** What no scenario calls or reaches, played in all ways; until there is nothing left. */
+/** Plays scenarios in all ways until everything is reached, and returns what no scenario calls or reaches. */
 export function coverageOf(scenarios: readonly Scenario[], limit: number): Coverage {
 	const exported = WebAssembly.Module.exports(shipped.plain).filter(({ kind }) => kind === "function");
 	const uncalled = new Set(exported.map(({ name }) => name));

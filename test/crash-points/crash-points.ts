@@ -1,7 +1,7 @@
 /**
- * Crash points: a participant is made to die before each of its writes to memory, in every scenario, and
- * another puts things right. And stopping points: it is stopped before each of its accesses, another goes on,
- * and it either continues or dies there. The shipped core is what runs, with a call before each access.
+ * Crash points: a participant dies before each of its writes to memory, in every scenario, and another one
+ * recovers. Stopping points: a participant is stopped before each of its accesses, another one continues, and
+ * the first then continues or dies. The shipped core runs, with a call before each access.
  */
 import {
 	FENCED,
@@ -29,22 +29,22 @@ import {
 } from "./scenarios/stage.js";
 import { type CoreModule, type Hooks, type Participant, type Snapshot, shipped, World } from "./world.js";
 
-/** Bytes to mark of a block that is only taken to see whether it can be had. */
+/** The bytes to mark in a block that is allocated only to see whether that works. */
 const MARKED = 64;
 
-/** What happens at a point: the victim dies; is stopped and goes on; or is stopped and then dies. */
+/** What happens at a point: the victim dies; is stopped and continues; or is stopped and then dies. */
 export type Fate = "dies" | "stops" | "stops and dies";
 
-/** What the other does while the victim is stopped. */
+/** What the other participant does while the victim is stopped. */
 export const intrusions = {
-	/** What the scenario says. */
+	/** What the scenario prescribes. */
 	joins: (_stage: Stage, play: Play) => play.intrude?.(),
-	/** Takes all there is, and keeps it. */
+	/** Takes all memory, and keeps it. */
 	grabs: (stage: Stage) => {
 		grab(stage, SPAN_BYTES);
 		grab(stage, 4000);
 	},
-	/** Takes all there is, gives it back, and so takes apart every span that is empty. */
+	/** Takes all memory and gives it back, which dismantles every empty slab. */
 	churns: (stage: Stage) => {
 		const before = new Map(stage.held);
 		for (const bytes of [SPAN_BYTES, 4000, 64, 2000]) {
@@ -69,7 +69,7 @@ export class Rehearsal {
 	readonly #held: [number, HeldBlock][];
 
 	constructor(scenario: Scenario, hooks: Hooks, core = shipped) {
-		const world = new World(16, core);
+		const world = new World(scenario.spans, core, scenario.bulk);
 		const other = world.participant(0);
 		const victim = world.participant(1, hooks);
 		this.stage = { world, other, victim, held: new Held(world.spans) };
@@ -79,7 +79,7 @@ export class Rehearsal {
 		world.forget();
 	}
 
-	/** Back to before the act. */
+	/** Restores the state before the act. */
 	reset(): void {
 		this.stage.world.restore(this.#snapshot);
 		this.play.reset?.();
@@ -87,14 +87,14 @@ export class Rehearsal {
 		for (const [block, what] of this.#held) this.stage.held.set(block, what);
 	}
 
-	/** Looks for what the invariants say can't be. */
+	/** Checks the invariants. */
 	#verify(grade: Grade): void {
 		if (this.play.spoils) return;
 		const [finding] = verify(this.stage.world.bytes, grade);
 		if (finding !== undefined) throw new Error(`${finding.invariant}: ${finding.text}`);
 	}
 
-	/** Whether somebody beside those who play was stopped or died in the midst of something, and is left so. */
+	/** True if a third participant was stopped or died in the middle of something, and nobody has recovered from it. */
 	#isLeftHalfDone(): boolean {
 		const { words } = this.stage.world;
 		for (let slot = 0; slot < SLOTS; slot++) {
@@ -104,7 +104,7 @@ export class Rehearsal {
 		return false;
 	}
 
-	/** Recovers from the victim, checks all that must hold, and gives everything back. The bytes that are still used. */
+	/** Recovers from the victim, checks everything, and gives everything back. Returns how many bytes are still used. */
 	settle(helper?: Participant): number {
 		const { stage, play } = this;
 		const { other, victim, world } = stage;
@@ -117,6 +117,7 @@ export class Rehearsal {
 		this.#verify(this.#isLeftHalfDone() ? "always" : "atRest");
 		expect(victim.core.allocate(victim.me, 64) >>> 0 === FENCED, "the dead could allocate");
 		expect(!world.owns(victim.slot + 1), "the dead still own blocks");
+		expect(world.unbacked() === -1, `span ${world.unbacked()} counts as one with pages, and has none`);
 		dropAll(stage);
 		play.verify?.();
 		const used = other.core.used();
@@ -138,7 +139,7 @@ export class Rehearsal {
 	}
 }
 
-/** Points 1 to `last`: all, or about `limit` of them, and as many at the beginning and the end. */
+/** Points 1 to `last`: all of them, or about `limit` in the middle, and `limit` at either end. */
 export function* pointsUpTo(last: number, limit: number): Generator<number> {
 	const step = Math.max(1, (last - 2 * limit) / limit);
 	let next = 1;
@@ -150,7 +151,7 @@ export function* pointsUpTo(last: number, limit: number): Generator<number> {
 }
 
 export interface Outcome {
-	/** How many points were tried, of how many there are. */
+	/** How many points were tried, and how many there are. */
 	tried: number;
 	points: number;
 	failures: string[];
@@ -161,11 +162,11 @@ export interface Sweep {
 	intrusion?: Intrusion;
 	/** About how many points of each scenario to try. */
 	limit?: number;
-	/** Spoils what recovery goes by, before it begins: the checks have to notice. */
+	/** Damages what recovery needs before it begins: the checks must notice. */
 	sabotage?: (stage: Stage) => void;
-	/** Makes who recovers die too, before each of this many of its writes. */
+	/** Lets the recoverer die too, before each of this many of its writes. */
 	again?: number;
-	/** Another core than the one that is shipped. */
+	/** A core to use instead of the shipped one. */
 	core?: CoreModule;
 }
 
@@ -206,7 +207,7 @@ export function sweep(
 	return outcome;
 }
 
-/** Stops the victim before an access, lets the other do something, and goes on, or not. */
+/** Stops the victim before an access, lets the other do something, and then lets the victim continue or die. */
 export function stopAt(stage: Stage, play: Play, point: number, intrusion: Intrusion, dies: boolean): void {
 	const { victim } = stage;
 	class Death extends Error {}
@@ -228,7 +229,7 @@ export function stopAt(stage: Stage, play: Play, point: number, intrusion: Intru
 	}
 }
 
-/** The victim dies at `point`; who recovers dies at each of its writes in turn; a third one finishes. */
+/** The victim dies at `point`; its recoverer dies at each of its writes in turn; a third participant finishes. */
 function recoverAgain(
 	rehearsal: Rehearsal,
 	point: number,

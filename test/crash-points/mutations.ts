@@ -1,12 +1,13 @@
 /**
- * Guards of the core that are taken away, one at a time: some scenario has to fail at some point, or the guard is
- * not tested. `node dist/test/crash-points/mutations.js [part of a name]` tries them all and tells which scenario
+ * Removes guards of the core, one at a time. Some scenario must fail at some point; otherwise the guard is not
+ * tested. `node dist/test/crash-points/mutations.js [part of a name]` tries them all, and prints which scenario
  * noticed each.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { compileChanged } from "./changed.js";
 import { type Sweep, sweep } from "./crash-points.js";
+import { bulk } from "./mutations/bulk.js";
 import { locks } from "./mutations/locks.js";
 import { memory } from "./mutations/memory.js";
 import type { Mutation } from "./mutations/mutation.js";
@@ -16,7 +17,7 @@ import { scenarios } from "./scenarios/index.js";
 import type { Scenario } from "./scenarios/stage.js";
 import { CoreModule } from "./world.js";
 
-export const mutations: readonly Mutation[] = [...objects, ...locks, ...queues, ...memory];
+export const mutations: readonly Mutation[] = [...objects, ...locks, ...queues, ...memory, ...bulk];
 
 /** The core with this change. */
 export async function mutate(mutation: Mutation): Promise<CoreModule> {
@@ -32,7 +33,7 @@ const PLANS: Sweep[] = [
 	{ fate: "stops", intrusion: "grabs", limit: 12 },
 ];
 
-/** Which scenario fails first with this core, and how; undefined if all hold. */
+/** The scenario that fails first with this core, and how; undefined if all pass. */
 export function firstFailure(core: CoreModule, likely: string): string | undefined {
 	const isLikely = ({ name }: Scenario) => name.includes(likely);
 	const others = scenarios.filter((scenario) => !isLikely(scenario));

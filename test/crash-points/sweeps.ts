@@ -1,13 +1,14 @@
 /**
- * The sweeps over all scenarios, in numbers: `node dist/test/crash-points/sweeps.js [--limit N] [--again N]`. Without a
- * limit a death is tried at every write, and a stop at every access. Ends with status 1 if anything failed.
+ * The sweeps over all scenarios: `node dist/test/crash-points/sweeps.js [--limit N] [--again N]`. Without a
+ * limit, a death is tried at every write, and a stop at every access. Ends with status 1 if anything failed.
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Outcome, type Sweep, sweep } from "./crash-points.js";
 import { scenarios } from "./scenarios/index.js";
+import type { Scenario } from "./scenarios/stage.js";
 
-/** What becomes of the victim, as a sentence; `short` is about how many points of each scenario the tests try. */
+/** What happens to the victim, as a sentence; `short` is about how many points of each scenario the tests try. */
 export const sweeps: readonly { name: string; plan: Sweep; short: number }[] = [
 	{ name: "a death before any write loses nothing", plan: { fate: "dies" }, short: 4 },
 	{
@@ -42,10 +43,10 @@ export const sweeps: readonly { name: string; plan: Sweep; short: number }[] = [
 	},
 ];
 
-/** Tries all scenarios by one plan. */
-export function sweepAll(plan: Sweep): Outcome {
+/** Tries all scenarios, or the given ones, by one plan. */
+export function sweepAll(plan: Sweep, among: readonly Scenario[] = scenarios): Outcome {
 	const all: Outcome = { tried: 0, points: 0, failures: [] };
-	for (const scenario of scenarios) {
+	for (const scenario of among) {
 		const { tried, points, failures } = sweep(scenario, plan);
 		all.tried += tried;
 		all.points += points;
@@ -55,16 +56,22 @@ export function sweepAll(plan: Sweep): Outcome {
 }
 
 function main(): void {
-	const { values } = parseArgs({ options: { limit: { type: "string" }, again: { type: "string" } } });
-	const limit = Number(values.limit ?? 1e9);
+	const { values } = parseArgs({
+		options: {
+			limit: { type: "string", default: "1000000000" },
+			again: { type: "string", default: "8" },
+			only: { type: "string", default: "" },
+		},
+	});
+	const limit = Number(values.limit);
+	const chosen = scenarios.filter(({ name }) => name.includes(values.only));
 	let failed = 0;
-	console.log(`Node ${process.version}, ${scenarios.length} scenarios`);
+	console.log(`Node ${process.version}, ${chosen.length} scenarios`);
 	for (const { name, plan } of sweeps) {
 		const began = performance.now();
-		// Each point of recovery is tried for each point of the scenario, so these are kept few.
-		const few =
-			plan.again === undefined ? {} : { again: Number(values.again ?? 8), limit: Math.min(limit, 40) };
-		const { tried, points, failures } = sweepAll({ ...plan, limit, ...few });
+		// Each point of the recovery is tried for each point of the scenario, so these are few.
+		const few = plan.again === undefined ? {} : { again: Number(values.again), limit: Math.min(limit, 40) };
+		const { tried, points, failures } = sweepAll({ ...plan, limit, ...few }, chosen);
 		const seconds = ((performance.now() - began) / 1000).toFixed(1);
 		console.log(`${name}: ${tried} tried, of ${points} points; ${failures.length} failures; ${seconds} s`);
 		for (const failure of failures.slice(0, 5)) console.log(`\t${failure}`);

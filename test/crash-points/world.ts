@@ -2,12 +2,15 @@
 import { readFileSync } from "node:fs";
 import {
 	BUCKET_BYTES,
+	BULK_PAGES,
 	CLASS_LARGEST,
 	DESCRIPTOR_BYTES,
 	DESCRIPTOR_STATE,
 	FULL,
 	HEADER_BUCKET_MASK,
 	HEADER_BUCKETS,
+	HEADER_BULK_STATES,
+	HEADER_COMMITTED,
 	HEADER_DESCRIPTORS,
 	HEADER_OWNERS,
 	KIND_ARRAY,
@@ -15,6 +18,7 @@ import {
 	KIND_VECTOR,
 	MORE,
 	NEED_COMMIT,
+	NEED_PUNCH,
 	OBJECT_CAPACITY,
 	OBJECT_DATA,
 	OBJECT_ELEMENT,
@@ -30,8 +34,14 @@ import {
 	OWNER_FREE,
 	OWNER_NONE,
 	OWNERS_PER_SPAN,
+	REQUEST_BULK,
+	REQUEST_SPANS,
 	SLOT_BYTES,
+	SLOT_REQUEST,
 	SLOT_REQUEST_COUNT,
+	SLOT_REQUEST_FIRST,
+	SLOT_REQUEST_LENGTH,
+	SLOT_REQUEST_OFFSET,
 	SLOT_RESULT,
 	SLOTS_START,
 	SPAN_BYTES,
@@ -47,7 +57,7 @@ export const coreBytes = readFileSync(new URL("../../core.wasm", import.meta.url
 /** Where a participant's core calls a hook: before each write, or before each access. */
 export type Hooks = "writes" | "accesses";
 
-/** A core to put over a region: the shipped one, or one that was spoilt. */
+/** A core to run over a region: the shipped one, or a broken one. */
 export class CoreModule {
 	readonly plain: WebAssembly.Module;
 	/** The instructions that write to memory. */
@@ -69,7 +79,7 @@ export class CoreModule {
 		return exports as unknown as Core;
 	}
 
-	/** An instance that calls `hook` with the number of the site before each write; with -1 before other accesses. */
+	/** An instance that calls `hook` before each write with the number of its site, and before other accesses with -1. */
 	hooked(memory: WebAssembly.Memory, hooks: Hooks, hook: (site: number) => void): Core {
 		const { exports } = new WebAssembly.Instance(this.#instrumented[hooks], { env: { memory, hook } });
 		return exports as unknown as Core;
@@ -78,12 +88,12 @@ export class CoreModule {
 
 export const shipped = new CoreModule(coreBytes);
 
-/** Thrown out of the core where a participant is made to die. */
+/** Thrown out of the core at the point where a participant dies. */
 class Crash extends Error {}
 
 const crash = new Crash();
 
-/** Bytes that are put back together. */
+/** A copy of bytes, which can be restored. */
 const PAGE = 8192;
 
 /** A region's bytes, page by page. */
@@ -93,21 +103,23 @@ export class World {
 	readonly memory: WebAssembly.Memory;
 	readonly bytes: Uint8Array;
 	readonly words: Uint32Array;
-	/** Behind the region, a page for each participant: where the core reads what it is given. */
+	/** Behind the region, a page for each participant, from which the core reads its arguments. */
 	readonly scratch: Uint8Array;
-	/** The core as it is, which has no state of its own, so all participants without hooks can share it. */
+	/** The core as it is. It has no state of its own, so all participants without hooks can share it. */
 	readonly core: Core;
 	readonly spans: number;
 	readonly heap: number;
+	/** 1 for each span that has pages: first the spans of the heap, then the bulk spans. */
+	readonly backed: Uint8Array;
 
 	readonly #pages: Uint8Array[] = [];
 	readonly module: CoreModule;
-	/** The sites that were reached by participants whose cores have hooks, 1 for each that was. */
+	/** 1 for each site that a participant with hooks has reached. */
 	readonly reached: Uint8Array;
-	/** The exports that they called. */
+	/** The exports that these participants have called. */
 	readonly called = new Set<string>();
 
-	constructor(spans = 16, module = shipped) {
+	constructor(spans = 16, module = shipped, bulk = 0) {
 		this.spans = spans;
 		this.module = module;
 		this.reached = new Uint8Array(module.sites.length);
@@ -117,10 +129,12 @@ export class World {
 		this.scratch = new Uint8Array(this.memory.buffer, this.bytes.length);
 		for (let at = 0; at < this.bytes.length; at += PAGE) this.#pages.push(this.bytes.subarray(at, at + PAGE));
 		this.core = module.instance(this.memory);
-		this.heap = this.core.format(spans, 1, 2, 0) >>> 0;
+		this.backed = new Uint8Array(spans + bulk);
+		this.#pages.push(this.backed);
+		this.heap = this.core.format(spans, 1, 2, 0, bulk) >>> 0;
 	}
 
-	/** Forgets what was reached and called. */
+	/** Forgets which sites were reached and which exports were called. */
 	forget(): void {
 		this.reached.fill(0);
 		this.called.clear();
@@ -130,7 +144,7 @@ export class World {
 		return new Participant(this, slot, hooks);
 	}
 
-	/** Spans that nothing is left in, by the tables; those of objects and handles stay what they are. */
+	/** The number of empty spans, according to the tables. Spans of objects and handles keep their use, so they don't count. */
 	emptySpans(): number {
 		const word = (at: number) => this.words[at >> 2] as number;
 		let empty = 0;
@@ -154,7 +168,7 @@ export class World {
 		return true;
 	}
 
-	/** Whether any object is in the directory. */
+	/** True if there is any object in the directory. */
 	hasNames(): boolean {
 		const start = this.words[HEADER_BUCKETS >> 2] as number;
 		const length = ((this.words[HEADER_BUCKET_MASK >> 2] as number) + 1) * BUCKET_BYTES;
@@ -164,26 +178,26 @@ export class World {
 		return false;
 	}
 
-	/** Whether any block has this owner byte. */
+	/** True if any block has this owner byte. */
 	owns(tag: number): boolean {
 		const owners = this.words[HEADER_OWNERS >> 2] as number;
 		return Buffer.from(this.memory.buffer, owners, this.spans * OWNERS_PER_SPAN).includes(tag);
 	}
 
-	/** Makes the bytes, from a multiple of four on, `value`. By words, which is quicker in shared memory. */
+	/** Sets the bytes, from a multiple of four on, to `value`. Word by word, because that is faster in shared memory. */
 	paint(at: number, bytes: number, value: number): void {
 		const end = at + bytes;
 		this.words.fill(value * 0x01010101, at >> 2, end >> 2);
 		this.bytes.fill(value, end & ~3, end);
 	}
 
-	/** Makes the first and the last 64 of the bytes `value`: as good as all, and quicker. */
+	/** Sets the first and the last 64 bytes to `value`: as good as all of them, and faster. */
 	fill(at: number, bytes: number, value: number): void {
 		this.bytes.fill(value, at, at + Math.min(bytes, 64));
 		this.bytes.fill(value, at + Math.max(bytes - 64, 0), at + bytes);
 	}
 
-	/** Whether `fill` did that, and nobody has written there since. */
+	/** True if the bytes are still as `fill` has set them. */
 	isFilled(at: number, bytes: number, value: number): boolean {
 		const { bytes: all } = this;
 		for (let i = at; i < at + Math.min(bytes, 64); i++) if (all[i] !== value) return false;
@@ -191,14 +205,27 @@ export class World {
 		return true;
 	}
 
-	/** What all the bytes are. */
+	/** The first span that is marked as having pages but has none, bulk spans last; -1 if there is none. */
+	unbacked(): number {
+		const word = (at: number) => this.words[at >>> 2] as number;
+		const committed = word(HEADER_COMMITTED);
+		const states = word(HEADER_BULK_STATES);
+		return this.backed.findIndex((pages, span) => {
+			if (pages === 1) return false;
+			if (span < this.spans) return ((word(committed + (span >> 5) * 4) >>> (span & 31)) & 1) === 1;
+			return (word(states + (span - this.spans) * 4) & BULK_PAGES) !== 0;
+		});
+	}
+
+	/** A copy of all bytes. */
 	snapshot(): Snapshot {
 		const pages: Uint8Array[] = [];
 		for (let at = 0; at < this.bytes.length; at += PAGE) pages.push(this.bytes.slice(at, at + PAGE));
+		pages.push(this.backed.slice());
 		return pages;
 	}
 
-	/** Makes the bytes what they were. To compare a page is quicker than to write it, and few differ. */
+	/** Restores the bytes. Comparing a page is faster than writing it, and few differ. */
 	restore(snapshot: Snapshot): void {
 		snapshot.forEach((before, index) => {
 			const page = this.#pages[index] as Uint8Array;
@@ -207,22 +234,22 @@ export class World {
 	}
 }
 
-/** What an object is made with beside its name and kind. */
+/** What an object is made with, besides its name and kind. */
 export interface Made {
-	/** Bytes of data, if `bytes` does not say how many. */
+	/** The length of the data in bytes, unless `bytes` says it. */
 	capacity?: number;
-	/** The capacity that was asked for, if another. */
+	/** The capacity that was asked for, if it is another one. */
 	requested?: number;
-	/** Bytes of data, which are all 0. */
+	/** The length of the data in bytes, which are all 0. */
 	bytes?: number;
-	/** Bytes of its type's text. */
+	/** The length of its type's text in bytes. */
 	type?: number;
 	nonce?: number;
 }
 
 const WITH_ELEMENTS: readonly number[] = [KIND_RECORDS, KIND_ARRAY, KIND_VECTOR];
 
-/** The head of an object, as the binding writes it. Elements are bytes. */
+/** Writes the head of an object as the binding does. Elements are bytes. */
 export function headOf(name: string, kind: number, made: Made, data: number, type: number): Uint8Array {
 	const { capacity = 0, nonce = 1 } = made;
 	const head = new Uint8Array(OBJECT_HEAD_BYTES);
@@ -241,7 +268,7 @@ export function headOf(name: string, kind: number, made: Made, data: number, typ
 	return head;
 }
 
-/** Somebody attached. Its core can be made to call `onAccess` before each write or access. */
+/** A participant. Its core can be made to call `onAccess` before each write or access. */
 export class Participant {
 	readonly world: World;
 	readonly core: Core;
@@ -271,17 +298,17 @@ export class Participant {
 		this.join();
 	}
 
-	/** Takes its slot, which nobody has. */
+	/** Takes a slot that is free. */
 	join(): void {
 		this.me = this.core.join(this.slot) >>> 0;
 	}
 
-	/** Runs `body`, which dies before its access number `count`; whether it did. */
+	/** Runs `body`, and lets it die before its access number `count`. True if it got that far. */
 	crashesAt(count: number, body: () => void): boolean {
 		return this.crashesWhen((access) => access === count, body);
 	}
 
-	/** Runs `body`, which dies before the first access, by its number, of which `dies` says so; whether it did. */
+	/** Runs `body`, and lets it die before the first access for whose number `dies` returns true. True if it died. */
 	crashesWhen(dies: (access: number) => boolean, body: () => void): boolean {
 		this.accesses = 0;
 		this.onAccess = (access) => {
@@ -298,7 +325,7 @@ export class Participant {
 		}
 	}
 
-	/** A block, or the status that says why not; what is to be committed, is. */
+	/** Allocates a block, and commits what the core asks for. Returns the block, or the status that says why not. */
 	allocate(bytes: number): number {
 		return this.committing(() => this.core.allocate(this.me, bytes));
 	}
@@ -307,9 +334,42 @@ export class Participant {
 		for (let turn = 0; turn < 10_000; turn++) {
 			const result = operation() >>> 0;
 			if (result !== NEED_COMMIT) return result;
-			this.core.committed(this.me);
+			this.commit();
 		}
 		throw new Error("the core asks for pages without end");
+	}
+
+	/** Gives back everything that can be given back. */
+	trim(): void {
+		for (let turn = 0; turn < 10_000; turn++) {
+			const result = this.core.trim(this.me) >>> 0;
+			if (result !== NEED_PUNCH) return;
+			this.#punch();
+			this.core.punched(this.me);
+		}
+		throw new Error("the core gives back without end");
+	}
+
+	/** Does what the core asks for, and tells it so. */
+	commit(): void {
+		const request = this.result(SLOT_REQUEST);
+		if (request === REQUEST_SPANS || request === REQUEST_BULK) this.#back(1, request === REQUEST_BULK);
+		this.core.committed(this.me);
+	}
+
+	/** Takes the pages away: a hole reads as zeros. */
+	#punch(): void {
+		const offset = this.result(SLOT_REQUEST_OFFSET);
+		const length = this.result(SLOT_REQUEST_LENGTH);
+		this.#back(0, length === 0);
+		this.world.bytes.fill(0, offset, offset + length);
+	}
+
+	/** Gives pages to the spans of the request, or takes them away. */
+	#back(pages: 0 | 1, bulk: boolean): void {
+		const { backed, spans } = this.world;
+		const first = this.result(SLOT_REQUEST_FIRST) + (bulk ? spans : 0);
+		backed.fill(pages, first, first + this.requested);
 	}
 
 	free(block: number): number {
@@ -320,12 +380,12 @@ export class Participant {
 		return this.world.words[(SLOTS_START + this.slot * SLOT_BYTES + field) >> 2] as number;
 	}
 
-	/** How many spans the request names. */
+	/** The number of spans in the request. */
 	get requested(): number {
 		return this.result(SLOT_REQUEST_COUNT);
 	}
 
-	/** Puts bytes where the core reads them; their offset. */
+	/** Puts bytes where the core reads them, and returns their offset. */
 	lend(bytes: Uint8Array): number {
 		const { scratch } = this.world;
 		const start = this.slot * 4096;
@@ -333,19 +393,19 @@ export class Participant {
 		return scratch.byteOffset + start;
 	}
 
-	/** The object of this name, or a status; not opened. */
+	/** Finds the object of this name without opening it. Returns the object or a status. */
 	find(name: string): number {
 		const bytes = Buffer.from(name);
 		return this.core.find(this.lend(bytes), bytes.length) >>> 0;
 	}
 
-	/** The object of this name, which this participant has open from now on; or a status. */
+	/** Opens the object of this name. Returns the object or a status. */
 	open(name: string): number {
 		const bytes = Buffer.from(name);
 		return this.core.open(this.me, this.lend(bytes), bytes.length) >>> 0;
 	}
 
-	/** Has the object at an offset open, as whoever uses it must. */
+	/** Opens the object at an offset, as a participant must before it uses it. */
 	use(object: number): void {
 		const [low, high] = [OBJECT_NONCE, OBJECT_NONCE + 4].map(
 			(field) => this.world.words[(object + field) >> 2],
@@ -353,7 +413,7 @@ export class Participant {
 		this.core.openAt(this.me, object, low as number, high as number);
 	}
 
-	/** Removes the object of this name; OK, or another status. */
+	/** Removes the object of this name. Returns OK or another status. */
 	remove(name: string): number {
 		const bytes = Buffer.from(name);
 		const object = this.core.remove(this.me, this.lend(bytes), bytes.length) >>> 0;
@@ -362,7 +422,7 @@ export class Participant {
 		return OK;
 	}
 
-	/** The object of this name, which is opened, or made if there is none; FULL. */
+	/** Opens the object of this name, or makes it if there is none. Returns the object or FULL. */
 	construct(name: string, kind: number, made: Made = {}): number {
 		const { core, me } = this;
 		for (;;) {
@@ -377,7 +437,7 @@ export class Participant {
 		}
 	}
 
-	/** Makes `object`, a block for one, the object of this name: OK, TAKEN or FULL. */
+	/** Gives the block `object` its name in the directory. Returns OK, TAKEN or FULL. */
 	place(object: number, name: string, kind: number, made: Made): number {
 		const blocks: number[] = [];
 		const allocate = (bytes = 0) => {
@@ -395,7 +455,7 @@ export class Participant {
 		return status;
 	}
 
-	/** Writes `text` as a message; whether there was room. */
+	/** Sends `text` as a message. False if there is no room. */
 	send(queue: number, text: string): boolean {
 		const bytes = Buffer.from(text);
 		const payload = this.core.reserve(this.me, queue, bytes.length) >>> 0;
@@ -405,7 +465,7 @@ export class Participant {
 		return true;
 	}
 
-	/** Recovers from whoever was in `slot`; the last status, and how many calls it took. */
+	/** Recovers from the participant in `slot`. Returns the last status, and the number of calls. */
 	recover(slot: number): { status: number; calls: number } {
 		for (let calls = 1; calls < 1000; calls++) {
 			const status = this.core.recover(slot) >>> 0;

@@ -2,19 +2,19 @@
 import { execFile } from "node:child_process";
 import { closeSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SLOT_BYTES, SLOT_ID, SLOTS_START } from "../../assembly/layout.js";
+import { JOIN_LOCK } from "../../src/attachment/join-lock.js";
 import { type Facts, findFacts, findRegion } from "../../src/doctor/facts.js";
 import { type Finding, findingsOf } from "../../src/doctor/findings.js";
 import { nobody } from "../../src/doctor/peer.js";
 import { findingsIn, soundnessOf } from "../../src/doctor/soundness.js";
-import { temporaryFolder } from "../fixture/index.js";
+import { shim } from "../../src/host/shim.js";
+import { DHMEM, long, temporaryFolder } from "../fixture/index.js";
 
-const DHMEM = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 let directory = "";
 
 test.before.each(() => {
@@ -39,7 +39,7 @@ function found(about: string, changes: Changes): Finding | undefined {
 	return findings(changes).find((finding) => finding.about === about);
 }
 
-test("where all is well nothing is to be done", () => {
+test("a sound folder gives no findings", () => {
 	for (const { status, todo, about } of findings({})) {
 		assert.is(status, "ok", about);
 		assert.is(todo, undefined);
@@ -55,7 +55,7 @@ for (const [what, about, changes, status, words] of [
 		"problem",
 		/64-bit.*Linux/,
 	],
-	["an old Node", "Node", { node: "20.9.0" }, "problem", /use 20\.11/],
+	["an old Node", "Node", { node: "20.9.0" }, "problem", /use 20\.19/],
 	[
 		"a shim that was built elsewhere",
 		"dhmem",
@@ -80,12 +80,19 @@ for (const [what, about, changes, status, words] of [
 		/is little/,
 	],
 ] as const) {
-	test(`it is said what to do about ${what}`, () => {
+	test(`the advice says what to do about ${what}`, () => {
 		const finding = found(about, changes);
 		assert.is(finding?.status, status);
 		assert.match(`${finding?.text} ${finding?.todo}`, words);
 	});
 }
+
+long(test)("without /proc, the folder's file system is unknown", () => {
+	const finding = found("folder", { folder: { mount: undefined } });
+	assert.is(finding?.status, "warning");
+	assert.match(`${finding?.text} ${finding?.todo}`, /unknown.*mount \/proc/);
+	assert.not.match(finding?.text ?? "", "not in memory");
+});
 
 test("a folder on a disk is no shared memory", () => {
 	const mount = { point: "/", root: "/", type: "ext4", source: "/dev/sda", readOnly: false };
@@ -94,7 +101,7 @@ test("a folder on a disk is no shared memory", () => {
 	assert.match(`${finding?.text} ${finding?.todo}`, /on ext4, not in memory.*folder in \/dev\/shm/);
 });
 
-test("each region is named, with who has it open, or why it can't be", () => {
+long(test)("each region is named, with its participants or the reason why it can't be opened", () => {
 	using _region = Region.open("good", { directory, size: "1MiB" });
 	writeFileSync(join(directory, "bad.dhmem"), "nothing");
 	assert.match(found("region good", {})?.text ?? "", /open 1 times/);
@@ -103,19 +110,37 @@ test("each region is named, with who has it open, or why it can't be", () => {
 	assert.match(bad?.todo ?? "", /not a dhmem region/);
 });
 
-test("a region that has gone since the folder was listed is no problem", () => {
+test("a region that another user keeps private is only a warning", () => {
+	const others = { name: "others", error: "mode 600", isOthers: true };
+	const finding = found("region others", { regions: [others] });
+	assert.is(finding?.status, "warning");
+	assert.is(finding?.todo, "mode 600");
+});
+
+long(test)("a region may disappear after the folder was listed", () => {
 	assert.is(findRegion(directory, "gone"), undefined);
 	writeFileSync(join(directory, "garbage.dhmem"), "no region");
 	assert.match(findRegion(directory, "garbage")?.error ?? "", "not a dhmem region");
 });
 
-test("who met nobody is told which folder the other side has to mount", () => {
+test("regions are looked at without joining them, so locks that others hold don't matter", () => {
+	using region = Region.open("held", { directory, size: "1MiB" });
+	const file = shim().openFile(region.path, true);
+	assert.ok(shim().tryLock(file, JOIN_LOCK));
+	assert.equal(
+		[findRegion(directory, "held")?.participants, findRegion(directory, "held")?.error],
+		[1, undefined],
+	);
+	shim().closeFile(file);
+});
+
+test("a participant that met nobody learns which folder the other side has to mount", () => {
 	const { folder } = findFacts(directory);
 	const mount = { point: directory, root: "/climate", type: "tmpfs", source: "tmpfs", readOnly: false };
 	assert.match(nobody({ folder: { ...folder, mount } }).todo ?? "", /the same folder, \/climate/);
 });
 
-test("the command's exit status says whether there is a problem", async () => {
+long(test)("the command's exit status says whether there is a problem", async () => {
 	const run = (folder: string) =>
 		promisify(execFile)(process.execPath, [DHMEM, "doctor"], { env: { ...process.env, DHMEM_DIR: folder } });
 	assert.match((await run(directory)).stdout, /^ok {7}trial: /m);
@@ -131,7 +156,7 @@ function damage(name: string): void {
 	closeSync(file);
 }
 
-test("in a region that nobody has open every invariant is looked for; in one that is in use, those that hold at each moment", () => {
+test("a region that is not in use is checked for every invariant, one in use only for those that always hold", () => {
 	const region = Region.open("sound", { directory, size: "1MiB" });
 	using producer = region.queue("steps", { capacity: 64 }).producer();
 	producer.sendSync("a message");
@@ -156,7 +181,7 @@ test("in a region that nobody has open every invariant is looked for; in one tha
 	]);
 });
 
-test("a region that somebody has written over is a problem, whether or not it is in use", () => {
+long(test)("a region that was overwritten is reported, whether or not it is in use", () => {
 	using region = Region.open("spoilt", { directory, size: "1MiB" });
 	damage("spoilt");
 	const found = soundnessOf(directory, "spoilt");
@@ -168,14 +193,14 @@ test("a region that somebody has written over is a problem, whether or not it is
 	assert.match(soundnessOf(directory, "spoilt")[0]?.text ?? "", "invariant P1");
 });
 
-test("who died is named, so that the region is looked at again when nothing is half done", () => {
+test("dead participants are named, so that the region is checked again after recovery", () => {
 	const [died, ...none] = findingsIn("r", { living: 0, dead: 2, grade: "always", findings: [] });
 	assert.is(died?.status, "warning");
 	assert.match(`${died?.text} ${died?.todo}`, /2 participants have died.*dhmem clean/);
 	assert.is(none.length, 1);
 });
 
-test("a region that is not there, or is none, can't be looked into", () => {
+long(test)("looking into a missing file, or one that is not a region, is an error", () => {
 	writeFileSync(join(directory, "bad.dhmem"), "nothing");
 	for (const [name, words] of [
 		["none", /none/],
@@ -210,7 +235,7 @@ test("the command looks into the region that --region names, and its exit status
 	assert.is(wrong.code, 2);
 });
 
-test("two on one machine meet", async () => {
+long(test)("two on one machine meet", async () => {
 	const env = { ...process.env, DHMEM_DIR: directory };
 	const meet = () => promisify(execFile)(process.execPath, [DHMEM, "doctor", "--peer"], { env });
 	for (const { stdout } of await Promise.all([meet(), meet()]))

@@ -6,7 +6,7 @@ import { produceAll, receiveSync } from "./messages.js";
 import { conclude, type Job, queueOf, type Report, wait } from "./path.js";
 import { Checker, mix, Payloads, StreamChecker } from "./payload.js";
 
-/** A block with each message: its bytes are the message's with half as many more. */
+/** Each message has a block, which contains the message's bytes and half as many more. */
 export function produceBlocks(region: Region, job: Job, report: Report): void {
 	const contents = new Payloads(job.seed ^ 0xb10c, job.largest);
 	const size = (sequence: number) => 1 + contents.size(sequence);
@@ -66,12 +66,12 @@ export async function consumeStream(region: Region, job: Job, report: Report): P
 	report.errors.push(...checker.errors);
 }
 
-/** Whether a stream ends before the message with this number. */
+/** True if a stream ends before the message with this number. */
 function isBorder(seed: number, sequence: number): boolean {
 	return sequence > 0 && mix(seed ^ 7, sequence) % 300 === 0;
 }
 
-/** Ends its stream now and then, and begins the next with another producer; so do its peers. */
+/** Ends its stream now and then, and begins the next with another producer, as its peers do. */
 export async function produceStreams(region: Region, job: Job, report: Report): Promise<void> {
 	const queue = queueOf(region);
 	const payloads = new Payloads(job.seed, job.largest);
@@ -93,7 +93,7 @@ export async function produceStreams(region: Region, job: Job, report: Report): 
 	producer.close();
 }
 
-/** Does `act`, again when the consumer left in the middle of it. */
+/** Does `act`, and repeats it if the consumer left in the middle. */
 async function whoeverComesNext(queue: Queue, act: () => unknown): Promise<void> {
 	for (;;) {
 		try {
@@ -107,7 +107,7 @@ async function whoeverComesNext(queue: Queue, act: () => unknown): Promise<void>
 	}
 }
 
-/** Leaves now and then with messages held and others released, and expects the held ones again. */
+/** Leaves now and then with some messages held and others released, and expects the held ones again. */
 export async function consumeStreams(region: Region, job: Job, report: Report): Promise<void> {
 	const queue = queueOf(region);
 	const payloads = new Payloads(job.seed, job.largest);

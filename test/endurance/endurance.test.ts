@@ -1,7 +1,7 @@
 /** Random traffic through queues, and a check of the checks. `npm run endurance` sends more. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { eachInFolder } from "../fixture/index.js";
+import { count, eachInFolder, some } from "../fixture/index.js";
 import { open } from "../queue/stage.js";
 import { runModel } from "./model.js";
 import { runPair } from "./pair.js";
@@ -10,12 +10,12 @@ import { Checker, Payloads, StreamChecker } from "./payload.js";
 
 eachInFolder();
 
-const seed = Number(process.env.DHMEM_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = Number(process.env.DHMEM_TEST_SEED ?? 1);
 
 for (const [capacity, steps] of [
-	[64, 100_000],
-	[256, 100_000],
-	[4096, 100_000],
+	[64, count(10_000, 100_000)],
+	[256, count(10_000, 100_000)],
+	[4096, count(10_000, 100_000)],
 ] as const) {
 	test(`a queue of ${capacity} bytes does what a plain model of it does (seed ${seed})`, () => {
 		const region = open();
@@ -23,25 +23,27 @@ for (const [capacity, steps] of [
 	});
 }
 
-for (const [path, { record, count, what }] of Object.entries(paths)) {
-	if (record !== undefined) continue;
+const ofMessages = Object.entries(paths).filter(([, { record }]) => record === undefined);
+for (const [path, { count: full, what }] of some(ofMessages, 4)) {
 	test(`between processes: ${what}`, async () => {
-		const result = await runPair(path, { count: count / 50, seed });
+		const messages = full / count(200, 50);
+		const result = await runPair(path, { count: messages, seed });
 		assert.equal(result.errors, [], `seed ${seed}`);
-		assert.is(result.messages, count / 50);
-		// References to blocks are few bytes of the ring.
+		assert.is(result.messages, messages);
+		// References to blocks take only a few bytes of the ring.
 		if (path !== "large") assert.ok(result.passedLimit && result.laps > 5, `${result.laps} laps`);
-		// What waits inside of a promise is not counted.
+		// Waits inside of a promise are not counted.
 		if (path !== "unawaited" && path !== "streams")
 			assert.ok(result.full + result.empty > 0, "nobody waited");
 	});
 }
 
-for (const path of ["small", "blocks", "streams"]) {
+for (const path of some(["small", "blocks", "streams"], 3, 2)) {
 	test(`between worker threads: ${paths[path]?.what}`, async () => {
-		const result = await runPair(path, { count: 20_000, seed, threads: true });
+		const messages = count(2000, 20_000);
+		const result = await runPair(path, { count: messages, seed, threads: true });
 		assert.equal(result.errors, [], `seed ${seed}`);
-		assert.is(result.messages, 20_000);
+		assert.is(result.messages, messages);
 	});
 }
 
@@ -57,7 +59,7 @@ test("the check finds a flipped bit, a lost, a repeated, a swapped and a cut-off
 	assert.equal(errorsIn(inOrder), []);
 	const at = inOrder.findIndex((message, index) => index > 500 && message.length > 100);
 	const victim = inOrder[at] as Uint8Array;
-	for (let index = 0; index < victim.length; index++) {
+	for (let index = 0; index < victim.length; index += count(7, 1)) {
 		const flipped = victim.slice();
 		flipped[index] = (flipped[index] as number) ^ (1 << (index % 8));
 		assert.match(
@@ -73,8 +75,8 @@ test("the check finds a flipped bit, a lost, a repeated, a swapped and a cut-off
 	assert.match(errorsIn(inOrder.with(at, victim.subarray(1))).join(), `message ${at} has`);
 	assert.match(errorsIn(inOrder.slice(0, -1)).join(), "1999 of 2000 messages came");
 	assert.ok(errorsIn(inOrder.with(at, inOrder[at - 1] as Uint8Array).with(at - 1, victim)).length > 0);
-	// Of short ones too: whatever one is lost or repeated, the lengths and contents behind it tell.
-	for (let index = 0; index < 1990; index++) {
+	// Short ones too: whichever is lost or repeated, the lengths and contents of the following ones show it.
+	for (let index = 0; index < 1990; index += count(7, 1)) {
 		assert.ok(errorsIn(inOrder.toSpliced(index, 1)).length > 0, `${index} lost`);
 		assert.ok(
 			errorsIn(inOrder.toSpliced(index, 0, inOrder[index] as Uint8Array)).length > 0,
@@ -83,9 +85,9 @@ test("the check finds a flipped bit, a lost, a repeated, a swapped and a cut-off
 	}
 });
 
-for (const fault of ["lose", "repeat", "tear"] as const) {
-	test(`between processes, a producer that does ${fault} a message is found out`, async () => {
-		for (const path of ["small", "held", "reserve", "blocks"]) {
+for (const [index, fault] of (["lose", "repeat", "tear"] as const).entries()) {
+	test(`between processes, a producer that does ${fault} a message is detected`, async () => {
+		for (const path of some(["small", "held", "reserve", "blocks"], 4, index)) {
 			const result = await runPair(path, { count: 2001, seed, fault });
 			assert.ok(result.errors.length > 0, `${path}, seed ${seed}`);
 			assert.match(result.errors.join(), /message 1?\d{3} /);

@@ -1,4 +1,4 @@
-/** One of the tasks of `exchange.ts`: sends an amount to the next one, and checks what comes from the one before. */
+/** One of the tasks of `exchange.ts`: sends its share to the next task, and checks what the previous one sends. */
 import { Task } from "dhmem/workflow";
 
 const BYTES = Number(process.env.BYTES);

@@ -1,20 +1,20 @@
-/** Six tasks in a ring, each of which sends to the next and receives at once: much more than the region holds. */
+/** Six tasks in a ring send to the next one and receive at once, much more than the region has room for. */
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Place } from "../fixture/index.js";
 
 const TASKS = 6;
-/** It takes as long as the machine needs. */
+/** This takes as long as the machine needs. */
 const NO_TIMEOUT = 0;
 const PROGRAM = fileURLToPath(new URL("exchange-task.js", import.meta.url));
 
 export interface Exchange {
-	/** Bytes that all tasks send together. */
+	/** The number of bytes that all tasks send together. */
 	bytes: number;
-	/** Bytes of each message, which travels as a block. */
+	/** The length of each message, which travels as a block. */
 	message: number;
-	/** Bytes of the region. */
+	/** The size of the region in bytes. */
 	region: number;
 }
 
@@ -22,7 +22,7 @@ export interface Exchanged {
 	code: number | null;
 	errors: string;
 	seconds: number;
-	/** The most memory that the region had at a time, bytes. */
+	/** The most memory that the region had at any time, in bytes. */
 	most: number;
 }
 
@@ -32,7 +32,7 @@ export async function exchange({ bytes, message, region }: Exchange): Promise<Ex
 		name: "exchange",
 		region: { size: region },
 		tasks: Object.fromEntries(names.map((name) => [name, { command: [process.execPath, PROGRAM] }])),
-		// Two blocks on the way at most: it is this that bounds memory, and not the size of the region alone.
+		// At most two blocks are under way: this bounds the memory, and not only the size of the region.
 		links: names.map((name, i) => ({
 			from: `${name}.out`,
 			to: `${names[(i + 1) % TASKS]}.in`,
@@ -56,7 +56,7 @@ export async function exchange({ bytes, message, region }: Exchange): Promise<Ex
 	}
 }
 
-/** Bytes of memory that a file has; 0 if it is gone. */
+/** The bytes of memory that a file has; 0 if it is gone. */
 function sizeOf(path: string): number {
 	return (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
 }

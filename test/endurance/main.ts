@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { runPair } from "./pair.js";
 import { paths } from "./paths.js";
 
-/** Those that are also run between worker threads. */
+/** The paths that also run between worker threads. */
 const THREADED = ["small", "blocks", "streams", "records", "record-batches"];
 
 const { values } = parseArgs({

@@ -1,4 +1,4 @@
-/** Messages: sent, awaited, in batches, reserved. */
+/** Messages: sent, awaited, in batches, and reserved. */
 import type { Consumer, Message, Producer, Region } from "dhmem";
 import { conclude, type Job, linger, queueOf, type Report, wait } from "./path.js";
 import { Checker, mix, Payloads } from "./payload.js";
@@ -15,7 +15,7 @@ export function produceAll(
 			if (sequence === job.count >> 1) {
 				if (job.fault === "lose") continue;
 				if (job.fault === "repeat") send(producer, bytes, sequence, report);
-				// Another's content, at the right length.
+				// The contents of another message, with the right length.
 				if (job.fault === "tear") bytes = payloads.bytes(sequence + 1, Math.max(bytes.length, 4));
 			}
 			send(producer, bytes, sequence, report);
@@ -40,7 +40,7 @@ export function receiveSync(consumer: Consumer, report: Report): Message | undef
 	return consumer.receiveSync();
 }
 
-/** Receives one after the other until the end. */
+/** Receives one message after another until the end. */
 export function consumeAll(region: Region, job: Job, report: Report): void {
 	using consumer = queueOf(region).consumer(wait);
 	const checker = new Checker(new Payloads(job.seed, job.largest));
@@ -60,7 +60,7 @@ export function consumeHolding(region: Region, job: Job, report: Report): void {
 	const releaseOne = (): void => {
 		const index = mix(job.seed ^ 3, checker.messages + held.length) % held.length;
 		const [{ message, sequence }] = held.splice(index, 1) as [(typeof held)[number]];
-		// Nobody may have written over it meanwhile.
+		// Its bytes must still be as they were received.
 		if (!payloads.isRight(sequence, message.bytes)) checker.fail(`message ${sequence} changed while held`);
 		message.release();
 	};
@@ -106,7 +106,7 @@ export async function consumeAsync(region: Region, job: Job, report: Report): Pr
 	conclude(checker, job, report);
 }
 
-/** Many promises at once, which have to be kept in the order in which they were given. */
+/** Many promises at once, which must be fulfilled in the order in which they were made. */
 export async function produceUnawaited(region: Region, job: Job, report: Report): Promise<void> {
 	using producer = queueOf(region).producer(wait);
 	const payloads = new Payloads(job.seed, job.largest);
@@ -164,7 +164,7 @@ export async function consumeBatches(region: Region, job: Job, report: Report): 
 	conclude(checker, job, report);
 }
 
-/** Some reservations are given up, some are longer than what is committed, some are larger than the ring. */
+/** Some reservations are aborted, some are longer than what is committed, some are larger than the ring. */
 export function reserve(producer: Producer, bytes: Uint8Array, sequence: number, report: Report): void {
 	const chance = mix(2, sequence);
 	if ((chance & 7) === 0) {

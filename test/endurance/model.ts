@@ -1,8 +1,8 @@
 /**
- * A plain model of the byte queue, and a walk of random operations that compares the queue with it, step by step:
+ * A plain model of the byte queue, and a random walk that compares the queue with it, step by step:
  * whether there is room, which message comes, whether the stream has ended.
  *
- * The model knows the format of the ring (headers, padding, the spare room for an end), nothing else of the core.
+ * The model knows the format of the ring (headers, padding, the room reserved for an end), but nothing else of the core.
  */
 import type { Block, Consumer, Message, Producer, Region, Reservation } from "dhmem";
 import * as assert from "uvu/assert";
@@ -16,7 +16,7 @@ interface Entry {
 	kind: "message" | "padding" | "end";
 	at: number;
 	bytes: number;
-	/** Of the message. */
+	/** The length of the message. */
 	sequence: number;
 	released: boolean;
 }
@@ -24,14 +24,14 @@ interface Entry {
 /** Positions are whole numbers here, and never wrap. */
 class Model {
 	readonly capacity: number;
-	/** Everything published and not yet given back, in order. */
+	/** What is published and not given back yet, in order. */
 	entries: Entry[] = [];
-	/** Staged and not yet published. */
+	/** What is staged and not published yet. */
 	staged: Entry[] = [];
 	claimed: number;
 	head: number;
 	next: number;
-	/** The end of what was published, as the consumer last looked. */
+	/** The end of what was published when the consumer last looked. */
 	seen: number;
 
 	constructor(capacity: number, start: number) {
@@ -46,7 +46,7 @@ class Model {
 		return this.claimed - this.staged.reduce((sum, { bytes }) => sum + bytes, 0);
 	}
 
-	/** Whether a record with this much payload can be reserved; padding before it is then in place. */
+	/** True if a record with this payload can be reserved. The padding before it is then written. */
 	reserve(length: number): boolean {
 		const bytes = HEADER + 8 * Math.ceil(length / 8);
 		const toEnd = this.capacity - (this.claimed % this.capacity);
@@ -77,13 +77,13 @@ class Model {
 		return true;
 	}
 
-	/** Another producer: what was staged is gone. */
+	/** A new producer: what was staged is gone. */
 	restartProducer(): void {
 		this.claimed = this.#published;
 		this.staged = [];
 	}
 
-	/** Another consumer: what was not released comes again. */
+	/** A new consumer: what was not released comes again. */
 	restartConsumer(): void {
 		this.next = this.head;
 		this.seen = this.#published;
@@ -134,7 +134,7 @@ export interface Walk {
 	seed: number;
 }
 
-/** Walks; throws where the queue and the model part. */
+/** Does random steps; throws if the queue and the model differ. */
 export function runModel({ sender, receiver, capacity, steps, seed }: Walk): void {
 	const name = `model of ${capacity}`;
 	const queue = sender.queue(name, { capacity });
@@ -158,7 +158,7 @@ export function runModel({ sender, receiver, capacity, steps, seed }: Walk): voi
 	const hasBlock = (sequence: number) =>
 		mix(seed ^ 0xb, sequence) % 5 === 0 && sizeOf(sequence) <= capacity / 8;
 	const sizeOf = (sequence: number) => payloads.size(sequence);
-	/** Bytes of the ring that the message needs. */
+	/** The bytes of the ring that the message needs. */
 	const inRing = (sequence: number): number => {
 		if (hasBlock(sequence)) return REFERENCE + sizeOf(sequence);
 		return sizeOf(sequence) > largestInRing ? REFERENCE : sizeOf(sequence);
@@ -187,10 +187,10 @@ export function runModel({ sender, receiver, capacity, steps, seed }: Walk): voi
 		while (fitting < items.length && model.reserve(inRing(sent + fitting))) {
 			model.stage(inRing(sent + fitting), sent + fitting);
 			fitting++;
-			// A block is published by itself, and what was staged before goes with it.
+			// A block is published by itself, together with what was staged before.
 			if (sizeOf(sent + fitting - 1) > largestInRing) model.publish();
 		}
-		// Padding that nothing followed stays staged, and so does it in the queue.
+		// Padding with nothing behind it stays staged, in the queue as here.
 		if (model.staged.some(({ kind }) => kind === "message")) model.publish();
 		assert.is(producer.sendMany(items), fitting, `step ${step}: sendMany from ${sent}`);
 		sent += fitting;
@@ -237,7 +237,7 @@ export function runModel({ sender, receiver, capacity, steps, seed }: Walk): voi
 	const release = (): void => {
 		const each = held.splice(random(held.length, 3), 1)[0];
 		if (each === undefined) return;
-		// Nobody has written over it meanwhile.
+		// Its bytes are still as they were received.
 		check(each);
 		if (each.message.block !== undefined && random(2, 4) === 0) {
 			const block = each.message.take();
@@ -266,7 +266,7 @@ export function runModel({ sender, receiver, capacity, steps, seed }: Walk): voi
 
 	for (; step < steps; step++) {
 		const chance = random(1000, 6);
-		// Now and then one side is the faster for a while.
+		// Now and then one side is faster for a while.
 		const bias = (mix(seed, step >> 7) % 3) * 100;
 		if (chance < 5) restartConsumer();
 		else if (chance < 10) restartProducer();

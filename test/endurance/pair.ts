@@ -1,4 +1,4 @@
-/** Runs the two sides of a path beside one another, and says what came of it. */
+/** Runs the two sides of a path at the same time, and reports the outcome. */
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -16,10 +16,10 @@ export interface Result {
 	messages: number;
 	bytes: number;
 	seconds: number;
-	/** How often the ring was gone round, and whether the positions went past 2^32. */
+	/** How many times the positions went around the ring, and whether they passed 2^32. */
 	laps: number;
 	passedLimit: boolean;
-	/** How often the producer found it full, and the consumer empty. */
+	/** How often the producer found it full, and the consumer found it empty. */
 	full: number;
 	empty: number;
 	errors: string[];
@@ -28,7 +28,7 @@ export interface Result {
 export interface PairOptions {
 	count: number;
 	seed: number;
-	/** Between worker threads of this process, not between processes. */
+	/** True to run both sides in worker threads of this process, and not in processes. */
 	threads?: boolean;
 	fault?: Job["fault"];
 }
@@ -39,7 +39,7 @@ export async function runPair(name: string, options: PairOptions): Promise<Resul
 	if (path === undefined)
 		throw new Error(`There is no path ${name}; there are ${Object.keys(paths).join(", ")}`);
 	const region = `endurance-${randomUUID()}`;
-	// Also when this process is told to end in the middle.
+	// Also if this process is told to end in the middle.
 	const remove = () => {
 		if (Region.list().includes(region)) Region.unlink(region);
 	};
@@ -78,7 +78,7 @@ async function run(name: string, path: Path, regionName: string, options: PairOp
 	const [sent, received] = await Promise.all(
 		(["producer", "consumer"] as const).map(async (side) => {
 			const report = await (threads ? inThread : inProcess)({ ...job, side }, aborter.signal);
-			// The other may wait for a peer that is no more.
+			// The other side may wait for a peer that is gone.
 			if (report.errors.length > 0) setTimeout(() => aborter.abort(), 5000).unref();
 			return report;
 		}),
@@ -97,7 +97,7 @@ async function run(name: string, path: Path, regionName: string, options: PairOp
 	if (after.queues[0]?.bytes !== 0) errors.push(`${after.queues[0]?.bytes} of the ring are still in use`);
 	if (after.queues[0]?.depth !== 0) errors.push(`${after.queues[0]?.depth} messages are still in the queue`);
 	const { tail } = positionsOf(region.path, QUEUE);
-	// The low 32 bits are exact; how often they went round follows from what was sent.
+	// The low 32 bits are exact; how often they wrapped follows from what was sent.
 	const travelled = (tail - start) >>> 0;
 	const guess =
 		record === undefined && path.largest !== undefined ? sent.bytes + 12 * sent.messages : travelled;
@@ -132,7 +132,7 @@ async function inThread(job: Job, signal: AbortSignal): Promise<Report> {
 	}
 }
 
-/** What a side reports; where it ends without, or is given up, that is an error. */
+/** What a side reports. It is an error if it ends without a report, or takes too long. */
 async function reportOf(side: ChildProcess | Worker, job: Job, givenUp: AbortSignal): Promise<Report> {
 	const failed = (error: string): Report => ({
 		messages: 0,

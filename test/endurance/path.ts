@@ -1,21 +1,21 @@
-/** A way for messages to go from one side to the other. */
+/** A way for messages to get from one side to the other. */
 import type { Queue, Region } from "dhmem";
 import { type Checker, mix, type Payloads } from "./payload.js";
 
-/** What a side is told. */
+/** What a side is given. */
 export interface Job {
 	path: string;
 	region: string;
 	side: "producer" | "consumer";
 	count: number;
 	seed: number;
-	/** Bytes of the largest message. */
+	/** The length of the largest message in bytes. */
 	largest: number;
-	/** What the producer does wrong in the middle, to see whether it is found. */
+	/** The fault that the producer makes in the middle, to check that it is found. */
 	fault?: "lose" | "repeat" | "tear" | undefined;
 }
 
-/** What a side tells. */
+/** What a side reports. */
 export interface Report {
 	messages: number;
 	bytes: number;
@@ -25,16 +25,16 @@ export interface Report {
 }
 
 export interface Path {
-	/** What it is about, for the listing. */
+	/** A description for the listing. */
 	what: string;
-	/** Messages in a full run. */
+	/** The number of messages in a full run. */
 	count: number;
-	/** Of the region. */
+	/** The size of the region. */
 	size: string;
-	/** Bytes of the ring, or records. */
+	/** The capacity of the ring, in bytes or records. */
 	capacity: number;
 	record?: "f64" | "u32";
-	/** Bytes of the largest message; left out, the largest that the region takes. */
+	/** The length of the largest message in bytes; by default, the largest that fits the region. */
 	largest?: number;
 	produce(region: Region, job: Job, report: Report): void | Promise<void>;
 	consume(region: Region, job: Job, report: Report): void | Promise<void>;
@@ -42,14 +42,14 @@ export interface Path {
 
 export const QUEUE = "endurance";
 
-/** Nothing here takes this long, on however busy a machine. */
+/** Nothing here takes this long, on a machine however busy. */
 export const wait = { timeout: 60_000 };
 
 export function queueOf(region: Region): Queue {
 	return region.queue(QUEUE);
 }
 
-/** Changes the pace now and then, so that the ring is full at times and empty at others. */
+/** Changes the pace now and then, so that the ring is full at some times and empty at others. */
 export function linger(payloads: Payloads, sequence: number, bytes: Uint8Array): void {
 	if ((mix(1, sequence >>> 12) & 3) !== 0) return;
 	for (let turn = 0; turn < 8; turn++) payloads.isRight(sequence, bytes);

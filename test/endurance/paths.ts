@@ -1,4 +1,4 @@
-/** The ways for messages to go from one side to the other, each with its producer and its consumer. */
+/** All paths for messages, each with its producer and its consumer. */
 import {
 	consumeBlocks,
 	consumeStream,

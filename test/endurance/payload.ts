@@ -1,7 +1,7 @@
 /**
- * Messages whose size and content follow from a seed and their sequence number, so that the receiver knows
- * what it has to get without being told. Every byte depends on the number: a message in the wrong place, of an
- * earlier lap of the ring, or half of one and half of another is not the one that is due.
+ * Messages whose length and contents follow from a seed and their sequence number, so the receiver knows
+ * what must come without being told. Every byte depends on the number: a message in the wrong place, one from an
+ * earlier lap of the ring, or half of one and half of another is not the expected one.
  */
 
 /** A well-mixed 32-bit number (the finalizer of MurmurHash3). */
@@ -18,7 +18,7 @@ const OFFSETS = 1 << 18;
 export class Payloads {
 	readonly #seed: number;
 	readonly #range: number;
-	/** Noise; a chunk of a message is a part of it, from an offset that its number gives. */
+	/** Random bytes. A chunk of a message is a part of them, from an offset that depends on its number. */
 	readonly #noise = Buffer.alloc(OFFSETS + CHUNK);
 	#long = new Uint8Array(0);
 
@@ -38,7 +38,7 @@ export class Payloads {
 		return mix(this.#seed ^ Math.imul(chunk, 0x2545f491), sequence) & (OFFSETS - 1);
 	}
 
-	/** The message with this number; a long one is valid until the next. */
+	/** The message with this number. A long one is valid until the next call. */
 	bytes(sequence: number, length = this.size(sequence)): Uint8Array {
 		if (length <= CHUNK) {
 			const start = this.#noise.byteOffset + this.#offset(sequence, 0);
@@ -48,7 +48,7 @@ export class Payloads {
 		return this.write(sequence, this.#long.subarray(0, length));
 	}
 
-	/** Fills `bytes` with what the message with this number has. */
+	/** Fills `bytes` with the contents of the message with this number. */
 	write(sequence: number, bytes: Uint8Array): Uint8Array {
 		for (let at = 0; at < bytes.length; at += CHUNK) {
 			const offset = this.#offset(sequence, at / CHUNK);
@@ -57,7 +57,7 @@ export class Payloads {
 		return bytes;
 	}
 
-	/** Whether these are the message's bytes from `from` on, which may be in the middle of it. */
+	/** True if these are the message's bytes from `from` on, which may be in the middle of it. */
 	isRight(sequence: number, bytes: Uint8Array, from = 0): boolean {
 		let at = 0;
 		while (at < bytes.length) {
@@ -71,10 +71,10 @@ export class Payloads {
 	}
 }
 
-/** What is expected to come next, and what came instead. */
+/** The expected message, and what came instead. */
 export class Checker {
 	readonly errors: string[] = [];
-	/** Messages and bytes that came, right or wrong. */
+	/** The number of messages and bytes that came, right or wrong. */
 	messages = 0;
 	bytes = 0;
 	#due = 0;
@@ -84,12 +84,12 @@ export class Checker {
 		this.#payloads = payloads;
 	}
 
-	/** The number of the message that is due. */
+	/** The number of the expected message. */
 	get due(): number {
 		return this.#due;
 	}
 
-	/** Takes the next message as it arrived; whether it is the one that is due. */
+	/** Takes the next message. True if it is the expected one. */
 	check(bytes: Uint8Array): boolean {
 		this.messages++;
 		this.bytes += bytes.length;
@@ -121,13 +121,13 @@ export class Checker {
 		else this.fail(`message ${due} of ${size} bytes is torn`);
 	}
 
-	/** To be called at the end of what should be `count` messages. */
+	/** Call this after what should be `count` messages. */
 	finish(count: number): void {
 		if (this.#due !== count) this.fail(`${this.#due} of ${count} messages came before the end`);
 	}
 }
 
-/** The same for bytes that keep their order, but not the borders between messages. */
+/** The same for bytes that keep their order, but not the boundaries between messages. */
 export class StreamChecker {
 	readonly errors: string[] = [];
 	bytes = 0;

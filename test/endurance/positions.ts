@@ -1,4 +1,4 @@
-/** A test-only way to a queue's positions, through its file: to start near 2^32, and to count laps. */
+/** Only for tests: reads and sets a queue's positions through its file, to start near 2^32 and to count laps. */
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import {
 	HEADER_HEAP,
@@ -13,7 +13,7 @@ import {
 	SPAN_BYTES,
 } from "../../assembly/layout.js";
 
-/** Words of a region's file, by offset. */
+/** The words of a region's file, by offset. */
 class Words implements Disposable {
 	readonly #file: number;
 	readonly #word = Buffer.alloc(4);
@@ -32,7 +32,7 @@ class Words implements Disposable {
 		writeSync(this.#file, this.#word, 0, 4, offset);
 	}
 
-	/** Where the queue's record is: the bytes of its name, with their number at the right distance before. */
+	/** Finds the queue's object: the bytes of its name, with their number at the right distance before them. */
 	queue(name: string): number {
 		const wanted = Buffer.from(name);
 		const span = Buffer.alloc(SPAN_BYTES + OBJECT_NAME + NAME_BYTES);
@@ -53,7 +53,7 @@ class Words implements Disposable {
 	}
 }
 
-/** Makes a queue that nobody has used begin at `position`. */
+/** Lets an unused queue begin at `position`. */
 export function startAt(path: string, queue: string, position: number): void {
 	using words = new Words(path);
 	const at = words.queue(queue);
@@ -61,14 +61,14 @@ export function startAt(path: string, queue: string, position: number): void {
 		words.set(at + field, position);
 }
 
-/** As if a mailbox in which nothing is kept had got to `position`, its consumer not having looked since. */
+/** Moves an empty mailbox to `position`, as if its consumer had not looked since. */
 export function goTo(path: string, mailbox: string, position: number): void {
 	using words = new Words(path);
 	const at = words.queue(mailbox);
 	for (const field of [QUEUE_TAIL, MAILBOX_OLDEST]) words.set(at + field, position);
 }
 
-/** Where a queue's producer and consumer have got to. */
+/** The positions that a queue's producer and consumer have reached. */
 export function positionsOf(path: string, queue: string): { tail: number; head: number } {
 	using words = new Words(path);
 	const at = words.queue(queue);

@@ -3,7 +3,7 @@ import type { Region } from "dhmem";
 import { type Job, QUEUE, type Report, wait } from "./path.js";
 import { mix } from "./payload.js";
 
-/** The record with this number, of which a `u32` takes the upper half. */
+/** The record with this number; as `u32`, its upper half. */
 function recordAt(job: Job, sequence: number): number {
 	return mix(job.seed, sequence) + mix(job.seed ^ 0xf64, sequence) / 2 ** 20;
 }

@@ -10,7 +10,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { initialFields } from "../../examples/gray-scott/reaction.js";
 import { ResultsFile } from "../../examples/gray-scott/results-file.js";
-import { type Place, placeTest, until } from "../fixture/index.js";
+import { long, type Place, placeTest, until } from "../fixture/index.js";
 import { environmentOf, processOf, ROOT } from "./programs.js";
 
 const EXAMPLE = join(ROOT, "dist/examples/gray-scott");
@@ -39,7 +39,7 @@ placeTest("the fields are those of a plain model, within rounding", async (place
 	}
 });
 
-placeTest("three processes, and three threads of one process, write the same files", async (place) => {
+long(placeTest)("three processes, and three threads of one process, write the same files", async (place) => {
 	const apart = await runInProcesses(place, "apart");
 	const together = await runInThreads(place, "together");
 	assert.is(contents(together.results), contents(apart.results));
@@ -54,7 +54,7 @@ placeTest("three processes, and three threads of one process, write the same fil
 	}
 });
 
-placeTest("the images show the field: bright where v is, dark where it is not", async (place) => {
+long(placeTest)("the images show the field: bright where v is, dark where it is not", async (place) => {
 	const { images } = await runInProcesses(place);
 	const { width, height, data, palette } = decode(readFileSync(join(images, "step-000050.png")));
 	assert.equal([width, height], [SIZE, SIZE]);
@@ -64,7 +64,7 @@ placeTest("the images show the field: bright where v is, dark where it is not", 
 	assert.ok(mean(shown.filter((_, cell) => v[cell] === 0)) < 100, "elsewhere");
 });
 
-placeTest(
+long(placeTest)(
 	"an analysis and a rendering that are killed are replaced, and nothing is missing",
 	async (place) => {
 		const long = ["--size=128", "--steps=4000", "--every=200", "--seed=7"];
@@ -83,20 +83,17 @@ placeTest(
 	},
 );
 
-placeTest(
-	"a step that comes again is in the results once, and a run that begins anew empties them",
-	async (place) => {
-		const path = place.write("results.csv", "step,what\n1,old\n");
-		const results = new ResultsFile(path, "step,what");
-		results.begin();
-		for (const step of [1, 2]) results.add(step, `line ${step}`);
-		const successor = new ResultsFile(path, "step,what");
-		for (const step of [2, 3]) successor.add(step, `line ${step}`);
-		assert.is(contents(path), "step,what\n1,line 1\n2,line 2\n3,line 3\n");
-	},
-);
+long(placeTest)("a repeated step is in the results once, and a new run empties the file", async (place) => {
+	const path = place.write("results.csv", "step,what\n1,old\n");
+	const results = new ResultsFile(path, "step,what");
+	results.begin();
+	for (const step of [1, 2]) results.add(step, `line ${step}`);
+	const successor = new ResultsFile(path, "step,what");
+	for (const step of [2, 3]) successor.add(step, `line ${step}`);
+	assert.is(contents(path), "step,what\n1,line 1\n2,line 2\n3,line 3\n");
+});
 
-placeTest("a wrong size is refused, naming the option", async (place) => {
+long(placeTest)("a wrong size is refused, naming the option", async (place) => {
 	const { code, stderr } = await place.run([
 		"run",
 		place.write("wrong.json", workflow(place, "wrong", ["--size=-3"])),

@@ -5,8 +5,11 @@ import * as assert from "uvu/assert";
 import { Pattern } from "../../examples/synthetic/pattern.js";
 import { linksOf, SHAPES, tasksOf } from "../../examples/synthetic/shapes.js";
 import { bytesNeeded, refusal } from "../../examples/synthetic/workload.js";
-import { type Place, placeTest } from "../fixture/index.js";
+import { count, long, type Place, placeTest, some } from "../fixture/index.js";
 import { type Ended, node } from "./programs.js";
+
+/** Between the first and the last task. */
+const TASKS = count(3, 7);
 
 test("the shapes are those of the original", () => {
 	assert.equal(linksOf("simple", 7), [{ from: "start", to: "end" }]);
@@ -16,18 +19,22 @@ test("the shapes are those of the original", () => {
 	assert.is(tasksOf(linksOf("wide", 32)).length, 34);
 });
 
-placeTest(
-	"seven tasks of each shape pass on 10 MB, verified, and a table says what it took",
+long(placeTest)(
+	`${TASKS} tasks of each shape pass on 10 MB, verified, and a table says what it took`,
 	async (place) => {
-		const { code, stdout, stderr } = await synthetic(place, ["--m=7", "--size=10MB", "--iterations=3"]);
+		const { code, stdout, stderr } = await synthetic(place, [
+			`--m=${TASKS}`,
+			"--size=10MB",
+			"--iterations=3",
+		]);
 		assert.is(code, 0, stderr);
-		for (const [i, messages] of [3, 3 * 8, 3 * 14].entries()) {
+		for (const [i, messages] of [3, 3 * (TASKS + 1), 3 * 2 * TASKS].entries()) {
 			assert.match(stdout, new RegExp(`${SHAPES[i]} .*10 MB.* 3 .* ${messages} `));
 		}
 	},
 );
 
-placeTest("what does not fit is refused before it starts, with the figures", async (place) => {
+placeTest("a run that does not fit is refused before it starts, with the figures", async (place) => {
 	const { code, stdout, stderr } = await synthetic(place, ["--shape=wide", "--m=32", "--size=900MB"]);
 	assert.is(code, 2);
 	assert.is(stdout, "");
@@ -35,13 +42,14 @@ placeTest("what does not fit is refused before it starts, with the figures", asy
 	assert.match(stderr, "but a region can have at most 4294 MB");
 });
 
-for (const wrong of ["--m=0", "--m=33", "--size=0MB", "--size=901MB", "--size=1kB", "--shape=round"]) {
+const refused = ["--m=0", "--m=33", "--size=0MB", "--size=901MB", "--size=1kB", "--shape=round"];
+for (const wrong of some(refused, 3)) {
 	placeTest(`${wrong} is refused`, async (place) => {
 		assert.is((await synthetic(place, [wrong])).code, 2);
 	});
 }
 
-test("as many messages are reckoned with as there can be at a time", () => {
+long(test)("the bytes that a workload needs count as many messages as there can be at a time", () => {
 	const workload = { m: 7, size: 10e6, iterations: 1 };
 	const message = 153 * 2 ** 16; // whole spans
 	assert.is(bytesNeeded({ shape: "simple", ...workload }), 3 * message);
@@ -50,7 +58,7 @@ test("as many messages are reckoned with as there can be at a time", () => {
 	assert.is(refusal({ shape: "simple", ...workload }), undefined);
 });
 
-test("a message of another iteration or task, or with any byte changed, is found out", () => {
+test("a message of another iteration or task, or with any byte changed, is detected", () => {
 	const pattern = new Pattern();
 	const message = new Uint8Array(3 * 2 ** 20 + 17);
 	pattern.fill(message, 4, 6);

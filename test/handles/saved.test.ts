@@ -76,7 +76,7 @@ regionTest("loading with a type checks it, and says both", (region) => {
 	);
 });
 
-regionTest("a block is seen as what is asked for, if it can be that", (region) => {
+regionTest("a block is loaded as the requested type, if its length allows it", (region) => {
 	const point = schema({ x: "f32", y: "f32" });
 	const block = region.allocate(20);
 	block.as("f32").set([1, 2, 3, 4, 5]);
@@ -104,7 +104,7 @@ regionTest("a block is seen as what is asked for, if it can be that", (region) =
 });
 
 regionTest(
-	"the handle of what was removed is bad, also when its place and its name are in use again",
+	"the handle of a removed object is bad, also when its memory and its name are in use again",
 	(region) => {
 		const old: string[] = [];
 		for (let round = 0; round < 50; round++) {
@@ -137,7 +137,7 @@ regionTest(
 	},
 );
 
-regionTest("forged handles of named objects are found out", (region) => {
+regionTest("forged handles of named objects are detected", (region) => {
 	region.struct("params", { a: "f64" });
 	region.queue("queue");
 	const bytes = Buffer.from(String(region.save(region.struct("params"))), "base64url");
@@ -154,6 +154,25 @@ regionTest("forged handles of named objects are found out", (region) => {
 	}
 	assert.is(tried, 224);
 	assert.ok(region.load(bytes.toString("base64url")), "as it was, it is good");
+});
+
+regionTest("a block that was loaded twice can't be read after one of them was freed", (region) => {
+	const token = String(region.save(region.allocate(64)));
+	const [one, other] = [region.load(token), region.load(token)] as [Block, Block];
+	other.bytes.fill(1);
+	one.free();
+	assert.is(
+		codeOf(() => other.bytes),
+		"DHMEM_BAD_HANDLE",
+	);
+	assert.is(
+		codeOf(() => other.text()),
+		"DHMEM_BAD_HANDLE",
+	);
+	assert.is(
+		codeOf(() => other.free()),
+		"DHMEM_BAD_HANDLE",
+	);
 });
 
 test.run();

@@ -81,7 +81,7 @@ limitedTest("a freed handle stays bad when its memory is in use again", () => {
 	assert.ok(["DHMEM_BAD_HANDLE", "DHMEM_DOUBLE_FREE"].includes(codeOf(() => two.free())));
 });
 
-limitedTest("10,000 forged tokens are found out", () => {
+limitedTest("10,000 forged tokens are detected", () => {
 	const region = open();
 	const tokens = Array.from({ length: 5 }, () => String(region.save(region.allocate(1000))));
 	const bytes = tokens.map((token) => Buffer.from(token, "base64url"));

@@ -1,4 +1,4 @@
-/** Steps that are left out or out of order, one at a time, in a copy of the package: the sweeps have to find each. */
+/** Leaves steps out, or changes their order, one at a time, in a copy of the package. The sweeps must find each. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ interface Change {
 export interface Control {
 	name: string;
 	changes: Change[];
-	/** The operation that has to fail, what is to happen in it, and what it has to fail with. */
+	/** The operation that must fail, what happens in it, and the error that it must fail with. */
 	operation: string;
 	mode: string;
 	finds: RegExp;
@@ -28,8 +28,8 @@ export const controls: readonly Control[] = [
 		changes: [
 			change(
 				"dist/src/attachment/files.js",
-				"        format(attachment, options);\n        if",
-				"        if",
+				"        format(attachment, options);\n        attachment.trimmer",
+				"        attachment.trimmer",
 			),
 			change(
 				"dist/src/attachment/files.js",
@@ -95,6 +95,32 @@ export const controls: readonly Control[] = [
 		finds: /the wait took more than/,
 	},
 	{
+		name: "who recovers leaves the pipe of the dead",
+		changes: [
+			change(
+				"dist/src/attachment/participants.js",
+				"removePipe(mapping, slot);\n    for",
+				"clearSleep(mapping, slot);\n    for",
+			),
+		],
+		operation: "recover from somebody who slept on a pipe",
+		mode: "stop",
+		finds: /a pipe is left/,
+	},
+	{
+		name: "pipes of the dead are never removed",
+		changes: [
+			change(
+				"dist/src/attachment/peer-pipes.js",
+				"if (shim().removeDeadPipe(path))",
+				"if (path === undefined)",
+			),
+		],
+		operation: "receive",
+		mode: "kill-before",
+		finds: /litter is left for ever: \.dhmem-\w+\.bell/,
+	},
+	{
 		name: "an error is taken for a wake-up",
 		changes: [
 			change(
@@ -121,6 +147,19 @@ export const controls: readonly Control[] = [
 		finds: /bytes have pages/,
 	},
 	{
+		name: "pages that could not be given back count as given back",
+		changes: [
+			change(
+				"dist/src/attachment/trimming.js",
+				"mapping.core.cancel(mapping.me)",
+				"mapping.core.punched(mapping.me)",
+			),
+		],
+		operation: "trim",
+		mode: "fail-once",
+		finds: /bytes have pages after a trim/,
+	},
+	{
 		name: "a file that could not be opened whole is not closed",
 		changes: [
 			change(
@@ -137,11 +176,11 @@ export const controls: readonly Control[] = [
 
 const root = join(import.meta.dirname, "../../..");
 
-/** What the sweep of the control's operation says in a copy of the package that is changed so. */
+/** Runs the sweep of the control's operation in a changed copy of the package, and returns its output. */
 export function spoil({ changes, operation, mode }: Control): string {
 	const folder = mkdtempSync(join(tmpdir(), "dhmem-control-"));
 	try {
-		for (const path of ["package.json", "native-shim", "scripts", "test/host-steps", "dist"]) {
+		for (const path of ["package.json", "native-shim", "scripts", "test/host-steps", "prebuilds", "dist"]) {
 			cpSync(join(root, path), join(folder, path), { recursive: true });
 		}
 		symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
@@ -162,7 +201,7 @@ export function spoil({ changes, operation, mode }: Control): string {
 	}
 }
 
-/** Tries all; how many were not found. */
+/** Tries all controls, and returns how many were not found. */
 export function missedControls(): number {
 	let missed = 0;
 	for (const control of controls) {

@@ -1,4 +1,4 @@
-/** Names, and results that are expected. */
+/** Names, and expected results. */
 import * as assert from "uvu/assert";
 
 export const QUEUE = "queue";

@@ -8,7 +8,7 @@ import { hold } from "./memory-operations.js";
 import { litterAmong, type Operation } from "./operation.js";
 import { NAME, SIZE, type VictimStage } from "./victim-stage.js";
 
-/** Makes the region where there is none. */
+/** Makes the region if there is none. */
 function making(name: string, options: RegionOptions, hasTmpfile = true): Operation {
 	return {
 		name,
@@ -26,7 +26,7 @@ function making(name: string, options: RegionOptions, hasTmpfile = true): Operat
 	};
 }
 
-/** Opens the region where a survivor has it. */
+/** Opens a region that a survivor has open. */
 function opening(name: string, options: RegionOptions): Operation {
 	return {
 		name,
@@ -58,7 +58,7 @@ function replacing(name: string, hasTmpfile: boolean): Operation {
 	};
 }
 
-/** Something with a region that was to go with its last participant, who died. */
+/** An operation on a `last-close` region whose last participant has died. */
 function meetingTheDead(name: string, body: (stage: VictimStage) => unknown, expected: string): Operation {
 	return {
 		name,
@@ -86,7 +86,7 @@ export const dead: Operation = {
 	survivor: () => ({ verify() {} }),
 };
 
-/** Nothing must be left in the folder when others have looked there. */
+/** Nothing may be left in the folder after others have listed it. */
 function leaving(name: string, victim: Operation["victim"]): Operation {
 	return {
 		name,

@@ -1,6 +1,6 @@
 /**
- * The host's steps at full counts: each operation cut off at each of its system calls, in each way; then the controls,
- * steps left out or out of order, which have to be found.
+ * The host's steps with full counts: each operation is cut off at each of its system calls, in each way. Then the
+ * controls, which leave steps out or change their order, and must be found.
  *
  * node dist/test/host-steps/main.js [--operation NAME] [--modes MODE,…]
  */

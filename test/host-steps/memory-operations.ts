@@ -1,11 +1,11 @@
-/** Allocating, and constructing what needs memory. */
+/** Allocating, and constructing objects that need memory. */
 import type { Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { MUTEX, QUEUE } from "./expected.js";
 import { type Operation, WORKED_IN } from "./operation.js";
 import { SIZE, type VictimStage } from "./victim-stage.js";
 
-/** `times` blocks of `bytes`, of which the first may find pages that a survivor used before. */
+/** Allocates `times` blocks of `bytes`, the first of which may find pages that a survivor has used. */
 function allocating(times: number, bytes: number, size = SIZE): Operation {
 	return {
 		name: `allocate ${times} of ${bytes} bytes`,
@@ -29,7 +29,7 @@ function allocating(times: number, bytes: number, size = SIZE): Operation {
 	};
 }
 
-/** Changes a named object that is there; `check` looks whether it is whole, in whatever state. */
+/** Changes an existing named object; `check` checks that it is whole, in whatever state. */
 function changing(
 	name: string,
 	change: (region: Region) => unknown,
@@ -55,7 +55,7 @@ function changing(
 	};
 }
 
-/** What a participant holds that dies of it. */
+/** What a participant that dies holds. */
 export function hold(stage: VictimStage): void {
 	const region = stage.open({ mode: "open" });
 	region.allocate(100_000);
@@ -67,6 +67,8 @@ export const memory: Operation[] = [
 	allocating(30, 30_000),
 	allocating(1, 1_000_000),
 	allocating(1, 40_000_000, "64MiB"),
+	// In the bulk space, and mapped in a window.
+	allocating(2, 9_000_000, "8GiB"),
 	changing(
 		"construct an array of 1 MiB",
 		(region) => region.array("changed", { dtype: "u8", shape: [2 ** 20] }),
@@ -97,6 +99,54 @@ export const memory: Operation[] = [
 		},
 	),
 	{
+		name: "trim",
+		victim(stage) {
+			const region = stage.open({ mode: "open" });
+			const blocks = [1, 2, 1].map((mebibytes) => region.allocate(mebibytes * 2 ** 20));
+			blocks[0]?.free();
+			blocks[2]?.free();
+			return () => region.trim();
+		},
+		survivor(stage) {
+			const survivor = stage.enter();
+			const kept = survivor.region.allocate(100_000);
+			kept.bytes.fill(7);
+			return {
+				verify({ result }) {
+					const { region } = survivor;
+					// What the other one kept has its pages, also after it has left.
+					const most = 2 * 2 ** 20 + WORKED_IN;
+					if (result === "done") assert.ok(survivor.grown <= most, `${survivor.grown} bytes have pages`);
+					region.recover();
+					assert.ok(kept.bytes.every((byte) => byte === 7));
+					region.trim();
+					assert.is(region.stats().trimmable, 0);
+					assert.ok(survivor.grown <= WORKED_IN, `${survivor.grown} bytes have pages after a trim`);
+					kept.free();
+					survivor.goOn();
+				},
+			};
+		},
+	},
+	{
+		name: "close, and give back",
+		victim(stage) {
+			const region = stage.open({ mode: "open", trim: "eager" });
+			region.allocate(2 ** 21);
+			return () => region.close();
+		},
+		survivor(stage) {
+			const survivor = stage.enter();
+			return {
+				verify({ result, undisturbed }) {
+					if (undisturbed && result === "done")
+						assert.ok(survivor.grown <= WORKED_IN, `${survivor.grown} bytes have pages`);
+					survivor.goOn();
+				},
+			};
+		},
+	},
+	{
 		name: "recover",
 		victim(stage) {
 			const region = stage.open({ mode: "open" });
@@ -111,7 +161,7 @@ export const memory: Operation[] = [
 				verify() {
 					const { region } = survivor;
 					region.recover();
-					// What the dead one had can be had.
+					// Everything that the dead participant had is free again.
 					region.queue(QUEUE).producer().close();
 					region.mutex(MUTEX).lockSync({ timeout: 0 }).unlock();
 					region.remove(QUEUE);

@@ -1,4 +1,4 @@
-/** Operations that change what a name means: what was abandoned is removed, replaced or passed over. */
+/** Operations that change what a name means: abandoned regions are removed, replaced or skipped. */
 import { Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { litterAmong, type Operation } from "./operation.js";
@@ -15,7 +15,7 @@ const deadTemporary: Operation = {
 	survivor: () => ({ verify() {} }),
 };
 
-/** Something with a region that was to go with its last participant, who died. */
+/** An operation on a `last-close` region whose last participant has died. */
 function meetingTheDead(name: string, body: (stage: VictimStage) => unknown, expected: string): Operation {
 	return {
 		name,
@@ -25,7 +25,7 @@ function meetingTheDead(name: string, body: (stage: VictimStage) => unknown, exp
 			return {
 				verify({ result, undisturbed }) {
 					if (undisturbed) assert.is(result, expected);
-					// What is left of a replacement that was cut off goes with the next opening.
+					// The next opening removes what is left of an unfinished replacement.
 					stage.enter({ lifetime: "last-close" }).goOn();
 					assert.equal(litterAmong(stage.names()), [], "litter");
 				},
@@ -99,5 +99,5 @@ export const nameOperations: readonly Operation[] = [
 	},
 ];
 
-/** What prepares for them. */
+/** Operations that prepare for these. */
 export const namePreparations: readonly Operation[] = [deadTemporary];

@@ -1,4 +1,4 @@
-/** What an operation is, for a sweep: the part of who may die, and the part of who goes on. */
+/** The operations of a sweep: the part of the process that may die, and that of the survivor. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DhmemError, Region, type RegionOptions } from "dhmem";
@@ -8,38 +8,38 @@ import { NAME, SIZE, type VictimStage } from "./victim-stage.js";
 
 export interface Operation {
 	name: string;
-	/** False where the folder's file system is to have no O_TMPFILE. */
+	/** False if the folder's file system must not have O_TMPFILE. */
 	hasTmpfile?: boolean;
-	/** What has to be there before, in the process that may die; what it returns is the operation. */
+	/** Prepares in the process that may die, and returns the operation. */
 	victim(stage: VictimStage): () => unknown;
-	/** What has to be there before, of the survivor's; what it returns looks at how it came out. */
+	/** Prepares in the survivor, and returns how it checks the outcome. */
 	survivor(stage: SurvivorStage): Survival | Promise<Survival>;
 }
 
 export interface Survival {
-	/** Begins to wait, when all is there and right before the operation. */
+	/** Begins to wait, when everything is prepared and right before the operation. */
 	wait?(): void;
-	/** Throws if something is not as it should be. */
+	/** Throws if something is wrong. */
 	verify(ending: Ending): void | Promise<void>;
 }
 
 export interface Ending {
-	/** What came of the operation, undefined if its process died. */
+	/** The result of the operation; undefined if its process has died. */
 	result: string | undefined;
-	/** Whether nothing was in its way. */
+	/** True if nothing disturbed it. */
 	undisturbed: boolean;
 }
 
-/** Milliseconds for what takes a slice of 50, on however busy a machine. */
+/** Milliseconds allowed for what takes a time slice of 50 ms, on a machine however busy. */
 export const PATIENCE = Number(process.env.STEPS_PATIENCE ?? 20_000);
 
 const SPARE = "spare";
-/** Bytes that have pages after a survivor has worked, and may be used again. */
+/** The bytes that have pages after a survivor has worked, and may be used again. */
 export const WORKED_IN = 3 * 65_536;
 
 export class SurvivorStage {
 	readonly directory: string;
-	/** Does an operation in a process of its own, to its end. */
+	/** Runs an operation in a process of its own, to its end. */
 	readonly run: (operation: string) => Promise<void>;
 	readonly #survivors: Survivor[] = [];
 
@@ -61,7 +61,7 @@ export class SurvivorStage {
 		return readdirSync(this.directory).sort();
 	}
 
-	/** Opens the region or makes it, and keeps it open. */
+	/** Opens the region, or makes it, and keeps it open. */
 	enter(options: RegionOptions = {}): Survivor {
 		const region = Region.open(NAME, { size: SIZE, ...options, directory: this.directory });
 		const survivor = new Survivor(region);
@@ -69,7 +69,7 @@ export class SurvivorStage {
 		return survivor;
 	}
 
-	/** While somebody is stopped anywhere in an operation, the others go on. */
+	/** Lets the others continue while a participant is stopped anywhere in an operation. */
 	goOnMeanwhile(): void {
 		for (const survivor of this.#survivors) survivor.work();
 	}
@@ -79,7 +79,7 @@ export class SurvivorStage {
 	}
 }
 
-/** A participant that goes on, whatever happens to the other. */
+/** A participant that continues, whatever happens to the other. */
 export class Survivor {
 	readonly region: Region;
 	readonly #used: number;
@@ -87,7 +87,7 @@ export class Survivor {
 
 	constructor(region: Region) {
 		this.region = region;
-		// What objects need is needed once.
+		// What objects need is taken only once.
 		region.queue(SPARE, { capacity: "4KiB" });
 		this.work();
 		const { used, committed } = region.stats();
@@ -111,7 +111,7 @@ export class Survivor {
 		region.remove("made");
 	}
 
-	/** Recovers, and goes on: nobody else is there, and nothing of theirs is left. */
+	/** Recovers, and continues: nobody else is there, and nothing of theirs may be left. */
 	goOn(): void {
 		const { region } = this;
 		region.recover();
@@ -126,13 +126,13 @@ export class Survivor {
 		assert.is(region.recover(), 0);
 	}
 
-	/** Bytes that the file has been given since. */
+	/** The bytes that the file has been given since. */
 	get grown(): number {
 		return statSync(this.region.path).blocks * 512 - this.#committed;
 	}
 }
 
-/** What comes of a wait: its result as text, or the code of its error. */
+/** The outcome of a wait: its result as text, or the code of its error. */
 export async function settled(wait: Promise<unknown>): Promise<string> {
 	try {
 		return String(await wait);
@@ -142,12 +142,12 @@ export async function settled(wait: Promise<unknown>): Promise<string> {
 	}
 }
 
-/** It has to be over long before its timeout, at which it would look once more. */
+/** A wait must end long before its timeout, at which it would look once more. */
 export function noticed<T>(wait: Promise<T>): Promise<T> {
 	return within(PATIENCE / 2, "the wait", wait);
 }
 
-/** Names that nobody gave: of files that were not whole yet. */
+/** Names that no user gave: of files that are not complete yet. */
 export function litterAmong(names: string[]): string[] {
 	return names.filter((name) => !/^[^.].*\.dhmem$/.test(name));
 }

@@ -5,8 +5,8 @@ import { nameOperations, namePreparations } from "./name-operations.js";
 import type { Operation } from "./operation.js";
 import { wakes } from "./wake-operations.js";
 
-/** All that are swept. */
+/** The operations that are swept. */
 export const swept: readonly Operation[] = [...files, ...nameOperations, ...memory, ...wakes];
 
-/** These and what prepares for them. */
+/** These, and those that prepare for them. */
 export const operations: readonly Operation[] = [...swept, dead, ...namePreparations];

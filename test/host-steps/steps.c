@@ -115,21 +115,21 @@ static enum fate begin(const char *name, const void *caller, bool by_node) {
 	}
 
 STEP(int, fallocate, (int fd, int flags, off_t offset, off_t length), (fd, flags, offset, length))
+STEP(int, fchown, (int fd, uid_t user, gid_t group), (fd, user, group))
 STEP(int, fchmod, (int fd, mode_t access), (fd, access))
-STEP(int, fstat, (int fd, struct stat *status), (fd, status))
 STEP(int, ftruncate, (int fd, off_t length), (fd, length))
 STEP(ssize_t, getrandom, (void *into, size_t length, unsigned flags), (into, length, flags))
 STEP(int, link, (const char *from, const char *to), (from, to))
 STEP(int, linkat, (int a, const char *from, int b, const char *to, int flags), (a, from, b, to, flags))
-STEP(int, lstat, (const char *path, struct stat *status), (path, status))
 STEP(void *, mmap, (void *start, size_t length, int protection, int flags, int fd, off_t offset),
 	(start, length, protection, flags, fd, offset))
+STEP(int, mkfifo, (const char *path, mode_t access), (path, access))
 STEP(ssize_t, pread, (int fd, void *into, size_t length, off_t offset), (fd, into, length, offset))
+STEP(ssize_t, read, (int fd, void *into, size_t length), (fd, into, length))
 STEP(int, rename, (const char *from, const char *to), (from, to))
-STEP(int, renameat2, (int a, const char *from, int b, const char *to, unsigned flags),
-	(a, from, b, to, flags))
 STEP(int, sigaction, (int number, const struct sigaction *action, struct sigaction *old),
 	(number, action, old))
+STEP(ssize_t, write, (int fd, const void *from, size_t length), (fd, from, length))
 
 /* V8 keeps its heap out of forked processes. Here it has to be there. */
 int madvise(void *start, size_t length, int advice) {
@@ -187,7 +187,22 @@ int fcntl(int fd, int command, ...) {
 	MAKE(int, "fcntl", false, false, real(fd, command, argument));
 }
 
-/* All of the shim's are futex. */
+/* The calls that the shim makes by number. */
+static const char *name_of(long number) {
+	switch (number) {
+	case SYS_fstat:
+		return "fstat";
+	case SYS_futex:
+		return "futex";
+	case SYS_newfstatat:
+		return "lstat";
+	case SYS_renameat2:
+		return "renameat2";
+	default:
+		return "another system call";
+	}
+}
+
 long syscall(long number, ...) {
 	REAL(long, "syscall", (long, ...))
 	va_list list;
@@ -197,7 +212,7 @@ long syscall(long number, ...) {
 		values[i] = va_arg(list, long);
 	}
 	va_end(list);
-	MAKE(long, "futex", false, false,
+	MAKE(long, name_of(number), false, false,
 		real(number, values[0], values[1], values[2], values[3], values[4], values[5]));
 }
 

@@ -7,15 +7,15 @@ import { join } from "node:path";
 export type Mode = "count" | "kill-before" | "kill-after" | "fail-once" | "fail-always" | "stop";
 
 export interface Steps {
-	/** From now on steps count; at the one of this number, from 1, `mode` happens. */
+	/** From now on steps are counted; at the one with this number, from 1, `mode` happens. */
 	arm(mode: Mode, step: number, errno: number, hasTmpfile: boolean): void;
-	/** No more; the names of the steps that there were. */
+	/** Stops counting. Returns the names of the steps. */
 	disarm(): string[];
-	/** The process id of a copy of this process; 0 in the copy, which has but this one thread. */
+	/** Copies this process, and returns the copy's process id; 0 in the copy, which has only this thread. */
 	fork(): number;
-	/** Waits until a copy has ended or stopped; its status as `waitpid` gives it. */
+	/** Waits until a copy has ended or stopped. Returns its status as `waitpid` gives it. */
 	wait(pid: number): number;
-	/** Ends this process, by SIGKILL and by itself. */
+	/** Ends this process: by SIGKILL, or by exiting. */
 	die(): never;
 	exit(): never;
 }
@@ -24,7 +24,7 @@ const require = createRequire(import.meta.url);
 const { include_dir: headers } = require("node-api-headers") as { include_dir: string };
 const source = join(import.meta.dirname, "../../../test/host-steps/steps.c");
 
-/** Compiles it into a folder; where it is. */
+/** Compiles it into a folder, and returns where it is. */
 export function buildSteps(folder: string): string {
 	const library = join(folder, "steps.node");
 	const flags = ["-std=gnu11", "-g", "-fPIC", "-shared", "-pthread", "-Wall", "-Wextra", "-Werror"];
@@ -32,7 +32,7 @@ export function buildSteps(folder: string): string {
 	return library;
 }
 
-/** In a process that was started with it before the C library. */
+/** Loads it in a process that has preloaded it before the C library. */
 export function loadSteps(library: string): Steps {
 	return require(library) as Steps;
 }

@@ -1,6 +1,6 @@
 /**
  * Each operation, cut off at each of its system calls. The process that does it is killed right before the call or right
- * after it, or is stopped while others go on, or the call fails; then the survivors are looked at.
+ * after it, or is stopped while others continue, or the call fails. Then the survivors are checked.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -17,15 +17,15 @@ import type { Line, Outcome, Try } from "./victim.js";
 import { NAME } from "./victim-stage.js";
 
 const VICTIM = fileURLToPath(new URL("victim.js", import.meta.url));
-/** Milliseconds after which a copy that says nothing hangs. */
+/** Milliseconds after which a copy that has printed nothing counts as hanging. */
 const LONGEST = 40_000;
-/** Lock byte of who joins. */
+/** The join lock's byte. */
 const JOIN_LOCK = 1024;
 
-/** What a call fails with: interrupted, full, busy, forbidden, and not there at all. */
+/** The errors that a call fails with: interrupted, full, busy, forbidden, and not there at all. */
 const errors = ["EINTR", "ENOSPC", "EAGAIN", "EPERM", "ENOSYS"] as const;
 
-/** Where and how an operation is cut off. */
+/** The ways in which an operation is cut off. */
 interface Cut {
 	mode: Mode;
 	step: number;
@@ -33,11 +33,11 @@ interface Cut {
 }
 
 export interface Report {
-	/** Tries, by what happened in them. */
+	/** The number of tries, by what happened in them. */
 	tries: Record<Mode, number>;
-	/** Calls of all operations, when nothing is in their way. */
+	/** The number of calls of all operations when nothing disturbs them. */
 	steps: number;
-	/** Longest that a survivor took to be done after a death, milliseconds. */
+	/** The longest that a survivor took to finish after a death, in milliseconds. */
 	slowest: number;
 	failures: string[];
 }
@@ -79,17 +79,20 @@ class Victims {
 		this.#process.stdin?.write(`${line}\n`);
 	}
 
-	/** What came of a try: its outcome, or undefined if it was killed as it should be. */
-	async run(what: Try, hooks: { set(): void; stopped(): void }): Promise<Outcome | undefined> {
+	/** Makes a try. Returns its outcome, or undefined if it was killed as it should be. */
+	async run(
+		what: Try,
+		hooks: { set(): void | Promise<void>; stopped(): void },
+	): Promise<Outcome | undefined> {
 		this.#say(JSON.stringify(what));
 		let outcome: Outcome | undefined;
 		let timer: NodeJS.Timeout | undefined;
 		let hangs = false;
-		// What fails on this side must not keep the other from its end.
+		// A failure on this side must not keep the other side from finishing.
 		let failure: unknown;
-		const guarded = (hook: () => void) => {
+		const guarded = async (hook: () => void | Promise<void>) => {
 			try {
-				hook();
+				await hook();
 			} catch (error) {
 				failure ??= error;
 			}
@@ -98,7 +101,7 @@ class Victims {
 			for (;;) {
 				const line = await this.#line();
 				if (line === "set") {
-					guarded(hooks.set);
+					await guarded(hooks.set);
 					this.#say("go");
 				} else if ("pid" in line) {
 					timer = setTimeout(() => {
@@ -107,7 +110,7 @@ class Victims {
 					}, LONGEST);
 				} else if ("outcome" in line) outcome = line.outcome;
 				else if ((line.status & 0xff) === 0x7f) {
-					guarded(hooks.stopped);
+					await guarded(hooks.stopped);
 					this.#say("go on");
 				} else {
 					if (failure !== undefined) throw failure;
@@ -130,7 +133,7 @@ class Victims {
 	}
 }
 
-/** Sweeps operations, one try after the other. */
+/** Sweeps operations, one try after another. */
 export class Sweep {
 	readonly report = emptyReport();
 	readonly #folder: string;
@@ -152,7 +155,7 @@ export class Sweep {
 		rmSync(this.#folder, { recursive: true, force: true });
 	}
 
-	/** Cuts the operation off at each of its steps, in each of the ways; `chosen` may leave some out. */
+	/** Cuts the operation off at each of its steps, in each way; `chosen` may leave some out. */
 	async sweep(
 		operation: Operation,
 		modes: readonly Mode[],
@@ -164,16 +167,16 @@ export class Sweep {
 		this.report.steps += steps;
 		if (steps === 0) this.report.failures.push(`${operation.name}: it makes no system call`);
 		for (const mode of modes) {
-			// A wait may take a step more or less than it did before.
+			// A wait may take one step more or less than before.
 			for (let step = 1; step <= steps; step++) {
 				if (!mode.startsWith("fail")) {
 					if (chosen()) await this.#try(operation, { mode, step }, whole);
 					continue;
 				}
-				// All slots are looked at in one way: one look in the midst of it fails for them all.
+				// All slots are checked in the same way, so a check that fails in the middle stands for all of them.
 				if (isAlike(whole.steps, step)) continue;
 				for (const error of errors) {
-					// What is busy for ever is waited for until the time is over, and nothing interrupts for ever.
+					// A call that is busy forever is tried again until the time is over, and none is interrupted forever.
 					if (mode === "fail-always" && (error === "EAGAIN" || error === "EINTR")) continue;
 					if (chosen()) await this.#try(operation, { mode, step, error }, whole);
 				}
@@ -181,7 +184,7 @@ export class Sweep {
 		}
 	}
 
-	/** A try, in a folder of its own; what came of the operation if it came to its end. */
+	/** Makes a try in a folder of its own. Returns its outcome if the operation got to its end. */
 	async #try(operation: Operation, cut: Cut, whole?: Outcome): Promise<Outcome | undefined> {
 		const { mode, step, error } = cut;
 		const directory = mkdtempSync(join(this.#folder, "try-"));
@@ -195,7 +198,7 @@ export class Sweep {
 			const errno = error === undefined ? 0 : constants.errno[error];
 			outcome = await this.#victims.run(
 				{ operation: operation.name, directory, mode, step, errno },
-				{ set: () => beginWait(survival), stopped: () => intrude(stage) },
+				{ set: () => beginWait(survival, directory), stopped: () => intrude(stage) },
 			);
 			this.report.tries[mode]++;
 			const died = performance.now();
@@ -221,17 +224,24 @@ export class Sweep {
 	}
 }
 
-/** Begins to wait, and returns when the thread that waits sleeps: what comes before that is seen without a wake-up. */
-function beginWait({ wait }: Survival): void {
+/** Begins to wait, and returns when the waiter sleeps: what happens before that is seen without a wake-up. */
+async function beginWait({ wait }: Survival, directory: string): Promise<void> {
 	if (wait === undefined) return;
 	wait();
 	const deadline = performance.now() + PATIENCE;
-	while (!isAsleep()) {
+	while (!isOnPipe(directory) && !isAsleep()) {
 		if (performance.now() > deadline) throw new Error(`who waits is not asleep after ${PATIENCE} ms`);
+		// A slice of its sleep may end before this is checked; this thread must then begin the next one.
+		await new Promise((resolve) => setImmediate(resolve));
 	}
 }
 
-/** Whether a thread of this process is in FUTEX_WAIT_BITSET without flags, which only the shim's is. */
+/** True if this event loop waits on a pipe, which it makes right before. */
+function isOnPipe(directory: string): boolean {
+	return readdirSync(directory).some((name) => name.endsWith(".bell"));
+}
+
+/** True if a thread of this process is in FUTEX_WAIT_BITSET without flags; only the shim's thread ever is. */
 function isAsleep(): boolean {
 	return readdirSync("/proc/self/task").some((thread) => {
 		try {
@@ -244,13 +254,13 @@ function isAsleep(): boolean {
 	});
 }
 
-/** Whether the step of this number is in the midst of a long row of the same. */
+/** True if the step of this number is in the middle of a long row of equal steps. */
 function isAlike(steps: string[], step: number): boolean {
 	const around = steps.slice(Math.max(0, step - 4), step + 3);
 	return around.length === 7 && around.every((name) => name === steps[step - 1]) && step % 32 !== 0;
 }
 
-/** What was thrown, and where in the first place. */
+/** What was thrown, and the top of its stack. */
 function shortened(failure: unknown): string {
 	return failure instanceof Error
 		? (failure.stack ?? "").split("\n").slice(0, 4).join("\n")
@@ -268,7 +278,7 @@ function same(outcome: Outcome | undefined, whole: Outcome): void {
 	if (outcome?.result !== whole.result) throw new Error(`it should be ${whole.result}`);
 }
 
-/** What others do while somebody is stopped in the midst of an operation. */
+/** What others do while a participant is stopped in the middle of an operation. */
 function intrude(stage: SurvivorStage): void {
 	stage.goOnMeanwhile();
 	const { directory } = stage;
@@ -280,7 +290,7 @@ function intrude(stage: SurvivorStage): void {
 	region.close();
 }
 
-/** Who would join then waits, as it says in the guarantees. */
+/** True if a process holds the join lock: others that want to join wait then, as the guarantees say. */
 function isBeingJoined(path: string): boolean {
 	if (!existsSync(path)) return false;
 	const file = shim().openFile(path, true);

@@ -1,7 +1,7 @@
 import { Region, type RegionOptions } from "dhmem";
 import type { Steps } from "./steps.js";
 
-/** What a copy has at hand for its part of an operation, and what it has open. */
+/** What a copy uses for its part of an operation, and what it has open. */
 export class VictimStage {
 	readonly directory: string;
 	readonly #steps: Steps;
@@ -19,12 +19,12 @@ export class VictimStage {
 		return region;
 	}
 
-	/** Remembers to close it. */
+	/** Remembers to close this. */
 	keep(region: Region): void {
 		this.#regions.push(region);
 	}
 
-	/** Does `body` in a copy of this process, which dies of it. */
+	/** Runs `body` in a copy of this process, which then dies. */
 	perish(body: () => void): void {
 		const pid = this.#steps.fork();
 		if (pid === 0) {
@@ -38,7 +38,7 @@ export class VictimStage {
 		this.#steps.die();
 	}
 
-	/** Blocks for so long. */
+	/** Blocks the thread for this long. */
 	pause(milliseconds: number): void {
 		Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 	}

@@ -1,9 +1,9 @@
 /**
- * The process whose copies do an operation and end, stop or fail in it. It loads everything once and is then forked for
- * each try, which takes 2 ms instead of 150. A copy has but one thread, so V8 has to do without its own
- * (`--single-threaded`), and it does nothing that needs the event loop.
+ * The process whose copies run an operation and end, stop or fail in it. It loads everything once, and is then forked for
+ * each try, which takes 2 ms instead of 150. A copy has only one thread, so V8 runs without threads of its own
+ * (`--single-threaded`), and the copy does nothing that needs the event loop.
  *
- * A line of standard input is what to try; lines of standard output are what came of it.
+ * Each line of standard input is a try; the lines of standard output say how it went.
  */
 import { readdirSync, readSync, writeSync } from "node:fs";
 import { DhmemError, Region } from "dhmem";
@@ -21,22 +21,22 @@ export interface Try {
 	errno: number;
 }
 
-/** What a copy says when it has come to the operation's end. */
+/** What a copy prints when it has finished the operation. */
 export interface Outcome {
-	/** "done", or the code of the DhmemError, or what else was thrown. */
+	/** "done", the code of the DhmemError, or anything else that was thrown. */
 	result: string;
-	/** The steps that it took. */
+	/** The steps of the operation. */
 	steps: string[];
-	/** Descriptors and mappings that are left when all is closed. */
+	/** The descriptors and mappings that are left after everything is closed. */
 	descriptors: number;
 	mappings: number;
-	/** What closing threw. */
+	/** "done", or what closing has thrown. */
 	closing: string;
 }
 
 /**
- * What is said on a line: the process of the try; that all is set, which waits for an answer; how it came out; the status
- * of the process when it has ended or stopped.
+ * A line of output: the process of the try; that everything is prepared, which waits for an answer; the outcome; or the
+ * status of the process when it has ended or stopped.
  */
 export type Line = { pid: number } | "set" | { outcome: Outcome } | { status: number };
 
@@ -108,7 +108,7 @@ for (let line = hear(); line !== undefined; line = hear()) {
 		const status = steps.wait(pid);
 		say({ status });
 		if ((status & 0xff) !== 0x7f) break;
-		// Somebody else does something meanwhile.
+		// Another process does something meanwhile.
 		hear();
 		process.kill(pid, "SIGCONT");
 	}

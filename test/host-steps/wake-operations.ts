@@ -2,7 +2,7 @@
 import type { Message, Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { expectResult, MUTEX, QUEUE } from "./expected.js";
-import { noticed, type Operation, PATIENCE, type Survival, settled } from "./operation.js";
+import { litterAmong, noticed, type Operation, PATIENCE, type Survival, settled } from "./operation.js";
 import type { VictimStage } from "./victim-stage.js";
 
 const TEXT = "wake up";
@@ -16,7 +16,7 @@ function textOf(message: Message | undefined): string {
 	return text;
 }
 
-/** Sends to a consumer that sleeps: it has what was sent, or is told that nobody is there any more. */
+/** Sends to a sleeping consumer: it gets what was sent, or learns that the producer is gone. */
 function sending(name: string, expected: string, send: (region: Region) => () => unknown): Operation {
 	return {
 		name: `${name} to a consumer that sleeps`,
@@ -42,7 +42,7 @@ function sending(name: string, expected: string, send: (region: Region) => () =>
 	};
 }
 
-/** Something that makes room for a producer that sleeps, whose messages are all there in their order. */
+/** Makes room for a sleeping producer, whose messages are all there, in order. */
 const releasing: Operation = {
 	name: "release to a producer that sleeps",
 	victim(stage) {
@@ -178,7 +178,7 @@ function waiting(
 			return {
 				verify({ result, undisturbed }) {
 					if (undisturbed) expectResult(result, expected);
-					// Nobody is there to be woken, and that must do no harm.
+					// There is nobody to wake, which must do no harm.
 					producer.trySend(TEXT);
 					held.unlock();
 					survivor.region.recover();
@@ -190,6 +190,30 @@ function waiting(
 		},
 	};
 }
+
+/** The recoverer removes the dead participant's pipe. */
+const recovering: Operation = {
+	name: "recover from somebody who slept on a pipe",
+	victim(stage) {
+		const region = stage.open({ mode: "open" });
+		stage.perish(() => {
+			stage.open({ mode: "open" }).queue(QUEUE).consumer().receive();
+		});
+		return () => region.recover();
+	},
+	survivor(stage): Survival {
+		const survivor = stage.enter();
+		survivor.region.queue(QUEUE, { capacity: "4KiB" });
+		return {
+			verify({ undisturbed }) {
+				if (undisturbed) assert.equal(litterAmong(stage.names()), [], "a pipe is left");
+				survivor.region.recover();
+				survivor.region.remove(QUEUE);
+				survivor.goOn();
+			},
+		};
+	},
+};
 
 export const wakes: Operation[] = [
 	sending("send", TEXT, (region) => {
@@ -227,5 +251,6 @@ export const wakes: Operation[] = [
 		stage.pause(20);
 		region.close();
 	}),
+	recovering,
 	waiting("lockSync", "DHMEM_TIMEOUT", (region) => region.mutex(MUTEX).lockSync({ timeout: 100 })),
 ];

@@ -50,20 +50,20 @@ test("the mount of a path is the innermost, and the last of several at one point
 	assert.is(mountOf("/dev/shmem", mounts)?.type, "ext4");
 });
 
-test("a full /dev/shm of a container's own names the flag, with a size that would do", () => {
+test("the error for a full private /dev/shm names the flag, with a sufficient size", () => {
 	const advice = howToMakeRoom(mount({}), room({ free: 2 * MIB }), 100 * MIB);
 	assert.match(advice, /2\.0 MiB free of 64 MiB/);
 	assert.match(advice, /--shm-size=512m/);
 });
 
-test("a full tmpfs that was mounted from outside is to be made larger there", () => {
+test("the error for a full tmpfs from outside says to enlarge it there", () => {
 	const advice = howToMakeRoom(mount({ source: "tmpfs", point: "/data" }), undefined, 1);
 	assert.match(advice, /\/data is full.*remount.*sizeLimit/);
 	assert.not.match(advice, /--shm-size/);
 	assert.match(howToMakeRoom(mount({ type: "ext4" }), undefined, 1), /choose a folder in \/dev\/shm/);
 });
 
-test("an absent region in a /dev/shm of a container's own may be in another one's", () => {
+test("a missing region in a private /dev/shm may be in another container's", () => {
 	assert.match(whyNoRegion(mount({})), /-v \/dev\/shm\/NAME:\/dev\/shm\/dhmem.*--ipc=container:/);
 	assert.not.match(whyNoRegion(mount({ source: "tmpfs" })), /--ipc/);
 });
@@ -79,7 +79,7 @@ for (const [what, owner, remedy] of [
 	["a folder that only its user may write", { isFolder: true, mode: 0o755 }, /chmod g\+wx.*--group-add=0/],
 	["a sticky folder that can't", { isFolder: true, group: 3000, mode: 0o1770 }, /--group-add=3000/],
 ] as const) {
-	test(`who is refused is told the way to open: ${what}`, () => {
+	test(`the error for a refused opening says how to open: ${what}`, () => {
 		const advice = whyRefused(item(owner), me);
 		assert.match(advice, remedy);
 		assert.match(advice, /this process runs as user 1000 in groups 1000, 2000/);
@@ -104,7 +104,7 @@ test("a file system without room for another file is not called full", () => {
 	}
 });
 
-test("in a sticky folder it is said who may remove another user's file, and nothing that a stranger can't do", () => {
+test("in a sticky folder the error says who may remove another user's file, and suggests nothing that a stranger can't do", () => {
 	const folder = item({ path: "/dev/shm", isFolder: true, mode: 0o1777 });
 	const advice = whyKept(item({ path: "/dev/shm/x.dhmem", user: 5 }), folder, me);
 	assert.match(advice ?? "", /mode 1777.*user 1000.*only user 5 and root.*mkdir -m 2770/);
@@ -119,15 +119,19 @@ test("in a sticky folder it is said who may remove another user's file, and noth
 test("a limit of the process is named, with what lifts it", () => {
 	assert.match(whyTooLarge(2 * MIB), /at most 2\.0 MiB.*smaller size.*ulimit -f unlimited/);
 	assert.match(whyTooLarge(undefined), /file system.*smaller size/);
-	const advice = howToGetAddresses(MIB, 8 * 2 ** 30);
+	const advice = howToGetAddresses(MIB, 8 * 2 ** 30, undefined);
 	assert.match(
 		advice,
 		/10 GiB.*whatever its size.*8192 MiB.*ulimit -v unlimited.*--disable-wasm-trap-handler/,
 	);
 	assert.not.match(advice, /smaller size/);
+	assert.match(
+		howToGetAddresses(4096 * MIB, undefined, 500 * MIB),
+		/^the region needs 4096 MiB .* 500 MiB of data.*ulimit -d unlimited.*smaller size/,
+	);
 });
 
-test("who meets a stranger's region is told how to trust its user, and which folder needs no trust", () => {
+test("the error for a stranger's region says how to trust its user, and which folder needs no trust", () => {
 	const advice = howToTrust("/dev/shm/x.dhmem", 1001, 12000);
 	assert.match(advice, /user 1001, group 12000.*trust: \[1001\].*DHMEM_TRUST=1001.*mkdir -m 2770/);
 	// All users without a number look alike, so none of them can be named.

@@ -24,7 +24,7 @@ test("Bun is refused to open a region for reading only, and may write", () => {
 	}
 });
 
-test("the collector calls back only where NODE_DEBUG asks for it, for that can abort a thread that ends", () => {
+test("garbage collection calls back only with NODE_DEBUG, because a callback can abort an ending thread", () => {
 	const program = `
 		let registered = 0;
 		FinalizationRegistry.prototype.register = () => void registered++;
@@ -41,7 +41,7 @@ test("the collector calls back only where NODE_DEBUG asks for it, for that can a
 	assert.equal([run(""), run("dhmem")], ["false", "true"]);
 });
 
-test("what Deno does not allow is an error that names the flags", () => {
+test("missing permissions in Deno are an error that names the flags", () => {
 	const { env } = process;
 	const denying = new Proxy(env, {
 		get(_, name) {

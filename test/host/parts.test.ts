@@ -11,43 +11,49 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { long } from "../fixture/index.js";
 
 const test = suite("parts");
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** A package as it is installed, or a clone as it is built, with `dist` as `change` leaves it. */
+const core = join("dist", "core.wasm");
+const shim = join("prebuilds", `linux-${process.arch}`, "shim.node");
+
+/** A package as it is installed, or a clone as it is built, as `change` leaves it. */
 function withCopy(
 	where: "installed" | "clone",
-	change: (dist: string) => void,
-	body: (dist: string) => void,
+	change: (copy: string) => void,
+	body: (copy: string) => void,
 ): void {
 	const folder = mkdtempSync(join(tmpdir(), "dhmem-parts-"));
 	const copy = join(folder, "dhmem");
 	try {
-		cpSync(join(root, "dist", "src"), join(copy, "dist", "src"), { recursive: true });
-		cpSync(join(root, "dist", "assembly"), join(copy, "dist", "assembly"), { recursive: true });
-		for (const part of ["core.wasm", "shim.node"]) cpSync(join(root, "dist", part), join(copy, "dist", part));
-		cpSync(join(root, "package.json"), join(copy, "package.json"));
+		for (const part of ["dist/src", "dist/assembly", core, "prebuilds", "package.json"]) {
+			cpSync(join(root, part), join(copy, part), {
+				recursive: true,
+				filter: (path) => !/\.(map|d\.ts)$/.test(path),
+			});
+		}
 		symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
 		if (where === "clone") {
 			mkdirSync(join(copy, "scripts"));
 			writeFileSync(join(copy, "scripts", "build-shim.mjs"), "");
 		}
-		change(join(copy, "dist"));
-		body(join(copy, "dist"));
+		change(copy);
+		body(copy);
 	} finally {
 		rmSync(folder, { recursive: true });
 	}
 }
 
-/** The code and message of the error for opening a region with the build in `dist`, after `before`. */
-function failure(dist: string, before = ""): string {
+/** The code and message of the error for opening a region with the copy, after `before`. */
+function failure(copy: string, before = ""): string {
 	const program = `
-		const { Region } = await import(${JSON.stringify(join(dist, "src", "index.js"))});
+		const { Region } = await import(${JSON.stringify(join(copy, "dist", "src", "index.js"))});
 		${before};
 		try { Region.temporary({ size: "1MiB" }).close(); console.log("opened") }
 		catch (error) { console.log(error.code, error.message) }
@@ -60,22 +66,23 @@ function run(flags: string[]): string {
 }
 
 for (const [part, name] of [
-	["core.wasm", "The core"],
-	["shim.node", "The native shim"],
+	[core, "The core"],
+	[shim, "The native shim"],
 ] as const) {
-	const without = (dist: string) => rmSync(join(dist, part));
+	const without = (copy: string) => rmSync(join(copy, part));
+	const file = basename(part);
 
-	test(`without ${part} the error names it, and in a clone says how to build it`, () => {
-		withCopy("clone", without, (dist) => {
-			const message = failure(dist);
-			assert.ok(message.startsWith(`DHMEM_UNSUPPORTED ${name} is missing (${join(dist, part)})`), message);
+	test(`without ${file} the error names it, and in a clone says how to build it`, () => {
+		withCopy("clone", without, (copy) => {
+			const message = failure(copy);
+			assert.ok(message.startsWith(`DHMEM_UNSUPPORTED ${name} is missing (${join(copy, part)})`), message);
 			assert.match(message, /run "npm run build"/);
 		});
 	});
 
-	test(`without ${part} the error in an installed package advises what can be done there`, () => {
-		withCopy("installed", without, (dist) => {
-			const message = failure(dist);
+	test(`without ${file} the error in an installed package advises what can be done there`, () => {
+		withCopy("installed", without, (copy) => {
+			const message = failure(copy);
 			assert.match(message, /reinstall dhmem/);
 			assert.not.match(message, /npm run build/);
 		});
@@ -83,23 +90,23 @@ for (const [part, name] of [
 }
 
 test("a shim that this user may not read is told from a missing one", () => {
-	const hide = (dist: string) => chmodSync(join(dist, "shim.node"), 0);
-	withCopy("installed", hide, (dist) => {
+	const hide = (copy: string) => chmodSync(join(copy, shim), 0);
+	withCopy("installed", hide, (copy) => {
 		// Root may read all, until it is another user.
-		const message = failure(dist, "if (process.getuid() === 0) process.setuid(65534)");
+		const message = failure(copy, "if (process.getuid() === 0) process.setuid(65534)");
 		assert.match(message, /^DHMEM_PERMISSION The native shim can't be read .*give this user permission/);
 	});
 });
 
-test("a shim that Node may not read is told from a missing one", () => {
+long(test)("a shim that Node may not read is told from a missing one", () => {
 	withCopy(
 		"installed",
 		() => {},
-		(dist) => {
+		(copy) => {
 			const denied = 'Object.assign(new Error("no"), { code: "ERR_ACCESS_DENIED" })';
 			const deny = `fs.accessSync = () => { throw ${denied} }; syncBuiltinESMExports()`;
 			const message = failure(
-				dist,
+				copy,
 				`const fs = await import("node:fs").then((module) => module.default);
 			const { syncBuiltinESMExports } = await import("node:module");
 			${deny}`,
@@ -110,23 +117,30 @@ test("a shim that Node may not read is told from a missing one", () => {
 });
 
 test("a shim that can't be loaded is told from a missing one", () => {
-	const spoil = (dist: string) => writeFileSync(join(dist, "shim.node"), "no library");
-	withCopy("installed", spoil, (dist) => {
-		assert.match(failure(dist), /^DHMEM_UNSUPPORTED The native shim can't be loaded here .*reinstall dhmem/);
+	const spoil = (copy: string) => writeFileSync(join(copy, shim), "no library");
+	withCopy("installed", spoil, (copy) => {
+		assert.match(failure(copy), /^DHMEM_UNSUPPORTED The native shim can't be loaded here .*reinstall dhmem/);
 	});
 });
 
-test("a core that is damaged is no error of the engine's", () => {
-	const cut = (dist: string) => truncateSync(join(dist, "core.wasm"), 3000);
-	withCopy("installed", cut, (dist) => {
-		assert.match(failure(dist), /^DHMEM_UNSUPPORTED The core is damaged \(.*core\.wasm: .*reinstall dhmem/);
+long(test)("a shim compiled in a clone is loaded instead of a prebuilt one", () => {
+	const spoil = (copy: string) => writeFileSync(join(copy, "dist", "shim.node"), "no library");
+	withCopy("clone", spoil, (copy) => {
+		assert.ok(failure(copy).includes(`can't be loaded here (${join(copy, "dist", "shim.node")}`));
 	});
 });
 
-test("a shim on a file system mounted noexec says so", () => {
+test("a damaged core file is DHMEM_UNSUPPORTED, not an error of the engine", () => {
+	const cut = (copy: string) => truncateSync(join(copy, core), 3000);
+	withCopy("installed", cut, (copy) => {
+		assert.match(failure(copy), /^DHMEM_UNSUPPORTED The core is damaged \(.*core\.wasm: .*reinstall dhmem/);
+	});
+});
+
+long(test)("a shim on a file system mounted noexec says so", () => {
 	// As the system's loader puts it, for mounting one takes rights that not everybody has.
-	const refuse = (dist: string) => {
-		const module = JSON.stringify(join(dist, "src", "index.js"));
+	const refuse = (copy: string) => {
+		const module = JSON.stringify(join(copy, "dist", "src", "index.js"));
 		const program = `
 			process.dlopen = (_, path) => {
 				const text = path + ": failed to map segment from shared object";

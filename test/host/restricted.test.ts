@@ -28,9 +28,11 @@ for (const [flags, expected, word] of [
 	});
 }
 
-limitedTest("a bundle that took dhmem in is told to leave it outside", async () => {
+limitedTest("the error of a bundle that includes dhmem says to leave it outside", async () => {
 	const source = new URL("../../src/host/parts.js", import.meta.url);
-	const text = readFileSync(source, "utf8").replace("../errors.js", new URL("../errors.js", source).href);
+	const imported = (text: string, path: string) =>
+		text.replace(`"${path}"`, `"${new URL(path, source).href}"`);
+	const text = ["../errors.js", "./process.js"].reduce(imported, readFileSync(source, "utf8"));
 	for (const url of ["undefined", '"file:///bundle/out.js"']) {
 		const bundle = join(directory, `bundle-${url.length}.mjs`);
 		writeFileSync(bundle, text.replaceAll("import.meta.url", url));

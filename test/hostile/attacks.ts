@@ -1,4 +1,4 @@
-/** What somebody who may write to a region's file can do to it, by plain system calls. */
+/** What a user who may write to a region's file can do to it, by plain system calls. */
 import {
 	closeSync,
 	fstatSync,
@@ -29,7 +29,7 @@ const evil = [
 	0xfffffff8, 0xffffffff, 0x1d02, 0x1f02,
 ];
 
-/** A region's file, and where in it something is to be hit. */
+/** A region's file, and where to hit it. */
 class Target {
 	readonly #file: number;
 	readonly #random: Random;
@@ -58,7 +58,7 @@ class Target {
 		return bytes;
 	}
 
-	/** Somewhere that matters, mostly. */
+	/** An offset, in most cases one that matters. */
 	place(): number {
 		const random = this.#random;
 		const object = this.#objects[random(this.#objects.length)];
@@ -70,7 +70,7 @@ class Target {
 		return random(this.size - 8);
 	}
 
-	/** A value, in a word or byte at `at`. */
+	/** A value for a word or byte at `at`. */
 	word(at: number): void {
 		const random = this.#random;
 		const value = random(4) === 0 ? random(this.size) : (evil[random(evil.length)] as number);
@@ -106,7 +106,7 @@ class Target {
 
 type Attack = (target: Target, random: Random, path: string) => number;
 
-/** Each says how many times it wrote. */
+/** Each returns how many times it wrote. */
 export const attacks: Record<string, Attack> = {
 	"a word": (target) => {
 		target.word(target.place());
@@ -172,9 +172,9 @@ export const attacks: Record<string, Attack> = {
 
 const subtle = ["a word", "some words", "words without end", "one word without end"];
 
-/** One attack on the region at `path`; which, and how many writes it was. */
+/** Makes one attack on the region at `path`. Returns which one, and how many times it wrote. */
 export function attack(path: string, random: Random): { name: string; writes: number } {
-	// What leaves most as it was gets furthest.
+	// Those that leave most of it as it was get furthest.
 	const names = [...Object.keys(attacks), ...subtle, ...subtle];
 	const name = names[random(names.length)] as string;
 	const target = new Target(path, random);

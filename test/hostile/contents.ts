@@ -1,12 +1,14 @@
-/** A region in plain memory with everything in it, and where its metadata are: what a hostile peer may write over. */
+/** A region in plain memory with everything in it, and the places of its metadata, which a hostile peer may overwrite. */
 import {
 	BUCKET_BYTES,
+	BULK_SPAN_BYTES,
 	CLASSES,
 	DESCRIPTOR_BYTES,
 	DESCRIPTOR_STATE,
 	HEADER_AVAILABLE,
 	HEADER_BUCKET_MASK,
 	HEADER_BUCKETS,
+	HEADER_BULK_STATES,
 	HEADER_BUSY,
 	HEADER_COMMITTED,
 	HEADER_DESCRIPTORS,
@@ -35,35 +37,39 @@ import {
 	SLOT_LABEL,
 	SLOTS_START,
 	SPAN_FREE,
+	STATUS_LIMIT,
 } from "../../assembly/layout.js";
 import { constructMailbox, discard, put, take } from "../crash-points/scenarios/letters.js";
 import { type Participant, type Snapshot, World } from "../crash-points/world.js";
 
-const SPANS = 24;
+const SPANS = 40;
+const BULK = 8;
 const CAPACITY = 256;
 
 export const KEYS = ["a", "key", "another key", "one that was deleted", "the last"];
 export const NONCE = 7;
 
-/** What the operations are given: offsets, as participants have them from before the region was spoilt. */
+/** What the operations are given: offsets that participants had before the region was damaged. */
 export interface Contents {
 	world: World;
-	/** Two that live, and one that died in the midst of everything. */
+	/** Two live participants, and one that died in the middle of everything. */
 	living: [Participant, Participant];
 	dead: Participant;
 	objects: Record<string, number>;
-	/** Blocks, references and handles by whose they are: of the living, and of the region. */
+	/** Blocks, references and handles, by their owners: the live participants, and the region. */
 	blocks: [number[], number[]];
+	/** The bulk block of the first participant: its two spans are the first ones. */
+	bulk: number;
 	references: [number, number];
 	handles: number[];
-	/** Offsets of the words that say how everything is, in ascending order. */
+	/** Offsets of all metadata words, in ascending order. */
 	metadata: number[];
-	/** Offsets of blocks, objects and the like: what a word may be made to say. */
+	/** Offsets of blocks, objects and the like, which may be written into a word. */
 	places: number[];
 	snapshot: Snapshot;
 }
 
-/** The bytes of an entry of a map. */
+/** The length of a map's entry in bytes. */
 export function fillEntry(world: World, entry: number, key: string, value: number): void {
 	world.words.set([0, key.length, 8, 0], entry >> 2);
 	world.bytes.set(Buffer.from(key), entry + 16);
@@ -71,7 +77,7 @@ export function fillEntry(world: World, entry: number, key: string, value: numbe
 }
 
 export function build(): Contents {
-	const world = new World(SPANS);
+	const world = new World(SPANS, undefined, BULK);
 	const [first, second, dead] = [0, 1, 2].map((slot) => world.participant(slot)) as [
 		Participant,
 		Participant,
@@ -98,7 +104,7 @@ export function build(): Contents {
 	const vector = make("vector", KIND_VECTOR);
 	make("struct", KIND_STRUCT, { capacity: 64, type: 30 });
 	make("array", KIND_ARRAY, { capacity: 800, type: 10 });
-	// Several to a bucket.
+	// Several in each bucket.
 	for (let index = 0; index < 60; index++) {
 		make(`more ${index}`, KIND_STRUCT, index % 20 === 0 ? { capacity: 64 } : {});
 	}
@@ -132,7 +138,7 @@ export function build(): Contents {
 				core.release(consumer.me, queue, consumer.result(), 0);
 			}
 		}
-		// The first is held, the second is released before it.
+		// The first is held, and the second is released before it.
 		core.peek(consumer.me, queue);
 		core.peek(consumer.me, queue);
 		core.release(consumer.me, queue, consumer.result(), 0);
@@ -157,7 +163,7 @@ export function build(): Contents {
 		objects[name] = mailbox;
 		attach(mailbox, producer, consumer);
 		for (const text of ["one+", "two", "three+"]) put(producer, mailbox, text);
-		// One that is given back, one that is held, and one that is dropped.
+		// One is given back, one is held, and one is dropped.
 		discard(consumer, take(consumer, mailbox) as { envelope: number; block: number });
 		take(consumer, mailbox);
 		for (const text of ["four+", "five", "six", "seven+"]) put(producer, mailbox, text);
@@ -196,7 +202,13 @@ export function build(): Contents {
 	for (const bytes of [10, 100, 70_000]) dead.allocate(bytes);
 	dead.allocate(300);
 	shareOf(dead);
-	// Removed while others have it open.
+	const bulks = [first, second, dead].map((who) =>
+		who.committing(() => core.allocateBulk(who.me, 2 * BULK_SPAN_BYTES)),
+	) as [number, number, number];
+	if (bulks.some((block) => block < STATUS_LIMIT)) throw new Error("there is no room for bulk blocks");
+	blocks[0].splice(-1, 0, bulks[0]);
+	blocks[1].splice(-1, 0, bulks[1]);
+	// It is removed while others have it open.
 	first.remove("more 0");
 	first.remove("more 7");
 	delete objects["more 0"];
@@ -208,7 +220,9 @@ export function build(): Contents {
 	const range = (from: number, bytes: number) => {
 		for (let at = from & ~3; at < from + bytes; at += 4) metadata.add(at);
 	};
-	range(0, HEADER_READY + 4);
+	range(0, HEADER_READY + 8);
+	range(word(HEADER_BULK_STATES), 4 * BULK);
+	for (const block of bulks) range(block, 8);
 	for (let slot = 0; slot < 4; slot++) {
 		range(SLOTS_START + slot * SLOT_BYTES, SLOT_DOORBELL + 4);
 		range(SLOTS_START + slot * SLOT_BYTES + 512, CLASSES * 8);
@@ -247,6 +261,7 @@ export function build(): Contents {
 		dead,
 		objects,
 		blocks,
+		bulk: bulks[0],
 		references,
 		handles,
 		metadata: [...metadata].sort((a, b) => a - b),

@@ -1,10 +1,12 @@
-/** A core that traps when its loops have made a given number of turns: how endless ones are told from long ones. */
+/** A core that traps after a given number of turns of its loops, which tells endless loops from long ones. */
 import { leb, named, Reader, SECTION, sectionsOf, skipImmediates } from "../core/wasm.js";
 
 const LOOP = 0x03;
 const VOID = 0x40;
+/** More turns than any trace needs. (A signed number has the same bytes as an unsigned one here.) */
+export const MANY = 50_000_000;
 
-/** One turn less; at 0 it traps. The global that counts is the last one. */
+/** Takes one turn, and traps at 0. The global that counts is the last one. */
 function burn(fuel: number): number[] {
 	const global = leb(fuel);
 	return [
@@ -26,20 +28,23 @@ function rewriteBody(body: Uint8Array, fuel: number): number[] {
 		const opcode = reader.byte();
 		skipImmediates(reader, opcode);
 		for (let at = start; at < reader.at; at++) out.push(body[at] as number);
-		// Whatever goes back goes to the head of a loop.
+		// Every branch backwards goes to the head of a loop.
 		if (opcode === LOOP) out.push(...code);
 	}
 	return out;
 }
 
-/** The module with a mutable global `fuel`, exported, of which each turn of each loop takes 1. All else is as it was. */
-export function withFuel(module: Uint8Array): Uint8Array {
+/**
+ * Adds a mutable global `fuel` to the module, exported, from which each turn of each loop takes 1. All else stays. An
+ * instance begins with `start`; 0 is as good as no bound.
+ */
+export function withFuel(module: Uint8Array, start: 0 | typeof MANY = 0): Uint8Array {
 	const sections = [...sectionsOf(module)].filter(({ id }) => id !== SECTION.custom);
 	const globals = sections.find(({ id }) => id === SECTION.global);
 	const before = globals === undefined ? new Reader(Uint8Array.of(0)) : new Reader(globals.body);
 	const fuel = before.leb();
 	const declared = globals === undefined ? [] : [...globals.body.subarray(before.at)];
-	const section = [...leb(fuel + 1), ...declared, 0x7f, 1, 0x41, 0, 0x0b];
+	const section = [...leb(fuel + 1), ...declared, 0x7f, 1, 0x41, ...leb(start), 0x0b];
 	const out = [...module.subarray(0, 8)];
 	const emit = (id: number, body: number[]) => {
 		out.push(id, ...leb(body.length));

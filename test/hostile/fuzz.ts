@@ -1,6 +1,6 @@
 /**
  * A hostile peer against the shipped core, in one process: words of the region's metadata are overwritten, and then,
- * or meanwhile, participants that know nothing of it go on with everything. Each operation must return or trap, which
+ * or meanwhile, participants that don't know that continue with everything. Each operation must return or trap, which
  * the binding turns into DHMEM_CORRUPT, after a bounded number of turns of its loops.
  */
 import type { Core } from "../../src/core/core.js";
@@ -11,7 +11,7 @@ import { build, type Contents } from "./contents.js";
 import { withFuel } from "./fuel.js";
 import { Actor, type Operation, operations } from "./operations.js";
 
-/** Turns of loops after which an operation is taken for endless. What is right takes some ten thousand here. */
+/** After this many turns of its loops an operation counts as endless. Correct ones take about ten thousand here. */
 const FUEL = 5_000_000;
 
 type Random = (below: number) => number;
@@ -23,19 +23,19 @@ interface Machine {
 }
 
 export interface Outcome {
-	/** Words or bytes that were overwritten. */
+	/** The number of words or bytes that were overwritten. */
 	corruptions: number;
 	cases: number;
 	calls: number;
-	/** Most turns that one operation took, and which. */
+	/** The most turns that one operation took, and which one it was. */
 	longest: { turns: number; operation: string; case: number };
-	/** By operation: how often it trapped. */
+	/** For each operation, how often it trapped. */
 	traps: Record<string, number>;
-	/** What neither returned nor trapped. */
+	/** Operations that neither returned nor trapped. */
 	failures: string[];
 }
 
-/** What is written to a byte, and to a word at an offset that says `now`. */
+/** The values to write to a byte, and to a word that contains `now`. */
 function evilByte(choice: number, now: number): number {
 	return ([0, 1, 0x7f, 0x80, 0xff, now + 1, now - 1, 2, 3, 0x81, 0x82][choice] as number) & 0xff;
 }
@@ -80,7 +80,7 @@ export class Fuzz {
 	};
 	readonly #plain: Machine;
 	readonly #interrupted: Machine;
-	/** Accesses until something is overwritten in the middle of an operation, and what. */
+	/** What to overwrite in the middle of an operation, and after how many accesses. */
 	#countdown = 0;
 	#strike: () => void = () => {};
 	readonly #words: number;
@@ -108,12 +108,12 @@ export class Fuzz {
 		return { core: exports as unknown as Core, fuel: exports.fuel as unknown as { value: number } };
 	}
 
-	/** How many cases there are that overwrite one word or byte with one value; those after them are random. */
+	/** The number of cases that overwrite one word or byte with one value; those after them are random. */
 	get systematic(): number {
 		return this.#words * this.#perWord;
 	}
 
-	/** Case number `index` of a seed, always the same. */
+	/** Case number `index` of a seed, which is always the same. */
 	run(seed: number, index: number): void {
 		const random = randomFrom(Math.imul(seed, 0x9e3779b1) ^ index);
 		this.contents.world.restore(this.contents.snapshot);
@@ -123,7 +123,7 @@ export class Fuzz {
 		else this.#splatter(random);
 	}
 
-	/** All operations in a region that nobody has spoilt, by both participants. */
+	/** Both participants run all operations in an undamaged region. */
 	playUnspoilt(): Pick<Outcome, "traps" | "failures"> {
 		for (let seed = 0; seed < 50; seed++) {
 			this.contents.world.restore(this.contents.snapshot);
@@ -162,7 +162,7 @@ export class Fuzz {
 		const { metadata } = this.contents;
 		const count = random(10) === 0 ? 1 + random(300) : 1 + random(12);
 		const strike = () => {
-			// Together, so that what belongs together is wrong together.
+			// Overwritten together, so that words that belong together are wrong together.
 			let near = random(metadata.length);
 			for (let written = 0; written < count; written++) {
 				near = random(3) === 0 ? random(metadata.length) : (near + 1 + random(4)) % metadata.length;
@@ -197,7 +197,7 @@ export class Fuzz {
 		}
 	}
 
-	/** Runs operations until both participants are dead, each of which recovers from the other. */
+	/** Runs operations until both participants are dead; each recovers from the other. */
 	#play(machine: Machine, chosen: [string, Operation][], random: Random): void {
 		const actors = ([0, 1] as const).map((index) => new Actor(this.contents, machine.core, index));
 		const alive = [true, true];
@@ -213,7 +213,7 @@ export class Fuzz {
 		}
 	}
 
-	/** Whether it returned. */
+	/** Returns whether it returned. */
 	#try(machine: Machine, name: string, body: () => void): boolean {
 		const { fuel } = machine;
 		const { outcome } = this;

@@ -1,11 +1,11 @@
 /**
- * Hostile peers, at full counts: words of a region are overwritten while participants use it, first the shipped core
- * in one process, then processes with the binding.
+ * Hostile peers, with full counts: words of a region are overwritten while participants use it, first with the shipped
+ * core in one process, then with the binding in processes.
  *
  * node dist/test/hostile/main.js [--count N] [--minutes N] [--seed N] [--workers N] [--only core|processes] [--case N]
  *
- * `--count` is how many words are overwritten in the core, `--minutes` how long processes are beset. A case of the
- * core that failed is run again by its seed and number.
+ * `--count` says how many words are overwritten in the core, `--minutes` how long processes are attacked. A case of the
+ * core that has failed runs again by its seed and number.
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
@@ -13,7 +13,7 @@ import { isMainThread, parentPort, Worker, workerData } from "node:worker_thread
 import { Fuzz, type Outcome } from "./fuzz.js";
 import { besiege } from "./processes.js";
 
-/** A worker's part of the cases: every `workers`-th. */
+/** One worker's share of the cases: every `workers`-th. */
 interface Part {
 	seed: number;
 	count: number;

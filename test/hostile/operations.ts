@@ -1,8 +1,9 @@
-/** The operations of the core, as the binding uses them, by participants that know nothing of the region being spoilt. */
+/** The operations of the core, used as the binding uses them, by participants that don't know of any damage. */
 import {
 	KIND_MUTEX,
 	KIND_QUEUE,
 	NEED_COMMIT,
+	NEED_PUNCH,
 	OBJECT_BYTES,
 	OK,
 	REFERENCE_BYTES,
@@ -16,10 +17,12 @@ import type { Core } from "../../src/core/core.js";
 import { headOf } from "../crash-points/world.js";
 import { type Contents, fillEntry, KEYS, NONCE } from "./contents.js";
 
-/** Turns after which the host no longer commits what the core asks for. */
+/** After this many turns the host no longer commits what the core asks for. */
 const COMMITS = 1000;
-/** The same for the recovery of one participant. */
+/** The same for recovering from one participant. */
 const RECOVERIES = 1000;
+/** Pieces after which the host no longer gives back. */
+const PIECES = 20;
 
 /** A participant, and the core that it calls. */
 export class Actor {
@@ -57,7 +60,7 @@ export class Actor {
 		return 0;
 	}
 
-	/** A block, if there is one in the region; what is not there the binding does not touch. */
+	/** A block, if there is one in the region: the binding does not touch anything outside. */
 	allocate(bytes: number): number {
 		const block = this.committing(() => this.core.allocate(this.me, bytes));
 		return block >= STATUS_LIMIT && block + bytes <= this.contents.world.bytes.length ? block : 0;
@@ -69,7 +72,7 @@ export class Actor {
 		}
 	}
 
-	/** The queue that this one sends through, and the one that it receives from. */
+	/** The queue that this one sends to, and the one that it receives from. */
 	get queues(): { out: number; in: number } {
 		const [out, back] = [this.object("there"), this.object("back")];
 		return this.index === 0 ? { out, in: back } : { out: back, in: out };
@@ -87,7 +90,7 @@ export type Operation = (actor: Actor) => void;
 const name = "more 5";
 const fresh = "a new one";
 
-/** By the name under which traps are counted. */
+/** The operations, by the names under which traps are counted. */
 export const operations: Record<string, Operation> = {
 	find: (a) => {
 		for (const each of ["there", "map", name, "nothing"]) a.core.find(a.lend(each), each.length);
@@ -151,6 +154,26 @@ export const operations: Record<string, Operation> = {
 		a.allocate(20);
 		for (const block of blocks) a.core.free(a.me, block);
 	},
+	"allocate bulk": (a) => {
+		for (const bytes of [1, 3_000_000, 20_000_000]) {
+			const block = a.committing(() => a.core.allocateBulk(a.me, bytes));
+			if (block !== 0) a.core.free(a.me, block);
+		}
+		a.core.largestFreeBulk();
+	},
+	"without the pages of bulk": (a) => {
+		if (a.core.allocateBulk(a.me, 3_000_000) >>> 0 === NEED_COMMIT) a.core.cancel(a.me);
+	},
+	// In a spoilt region there may always be another piece, so it is up to the host to end this loop.
+	"give back": (a) => {
+		for (let turn = 0; turn < PIECES; turn++) {
+			if (a.core.trim(a.me) >>> 0 !== NEED_PUNCH) break;
+			a.core.punched(a.me);
+		}
+	},
+	"give back without doing it": (a) => {
+		if (a.core.trim(a.me) >>> 0 === NEED_PUNCH) a.core.cancel(a.me);
+	},
 	"without the pages": (a) => {
 		if (a.core.allocate(a.me, 100_000) >>> 0 === NEED_COMMIT) a.core.cancel(a.me);
 	},
@@ -163,6 +186,7 @@ export const operations: Record<string, Operation> = {
 	inspect: (a) => {
 		for (const place of a.contents.places) {
 			a.core.bytesOf(place);
+			a.core.fileOffsetOf(place);
 			a.core.capacityOf(place);
 			a.core.checkOwned(a.me, place);
 		}
@@ -209,6 +233,13 @@ export const operations: Record<string, Operation> = {
 		}
 		a.core.publish(a.me, out, count);
 	},
+	"send many in line": (a) => {
+		for (const length of [0, 7, 40]) {
+			if (a.core.reserveMany(a.me, a.queues.out, length, 5) >>> 0 < STATUS_LIMIT)
+				a.core.abort(a.me, a.queues.out);
+			else a.core.commitMany(a.me, a.queues.out, a.result());
+		}
+	},
 	"send a block": (a) => {
 		const { out } = a.queues;
 		a.core.reserve(a.me, out, REFERENCE_BYTES);
@@ -236,11 +267,18 @@ export const operations: Record<string, Operation> = {
 			positions.push(a.result());
 		}
 		const first = positions.length > 2 ? 1 : 0;
-		// Behind the first of them, then with it, and then what is released already.
+		// Behind the first of them, then with it, and then what was released already.
 		for (const from of [first, 0, 0]) {
 			const [start, last] = [positions[from], positions.at(-1)];
 			if (start !== undefined && last !== undefined) a.core.releaseThrough(a.me, a.queues.in, start, last);
 		}
+	},
+	"receive many": (a) => {
+		const out = a.lend("");
+		if (a.core.peekMany(a.me, a.queues.in, 100, out) >>> 0 !== OK) return;
+		const words = new Uint32Array(a.contents.world.memory.buffer, out, 3 * Math.min(a.result(), 100));
+		const [first, last] = [words[0], words.at(-3)];
+		if (first !== undefined && last !== undefined) a.core.releaseThrough(a.me, a.queues.in, first, last);
 	},
 	"leave and attach": (a) => {
 		const { out, in: inward } = a.queues;

@@ -1,4 +1,4 @@
-/** Processes that use a region while this one, a hostile peer, overwrites, cuts, extends and replaces its file. */
+/** Processes use a region while this one, a hostile peer, overwrites, cuts, extends and replaces its file. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { inFolder } from "../acceptance/row.js";
@@ -7,8 +7,8 @@ import { attack } from "./attacks.js";
 import type { Findings } from "./user.js";
 
 const MODULE = new URL("./user.js", import.meta.url).href;
-/** Milliseconds in which a process that was told to stop must have done so: what it was about has not ended. */
-const PATIENCE = 30_000;
+/** Milliseconds after which a process that was told to stop counts as hanging: its operation has not returned. */
+const PATIENCE = 60_000;
 const USERS = ["read-write", "read-write", "read-write", "read-only"];
 
 export interface Siege {
@@ -25,10 +25,22 @@ function pause(milliseconds: number): Promise<void> {
 	return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** Besets processes until `until()` says so. */
+/** How far a siege has come. */
+export interface Progress {
+	attacks: number;
+	/** What the processes have done, all together, and how often they found the region to be damaged, or what must not be. */
+	operations: number;
+	openings: number;
+	corrupt: number;
+	failures: number;
+	/** What each is about. */
+	doing: string[];
+}
+
+/** Attacks processes until `until()` returns true. */
 export function besiege(
 	seed: number,
-	until: (attacks: number) => boolean,
+	until: (progress: Progress) => boolean,
 	{ users: accesses = USERS, patience = PATIENCE } = {},
 ): Promise<Siege> {
 	return inFolder(async (directory) => {
@@ -53,14 +65,22 @@ export function besiege(
 			child.ended.then(({ code, signal, errors }) => {
 				ended.add(child);
 				if (code === 0) return;
-				// What this ends itself has been noted before.
+				// If this process has ended it, that was noted before.
 				siege.failures.push(`a process ended with ${code ?? signal} at "${noted(notes)}": ${errors}`);
 			});
 			await child.hear();
 		}
 		let count = 0;
-		while (!until(count) && siege.failures.length === 0) {
-			// Time to open it, and for something to be under way.
+		while (
+			!until(
+				progressOf(
+					count,
+					users.map(({ notes }) => notes),
+				),
+			) &&
+			siege.failures.length === 0
+		) {
+			// This is time to open it, and to begin something.
 			await pause(20 + random(60));
 			try {
 				for (let times = 1 + random(3); times > 0; times--) {
@@ -71,7 +91,7 @@ export function besiege(
 					await pause(random(30));
 				}
 			} catch {
-				// It is gone, or was cut to nothing: nothing is left to attack.
+				// The file is gone, or was cut to nothing, so there is nothing left to attack.
 			}
 			await pause(random(60));
 			if (existsSync(path)) rmSync(path);
@@ -92,11 +112,19 @@ export function besiege(
 			}
 		}
 		const { failures } = siege;
-		// Those that hang are ended with the folder, which is no failure of its own.
+		// Processes that hang end with the folder, which is no failure of its own.
 		return { ...siege, failures: [...failures] };
 	});
 }
 
+/** What a process is about. */
 function noted(notes: string): string {
-	return readFileSync(notes, "utf8").trim();
+	return readFileSync(notes, "utf8").slice(0, 40).trim();
+}
+
+function progressOf(attacks: number, users: readonly string[]): Progress {
+	const figures = users.map((notes) => readFileSync(notes, "utf8").slice(40).split(" ").map(Number));
+	const sum = (which: number) => figures.reduce((total, each) => total + (each[which] ?? 0), 0);
+	const [operations, openings, corrupt, failures] = [sum(0), sum(1), sum(2), sum(3)];
+	return { attacks, operations, openings, corrupt, failures, doing: users.map(noted) };
 }

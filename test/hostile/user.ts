@@ -1,23 +1,23 @@
 /**
- * A process that uses everything a region offers while somebody overwrites it. Whatever is thrown must be a
- * DhmemError, whatever has a timeout must come back, and nothing of its own may change.
+ * A process that uses everything in a region while another process overwrites it. Whatever it throws must be a
+ * DhmemError, whatever has a timeout must return, and nothing of its own may change.
  *
- * Arguments: folder, region, seed, file for the name of what is under way, "read-only", "read-write" or, to
- * see that it is found out, "faulty", "crashing" or "hanging". It says what
- * it found, line by line, when it is told to stop.
+ * Arguments: folder, region, seed, a file for the name of the current operation, and "read-only", "read-write" or, to
+ * check that this is found, "faulty", "crashing" or "hanging". It prints what
+ * it has found, line by line, when it is told to stop.
  */
 import { openSync, writeSync } from "node:fs";
 import { type Block, DhmemError, type Message, Region, type SharedMap } from "dhmem";
 import { randomFrom, type Scenario, serve } from "../fixture/index.js";
 
-/** Milliseconds for what waits, and after which it is too late, on however busy a machine. */
+/** Milliseconds of a wait, and after which a wait is too late on a machine however busy. */
 const TIMEOUT = 20;
-const TOO_LATE = 10_000;
+const TOO_LATE = 30_000;
 
 export interface Findings {
 	operations: number;
 	openings: number;
-	/** By code, or by the operation that returned: how often. */
+	/** How often each error code came, or each operation returned. */
 	codes: Record<string, number>;
 	longest: { milliseconds: number; operation: string };
 	failures: string[];
@@ -25,7 +25,7 @@ export interface Findings {
 
 type Random = (below: number) => number;
 
-/** An opening, and what is had of it. */
+/** An opening, and everything opened in it. */
 class Session {
 	readonly region: Region;
 	readonly random: Random;
@@ -39,7 +39,7 @@ class Session {
 		this.random = random;
 	}
 
-	/** One that is had already, or a new one. */
+	/** Returns one that it has already, or a new one. */
 	#end<T extends { closed: boolean }>(name: string, make: () => T): T {
 		let end = this.#ends.get(name) as T | undefined;
 		if (end === undefined || end.closed) {
@@ -96,7 +96,7 @@ class Session {
 		return of.length === 0 ? undefined : of.splice(this.random(of.length), 1)[0];
 	}
 
-	/** Leaves the ends, so that others get them. */
+	/** Leaves the endpoints, so that others get them. */
 	leave(): void {
 		for (const end of this.#ends.values()) (end as { close(): void }).close();
 		this.#ends.clear();
@@ -230,7 +230,7 @@ const reading: Record<string, Operation> = {
 	list: () => void Region.list(),
 };
 
-/** What only `faulty` processes do: all of it must be found out. */
+/** What only `faulty` processes do, all of which must be found. */
 const faults: Record<string, Operation> = {
 	"a wrong error": () => {
 		throw new RangeError("not a DhmemError");
@@ -250,7 +250,7 @@ function operationsFor(access: string): Record<string, Operation> {
 	return access === "faulty" ? { ...reading, ...faults } : { ...writing, ...reading };
 }
 
-/** Memory that is nobody else's, and a region that nobody spoils: neither may ever change. */
+/** Memory that belongs to nobody else, and a region that nobody damages: neither may ever change. */
 class Canaries {
 	readonly #buffers = Array.from({ length: 8 }, (_, index) => new Uint8Array(50_000).fill(index + 1));
 	readonly #region = Region.temporary({ size: "2MiB" });
@@ -287,10 +287,12 @@ const user: Scenario = async (talk, directory, name, seed, notes, access) => {
 	const count = (what: string) => {
 		found.codes[what] = (found.codes[what] ?? 0) + 1;
 	};
-	/** Whether it threw. */
+	/** Returns whether it threw. */
 	const attempt = async (what: string, body: () => unknown): Promise<boolean> => {
-		// Whoever waits for this process in vain finds what it was about.
-		writeSync(file, what.padEnd(40), 0);
+		// Whoever waits for this process in vain finds what it was about, and how far it has come.
+		const { operations, openings, codes, failures } = found;
+		const figures = [operations, openings, codes.DHMEM_CORRUPT ?? 0, failures.length];
+		writeSync(file, what.padEnd(40) + figures.join(" ").padEnd(40), 0);
 		const began = performance.now();
 		let threw = false;
 		try {

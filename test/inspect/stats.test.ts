@@ -1,8 +1,11 @@
 /** What stats() and entries() say. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { openToWatch } from "../../src/attachment/watching.js";
+import { readQueue } from "../../src/inspect/stats.js";
+import { listObjects } from "../../src/objects/directory.js";
 import { open, started } from "../attachment/stage.js";
-import { eachInFolder, limitedTest } from "../fixture/index.js";
+import { eachInFolder, limitedTest, regionPath } from "../fixture/index.js";
 
 eachInFolder();
 
@@ -72,6 +75,26 @@ limitedTest("queues say how much went through them", () => {
 	consumer.tryReceive()?.release();
 	const [stats] = region.stats().queues;
 	assert.equal(stats, { name: "q", capacity: 1024, depth: 4, bytes: 64, sent: 5, received: 1, dropped: 0 });
+});
+
+limitedTest("a queue that is used while it is read never has a negative depth", () => {
+	const queue = open().queue("q", { capacity: 1024 });
+	const producer = queue.producer();
+	const consumer = queue.consumer();
+	const attachment = openToWatch(regionPath("region"), "owner");
+	const [at] = listObjects(attachment);
+	const words = new Proxy(attachment.words, {
+		get(target, index) {
+			const value = Reflect.get(target, index);
+			producer.trySend("12345678");
+			consumer.tryReceive()?.release();
+			return value;
+		},
+	});
+	const busy = Object.create(attachment, { words: { value: words } });
+	const { depth, bytes } = readQueue(busy, at as number);
+	assert.ok(depth < 10 && bytes <= 1024, `${depth} messages, ${bytes} bytes`);
+	attachment.close();
 });
 
 test.run();

@@ -1,6 +1,6 @@
 /**
- * Guards that are taken away, one at a time, from the core or from the programs: some pair has to fail, or the guard
- * is not tested. `node dist/test/interleavings/controls.js [part of a name]` tells which pair noticed each, by which
+ * Removes guards, one at a time, from the core or from the programs. Some pair must fail; otherwise the guard
+ * is not tested. `node dist/test/interleavings/controls.js [part of a name]` prints which pair noticed each, and by which
  * schedule.
  */
 import { fileURLToPath } from "node:url";
@@ -14,11 +14,11 @@ import { Steppers } from "./stepper.js";
 
 export interface Control {
 	name: string;
-	/** Pairs to try first: those whose name has this. */
+	/** The pairs whose names contain this are tried first. */
 	likely: string;
-	/** Of the core. */
+	/** A change of the core. */
 	change?: Change;
-	/** Instead of all pairs: some whose programs are wrong. */
+	/** Pairs to run instead of all: their programs are wrong on purpose. */
 	pairs?: readonly Pair[];
 }
 
@@ -234,8 +234,8 @@ export const controls: readonly Control[] = [
 		"the end of a mailbox rings nobody",
 		"ends a mailbox",
 		"mailbox",
-		"atomic.store<u32>(mailbox, load<u32>(mailbox, QUEUE_PRODUCER_COUNT), QUEUE_ENDED);\n\treturn wakeConsumer(mailbox);",
-		"return OK;",
+		"noteEnd(me, mailbox);\n\treturn wakeConsumer(mailbox);",
+		"noteEnd(me, mailbox);\n\treturn OK;",
 	),
 	core(
 		"locking is no compare-and-swap",
@@ -352,7 +352,7 @@ export const controls: readonly Control[] = [
 	{ name: "who waits does not look again after announcing that", likely: "", pairs: waits("looks first") },
 ];
 
-/** A change of an owner byte, for where it is not atomic any more. */
+/** Changing an owner byte in a way that is not atomic. */
 const helpers = `
 function change(owner: u32, to: u32): bool {
 	atomic.store<u8>(owner, <u8>to);
@@ -360,7 +360,7 @@ function change(owner: u32, to: u32): bool {
 }
 `;
 
-/** The first failure that the change leads to; undefined if nothing notices it. */
+/** The first failure that the change causes; undefined if nothing notices it. */
 export async function firstFailure(
 	control: Control,
 	shipped: Steppers,

@@ -1,9 +1,9 @@
 /**
- * Schedules of two programs: all with up to so many preemptions, as in CHESS (Musuvathi and others, OSDI 2008), and
- * random ones. A schedule is where the running program is stopped and the other goes on; at the end of one, the other
- * goes on anyway.
+ * Schedules of two programs: all with up to a number of preemptions, as in CHESS (Musuvathi and others, OSDI 2008), and
+ * random ones. A schedule says where the running program is stopped and the other continues. At the end of one, the
+ * other continues anyway.
  *
- * Of schedules that differ only in the order of accesses to different places, or of reads, one is run for all
+ * Of schedules that differ only in the order of accesses to different places, or of reads, only one is run
  * (Godefroid, Partial-Order Methods for the Verification of Concurrent Systems, 1996).
  */
 import { type Snapshot, World } from "../crash-points/world.js";
@@ -12,17 +12,17 @@ import type { Program, Stepper, Steppers, Trace } from "./stepper.js";
 /** Two programs over one region, and what must hold when both have ended. */
 export interface Pair {
 	name: string;
-	/** Prepares the region. The programs are made anew for each schedule. */
+	/** Prepares the region. The programs are created again for each schedule. */
 	prepare(world: World): Setting;
 }
 
 export interface Setting {
 	programs: [() => Program, () => Program];
-	/** Throws if something is not as it must be. */
+	/** Throws if something is wrong. */
 	check(): void;
 }
 
-/** A failure, and the schedule that finds it again. */
+/** A failure, and the schedule that reproduces it. */
 export interface Failure {
 	pair: string;
 	schedule: string;
@@ -30,37 +30,39 @@ export interface Failure {
 }
 
 export interface Findings {
-	/** Those that were run. */
+	/** The schedules that were run. */
 	schedules: number;
-	/** Those that they stand for. */
+	/** The schedules that these stand for. */
 	covered: number;
-	/** The most accesses that the two made together. */
+	/** The largest number of accesses that the two made together. */
 	accesses: number;
 	failures: Failure[];
 }
 
-/** Spans in the region: small, for it is put back before each schedule. */
+/** The spans of the region: few, because it is restored before each schedule. */
 const SPANS = 12;
+/** The bulk spans of the region. */
+export const BULK = 4;
 
-/** What a schedule's last one to run before its end did: who came after it could have come before any of it. */
+/** The accesses of the last program that ran before its end: the other one could have come before any of them. */
 interface Run {
 	trace: Trace;
 	failed: boolean;
 }
 
-/** A pair that is ready to be run by one schedule after the other. */
+/** A pair of programs that is ready to be run by many schedules. */
 export class Race {
 	readonly #pair: Pair;
-	readonly #world = new World(SPANS);
+	readonly #world = new World(SPANS, undefined, BULK);
 	readonly #setting: Setting;
 	readonly #steppers: [Stepper, Stepper];
 	readonly #pristine: Snapshot;
-	/** In which run each byte was last read or written, and last written, by the one that `#mark` was told of. */
+	/** For each byte, the mark of the trace that last read or wrote it, and of the one that last wrote it. */
 	readonly #touched: Uint32Array;
 	readonly #written: Uint32Array;
 	#marks = 0;
 	#reduced = true;
-	/** Told of each run that has ended, before it is checked. */
+	/** Called after each run, before it is checked. */
 	onEnd: ((memory: Uint8Array) => void) | undefined;
 	readonly findings: Findings = { schedules: 0, covered: 0, accesses: 0, failures: [] };
 
@@ -74,8 +76,8 @@ export class Race {
 	}
 
 	/**
-	 * Runs program `first` for the first number of accesses, then the other for the next, and so on; the last one to
-	 * the end, and then the other. What that last one did, if it is `recorded`.
+	 * Runs program `first` for the first number of accesses, then the other for the next number, and so on; then the next
+	 * one to its end, and then the other. Returns the accesses of that next one, if `recorded`.
 	 */
 	run(first: 0 | 1, stretches: readonly number[], recorded = true): Run {
 		const { programs, check } = this.#setting;
@@ -110,7 +112,7 @@ export class Race {
 		return { trace: last.recorded(), failed };
 	}
 
-	/** Keeps in mind which bytes this trace is about. */
+	/** Marks the bytes that this trace accesses. */
 	#mark({ ranges }: Trace): void {
 		const mark = ++this.#marks;
 		for (let i = 0; i < ranges.length; i += 3) {
@@ -120,7 +122,7 @@ export class Race {
 		}
 	}
 
-	/** Whether the access makes no difference to the trace that was marked last, nor the trace to it. */
+	/** True if the access can change places with the trace that was marked last. */
 	#isIndependent({ ranges, starts }: Trace, access: number): boolean {
 		const until = starts[access + 1] ?? ranges.length;
 		for (let i = starts[access] as number; i < until; i += 3) {
@@ -132,7 +134,7 @@ export class Race {
 	}
 
 	/**
-	 * All schedules with up to so many preemptions; ends early after `enough` failures.
+	 * Runs all schedules with up to this many preemptions; stops after `enough` failures.
 	 *
 	 * @param reduced false to run also those that another stands for
 	 */
@@ -141,13 +143,13 @@ export class Race {
 		for (const first of [0, 1] as const) this.#explore(first, [], this.run(first, []), preemptions, enough);
 	}
 
-	/** All schedules that go on otherwise than this one does, which was run. How many that was, with it. */
+	/** Runs all schedules that begin like this one, which was run, and counts them with it. */
 	#explore(first: 0 | 1, stretches: number[], { trace, failed }: Run, left: number, enough: number): number {
 		if (left === 0 || failed) return 1;
 		const { findings } = this;
 		const last = trace.starts.length;
 		let covered = 1;
-		// To stop it before its first access is the schedule in which the other ran on, unless it is the beginning.
+		// Stopping it before its first access is the schedule in which the other ran on, except at the beginning.
 		for (let stretch = stretches.length === 0 ? 0 : 1; stretch < last; stretch++) {
 			if (findings.failures.length >= enough) break;
 			const run = this.run(first, [...stretches, stretch]);
@@ -155,7 +157,7 @@ export class Race {
 			this.#mark(run.trace);
 			if (this.#reduced && !run.failed)
 				while (stretch < last && this.#isIndependent(trace, stretch)) stretch++;
-			// If it may as well run on to its end, then all that follows is what follows without stopping it.
+			// If it may as well run to its end, all that follows is the same as without stopping it.
 			const each =
 				stretch === last ? 1 : this.#explore(first, [...stretches, stretch], run, left - 1, enough);
 			const alike = Math.min(stretch, last - 1) - from + 1;
@@ -165,7 +167,7 @@ export class Race {
 		return covered;
 	}
 
-	/** Random schedules, with up to so many preemptions each. */
+	/** Runs random schedules with up to this many preemptions each. */
 	wander(count: number, random: (below: number) => number, preemptions = 12, enough = 3): void {
 		for (let i = 0; i < count && this.findings.failures.length < enough; i++) {
 			const stretches = Array.from(
@@ -177,15 +179,15 @@ export class Race {
 	}
 }
 
-/** As many preemptions as are tried exhaustively for so many accesses, whatever it takes. */
+/** The number of preemptions that are tried exhaustively for this many accesses, however long it takes. */
 function preemptionsFor(accesses: number): number {
 	if (accesses <= 60) return 3;
 	return accesses <= 600 ? 2 : 1;
 }
 
 /**
- * All schedules of a pair with as many preemptions as its accesses allow, and with more while one more is likely to
- * take no more than `budget` schedules; at most with `most`. Ends early after `enough` failures.
+ * Runs all schedules of a pair with as many preemptions as its accesses allow, and with more if one more is likely to
+ * take at most `budget` schedules; but not with more than `most`. Stops after `enough` failures.
  */
 export function exhaust(
 	pair: Pair,
@@ -205,7 +207,7 @@ export function exhaust(
 	}
 }
 
-/** Numbers from 0 to below `below`, the same for the same seed (xorshift32, Marsaglia 2003). */
+/** Numbers from 0 up to `below`, the same for the same seed (xorshift32, Marsaglia 2003). */
 export function randomFrom(seed: number): (below: number) => number {
 	let state = seed | 1;
 	return (below) => {

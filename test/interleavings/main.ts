@@ -1,7 +1,7 @@
 /**
- * All pairs: `node dist/test/interleavings/main.js [--random N] [--seed S] [--only TEXT] [--most N]
- * [--budget N]`. Exhaustive to the bound, and further while that takes no more than the budget of schedules for a
- * pair, up to the most preemptions; then N random schedules in all. Ends with status 1 if anything failed.
+ * Runs all pairs: `node dist/test/interleavings/main.js [--random N] [--seed S] [--only TEXT] [--most N]
+ * [--budget N]`. Exhaustively up to the bound, and beyond while that takes at most `budget` schedules for a
+ * pair, up to `most` preemptions; then N random schedules in all. Ends with status 1 if anything failed.
  */
 import { randomInt } from "node:crypto";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-/** What the pairs of programs have in common. */
+/** What all pairs of programs use. */
 import {
 	KIND_QUEUE,
 	NEED_COMMIT,
@@ -16,7 +16,7 @@ import type { Participant, World } from "../crash-points/world.js";
 import type { Pair } from "./explore.js";
 import type { Call, Program } from "./stepper.js";
 
-/** Two who are stepped, and one who prepares, looks, and tidies up. */
+/** Two participants that are stepped, and an observer that prepares, checks, and tidies up. */
 export interface Stage {
 	world: World;
 	a: Participant;
@@ -24,17 +24,17 @@ export interface Stage {
 	observer: Participant;
 }
 
-/** What a pair is made of: the two programs, and what must be true of what they saw and left. */
+/** A pair of programs, and checks of what they saw and left. */
 export interface Scene {
 	a(): Program;
 	b(): Program;
 	/** Forgets what an earlier schedule noted. */
 	reset?(): void;
-	/** While both are still there. */
+	/** Runs while both are still there. */
 	check?(): void;
-	/** After both have left: bytes that may still be used. What `tidy` left is compared with it. */
+	/** The bytes that may be in use after both have left and `tidy` has run. */
 	used?: number;
-	/** Takes away what the two left to the region, by the observer, after both have left. */
+	/** Runs after both have left: the observer frees what they left to the region. */
 	tidy?(): void;
 }
 
@@ -42,7 +42,7 @@ export function expect(condition: boolean, what: string): asserts condition {
 	if (!condition) throw new Error(what);
 }
 
-/** A pair over three participants. Whatever the two did, when they have left nothing of theirs is left. */
+/** A pair of programs with three participants. Whatever the two did: when they have left, nothing of theirs remains. */
 export function pair(name: string, prepare: (stage: Stage) => Scene): Pair {
 	return {
 		name,
@@ -59,7 +59,7 @@ export function pair(name: string, prepare: (stage: Stage) => Scene): Pair {
 					scene.check?.();
 					for (const each of [a, b]) {
 						const { status } = observer.recover(each.slot);
-						// Not found: it has left already.
+						// Not found, because it has left already.
 						expect(status === OK || status === NOT_FOUND, "one of them could not leave");
 						expect(!world.owns(each.slot + 1), "one has left, and owns blocks still");
 					}
@@ -73,7 +73,7 @@ export function pair(name: string, prepare: (stage: Stage) => Scene): Pair {
 	};
 }
 
-/** A call by its name and parameters, and again after each commit that it asks for. */
+/** Calls the core by name, and again after each commit that it asks for. */
 export function* call<Name extends keyof Core>(
 	who: Participant,
 	name: Name,
@@ -86,7 +86,7 @@ export function* call<Name extends keyof Core>(
 	}
 }
 
-/** A block of `bytes` filled with `mark`, or 0 where there is no room. */
+/** Allocates a block of `bytes` filled with `mark`; 0 if there is no room. */
 export function* allocate(who: Participant, bytes: number, mark = 0): Generator<Call, number, number> {
 	const block = yield* call(who, "allocate", who.me, bytes);
 	if (block < STATUS_LIMIT) return 0;
@@ -96,7 +96,7 @@ export function* allocate(who: Participant, bytes: number, mark = 0): Generator<
 	return block;
 }
 
-/** Frees a block, which must be as it was filled. */
+/** Frees a block, whose contents must be as they were filled. */
 export function* free(who: Participant, block: number, bytes = 0, mark = 0): Generator<Call, void, number> {
 	if (block === 0) return;
 	if (mark !== 0) expect((yield ["filled", block, bytes, mark]) === 1, "somebody else wrote into a block");
@@ -104,38 +104,38 @@ export function* free(who: Participant, block: number, bytes = 0, mark = 0): Gen
 	expect(status === OK, `freeing gave ${status}`);
 }
 
-/** `object`, which all of them have open now, as whoever uses it must. */
+/** Opens `object` for these participants, as they must before they use it. */
 export function openTo(object: number, ...all: readonly Participant[]): number {
 	for (const who of all) who.use(object);
 	return object;
 }
 
-/** Puts a name where the core reads it; where that is, and its length. */
+/** Puts a name where the core reads it. Returns its offset and length. */
 export function named(who: Participant, name: string): [number, number] {
 	const bytes = Buffer.from(name);
 	return [who.lend(bytes), bytes.length];
 }
 
-/** The doorbell of a participant, by its slot. */
+/** The doorbell of a participant. */
 export function doorbellOf(who: Participant): number {
 	return SLOTS_START + who.slot * SLOT_BYTES + SLOT_DOORBELL;
 }
 
-/** One that would sleep: on what it read from its doorbell. It sleeps for ever if nobody rings. */
+/** A participant that would sleep while its doorbell has the value that was read. It sleeps forever if no one rings. */
 export interface Sleeper {
 	who: Participant;
-	/** What the doorbell said before the last look; undefined while it has not gone to sleep. */
+	/** The doorbell's value before the last look; undefined until it goes to sleep. */
 	doorbell?: number | undefined;
 }
 
-/** Whether it sleeps and was not rung: `rung` are the doorbells whose sleepers the other has woken. */
+/** True if it sleeps and was not woken. `rung` has the doorbells whose sleepers the other one has woken. */
 export function oversleeps({ who, doorbell }: Sleeper, rung: readonly number[]): boolean {
 	if (doorbell === undefined) return false;
 	const word = doorbellOf(who);
 	return who.world.words[word >> 2] === doorbell || !rung.includes(word);
 }
 
-/** Runs a program to its end by the core as it is, without steps. */
+/** Runs a program to its end with the plain core, without steps. */
 export function atOnce<Result>(who: Participant, program: Generator<Call, Result, number>): Result {
 	let result = 0;
 	for (;;) {
@@ -151,7 +151,7 @@ export function atOnce<Result>(who: Participant, program: Generator<Call, Result
 	}
 }
 
-/** Hands a block or a reference over, through a queue that is removed again. */
+/** Hands a block or a reference over, through a queue that is then removed. */
 export function give(from: Participant, to: Participant, block: number): void {
 	const { core } = from;
 	const name = "given";

@@ -1,22 +1,23 @@
 /**
- * Participants that are run one access to memory at a time, in one thread. The shipped core gets a call before each
- * access, and Binaryen's Asyncify lets that call leave the core in its middle and come back to it later.
+ * Runs participants one memory access at a time, in one thread. The shipped core gets a call before each
+ * access, and Binaryen's Asyncify lets that call leave the core in the middle and return to it later.
  */
 import binaryen from "binaryen";
 import type { Core } from "../../src/core/core.js";
 import { instrument } from "../core/wasm.js";
 import { coreBytes, type World } from "../crash-points/world.js";
 
-/** Bytes of one entry of the log that a stepper keeps of its accesses: where, how many, and which access. */
+/** The length of a log entry in bytes: where an access was, how many bytes, and which access. */
 const ENTRY_BYTES = 12;
 
 /**
- * The core with what its accesses call put into it, for calling out each time would take most of the time. It calls
- * `env.suspend` before the access for which no more are `left`, and `env.full` when the log has come to its end.
+ * The core with the body of its access call inlined, because calling out each time would take most of the time. It calls
+ * `env.suspend` before an access when none is `left`, and `env.full` when the log is full. To be optimized takes some
+ * seconds, which many schedules are worth.
  */
-function suspendable(core: Uint8Array): WebAssembly.Module {
+function suspendable(core: Uint8Array, isOptimized: boolean): WebAssembly.Module {
 	const module = binaryen.readBinary(instrument(core, "noted accesses").bytes);
-	// Named one by one: some of all there are make modules that Node 20 refuses.
+	// Named one by one, because some of all features make modules that Node 20 refuses.
 	module.setFeatures(
 		binaryen.Features.Atomics |
 			binaryen.Features.BulkMemory |
@@ -61,14 +62,16 @@ function suspendable(core: Uint8Array): WebAssembly.Module {
 	]);
 	binaryen.setPassArgument("asyncify-imports", "env.suspend");
 	module.runPasses(["asyncify"]);
-	binaryen.setOptimizeLevel(2);
-	module.optimize();
+	if (isOptimized) {
+		binaryen.setOptimizeLevel(2);
+		module.optimize();
+	}
 	const emitted = module.emitBinary();
 	module.dispose();
 	return new WebAssembly.Module(emitted);
 }
 
-/** Gives the module a function of its own in place of `env.name`, which it imports. */
+/** Replaces the imported `env.name` by a function of the module. */
 function define(module: binaryen.Module, name: string, parameters: number, body: number[]): void {
 	for (let index = 0; index < module.getNumFunctions(); index++) {
 		const info = binaryen.getFunctionInfo(module.getFunctionByIndex(index));
@@ -85,11 +88,11 @@ interface Counter {
 	value: number;
 }
 
-/** What Asyncify adds, and `suspendable`. */
+/** The exports that Asyncify adds, and `suspendable`. */
 interface Suspendable {
-	/** Accesses that it may make before it suspends. */
+	/** The number of accesses before it suspends. */
 	left: Counter;
-	/** Where the log goes on, and where it ends; 0 while none is kept. */
+	/** Where the next entry of the log goes, and where the log ends; 0 while none is kept. */
 	log: Counter;
 	logEnd: Counter;
 	asyncify_start_unwind(stack: number): void;
@@ -99,8 +102,8 @@ interface Suspendable {
 }
 
 /**
- * What a program does with memory outside of the core, each one access: a word read; a word written; bytes filled;
- * and whether (1 or 0) all bytes have a value.
+ * Accesses of a program to memory outside of the core: reading a word, writing a word, filling bytes,
+ * and checking (1 or 0) that all bytes have a value.
  */
 interface Direct {
 	read(at: number): number;
@@ -111,15 +114,15 @@ interface Direct {
 
 type Operations = Core & Direct;
 
-/** One call of the core, or one access, by name. Its result, unsigned, is what `yield` gives. */
+/** A call of the core or an access, by name. `yield` returns its result, unsigned. */
 export type Call = { [Name in keyof Operations]: [Name, ...Parameters<Operations[Name]>] }[keyof Operations];
 
-/** What a participant does: calls and accesses, and between them code that touches nothing that others touch. */
+/** What a participant does: calls and accesses. The code between them touches nothing that others touch. */
 export type Program = Generator<Call, void, number>;
 
-/** More accesses than any operation needs, however often others get in its way: it waits for somebody. */
+/** More accesses than any operation needs, however others interfere: it must be waiting for another participant. */
 const ENDLESS = 200_000;
-/** Where in the page behind the region each keeps the stack that it has left, and its log, and how large those get. */
+/** Where each keeps its saved stack and its log in the page behind the region, and how large these get. */
 const STACKS = 32_768;
 const STACK_BYTES = 8192;
 const LOGS = 49_152;
@@ -127,13 +130,13 @@ const LOG_BYTES = 682 * ENTRY_BYTES;
 
 export class Stuck extends Error {}
 
-/** The core instances of a world whose calls can be left and come back to. */
+/** Instances of the core over a world, whose calls can be left and resumed. */
 export class Steppers {
 	readonly #module: WebAssembly.Module;
 
 	/** @param core another than the shipped one: to see that what is wrong with it is found */
-	constructor(core: Uint8Array = coreBytes) {
-		this.#module = suspendable(core);
+	constructor(core: Uint8Array = coreBytes, isOptimized = true) {
+		this.#module = suspendable(core, isOptimized);
 	}
 
 	in(world: World, index: number): Stepper {
@@ -141,22 +144,22 @@ export class Steppers {
 	}
 }
 
-/** Which memory a program's accesses were to. */
+/** The memory that a program has accessed. */
 export interface Trace {
-	/** Of three numbers for each range: the offset, the bytes, and in its lowest bit 1 if it was written. */
+	/** Three numbers for each range: the offset, the length in bytes, and 1 in its lowest bit if it was written. */
 	ranges: Uint32Array;
-	/** For each access, where its ranges begin. Most have one. */
+	/** For each access, the index of its first range. Most have one. */
 	starts: number[];
 }
 
-/** Runs one program, so many accesses at a time. */
+/** Runs one program, a number of accesses at a time. */
 export class Stepper {
 	readonly #core: Core & Suspendable;
 	readonly #world: World;
 	readonly #words: Uint32Array;
 	readonly #stack: number;
 	readonly #log: number;
-	/** What was in the log each time that it was emptied. */
+	/** What the log contained each time it was emptied. */
 	#logged: Uint32Array[] = [];
 	#allowed = 0;
 	#suspended = false;
@@ -174,7 +177,7 @@ export class Stepper {
 		this.#core.logEnd.value = this.#log + LOG_BYTES;
 	}
 
-	/** Before an access for which none is left; and again when the call comes back to there. */
+	/** Called before an access when none is left, and again when the call is resumed there. */
 	#suspend(): void {
 		if (this.#resuming) {
 			this.#core.asyncify_stop_rewind();
@@ -193,12 +196,12 @@ export class Stepper {
 		log.value = this.#log;
 	}
 
-	/** From here on it notes which memory its accesses are to. */
+	/** Begins to note the memory of its accesses. */
 	record(): void {
 		this.#core.log.value = this.#log;
 	}
 
-	/** What it has noted since `record`. It notes no more. */
+	/** Returns what was noted since `record`, and notes no more. */
 	recorded(): Trace {
 		this.#flush();
 		this.#core.log.value = 0;
@@ -218,7 +221,7 @@ export class Stepper {
 		return { ranges, starts };
 	}
 
-	/** Begins a program. Nothing of it has run before the first `run`. */
+	/** Begins a program. It does nothing before the first `run`. */
 	begin(program: Program): void {
 		this.#program = program;
 		this.#call = undefined;
@@ -230,12 +233,12 @@ export class Stepper {
 		this.#core.log.value = 0;
 	}
 
-	/** Accesses so far. */
+	/** The number of accesses so far. */
 	get accesses(): number {
 		return this.#allowed - this.#core.left.value;
 	}
 
-	/** Whether the program has come to its end. */
+	/** True when the program has ended. */
 	get done(): boolean {
 		return this.#program === undefined;
 	}
@@ -258,7 +261,7 @@ export class Stepper {
 		}
 	}
 
-	/** The result of the call that is under way; 0 before the first. */
+	/** The result of the current call; 0 before the first. */
 	#advance(): number {
 		if (this.#call === undefined) return 0;
 		const [name, ...parameters] = this.#call;

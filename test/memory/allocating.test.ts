@@ -1,20 +1,20 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { isMarked, randomFrom } from "../fixture/index.js";
+import { count, isMarked, randomFrom } from "../fixture/index.js";
 import { match } from "./match.js";
 import { randomSize } from "./player.js";
 
-const OPERATIONS = 50_000;
+const OPERATIONS = count(20_000, 50_000);
 
 test("two processes allocate and free at random: no block is given out twice, all comes back", async () => {
-	const { reports, usedBefore, usedAfter, largestAfter } = await match(OPERATIONS, 0);
+	const { reports, usedBefore, usedAfter, largestAfter } = await match(OPERATIONS, 0, 1);
 	assert.is(reports.length, 2);
 	for (const { operations, full, sent, taken, leastLargest, meanLargest } of reports) {
 		assert.is(operations, OPERATIONS);
 		assert.ok(sent > 100 && taken > 10, `sent ${sent}, took ${taken}`);
 		assert.ok(full > 0, "the region was never full");
 		assert.ok(
-			leastLargest > 0 && leastLargest <= meanLargest && meanLargest <= 1,
+			leastLargest >= 0 && leastLargest <= meanLargest && meanLargest <= 1,
 			"fragmentation is a share",
 		);
 	}
@@ -22,9 +22,9 @@ test("two processes allocate and free at random: no block is given out twice, al
 	assert.ok(largestAfter > 0.7, `the largest free block is ${largestAfter} of what is free`);
 });
 
-test("while one of them is stopped, at random moments, the other goes on", async () => {
-	const { stops, meanwhile, usedBefore, usedAfter } = await match(4 * OPERATIONS, 40);
-	assert.ok(stops >= 10, `stopped ${stops} times`);
+test("while one of two participants is stopped at random moments, the other continues", async () => {
+	const stops = count(8, 40);
+	const { meanwhile, usedBefore, usedAfter } = await match(OPERATIONS, stops, 1);
 	assert.ok(meanwhile >= stops * 300);
 	assert.is(usedAfter, usedBefore);
 });

@@ -46,7 +46,7 @@ limitedTest("a full region is DHMEM_REGION_FULL, and freeing makes room", async 
 		"DHMEM_REGION_FULL",
 	);
 	assert.is(await codeOfLater(producer.send(new Uint8Array(300_000))), "DHMEM_REGION_FULL");
-	// The refused one left no reservation behind.
+	// The refused message has left no reservation behind.
 	assert.ok(producer.trySend("small"));
 	const message = consumer.tryReceive();
 	assert.is(message?.text(), "small");
@@ -89,7 +89,7 @@ limitedTest("a message larger than the region is DHMEM_MESSAGE_TOO_LARGE", async
 	);
 	block.free();
 	const consumer = queue.consumer();
-	// What came before the large one was sent.
+	// This came before the large one was sent.
 	assert.is(consumer.tryReceive()?.text(), "a");
 	assert.is(consumer.tryReceive(), undefined);
 	assert.ok(producer.trySend(new Uint8Array(200_000)));

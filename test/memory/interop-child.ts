@@ -1,10 +1,10 @@
-/** Another process's side of `interop.test.ts`, by the libraries that are tested: nothing of it copies a column. */
+/** The other process of `interop.test.ts`, which uses the tested libraries: nothing in it copies a column. */
 import * as arrow from "apache-arrow";
 import { Region } from "dhmem";
 import ndarray from "ndarray";
 import { loadBlock, serve } from "../fixture/index.js";
 
-/** What was found in a table: enough to know that all of it was read, and where. */
+/** What was found in a table: enough to know that it was read completely, and in place. */
 export interface Report {
 	rows: number;
 	columns: string[];
@@ -12,7 +12,7 @@ export interface Report {
 	large: string;
 	texts: string[];
 	nulls: number;
-	/** Whether each column's values lie in the region. */
+	/** True if each column's values are in the region. */
 	inPlace: boolean[];
 }
 
@@ -69,7 +69,7 @@ serve(import.meta.url, {
 			for (let row = 0; row < rows; row++) some.set(column, row, column * 100 + row);
 		}
 		const ids = region.array("ids", { dtype: "u64" });
-		// Only the declarations of ndarray are at odds with large integers, in shared memory too: the library is not.
+		// The declarations of ndarray don't allow large integers in shared memory; the library does.
 		const large = ids.data as BigUint64Array<ArrayBuffer>;
 		const plane = ndarray(large, [...ids.shape], [...ids.strides]).pick(1, null, null);
 		plane.data[Number(plane.index(2, 3))] = plane.get(0, 0) + 2n ** 63n;

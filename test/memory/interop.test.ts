@@ -1,5 +1,5 @@
 /**
- * Other people's libraries over the region's memory, without a copy of it: tables of Apache Arrow in blocks, and
+ * Other libraries over the region's memory, without a copy of it: tables of Apache Arrow in blocks, and
  * the n-dimensional views of ndarray over arrays.
  */
 import * as arrow from "apache-arrow";
@@ -33,7 +33,7 @@ function makeTable(column: Float64Array = x): arrow.Table {
 	});
 }
 
-/** A block with the table in its IPC format: serialising is the one time that its bytes are written. */
+/** A block with the table in its IPC format; serialising writes its bytes, once. */
 function write(region: Region, table: arrow.Table, format: "stream" | "file" = "stream"): Block {
 	const ipc = arrow.tableToIPC(table, format);
 	const block = region.allocate(ipc.length);
@@ -85,7 +85,7 @@ for (const format of ["stream", "file"] as const) {
 	);
 }
 
-regionTest("what is written to the block is in the table at once, and the other way round", (region) => {
+regionTest("writes to the block are in the table at once, and the other way round", (region) => {
 	using block = write(region, makeTable());
 	const column = arrow.tableFromIPC(block.bytes).getChild("x");
 	const values = valuesOf(column) as Float64Array;
@@ -111,22 +111,19 @@ regionTest("a message in the ring is aligned well enough for a table to be read 
 	}
 });
 
-regionTest(
-	"that values lie in the region can be told from a copy: Arrow copies what is not aligned",
-	(region) => {
-		const ipc = arrow.tableToIPC(makeTable());
-		using block = region.allocate(ipc.length + 8);
-		for (const shift of [1, 4, 8]) {
-			const bytes = block.bytes.subarray(shift, shift + ipc.length);
-			bytes.set(ipc);
-			const found = report(bytes);
-			assert.equal({ ...found, inPlace: expected.inPlace }, expected);
-			assert.is(found.inPlace[0], shift === 8, `shifted by ${shift}`);
-		}
-	},
-);
+regionTest("a value in the region can be told from a copy: Arrow copies what is not aligned", (region) => {
+	const ipc = arrow.tableToIPC(makeTable());
+	using block = region.allocate(ipc.length + 8);
+	for (const shift of [1, 4, 8]) {
+		const bytes = block.bytes.subarray(shift, shift + ipc.length);
+		bytes.set(ipc);
+		const found = report(bytes);
+		assert.equal({ ...found, inPlace: expected.inPlace }, expected);
+		assert.is(found.inPlace[0], shift === 8, `shifted by ${shift}`);
+	}
+});
 
-regionTest("of several batches each is in place, and only joining them copies", (region) => {
+regionTest("each of several batches is received in place, and only joining them copies", (region) => {
 	using block = write(region, makeTable().concat(makeTable()));
 	const column = arrow.tableFromIPC(block.bytes).getChild("x");
 	assert.is(column?.length, 2 * rows);
@@ -137,7 +134,7 @@ regionTest("of several batches each is in place, and only joining them copies", 
 	assert.is.not(column?.toArray().buffer, block.bytes.buffer);
 });
 
-// Browsers refuse to decode shared memory. Node does not: a text column need not be copied to be read.
+// Browsers refuse to decode shared memory. Node does not, so a text column can be read without a copy.
 regionTest("text is decoded from shared memory where it lies", (region) => {
 	using block = write(region, makeTable());
 	const text = arrow.tableFromIPC(block.bytes).getChild("text");

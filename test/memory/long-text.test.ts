@@ -3,11 +3,11 @@ import { Buffer, constants } from "node:buffer";
 import { type Block, Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { codeOf, errorOf } from "../fixture/index.js";
+import { codeOf, errorOf, long } from "../fixture/index.js";
 
 const LONGEST = constants.MAX_STRING_LENGTH;
 
-/** A block of so many bytes, with `text` over and over in it. */
+/** A block of this size, filled with repetitions of `text`. */
 function filled(region: Region, bytes: number, text: string): Block {
 	const block = region.allocate(bytes);
 	const { buffer, byteOffset, length } = block.bytes;
@@ -15,7 +15,7 @@ function filled(region: Region, bytes: number, text: string): Block {
 	return block;
 }
 
-test("text and JSON that are longer than a string can be are DHMEM_UNSUPPORTED", () => {
+long(test)("text and JSON that are longer than a string can be are DHMEM_UNSUPPORTED", () => {
 	using region = Region.temporary({ size: "3GiB" });
 	const queue = region.queue("q");
 	const block = filled(region, 2 ** 31, "a");
@@ -32,9 +32,9 @@ test("text and JSON that are longer than a string can be are DHMEM_UNSUPPORTED",
 	);
 });
 
-test("a text with fewer characters than a string may have is one, though it has more bytes", () => {
+long(test)("a text with fewer characters than a string may have is one, though it has more bytes", () => {
 	using region = Region.temporary({ size: "1GiB" });
-	// Three bytes each, so that pieces of it end in the midst of one.
+	// Each has three bytes, so that pieces end in the middle of one.
 	const characters = Math.ceil((LONGEST + 3) / 3);
 	using block = filled(region, 3 * characters, "€");
 	const text = block.text();
@@ -43,7 +43,7 @@ test("a text with fewer characters than a string may have is one, though it has 
 	assert.not(text.includes("\ufffd"));
 });
 
-test("what is not JSON is a SyntaxError, as it is to JSON.parse", () => {
+test("text that is not JSON is the SyntaxError of JSON.parse", () => {
 	using region = Region.temporary({ size: "1MiB" });
 	using block = filled(region, 10, "no JSON");
 	assert.throws(() => block.json(), SyntaxError);

@@ -1,6 +1,6 @@
 /**
- * Two processes that allocate and free at random in one region: `node main.js --operations 1000000`. With
- * `--stops N` one of them is stopped N times meanwhile, and the other must go on.
+ * Two processes that allocate and free at random in one region: `node match.js --operations 1000000`. With
+ * `--stops N` they continue until one of them was stopped N times, and the other must work meanwhile.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { randomInt, randomUUID } from "node:crypto";
@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Region } from "dhmem";
 import { loadBlock, temporaryFolder, until } from "../fixture/index.js";
-import type { Report } from "./player.js";
+import { type Report, WANTED } from "./player.js";
 
 const PLAYER = fileURLToPath(new URL("player.js", import.meta.url));
 
@@ -20,10 +20,9 @@ export interface Match {
 	/** Bytes in use before and after. */
 	usedBefore: number;
 	usedAfter: number;
-	/** Largest free block by all that is free, after. */
+	/** The size of the largest free block divided by all free bytes, after the match. */
 	largestAfter: number;
-	/** How often one was stopped, and how many operations the other did meanwhile. */
-	stops: number;
+	/** The number of operations that the other did while one was stopped. */
 	meanwhile: number;
 }
 
@@ -32,7 +31,7 @@ function isStopped({ pid }: ChildProcess): boolean {
 	return /^. T/.test(stat.slice(stat.lastIndexOf(")")));
 }
 
-export async function match(operations: number, stops: number): Promise<Match> {
+export async function match(operations: number, stops: number, seed = randomInt(2 ** 31)): Promise<Match> {
 	const directory = temporaryFolder();
 	try {
 		using region = Region.open(`match-${randomUUID()}`, { directory, size: "32MiB" });
@@ -41,9 +40,11 @@ export async function match(operations: number, stops: number): Promise<Match> {
 		words.bytes.fill(0);
 		const token = region.save(words);
 		const progress = loadBlock(region, token).as("u32");
-		// What objects need is needed once.
+		// They go on until all stops are made.
+		Atomics.store(progress, WANTED, stops > 0 ? 2 ** 32 - 1 : 0);
+		// What objects need is taken only once.
 		const { used: usedBefore } = region.stats();
-		const seeds = [randomInt(2 ** 31), randomInt(2 ** 31)];
+		const seeds = [seed, seed + 1];
 		const players = seeds.map((seed, which) =>
 			fork(PLAYER, [directory, region.name, which, operations, seed, token].map(String)),
 		);
@@ -54,7 +55,7 @@ export async function match(operations: number, stops: number): Promise<Match> {
 			const [report] = await message;
 			return report as Report;
 		});
-		const disturbing = disturb(players, progress, stops, operations);
+		const disturbing = disturb(players, progress, stops);
 		const reports = await Promise.all(results);
 		const { used: usedAfter, largestFree } = region.stats();
 		return {
@@ -62,31 +63,24 @@ export async function match(operations: number, stops: number): Promise<Match> {
 			usedBefore,
 			usedAfter,
 			largestAfter: largestFree / (region.size - usedAfter),
-			...(await disturbing),
+			meanwhile: await disturbing,
 		};
 	} finally {
 		rmSync(directory, { recursive: true });
 	}
 }
 
-/** Stops one at a random moment; the other has to get on by so many operations before it continues. */
-async function disturb(
-	players: ChildProcess[],
-	progress: Uint32Array,
-	stops: number,
-	operations: number,
-): Promise<{ stops: number; meanwhile: number }> {
+/** Stops one at a random moment. The other must do this many operations before the first continues. */
+async function disturb(players: ChildProcess[], progress: Uint32Array, stops: number): Promise<number> {
 	const done = (which: number) => Atomics.load(progress, which);
-	let stopped = 0;
 	let meanwhile = 0;
-	for (; stopped < stops; stopped++) {
+	for (let stopped = 0; stopped < stops; stopped++) {
 		const which = randomInt(2);
 		const [victim, other] = [which, 1 - which];
 		const player = players[victim] as ChildProcess;
 		const wanted = 300;
 		const moment = done(victim) + randomInt(200);
-		await until(() => done(victim) > moment || done(other) > operations - 2 * wanted);
-		if (Math.max(done(0), done(1)) > operations - 2 * wanted) break;
+		await until(() => done(victim) > moment);
 		player.kill("SIGSTOP");
 		await until(() => isStopped(player));
 		const [before, frozen] = [done(other), done(victim)];
@@ -98,7 +92,8 @@ async function disturb(
 			player.kill("SIGCONT");
 		}
 	}
-	return { stops: stopped, meanwhile };
+	Atomics.store(progress, WANTED, 0);
+	return meanwhile;
 }
 
 if (process.argv[1] === join(import.meta.dirname, "match.js")) {

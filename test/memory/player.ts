@@ -3,21 +3,24 @@
  *
  * Arguments: folder, region, which of the two (0 or 1), operations, seed, the progress words' handle.
  */
-import { type Block, DhmemError, Region } from "dhmem";
+import { type Block, DhmemError, type Message, Region } from "dhmem";
 import { isMarked, loadBlock, randomFrom } from "../fixture/index.js";
 
-/** What a player tells when it is through. */
+/** What a player reports when it has finished. */
 export interface Report {
 	operations: number;
-	/** How often the region was full, how many blocks were sent, taken and freed elsewhere. */
+	/** How often the region was full, and how many blocks were sent, taken and freed elsewhere. */
 	full: number;
 	sent: number;
 	taken: number;
-	/** Largest free block by free bytes, sampled while the region was in use; the least and the mean. */
+	/** The size of the largest free block divided by all free bytes, sampled during use: the least and the mean. */
 	leastLargest: number;
 	meanLargest: number;
 	seconds: number;
 }
+
+/** The progress word that says how many operations both should do; the words before it belong to the players. */
+export const WANTED = 2;
 
 interface Held {
 	block: Block;
@@ -66,11 +69,11 @@ function play(args: string[]): Report {
 		check(one);
 		one.block.free();
 	};
-	const allocate = () => {
+	const allocate = (size = randomSize(random, largest)) => {
 		// Marks of the two differ, so that a block handed out to both is noticed.
 		const mark = random(127) * 2 + me;
 		try {
-			const block = region.allocate(randomSize(random, largest));
+			const block = region.allocate(size);
 			block.bytes.fill(mark);
 			held.push({ block, mark });
 		} catch (error) {
@@ -79,15 +82,16 @@ function play(args: string[]): Report {
 			while (held.length > 0 && random(20) !== 0) free();
 		}
 	};
-	const receive = () => {
-		const message = consumer.tryReceive();
-		if (message === undefined) return;
+	const keep = (message: Message) => {
 		const mark = message.text().charCodeAt(0);
-		const block = message.block as Block;
-		check({ block, mark });
+		check({ block: message.block as Block, mark });
 		if (random(2) === 0) return message.release();
 		held.push({ block: message.take(), mark });
 		report.taken++;
+	};
+	const receive = () => {
+		const message = consumer.tryReceive();
+		if (message !== undefined) keep(message);
 	};
 	const send = () => {
 		const one = pick();
@@ -96,7 +100,11 @@ function play(args: string[]): Report {
 		else one.block.free();
 	};
 
-	for (; report.operations < Number(operations); report.operations++) {
+	// Random sizes need not fill the region, so each player sees it full at least once.
+	while (report.full === 0) allocate(largest / 8);
+	// An observer may want more.
+	const wanted = () => Math.max(Number(operations), Atomics.load(progress, WANTED));
+	for (; report.operations < wanted(); report.operations++) {
 		const what = random(100);
 		if (what < 45 || held.length === 0) allocate();
 		else if (what < 90 || held.length > 300) free();
@@ -112,10 +120,9 @@ function play(args: string[]): Report {
 		}
 	}
 	producer.end();
-	for (let message = consumer.receiveSync(); message !== undefined; message = consumer.receiveSync()) {
-		check({ block: message.block as Block, mark: message.text().charCodeAt(0) });
-		message.release();
-	}
+	// All of them may still have to come, if the other one has begun late.
+	for (let message = consumer.receiveSync(); message !== undefined; message = consumer.receiveSync())
+		keep(message);
 	while (held.length > 0) free();
 	return {
 		...report,

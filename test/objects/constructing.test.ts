@@ -13,17 +13,17 @@ limitedTest("processes that construct the same objects at once agree on each", a
 	for (const child of children) child.say("go");
 	const results = (await Promise.all(children.map((child) => child.hear()))) as string[][];
 	for (const result of results) assert.equal(result, results[0]);
-	// Everybody got a capacity that one of them asked for, and nobody anything else.
+	// Everyone got a capacity that one of them had asked for.
 	for (const capacity of results[0] ?? []) assert.match(capacity, /^10(2[4-9]|3[01])$/);
 	assert.is(region.entries().length, 50);
 	for (const child of children) child.say("go");
 	for (const child of children) assert.is((await child.ended).code, 0);
-	// Those who lost gave back what they had made: 50 rings of 2 KiB at most, records and lists are left.
+	// The losers gave back what they had made: at most 50 rings of 2 KiB, records and lists are left.
 	const left = region.stats().used - used;
 	assert.ok(left < 50 * (2048 + 640) + 64 * 1024, `${left} bytes`);
 });
 
-limitedTest("what is opened as something else than it is says both", () => {
+limitedTest("opening an object as another type names both types", () => {
 	const region = open();
 	region.queue("bytes", { capacity: 1000 });
 	region.queue("numbers", { record: "f64", capacity: 100 });
@@ -44,7 +44,7 @@ limitedTest("what is opened as something else than it is says both", () => {
 		assert.match(message, is);
 		assert.match(message, wanted);
 	}
-	// What is left out accepts what exists, and so does the same figure in other words.
+	// An option that is left out accepts what exists, and so does the same figure in other words.
 	assert.is(region.queue("bytes").capacity, 1024);
 	assert.is(region.queue("bytes", { capacity: "1 kB" }).capacity, 1024);
 	assert.is(region.queue("numbers", { record: "f64" }).capacity, 128);

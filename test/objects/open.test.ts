@@ -1,4 +1,4 @@
-/** Opening what exists without saying what it is, and openings that fail. */
+/** Opening existing objects without their type, and openings that fail. */
 import * as dhmem from "dhmem";
 import { DhmemError, type MapTypes, Queue, RecordQueue, Region } from "dhmem";
 import { Task } from "dhmem/workflow";
@@ -45,7 +45,7 @@ regionTest("a queue is of the kind that its options say", (region) => {
 	assert.is(region.queue("view", { policy: "drop-oldest" }).capacity, 1, "it may keep any number");
 });
 
-regionTest("the older names of keep and capacity are taken until they are gone", (region) => {
+regionTest("the older names of keep and capacity are still accepted", (region) => {
 	assert.is(region.queue("log", { policy: "drop-oldest", slots: 3 }).capacity, 3);
 	assert.is(region.queue("samples", { record: "f64", slots: 5 }).capacity, 8);
 	assert.is(
@@ -54,7 +54,7 @@ regionTest("the older names of keep and capacity are taken until they are gone",
 	);
 });
 
-regionTest("maps and vectors are taken as they are, with what is left out", (region) => {
+regionTest("opening a map or vector without its types accepts any", (region) => {
 	region.map("best", { key: "string", value: "f64" }).set("run 7", 0.25);
 	region
 		.map("runs", { key: "u32", value: { steps: "u32", residual: "f64" } })
@@ -83,7 +83,7 @@ regionTest("maps and vectors are taken as they are, with what is left out", (reg
 	}
 });
 
-regionTest("what is not there can't be made without its type", (region) => {
+regionTest("a missing object can't be created without its type", (region) => {
 	for (const open of [
 		() => region.map("none"),
 		() => region.map("none", { key: "string" }),
@@ -100,7 +100,7 @@ regionTest("what is not there can't be made without its type", (region) => {
 	assert.equal(region.entries(), []);
 });
 
-test("an existing object is opened without its type in a region that is read-only, too", () => {
+test("an existing object is opened without its type in a read-only region, too", () => {
 	using region = Region.temporary({ size: "16MiB" });
 	region.map("best", { key: "string", value: "f64" }).set("run 7", 0.25);
 	region.vector("residuals", "f32").push(0.5);
@@ -115,7 +115,7 @@ test("an existing object is opened without its type in a region that is read-onl
 	);
 });
 
-regionTest("a name that an object of another kind has is said to be shared by all kinds", (region) => {
+regionTest("the error for a name of another kind of object says that all kinds share the names", (region) => {
 	region.queue("steps");
 	const { code, message } = errorOf(() => region.mutex("steps"));
 	assert.is(code, "DHMEM_TYPE_MISMATCH");
@@ -123,10 +123,10 @@ regionTest("a name that an object of another kind has is said to be shared by al
 	assert.match(message, "Objects of all kinds share one set of names in a region");
 });
 
-/** How often as much memory as most of the region is made and removed, so that nothing of it may stay. */
+/** How often most of the region's memory is allocated and removed, so nothing of it may stay. */
 const ROUNDS = 12;
 
-regionTest("an opening that fails does not keep what it found", (region) => {
+regionTest("a failed opening keeps no object open", (region) => {
 	using other = Region.open(region.name);
 	for (let round = 0; round < ROUNDS; round++) {
 		const array = region.array("field", { dtype: "f64", shape: [2 ** 20] });
@@ -148,7 +148,7 @@ regionTest("an opening that fails does not keep what it found", (region) => {
 	assert.is(region.stats().objects, 0);
 });
 
-regionTest("an opening that fails leaves open what this participant has open otherwise", (region) => {
+regionTest("a failed opening does not close this participant's other openings", (region) => {
 	using other = Region.open(region.name);
 	const ours = other.array("field", { dtype: "f64", shape: [4] });
 	const token = String(region.save(region.array("field")));
@@ -173,13 +173,13 @@ regionTest("an opening that fails leaves open what this participant has open oth
 
 type Constructor = new (...values: unknown[]) => unknown;
 
-/** All that is exported and is a class, but for those that are for everybody. */
+/** All exported classes, except those that users may construct. */
 const classes = Object.entries<unknown>({ ...dhmem, Task }).filter(
 	(entry): entry is [string, Constructor] =>
 		/^[A-Z]/.test(entry[0]) && !/^(DhmemError|Schema)$/.test(entry[0]),
 );
 
-test("what comes from a region can't be made with new", () => {
+test("objects of a region can't be made with new", () => {
 	assert.ok(classes.length > 15);
 	for (const [name, Class] of classes) {
 		for (const values of [[], [null], ["name"], [{}, {}], [{ attachment: {}, name: "x" }, "f64", [1]]]) {

@@ -2,7 +2,7 @@
 import { Region } from "dhmem";
 import { type Scenario, serve, type Talk } from "../fixture/index.js";
 
-/** Has a field and a queue open, says what it sees, and stays until it is told to go; or for ever. */
+/** Opens a field and a queue, prints what it sees, and stays until it is told to go, or without end. */
 async function keep(talk: Talk, name: string): Promise<void> {
 	const region = Region.open(name, { mode: "open" });
 	const field = region.array("field", { dtype: "u32" });
@@ -26,7 +26,7 @@ function churn(talk: Talk, name: string, number: string, turns: string): void {
 		const struct = region.struct(key, { turn: "u32", by: "u32" });
 		struct.turn = turn;
 		struct.by = mine;
-		// Whoever removes it, what was opened stays until then, and is nobody else's.
+		// What is open stays, whoever removes it, and nobody else gets it.
 		if (turn % 3 === 0) region.remove(key);
 		const own = region.array(`own ${mine}`, {
 			dtype: "u32",

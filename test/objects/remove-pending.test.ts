@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { codeOf, regionTest } from "../fixture/index.js";
 
-/** What becomes of a promise, as it stands at the moment. */
+/** The present state of a promise. */
 function watched(promise: Promise<unknown>): { code: string | undefined } {
 	const seen: { code: string | undefined } = { code: undefined };
 	promise.then(
@@ -18,7 +18,7 @@ function watched(promise: Promise<unknown>): { code: string | undefined } {
 	return seen;
 }
 
-regionTest("removal ends what is pending with the object at once", async (region) => {
+regionTest("removing an object ends its pending waits at once", async (region) => {
 	using other = Region.open(region.name);
 	const theirs = other.mutex("mutex").lockSync();
 	const queue = region.queue("queue");
@@ -47,7 +47,7 @@ regionTest("removal ends what is pending with the object at once", async (region
 	theirs.unlock();
 });
 
-regionTest("removing a condition ends a wait at it, which has the mutex again", async (region) => {
+regionTest("removing a condition ends a wait at it, and the mutex is held again", async (region) => {
 	const held = region.mutex("mutex").lockSync();
 	const pending = watched(region.condition("condition").wait(held, { until: () => false }));
 	region.remove("condition");
@@ -56,7 +56,7 @@ regionTest("removing a condition ends a wait at it, which has the mutex again", 
 	assert.is(held.held, true);
 });
 
-regionTest("removing its mutex ends a wait at a condition, which has it no more", async (region) => {
+regionTest("removing its mutex ends a wait at a condition, and the mutex is not held", async (region) => {
 	const held = region.mutex("mutex").lockSync();
 	const pending = watched(region.condition("condition").wait(held, { until: () => false }));
 	region.remove("mutex");
@@ -67,48 +67,54 @@ regionTest("removing its mutex ends a wait at a condition, which has it no more"
 	assert.ok(region.mutex("mutex").tryLock(), "there is a new one");
 });
 
-regionTest("a wait whose mutex was removed writes nothing into the queue in its place", async (region) => {
-	for (let round = 0; round < 10; round++) {
-		using waiter = Region.open(region.name);
-		// So that the place was a queue's, with a message that was received, and is one again.
-		const old = region.queue("old", { capacity: 4096 });
-		const [producer, consumer] = [old.producer(), old.consumer()];
-		for (const text of ["", "stale"]) producer.trySend(text);
-		for (let i = 0; i < 2; i++) consumer.tryReceive()?.release();
-		region.remove("old");
-		assert.ok(region.mutex("mutex").tryLock());
-		const pending = watched(waiter.mutex("mutex").lock());
-		await turn();
-		waiter.remove("mutex");
+regionTest(
+	"a wait whose mutex was removed does not write into a queue in the same memory",
+	async (region) => {
+		for (let round = 0; round < 10; round++) {
+			using waiter = Region.open(region.name);
+			// So the place belonged to a queue with a received message, and belongs to a queue again.
+			const old = region.queue("old", { capacity: 4096 });
+			const [producer, consumer] = [old.producer(), old.consumer()];
+			for (const text of ["", "stale"]) producer.trySend(text);
+			for (let i = 0; i < 2; i++) consumer.tryReceive()?.release();
+			region.remove("old");
+			assert.ok(region.mutex("mutex").tryLock());
+			const pending = watched(waiter.mutex("mutex").lock());
+			await turn();
+			waiter.remove("mutex");
+			region.remove("mutex");
+			const queue = region.queue("jobs", { capacity: 4096 });
+			const [sender, receiver] = [queue.producer(), queue.consumer()];
+			sender.trySend("");
+			receiver.tryReceive()?.release();
+			await turn();
+			await turn();
+			assert.is(receiver.tryReceive(), undefined, "a message that nobody sent");
+			assert.is(pending.code, "DHMEM_CLOSED");
+			region.remove("jobs");
+		}
+	},
+);
+
+regionTest(
+	"a waiter for a mutex gets it when its holder removes it, with `abandoned` set",
+	async (region) => {
+		using other = Region.open(region.name);
+		const theirs = other.mutex("mutex");
+		const held = region.mutex("mutex").lockSync();
+		const waiting = theirs.lock({ timeout: 60_000 });
 		region.remove("mutex");
-		const queue = region.queue("jobs", { capacity: 4096 });
-		const [sender, receiver] = [queue.producer(), queue.consumer()];
-		sender.trySend("");
-		receiver.tryReceive()?.release();
-		await turn();
-		await turn();
-		assert.is(receiver.tryReceive(), undefined, "a message that nobody sent");
-		assert.is(pending.code, "DHMEM_CLOSED");
-		region.remove("jobs");
-	}
-});
+		assert.is(held.held, false);
+		held.unlock();
+		const lock = await waiting;
+		assert.is(lock.abandoned, true);
+		lock.unlock();
+		assert.is(theirs.lockSync({ timeout: 60_000 }).abandoned, false);
+		assert.is(region.mutex("mutex").tryLock()?.abandoned, false, "there is a new one, and it is nobody's");
+	},
+);
 
-regionTest("whoever waits for a mutex gets it when its holder removes it, and is told", async (region) => {
-	using other = Region.open(region.name);
-	const theirs = other.mutex("mutex");
-	const held = region.mutex("mutex").lockSync();
-	const waiting = theirs.lock({ timeout: 60_000 });
-	region.remove("mutex");
-	assert.is(held.held, false);
-	held.unlock();
-	const lock = await waiting;
-	assert.is(lock.abandoned, true);
-	lock.unlock();
-	assert.is(theirs.lockSync({ timeout: 60_000 }).abandoned, false);
-	assert.is(region.mutex("mutex").tryLock()?.abandoned, false, "there is a new one, and it is nobody's");
-});
-
-regionTest("a wait at a condition is told that its mutex was removed by who held it", async (region) => {
+regionTest("a wait at a condition learns that its mutex was removed by the holder", async (region) => {
 	using other = Region.open(region.name);
 	const [mutex, condition] = [other.mutex("mutex"), other.condition("condition")];
 	const held = mutex.lockSync();
@@ -121,7 +127,7 @@ regionTest("a wait at a condition is told that its mutex was removed by who held
 	assert.is(held.abandoned, true);
 });
 
-regionTest("a map that is removed in the midst of a change goes on working for others", (region) => {
+regionTest("a map that is removed during a change keeps working for others", (region) => {
 	using other = Region.open(region.name);
 	const map = region.map("map", { key: "string", value: "u32" });
 	const theirs = other.map("map", { key: "string", value: "u32" });
@@ -137,7 +143,7 @@ regionTest("a map that is removed in the midst of a change goes on working for o
 	assert.equal(new Map(theirs), new Map(Object.entries({ a: 1, b: 3 })));
 });
 
-regionTest("what a vector is given runs no code in the midst of a change", (region) => {
+regionTest("converting a value runs no user code in the middle of a vector's change", (region) => {
 	using other = Region.open(region.name);
 	const vector = region.vector("vector", "f64");
 	vector.push(1, 2);

@@ -1,14 +1,14 @@
 import { type Mutex, Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Child, codeOf, regionTest, within } from "../fixture/index.js";
+import { Child, codeOf, count, regionTest, within } from "../fixture/index.js";
 
 const module = new URL("./remove-child.js", import.meta.url).href;
-const TURNS = Number(process.env.DHMEM_STEPS ?? 3000);
+const TURNS = Number(process.env.DHMEM_STEPS ?? count(1000, 3000));
 
 test.after.each(Child.killAll);
 
-/** One of every kind, used. */
+/** One object of each kind, in use. */
 function makeAll(region: Region): void {
 	region.struct("struct", { a: "f64" }).a = 1;
 	region.array("array", { dtype: "f64", shape: [10_000] }).data.fill(1);
@@ -31,7 +31,7 @@ function makeAll(region: Region): void {
 	region.queue("records", { record: "f64" }).producer().push(1);
 }
 
-regionTest("what is removed is gone at once, and all its memory comes back", (region) => {
+regionTest("a removed object is gone at once, and all its memory is freed", (region) => {
 	makeAll(region);
 	for (const { name } of region.entries()) region.remove(name);
 	const { used } = region.stats();
@@ -48,7 +48,7 @@ regionTest("what is removed is gone at once, and all its memory comes back", (re
 	assert.is(region.remove("struct"), false);
 });
 
-regionTest("a removed name can be anything anew", (region) => {
+regionTest("a removed name can be used for an object of any kind", (region) => {
 	region.struct("x", { a: "f64" });
 	assert.is(
 		codeOf(() => region.vector("x", "f64")),
@@ -62,7 +62,7 @@ regionTest("a removed name can be anything anew", (region) => {
 });
 
 regionTest(
-	"what this participant has of it ends: nothing of it reaches what comes there next",
+	"a participant's references to a removed object end, and do not reach a later object in the same memory",
 	async (region) => {
 		const struct = region.struct("struct", { a: "f64", n: "u8" }, { initial: { a: 1.5 } });
 		const array = region.array("array", { dtype: "u32", shape: [4], initial: [1, 2, 3, 4] });
@@ -118,38 +118,41 @@ async function assertRejects(promise: Promise<unknown>, code: string): Promise<v
 	assert.is(error?.code, code);
 }
 
-regionTest("who has it open keeps it until they leave, and the name is free meanwhile", async (region) => {
-	const before = region.stats().used;
-	const field = region.array("field", {
-		dtype: "u32",
-		shape: [100_000],
-		initial: new Uint32Array(100_000).fill(41),
-	});
-	region.queue("queue");
-	assert.is(field.data.length, 100_000);
-	const other = new Child(module, "keep", [region.name]);
-	assert.is(await other.hear(), 41);
-	region.remove("field");
-	region.remove("queue");
-	// Another of the same name, and everything that is free, does not disturb the old one.
-	const fresh = region.array("field", { dtype: "u32", shape: [4], initial: [1, 1, 1, 1] });
-	const blocks = Array.from({ length: 300 }, () => region.allocate(60_000));
-	for (const block of blocks) block.bytes.fill(0xee);
-	other.say("go on");
-	assert.equal(await other.hear(), [42, 100_000]);
-	assert.equal([...fresh.data], [1, 1, 1, 1]);
-	for (const block of blocks) block.free();
-	const held = region.stats().used;
-	assert.ok(held >= 400_000);
-	other.say("leave");
-	assert.is(await other.hear(), "gone");
-	await other.ended;
-	assert.ok(region.stats().used < held - 400_000);
-	region.remove("field");
-	assert.is(region.stats().used, before);
-});
+regionTest(
+	"participants keep a removed object open until they leave, and the name is free meanwhile",
+	async (region) => {
+		const before = region.stats().used;
+		const field = region.array("field", {
+			dtype: "u32",
+			shape: [100_000],
+			initial: new Uint32Array(100_000).fill(41),
+		});
+		region.queue("queue");
+		assert.is(field.data.length, 100_000);
+		const other = new Child(module, "keep", [region.name]);
+		assert.is(await other.hear(), 41);
+		region.remove("field");
+		region.remove("queue");
+		// Another object of this name, and use of all free memory, do not disturb the old one.
+		const fresh = region.array("field", { dtype: "u32", shape: [4], initial: [1, 1, 1, 1] });
+		const blocks = Array.from({ length: 300 }, () => region.allocate(60_000));
+		for (const block of blocks) block.bytes.fill(0xee);
+		other.say("go on");
+		assert.equal(await other.hear(), [42, 100_000]);
+		assert.equal([...fresh.data], [1, 1, 1, 1]);
+		for (const block of blocks) block.free();
+		const held = region.stats().used;
+		assert.ok(held >= 400_000);
+		other.say("leave");
+		assert.is(await other.hear(), "gone");
+		await other.ended;
+		assert.ok(region.stats().used < held - 400_000);
+		region.remove("field");
+		assert.is(region.stats().used, before);
+	},
+);
 
-regionTest("who calls remove after another did gives its own up", (region) => {
+regionTest("calling remove after another participant did gives up this participant's reference", (region) => {
 	using other = Region.open(region.name);
 	for (let round = 0; round < 100; round++) {
 		const mine = region.array("field", { dtype: "u8", shape: [1_000_000] });
@@ -166,7 +169,7 @@ regionTest("who calls remove after another did gives its own up", (region) => {
 	}
 });
 
-regionTest("an update in whose middle the map is removed changes nothing", (region) => {
+regionTest("if the map is removed during an update, the update changes nothing", (region) => {
 	const map = region.map("map", { key: "u8", value: "u8" });
 	map.set(1, 1);
 	assert.is(
@@ -182,7 +185,7 @@ regionTest("an update in whose middle the map is removed changes nothing", (regi
 	assert.is(region.map("map", { key: "u8", value: "u8" }).size, 0);
 });
 
-regionTest("what a killed participant alone had open is freed by recovery", async (region) => {
+regionTest("recovery frees removed objects that only a killed participant had open", async (region) => {
 	region.array("field", { dtype: "u32", shape: [100_000] });
 	region.queue("queue");
 	const other = new Child(module, "keep", [region.name]);
@@ -195,7 +198,7 @@ regionTest("what a killed participant alone had open is freed by recovery", asyn
 	assert.is(region.stats().used, 0);
 });
 
-regionTest("a lock that is waited for while it is removed wakes nobody in vain", async (region) => {
+regionTest("removing a mutex ends the waits for it without waking others", async (region) => {
 	using other = Region.open(region.name);
 	const mine: Mutex = region.mutex("mutex");
 	const theirs = other.mutex("mutex");
@@ -209,11 +212,11 @@ regionTest("a lock that is waited for while it is removed wakes nobody in vain",
 });
 
 regionTest(
-	"processes that construct, use and remove at random keep apart, and leave nothing",
+	"processes that construct, use and remove at random do not disturb each other, and leave nothing",
 	async (region) => {
 		const others = [1, 2].map((number) => new Child(module, "churn", [region.name, number, TURNS]));
 		const victims: Child[] = [];
-		for (let i = 0; i < 6; i++) {
+		for (let i = 0; i < count(2, 6); i++) {
 			const victim = new Child(module, "churn", [region.name, 3 + i, 1e9]);
 			victims.push(victim);
 			while (!region.entries().some(({ name }) => name === `own ${3 + i}`)) {

@@ -1,4 +1,4 @@
-/** docs/faq.md against what is so. */
+/** docs/faq.md compared with reality. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Region } from "dhmem";
@@ -41,7 +41,7 @@ test("APIs take views of a region, or refuse them, as the table says", async () 
 	assert.not.instance(Buffer.from(bytes).buffer, SharedArrayBuffer);
 });
 
-test("fetch is given views of a region in vain, without or with an error, and takes a copy", async () => {
+test("fetch refuses views of a region or sends wrong bytes, and takes a copy", async () => {
 	using region = Region.temporary({ size: "1MiB" });
 	const { bytes } = region.allocate(4);
 	bytes.set([255, 216, 65, 66]);

@@ -1,4 +1,4 @@
-/** What should not compile, doesn't: tsc checks this file, and `@ts-expect-error` fails where nothing is wrong. */
+/** What should not compile does not: tsc checks this file, and `@ts-expect-error` fails where nothing is wrong. */
 import {
 	Block,
 	type Condition,
@@ -31,7 +31,7 @@ import * as assert from "uvu/assert";
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<A, B>(_: Same<A, B>): void {}
 
-/** Never called: its types are what is tested. */
+/** Never called: only its types are tested. */
 export function structs(region: Region): void {
 	const params = region.struct("params", { a: "f64", step: "u32", seed: "u64" });
 	same<typeof params, { a: number; step: number; seed: bigint }>(true);
@@ -459,7 +459,7 @@ export function blocks(region: Region, message: Message): void {
 	void made;
 }
 
-test("what should compile does, and what should not doesn't", () => {
+test("correct uses of the types compile, and wrong ones do not", () => {
 	for (const each of [structs, arrays, vectors, maps, queues, records, locks, blocks, payloads]) {
 		assert.type(each, "function");
 	}

@@ -32,7 +32,7 @@ const step = fc.oneof(
 type Step = typeof step extends Arbitrary<infer S> ? S : never;
 const walks = fc.array(step, { maxLength: 60, size: "max" });
 
-/** What a piece of memory should hold, for as long as somebody refers to it. */
+/** The expected contents of a piece of memory, for as long as something refers to it. */
 interface Memory {
 	contents: Uint8Array;
 	references: number;
@@ -51,11 +51,11 @@ interface Saved {
 	freed: boolean;
 }
 
-/** What was loaded, which is the region's. */
+/** A loaded block, which belongs to the region. */
 interface Loaded {
 	block: Block;
 	saved: Saved;
-	/** Whether it was freed through this very block. */
+	/** True if it was freed through this object. */
 	spent: boolean;
 }
 
@@ -142,7 +142,7 @@ class Model {
 		this.#loaded[each] = [];
 	}
 
-	/** Every reference shows what its memory should hold, and there is no less memory in use than that. */
+	/** Every reference shows the expected contents, and at least that much memory is in use. */
 	check(): void {
 		for (const { block, memory, spent } of this.#held.flat()) {
 			if (!spent) sameBytes(block, memory);
@@ -261,7 +261,7 @@ function take(model: Model, step: Step): void {
 	model.check();
 }
 
-/** A step with a block that a participant has, or had. */
+/** A step with a block that a participant has or had. */
 function withHeld(model: Model, region: Region, step: Step & { which: number }, held: Held): void {
 	const { block, memory, spent } = held;
 	const expected = spent ? "DHMEM_CLOSED" : "nothing";
@@ -326,10 +326,10 @@ function withHeld(model: Model, region: Region, step: Step & { which: number }, 
 	}
 }
 
-test("blocks, clones and saved blocks hold what was written for as long as anybody has them, and no longer", () =>
+test("blocks, clones and saved blocks keep their contents as long as anybody has them, and no longer", () =>
 	holds(walks, keepContents()));
 
-/** A region of which every block that is allocated, and every clone, is changed. */
+/** A region that changes every block that is allocated or cloned. */
 function changed(region: Region, change: (block: Block) => Partial<Block>): Region {
 	const wrapped = (block: Block): Block =>
 		but(block, { clone: () => wrapped(block.clone()), ...change(block) });
@@ -381,7 +381,7 @@ function sameAgain(block: Block): Block {
 	return again;
 }
 
-/** The block that a handle is of, or some other. */
+/** The block that a handle refers to, or another one. */
 function lenient(region: Region, token: string): Block {
 	try {
 		return loadBlock(region, token);
@@ -391,7 +391,7 @@ function lenient(region: Region, token: string): Block {
 }
 
 for (const [fault, change] of faults) {
-	test(`blocks that ${fault} are found out`, () => isRefuted(fault, walks, keepContents(change)));
+	test(`blocks that ${fault} are detected`, () => isRefuted(fault, walks, keepContents(change)));
 }
 
 test.run();

@@ -1,4 +1,4 @@
-/** Queues that drop their oldest message, against a plain list of the last ones. */
+/** Queues that drop their oldest message, compared with a plain list of the newest ones. */
 import type { Consumer, Message, Producer, Region } from "dhmem";
 import fc, { type Arbitrary } from "fast-check";
 import { test } from "uvu";
@@ -26,7 +26,7 @@ type Walk = typeof walks extends Arbitrary<infer W> ? W : never;
 interface Sent {
 	number: number;
 	length: number;
-	/** Bytes of the block that goes with it, 0 for none. */
+	/** The length of its block in bytes; 0 if there is none. */
 	block: number;
 }
 
@@ -59,7 +59,7 @@ function keepTheLast({ producer: newProducer, consumer: newConsumer }: Ends = en
 		let producer = newProducer(sender);
 		let consumer = newConsumer(receiver);
 		let kept: Sent[] = [];
-		/** How many of those kept were sent before an end that was not seen; undefined without one. */
+		/** How many of the kept messages were sent before an end that was not seen; undefined if there is none. */
 		let untilEnd: number | undefined;
 		const held: { message: Message; sent: Sent }[] = [];
 		let number = 0;
@@ -203,7 +203,7 @@ const faults: [string, Ends][] = [
 ];
 
 for (const [fault, faulty] of faults) {
-	test(`a mailbox that ${fault} is found out`, () => isRefuted(fault, walks, keepTheLast(faulty)));
+	test(`a mailbox that ${fault} is detected`, () => isRefuted(fault, walks, keepTheLast(faulty)));
 }
 
 test.run();

@@ -8,7 +8,7 @@ import { dtypes, isLarge, same, stored, type Value, valuesOf } from "./values.js
 
 /** A key or a value of a map. */
 type Coded = Value | string | Uint8Array;
-/** A map of types that are known at run time alone. */
+/** A map whose types are known only at run time. */
 /** Structs have a test of their own. */
 type PlainType = Exclude<ValueType, object>;
 type AnyMap = SharedMap<KeyType, PlainType>;
@@ -17,12 +17,12 @@ const keyTypes: KeyType[] = ["string", "i8", "u8", "i16", "u16", "i32", "u32", "
 const valueTypes: PlainType[] = ["string", "bytes", ...dtypes];
 const LONGEST_KEY = 1024;
 
-/** Text of any Unicode but lone surrogates, whose parts are easily taken for one another. */
+/** Text with any Unicode except lone surrogates, whose parts are easily mistaken for one another. */
 const text = fc.oneof(
 	fc.string({ unit: "binary" }),
 	fc.constantFrom("", "\0", "\0\0", "\ufeff", "\ufeffa", "a", "é", "e\u0301", "ß", "水", "🌊", "__proto__"),
 );
-/** Of about the length of the longest key, all alike but for their last bytes. */
+/** Texts about as long as the longest key, which differ only in their last bytes. */
 const longText = fc
 	.tuple(
 		fc.constantFrom("x", "é", "水", "🌊"),
@@ -57,12 +57,12 @@ function mapValuesOf(type: PlainType): Arbitrary<Coded> {
 	);
 }
 
-/** What a map makes of a key or a value; undefined for what it refuses. */
+/** The form in which a map keeps a key or a value; undefined if it refuses it. */
 function kept(type: PlainType, value: Coded): Coded | undefined {
 	if (typeof value === "string") return value.isWellFormed() ? value : undefined;
 	if (type === "string" || type === "bytes") return value;
 	const number = stored(type, value as Value);
-	// Floats are rounded; an integer must be what it was.
+	// Floats are rounded; integers must stay the same.
 	return type === "f32" || type === "f64" || number === value ? number : undefined;
 }
 
@@ -77,7 +77,7 @@ function nth(type: KeyType, n: number): Coded {
 	return stored(type, isLarge(type) ? BigInt(n) * 2n ** 32n : n * 257);
 }
 
-/** Of bytes a copy, as text, so that two of them are compared by what they hold. */
+/** A copy of bytes, as text, so that two are compared by their contents. */
 function comparable(value: Coded | undefined): unknown {
 	return value instanceof Uint8Array ? `bytes ${Buffer.from(value).toString("hex")}` : value;
 }
@@ -126,7 +126,7 @@ const cases: Arbitrary<Case> = fc
 	.chain((types) =>
 		fc.record({
 			types: fc.constant(types),
-			// Few, so that they meet.
+			// There are few, so that they collide.
 			keys: fc.array(keysOf(types.key), { minLength: 12, maxLength: 12 }),
 			steps: stepsOf(types),
 		}),
@@ -138,7 +138,7 @@ function likeAMap(change: (map: AnyMap) => AnyMap = (map) => map): Property<Case
 	return (openings, { types, keys, steps }) => {
 		const maps = ([0, 1] as const).map((each) => change(openings.at(each).map("m", types)));
 		const model = new Map<Coded, Coded>();
-		/** Runs what has to be refused if the key or the value is; otherwise the key as the map keeps it. */
+		/** Checks that `body` is refused if the key or the value is. Otherwise returns the key as the map keeps it. */
 		const attempt = (key: Coded, value: Coded | undefined, body: () => void): Coded | undefined => {
 			const right = keptKey(types.key, key);
 			const refused = right === undefined || (value !== undefined && kept(types.value, value) === undefined);
@@ -225,7 +225,7 @@ function likeAMap(change: (map: AnyMap) => AnyMap = (map) => map): Property<Case
 				case "delete while iterating": {
 					let count = 0;
 					const all = map.size;
-					// It goes through all the same.
+					// The iteration continues nevertheless.
 					for (const [each] of map) {
 						if (count++ % 2 === 0) continue;
 						same(map.delete(each), model.delete(each), `deleting ${String(each)}`);
@@ -246,7 +246,7 @@ function likeAMap(change: (map: AnyMap) => AnyMap = (map) => map): Property<Case
 	};
 }
 
-/** In no order, each once. */
+/** The order is arbitrary, and each entry comes once. */
 function sameEntries(map: AnyMap, model: Map<Coded, Coded>): void {
 	const entries = [...map];
 	same(entries.length, model.size, "the number of entries");
@@ -257,7 +257,7 @@ function sameEntries(map: AnyMap, model: Map<Coded, Coded>): void {
 	}
 }
 
-test("a map does what a plain one does, of all types of keys and values, whoever of two participants does it", () =>
+test("a map of any types behaves like a plain Map, with changes by two participants", () =>
 	holds(cases, likeAMap()));
 
 const faults: [string, (map: AnyMap) => AnyMap][] = [
@@ -296,7 +296,7 @@ function withoutMark<T>(value: T): T {
 }
 
 for (const [fault, change] of faults) {
-	test(`a map that ${fault} is found out`, () => isRefuted(fault, cases, likeAMap(change)));
+	test(`a map that ${fault} is detected`, () => isRefuted(fault, cases, likeAMap(change)));
 }
 
 test.run();

@@ -21,21 +21,21 @@ const step = fc.oneof(
 type Step = typeof step extends Arbitrary<infer S> ? S : never;
 const walks = fc.array(step, { maxLength: 40, size: "max" });
 
-/** Somebody who waits for what the other one holds. */
+/** A participant that waits for the mutex while the other one holds it. */
 interface Waiting {
 	by: By;
 	promise: Promise<HeldLock>;
 	aborter: AbortController;
 }
 
-/** A mutex, two participants that use it, and who of them should hold it. */
+/** A mutex, two participants that use it, and the one that should hold it. */
 class Model {
 	holder: By | undefined;
-	/** Whether the last holder left with it. */
+	/** True if the last holder left while it held it. */
 	abandoned = false;
 	waiting: Waiting | undefined;
 	readonly mutexes: [Mutex, Mutex];
-	/** All locks that each of them ever got; at most the last one is held. */
+	/** All locks that each participant ever got; at most the last one is held. */
 	readonly locks: [HeldLock[], HeldLock[]] = [[], []];
 	readonly #openings: Openings;
 	readonly #change: Change;
@@ -50,7 +50,7 @@ class Model {
 		return this.#change(this.#openings.at(each).mutex("mutex"), each);
 	}
 
-	/** What locking without waiting has to come to. */
+	/** The expected result of locking without waiting. */
 	expected(each: By): "nothing" | "DHMEM_BAD_ARGUMENT" | "DHMEM_TIMEOUT" {
 		if (this.holder === undefined) return "nothing";
 		return this.holder === each ? "DHMEM_BAD_ARGUMENT" : "DHMEM_TIMEOUT";
@@ -64,7 +64,7 @@ class Model {
 		this.locks[each].push(lock);
 	}
 
-	/** It is free: whoever waits gets it. */
+	/** The mutex is free, so a waiter gets it. */
 	async free(): Promise<void> {
 		this.holder = undefined;
 		if (this.waiting === undefined) return;
@@ -144,7 +144,7 @@ function excludes(change: Change = (mutex) => mutex): Property<Step[]> {
 					const expected = model.expected(step.by);
 					const aborter = new AbortController();
 					const promise = mutex.lock({ signal: aborter.signal });
-					// Where the walk ends by an error, nobody waits for it any more.
+					// If the walk ends with an error, nobody waits any more.
 					promise.catch(() => {});
 					if (expected === "nothing") model.lock(step.by, await within(20_000, step.do, promise));
 					else if (expected === "DHMEM_TIMEOUT") model.waiting = { by: step.by, promise, aborter };
@@ -171,7 +171,7 @@ function excludes(change: Change = (mutex) => mutex): Property<Step[]> {
 	};
 }
 
-test("a mutex has one holder at most, until it gives it up or leaves, and the next one is told which", () =>
+test("a mutex has at most one holder, and the next one learns whether the last one unlocked it or left", () =>
 	holds(walks, excludes()));
 
 const faults: [string, Change][] = [
@@ -214,7 +214,7 @@ const faults: [string, Change][] = [
 ];
 
 for (const [fault, change] of faults) {
-	test(`a mutex that ${fault} is found out`, () => isRefuted(fault, walks, excludes(change)));
+	test(`a mutex that ${fault} is detected`, () => isRefuted(fault, walks, excludes(change)));
 }
 
 test.run();

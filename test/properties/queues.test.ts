@@ -1,6 +1,6 @@
 /**
- * Queues of messages and of records. What room there is, to the byte, is compared with a model elsewhere
- * (`test/endurance/model.ts`); here it is whatever can be sent, and every dtype.
+ * Queues of messages and of records. How much room there is, to the byte, is compared with a model elsewhere
+ * (`test/endurance/model.ts`); this compares everything that can be sent, and every dtype.
  */
 import type {
 	Consumer,
@@ -43,7 +43,7 @@ const view: Arbitrary<ArrayBufferView> = fc
 	});
 const sendable: Arbitrary<Sendable> = fc.oneof(text, view);
 
-/** Bytes of half the ring that are not for what goes beside a block: a header, and the reference to it. */
+/** The bytes of half the ring that are not for a text beside a block: a header, and the reference. */
 const BESIDE_BLOCK = 24;
 
 const walks = fc.record({
@@ -79,7 +79,7 @@ type Walk = typeof walks extends Arbitrary<infer W> ? W : never;
 interface Sent {
 	data: Sendable;
 	bytes: Buffer;
-	/** Of the block that goes with it. */
+	/** The length of the block that goes with it. */
 	size: number;
 }
 
@@ -117,11 +117,11 @@ function arriveInOrder({ producer: newProducer, consumer: newConsumer }: Ends = 
 		const { used } = openings.host.stats();
 		let producer = newProducer(sender, "q");
 		let consumer = newConsumer(receiver, "q");
-		/** Sent and not released, in order; of the first `next` those with a message were received. */
+		/** What was sent and not released, in order; of the first `next`, those with a message were received. */
 		let sent: { sent: Sent; message?: Message }[] = [];
 		let next = 0;
 		const refused = () => assert.ok(sent.length > 0, "there is no room in an empty queue");
-		/** What was received at once last. */
+		/** The messages of the last batch. */
 		let batch: Message[] = [];
 		const arrived = (message: Message | undefined): boolean => {
 			same(message !== undefined, next < sent.length, "whether a message came");
@@ -223,7 +223,7 @@ function arriveInOrder({ producer: newProducer, consumer: newConsumer }: Ends = 
 	};
 }
 
-test("whatever is sent arrives in order and whole, and is delivered again until it is released", () =>
+test("messages arrive in order and whole, and are delivered again until they are released", () =>
 	holds(walks, arriveInOrder()));
 
 const faults: [string, Ends][] = [
@@ -279,7 +279,7 @@ const faults: [string, Ends][] = [
 ];
 
 for (const [fault, faulty] of faults) {
-	test(`a queue that ${fault} is found out`, () => isRefuted(fault, walks, arriveInOrder(faulty)));
+	test(`a queue that ${fault} is detected`, () => isRefuted(fault, walks, arriveInOrder(faulty)));
 }
 
 const recordWalks = fc
@@ -333,7 +333,7 @@ function popInOrder({
 			return value !== undefined;
 		};
 		for (const step of steps) {
-			// Room comes back in steps of half the queue at most.
+			// Room is given back in steps of at most half the queue.
 			const room = places - model.length;
 			const least = room - places / 2;
 			switch (step.do) {
@@ -397,7 +397,7 @@ function popInOrder({
 	};
 }
 
-/** A push into a full queue looks at no value. */
+/** A push into a full queue does not look at the value. */
 function notThere(): never {
 	throw new TypeError("There was no room");
 }
@@ -450,7 +450,7 @@ const recordFaults: [string, RecordEnds][] = [
 ];
 
 for (const [fault, faulty] of recordFaults) {
-	test(`a queue of records that ${fault} is found out`, () =>
+	test(`a queue of records that ${fault} is detected`, () =>
 		isRefuted(fault, recordWalks, popInOrder(faulty)));
 }
 

@@ -1,4 +1,4 @@
-/** Values of every dtype, and what becomes of them in a typed array. */
+/** Values of every dtype, and the form that they take in a typed array. */
 import type { DType, TypedArrayOf } from "dhmem";
 import fc, { type Arbitrary } from "fast-check";
 import * as assert from "uvu/assert";
@@ -29,7 +29,7 @@ export function plain(dtype: DType, length: number): TypedArrayOf<DType> & { [in
 	return new constructors[dtype](length);
 }
 
-/** What a typed array makes of a value. */
+/** The form that a value takes in a typed array. */
 export function stored(dtype: DType, value: Value): Value {
 	const cell = plain(dtype, 1);
 	cell[0] = value;
@@ -49,7 +49,7 @@ const floats = [
 	Number.MIN_VALUE,
 	0.5,
 	-0.1,
-	// The least and the most that 32 bits hold, and beyond.
+	// The least and the largest of 32 bits, and values beyond.
 	2 ** -149,
 	2 ** -150,
 	2 ** 128 - 2 ** 104,
@@ -68,12 +68,12 @@ const bigints = fc.oneof(
 	fc.bigInt({ min: -(2n ** 66n), max: 2n ** 66n }),
 );
 
-/** What may be assigned to an element of this dtype, fitting or not. */
+/** Values to assign to an element of this dtype, whether they fit or not. */
 export function valuesOf(dtype: DType): Arbitrary<Value> {
 	return isLarge(dtype) ? bigints : numbers;
 }
 
-/** Compares by `Object.is`, which knows NaN, and tells 0 from -0. */
+/** Compares by `Object.is`, which equates NaN, and distinguishes 0 and -0. */
 export function same(actual: unknown, expected: unknown, what: string): void {
 	if (!Object.is(actual, expected)) assert.unreachable(`${what}: ${show(actual)}, not ${show(expected)}`);
 }

@@ -87,15 +87,14 @@ function likeAnArray(change: (vector: Vector) => Vector = (vector) => vector): P
 			sameAll(each, model, "by iterating");
 			sameAll(each.view as ReturnType<typeof plain>, model, "in the view");
 		}
-		// What goes through it goes through what there was when it began.
+		// An iteration passes over what was there when it began.
 		for (const { iterator, expected } of iterators) {
 			sameAll({ [Symbol.iterator]: () => iterator }, expected, "by an earlier iterator");
 		}
 	};
 }
 
-test("a vector does what an array does, whoever of two participants does it", () =>
-	holds(cases, likeAnArray()));
+test("a vector behaves like an array, with changes by two participants", () => holds(cases, likeAnArray()));
 
 const faults: [string, (vector: Vector) => Vector][] = [
 	[
@@ -127,7 +126,7 @@ function* live(vector: Vector): Iterator<Value> {
 }
 
 for (const [fault, change] of faults) {
-	test(`a vector that ${fault} is found out`, () => isRefuted(fault, cases, likeAnArray(change)));
+	test(`a vector that ${fault} is detected`, () => isRefuted(fault, cases, likeAnArray(change)));
 }
 
 test.run();

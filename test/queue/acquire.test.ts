@@ -1,4 +1,4 @@
-/** Waiting for an end of a queue that another one has. */
+/** Waiting for an endpoint that another participant holds. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type Queue, type RecordQueue, Region } from "dhmem";
@@ -28,41 +28,47 @@ const kinds: [string, (region: Region) => AnyQueue][] = [
 ];
 
 for (const [title, open] of kinds) {
-	regionTest(`either end of a queue of ${title} is had as soon as its holder has left`, async (region) => {
-		using other = Region.open(region.name);
-		for (const side of ["producer", "consumer"] as const) {
-			const queue = open(region);
-			(await acquire(queue, side)).close();
-			for (const opening of [other, region]) {
-				const holder = take(open(opening), side);
-				const waiting = acquire(queue, side, patience);
-				assert.is(
-					codeOf(() => take(queue, side)),
-					"DHMEM_ENDPOINT_TAKEN",
-				);
-				assert.is(await codeOfLater(acquire(queue, side, { timeout: 0 })), "DHMEM_TIMEOUT");
-				holder.close();
-				const end = await waiting;
-				assert.is(end.closed, false);
-				assert.is(
-					codeOf(() => take(open(other), side)),
-					"DHMEM_ENDPOINT_TAKEN",
-				);
-				end.close();
+	regionTest(
+		`either endpoint of a queue of ${title} can be acquired as soon as its holder has left`,
+		async (region) => {
+			using other = Region.open(region.name);
+			for (const side of ["producer", "consumer"] as const) {
+				const queue = open(region);
+				(await acquire(queue, side)).close();
+				for (const opening of [other, region]) {
+					const holder = take(open(opening), side);
+					const waiting = acquire(queue, side, patience);
+					assert.is(
+						codeOf(() => take(queue, side)),
+						"DHMEM_ENDPOINT_TAKEN",
+					);
+					assert.is(await codeOfLater(acquire(queue, side, { timeout: 0 })), "DHMEM_TIMEOUT");
+					holder.close();
+					const end = await waiting;
+					assert.is(end.closed, false);
+					assert.is(
+						codeOf(() => take(open(other), side)),
+						"DHMEM_ENDPOINT_TAKEN",
+					);
+					end.close();
+				}
 			}
-		}
-	});
+		},
+	);
 
-	regionTest(`an end of a queue of ${title} is had when its holder's opening is gone`, async (region) => {
-		const other = Region.open(region.name);
-		take(open(other), "consumer");
-		const waiting = open(region).acquireConsumer(patience);
-		other.close();
-		assert.is((await waiting).closed, false);
-	});
+	regionTest(
+		`an endpoint of a queue of ${title} can be acquired once its holder's opening is gone`,
+		async (region) => {
+			const other = Region.open(region.name);
+			take(open(other), "consumer");
+			const waiting = open(region).acquireConsumer(patience);
+			other.close();
+			assert.is((await waiting).closed, false);
+		},
+	);
 }
 
-regionTest("an end is had when the process that has it is killed", async (region) => {
+regionTest("an endpoint can be acquired when the process that holds it is killed", async (region) => {
 	const held = `
 		import { Region } from ${JSON.stringify(import.meta.resolve("dhmem"))};
 		const region = Region.open(${JSON.stringify(region.name)});
@@ -77,7 +83,7 @@ regionTest("an end is had when the process that has it is killed", async (region
 	assert.is(producer.trySend("from the next one"), true);
 });
 
-regionTest("of several who wait each has the end in turn, and nothing is lost", async (region) => {
+regionTest("several waiting participants get the endpoint in turn, and nothing is lost", async (region) => {
 	const queue = region.queue("q");
 	const openings = Array.from({ length: 4 }, () => Region.open(region.name));
 	const first = queue.producer();
@@ -115,7 +121,7 @@ regionTest("waiting for an end is ended by the signal, by removal and by closing
 	assert.is(await codeOfLater(closed), "DHMEM_CLOSED");
 });
 
-regionTest("an acquired end has the defaults that it was given", async (region) => {
+regionTest("an acquired endpoint has the given defaults", async (region) => {
 	const queue = region.queue("q");
 	const consumer = await queue.acquireConsumer(patience, { timeout: 0 });
 	assert.is(await codeOfLater(consumer.receive()), "DHMEM_TIMEOUT");
@@ -123,7 +129,7 @@ regionTest("an acquired end has the defaults that it was given", async (region) 
 	assert.is(await codeOfLater(queue.acquireProducer({ misspelt: 1 } as never)), "DHMEM_BAD_ARGUMENT");
 });
 
-regionTest("the defaults of an end are looked at once, and before it is waited for", async (region) => {
+regionTest("an endpoint's defaults are read once, before the wait for it", async (region) => {
 	const queue = region.queue("q");
 	const holder = queue.consumer();
 	for (const wrong of [{ timeout: -1 }, { misspelt: 1 }, { patient: "yes" }])

@@ -22,7 +22,7 @@ test("sendMany publishes all at once", () => {
 	assert.is(producer.sendMany([]), 0);
 });
 
-test("sendMany sends as many as there is room for, and the rest can follow", () => {
+test("sendMany sends as many items as fit, and the rest can follow", () => {
 	const { producer, consumer } = ends(64);
 	const items = ["0", "1", "2", "3", "4"];
 	assert.is(producer.sendMany(items), 3);
@@ -85,7 +85,7 @@ test("sendMany takes messages of any size", () => {
 	assert.equal([sent, depth], [5, 0]);
 });
 
-test("what sendMany had staged is sent when the iterable, or an item of it, fails", () => {
+test("sendMany sends the staged items when the iterable or an item fails", () => {
 	const { producer, consumer } = ends();
 	function* failing(): Generator<string> {
 		yield "a";
@@ -96,7 +96,7 @@ test("what sendMany had staged is sent when the iterable, or an item of it, fail
 	assert.equal(drain(consumer), ["a", "b"]);
 });
 
-test("receiveMany gives what is there, at most as many as were asked for", () => {
+test("receiveMany returns the messages that are there, at most `max`", () => {
 	const { producer, consumer } = ends();
 	assert.equal(consumer.receiveMany(5), []);
 	for (let index = 0; index < 7; index++) producer.trySend(String(index));
@@ -128,7 +128,7 @@ test("batches have 1 to max messages, released together when the loop asks for t
 	await failsLater("DHMEM_BAD_ARGUMENT", consumer.batches(0).next());
 });
 
-test("leaving a loop over batches leaves the last batch unreleased", async () => {
+test("leaving a loop over batches early leaves the last batch unreleased", async () => {
 	const { queue, producer, consumer } = ends();
 	for (let index = 0; index < 7; index++) producer.trySend(String(index));
 	let turns = 0;
@@ -142,7 +142,7 @@ test("leaving a loop over batches leaves the last batch unreleased", async () =>
 	assert.equal(drain(next), ["2", "4", "5", "6"]);
 });
 
-test("a batch is released at once, but for what was released or taken of it before", async () => {
+test("a batch is released together, except for messages that were released or taken before", async () => {
 	const { region, producer, consumer } = ends(2048);
 	const before = region.stats().used;
 	const large = "large ".repeat(500);
@@ -166,7 +166,7 @@ test("a batch is released at once, but for what was released or taken of it befo
 	assert.is(region.stats().queues[0]?.depth, 0);
 });
 
-test("a batch that was all released, or whose last were, is no more to release", async () => {
+test("releasing a batch works when all or the last of its messages were released before", async () => {
 	const { region, producer, consumer } = ends();
 	for (let index = 0; index < 8; index++) producer.trySend(String(index));
 	const batches = consumer.batches(4);
@@ -186,7 +186,7 @@ test("a batch that was all released, or whose last were, is no more to release",
 	assert.is(last, tail);
 });
 
-test("the room of a batch behind a message that is held returns with that message", async () => {
+test("the room of a batch after a held message returns with that message", async () => {
 	const { region, producer, consumer } = ends();
 	const before = region.stats().used;
 	producer.trySend("held");
@@ -206,7 +206,7 @@ test("the room of a batch behind a message that is held returns with that messag
 	assert.equal(drain(open().queue("q").consumer()), ["last"]);
 });
 
-test("a batch releases nothing of what another loop over the same consumer received in between", async () => {
+test("a batch releases no messages that another loop over the same consumer received in between", async () => {
 	const { region, producer, consumer } = ends();
 	for (let index = 0; index < 10; index++) producer.trySend(String(index));
 	const [one, two] = [consumer.batches(3), consumer.batches(2)];
@@ -215,7 +215,7 @@ test("a batch releases nothing of what another loop over the same consumer recei
 	assert.equal(await textsOf(one), ["0", "1", "2"]);
 	assert.equal(await textsOf(two), ["3", "4"]);
 	const held = got(consumer.tryReceive());
-	// The first of it are released, what the other loop and the caller have is not.
+	// The first ones of it are released; those of the other loop and of the caller are not.
 	assert.equal(await textsOf(one), ["6", "7", "8"]);
 	assert.is(region.stats().queues[0]?.depth, 7);
 	assert.equal(await textsOf(two), ["9"]);
@@ -224,7 +224,7 @@ test("a batch releases nothing of what another loop over the same consumer recei
 	assert.equal(drain(open().queue("q").consumer()), ["5", "6", "7", "8", "9"]);
 });
 
-test("a batch whose consumer has left takes nothing from the next one", async () => {
+test("a batch whose consumer has left does not release messages of the next consumer", async () => {
 	const { region, queue, producer, consumer } = ends();
 	for (let index = 0; index < 4; index++) producer.trySend(String(index), { block: region.allocate(100) });
 	const batches = consumer.batches(3);
@@ -241,7 +241,7 @@ test("a batch whose consumer has left takes nothing from the next one", async ()
 	assert.equal(drain(queue.consumer()), ["0", "1", "2", "3"]);
 });
 
-test("a batch that was released half of all positions ago touches nothing that has come since", async () => {
+test("releasing a batch again, half of all positions later, does not touch newer messages", async () => {
 	const mebibyte = 2 ** 20;
 	const { region, producer, consumer } = ends(4 * mebibyte, "16MiB");
 	const send = (value: number) => {
@@ -253,7 +253,7 @@ test("a batch that was released half of all positions ago touches nothing that h
 	for (const value of [1, 2]) send(value);
 	const batches = consumer.batches(2);
 	for (const message of (await batches.next()).value ?? []) message.release();
-	// Up to where a position reads as one ahead, and the next message is where the second was.
+	// Up to where a position reads as one ahead, and the next message is in the place of the second.
 	for (let head = 0; head <= 2 ** 31 + 4 * mebibyte || head % (4 * mebibyte) !== mebibyte; ) {
 		send(0);
 		consumer.tryReceive()?.release();

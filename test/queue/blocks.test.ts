@@ -45,7 +45,7 @@ test("after a send the sender's block is spent", async () => {
 	assert.is(consumer.tryReceive(), undefined);
 });
 
-test("a send that fails leaves the block the sender's", async () => {
+test("after a failed send the block still belongs to the sender", async () => {
 	const { region, producer } = ends(64);
 	const block = region.allocate(1000);
 	block.bytes.fill(3);
@@ -79,7 +79,7 @@ test("take() makes the message's block the receiver's own, and releases the mess
 	consumer.close();
 	assert.is(block.length, 70_000);
 	assert.ok(block.bytes.every((byte) => byte === 9));
-	// It can be sent on by who has it now.
+	// Its new owner can send it on.
 	using back = regions[1]?.queue("back").producer() as Producer;
 	assert.ok(back.trySend("", { block }));
 	using receiver = region.queue("back").consumer();
@@ -103,7 +103,7 @@ test("take() gives a large message's bytes as a block, and refuses a message wit
 	assert.is(message.text(), "small");
 });
 
-test("a message's block belongs to the message until that is released, and then to nobody", () => {
+test("a message's block belongs to the message, and is freed when the message is released", () => {
 	const { region, producer, consumer } = ends();
 	producer.trySend("", { block: region.allocate(64) });
 	producer.trySend("", { block: region.allocate(64) });
@@ -114,7 +114,7 @@ test("a message's block belongs to the message until that is released, and then 
 	assert.is(block?.bytes.length, 64);
 	message.release();
 	fails("DHMEM_CLOSED", () => block?.bytes);
-	// Also if nobody asked for it before.
+	// Also if nobody has asked for it before.
 	const other = got(consumer.tryReceive());
 	other.release();
 	fails("DHMEM_CLOSED", () => other.block?.bytes);
@@ -140,7 +140,7 @@ test("a block in a message that was not released is delivered again with it, and
 	assert.ok(block.bytes.every((byte) => byte === 5));
 });
 
-test("a block of another opening, or what is none, is refused", () => {
+test("a block of another opening is refused, and so is anything that is not a block", () => {
 	const { producer } = ends();
 	using block = open().allocate(8);
 	fails("DHMEM_BAD_ARGUMENT", () => producer.trySend("", { block }));
@@ -149,7 +149,7 @@ test("a block of another opening, or what is none, is refused", () => {
 	assert.is(block.bytes.length, 8);
 });
 
-test("messages that are asked for at once are all released when the next one is", async () => {
+test("messages requested at the same time are all released when the next one is requested", async () => {
 	const { producer, consumer } = ends();
 	producer.sendMany(["a", "b", "c"]);
 	const messages = consumer[Symbol.asyncIterator]();

@@ -74,7 +74,7 @@ test("the next stream begins behind the end, for the next consumer", () => {
 	assert.is(next.receiveSync(), undefined);
 });
 
-test("streams that nobody reads pile up until the ring is full of their ends", () => {
+test("unread streams pile up until the ring is full of their ends", () => {
 	const { queue, producer, consumer } = ends(64);
 	producer.close();
 	for (let stream = 0; stream < 8; stream++) {
@@ -87,7 +87,7 @@ test("streams that nobody reads pile up until the ring is full of their ends", (
 	ninth.end();
 });
 
-test("who saw the end and left messages unreleased leaves them, and the end, to the next one", () => {
+test("a consumer that saw the end leaves unreleased messages, and the end, to the next one", () => {
 	const { queue, producer, consumer } = ends();
 	producer.trySend("a");
 	producer.trySend("b");

@@ -1,4 +1,4 @@
-/** Who is a queue's producer and its consumer. */
+/** The participants that hold a queue's endpoints. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { eachInFolder } from "../fixture/index.js";
@@ -19,7 +19,7 @@ test("a second producer or consumer is DHMEM_ENDPOINT_TAKEN, from the same parti
 	queue.consumer().close();
 });
 
-test("what was sent before anybody came to receive is found later, though its sender has left the region", () => {
+test("messages are received even if their sender left the region before the receiver came", () => {
 	const sender = open();
 	{
 		using producer = sender.queue("q").producer();
@@ -34,7 +34,7 @@ test("what was sent before anybody came to receive is found later, though its se
 	assert.is(consumer.ended, true);
 });
 
-test("a producer that leaves doesn't end the stream: the next one goes on with it", () => {
+test("a producer that leaves does not end the stream, and the next one continues it", () => {
 	const { queue, producer, consumer } = ends();
 	producer.trySend("a");
 	producer.close();
@@ -45,7 +45,7 @@ test("a producer that leaves doesn't end the stream: the next one goes on with i
 	assert.equal(drain(consumer), ["b"]);
 });
 
-test("an end that was left throws DHMEM_CLOSED, and leaving twice does nothing", async () => {
+test("a closed endpoint throws DHMEM_CLOSED, and closing it twice does nothing", async () => {
 	const { region, producer, consumer } = ends();
 	producer.close();
 	producer.close();
@@ -69,7 +69,7 @@ test("an end that was left throws DHMEM_CLOSED, and leaving twice does nothing",
 	fails("DHMEM_CLOSED", () => next.trySend("x"));
 });
 
-test("an old end doesn't act for the new one of the same participant", () => {
+test("an old endpoint can't act for a new one of the same participant", () => {
 	const { queue, producer, consumer } = ends();
 	producer.close();
 	using next = queue.producer();

@@ -1,4 +1,4 @@
-/** A producer or consumer that has left, or was killed. */
+/** A producer or consumer that has left or was killed. */
 import { setImmediate as turn } from "node:timers/promises";
 import type { Consumer, Region } from "dhmem";
 import { test } from "uvu";
@@ -48,7 +48,7 @@ test("a peer that has not come yet, or had left before, is never an error", asyn
 	await failsLater("DHMEM_TIMEOUT", producer.send("x"));
 });
 
-test("a producer that ended its stream is not gone for who waits for the next one", async () => {
+test("a consumer that waits for the next stream gets no DHMEM_PEER_GONE for a producer that ended the last one", async () => {
 	const { queue, producer, consumer } = ends();
 	producer.end();
 	assert.is(consumer.receiveSync(), undefined);
@@ -65,7 +65,7 @@ test("a producer that ended its stream is not gone for who waits for the next on
 	await failsLater("DHMEM_PEER_GONE", next.receive());
 });
 
-test("a killed producer is gone, once what it had sent is drained", async () => {
+test("the consumer of a killed producer drains the queue, and then gets DHMEM_PEER_GONE", async () => {
 	const queue = open().queue("q");
 	using consumer = queue.consumer(patience);
 	const child = await holder("producer", 3, 0);
@@ -78,7 +78,7 @@ test("a killed producer is gone, once what it had sent is drained", async () => 
 	assert.equal(texts, ["0", "1", "2"]);
 });
 
-test("queue.waitForPeer() waits until somebody has the other end", async () => {
+test("queue.waitForPeer() waits until a participant has the other endpoint", async () => {
 	const { queue, producer, consumer } = ends();
 	await queue.waitForPeer(patience);
 	consumer.close();

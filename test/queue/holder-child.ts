@@ -1,8 +1,8 @@
-/** A process that takes one end of a queue, does what it is told, says so, and waits to be killed. */
+/** A process that takes one endpoint of a queue, does what it is told, says so, and waits to be killed. */
 import { type Consumer, type Producer, Region } from "dhmem";
 import { serve, type Talk } from "../fixture/index.js";
 
-/** Sends so many messages, and stages more, which are never published. */
+/** Sends this many messages, and stages more, which are never published. */
 function producer(talk: Talk, directory: string, count: string, staged: string): void {
 	const producer = Region.open("region", { directory }).queue("q").producer();
 	for (let index = 0; index < Number(count); index++) producer.trySend(String(index));
@@ -16,7 +16,7 @@ function* unfinished(talk: Talk, staged: number): Generator<string> {
 	Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 }
 
-/** Receives so many messages, and releases those of these indexes. */
+/** Receives this many messages, and releases those with these indexes. */
 function consumer(talk: Talk, directory: string, count: string, releases: string): void {
 	const consumer = Region.open("region", { directory }).queue("q").consumer();
 	const messages = consumer.receiveMany(Number(count));

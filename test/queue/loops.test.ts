@@ -58,7 +58,7 @@ for (const way of ["break", "throw", "return"]) {
 	});
 }
 
-test("a loop may release or take by itself", async () => {
+test("the body of a loop may release or take its message", async () => {
 	const { region, producer, consumer } = ends();
 	const before = region.stats().used;
 	for (let index = 0; index < 4; index++) producer.trySend(String(index), { block: region.allocate(1000) });
@@ -71,7 +71,7 @@ test("a loop may release or take by itself", async () => {
 	assert.is(region.stats().used, before);
 });
 
-test("an end's defaults hold for its loops, and a call's own options go before them", async () => {
+test("an endpoint's defaults apply to its loops, and a call's own options override them", async () => {
 	const region = open();
 	const queue = region.queue("q");
 	const aborter = new AbortController();
@@ -90,7 +90,7 @@ test("an end's defaults hold for its loops, and a call's own options go before t
 	fails("DHMEM_BAD_ARGUMENT", () => queue.producer({ timeout: -1 }));
 });
 
-test("many sends and receives at once, that nobody awaits in turn, keep their order", async () => {
+test("many sends and receives at once keep their order without being awaited one by one", async () => {
 	const { producer, consumer } = ends(256);
 	const payloads = new Payloads(4, 100);
 	const checker = new Checker(payloads);

@@ -1,12 +1,12 @@
-/** Processes at the ends of queues that drop their oldest message, for the tests of mailboxes. */
+/** Processes at the endpoints of queues that drop their oldest message, for the tests of mailboxes. */
 import { type DroppingQueueOptions, Region } from "dhmem";
 import { serve, type Talk } from "../fixture/index.js";
 
 export const KEEP_FEW: DroppingQueueOptions = { policy: "drop-oldest", keep: 4 };
-/** Numbers in each message, and in the block that goes with every third one. */
+/** The number of words in each message, and in the block of every third one. */
 export const NUMBERS = 100;
 
-/** Sends that many messages, each full of its number; then ends, or stays. */
+/** Sends this many messages, each full of its number; then ends, or stays. */
 function send({ say }: Talk, name: string, count: string, ends: string): unknown {
 	const region = Region.open(name, { mode: "open" });
 	const producer = region.queue("q", KEEP_FEW).producer();
@@ -26,7 +26,7 @@ function send({ say }: Talk, name: string, count: string, ends: string): unknown
 	return "sent";
 }
 
-/** Receives up to the end; how many, the last one, and what was wrong. */
+/** Receives up to the end. Returns how many messages, the last one, and what was wrong. */
 async function receive({ say }: Talk, name: string): Promise<unknown> {
 	using region = Region.open(name, { mode: "open" });
 	using consumer = region.queue("q", KEEP_FEW).consumer();
@@ -48,7 +48,7 @@ async function receive({ say }: Talk, name: string): Promise<unknown> {
 	return { count, last, wrong };
 }
 
-/** Receives and releases for ever, but for every tenth message, which it holds for a while. */
+/** Receives and releases without end, but holds every tenth message for a while. */
 async function consume({ say }: Talk, name: string): Promise<void> {
 	using region = Region.open(name, { mode: "open" });
 	const consumer = region.queue("q", KEEP_FEW).consumer();

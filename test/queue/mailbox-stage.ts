@@ -1,9 +1,9 @@
-/** What tests of mailboxes work with. */
+/** What tests of mailboxes use. */
 import type { Consumer, Region } from "dhmem";
 
 export const patience = { timeout: 20_000 };
 
-/** The texts of what is there now; all released. */
+/** Receives and releases what is there now. Returns the texts. */
 export function textsOf(consumer: Consumer): string[] {
 	const texts = [];
 	for (;;) {

@@ -1,4 +1,4 @@
-/** Queues that drop their oldest message where there is no room. */
+/** Queues that drop their oldest message when they are full. */
 import { type Message, Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -28,7 +28,7 @@ regionTest("the last messages are kept, in order, and older ones are dropped", (
 	}
 });
 
-regionTest("of the latest message there is always one, and only the newest", (region) => {
+regionTest("a latest queue always has one message, the newest", (region) => {
 	const queue = region.queue("q", { policy: "latest" });
 	const [producer, consumer] = [queue.producer(), queue.consumer()];
 	for (const text of numbered(1, 50)) producer.trySend(text);
@@ -38,7 +38,7 @@ regionTest("of the latest message there is always one, and only the newest", (re
 	assert.equal(textsOf(consumer), []);
 });
 
-regionTest("a producer never waits, with nobody there, and its memory is what is kept", (region) => {
+regionTest("a producer without a consumer never waits, and only the kept messages use memory", (region) => {
 	const queue = region.queue("q", { policy: "drop-oldest", keep: 8 });
 	const producer = queue.producer({ timeout: 0 });
 	const before = region.stats().used;
@@ -178,7 +178,7 @@ regionTest("clones are sent and dropped on their own", (region) => {
 	assert.is(region.stats().used, before);
 });
 
-regionTest("what the consumer has not released is gone when it leaves", (region) => {
+regionTest("unreleased messages are freed when the consumer leaves", (region) => {
 	const queue = region.queue("q", KEEP_FEW);
 	const producer = queue.producer();
 	const before = region.stats().used;
@@ -213,7 +213,7 @@ regionTest("removing one frees what is in it", (region) => {
 	);
 });
 
-regionTest("what was sent before the end comes, and then the end", async (region) => {
+regionTest("messages sent before the end arrive, and then the end", async (region) => {
 	const queue = region.queue("q", { policy: "latest" });
 	const producer = queue.producer();
 	const consumer = queue.consumer(patience);
@@ -238,7 +238,7 @@ regionTest("a later producer begins the next stream, behind an end that is not d
 		producer.sendMany(texts);
 		if (ends) producer.end();
 	};
-	/** Each stream that a consumer of its own finds, until one is not ended. */
+	/** Each stream, received by a consumer of its own, until one has no end. */
 	const streams = () => {
 		const found: string[] = [];
 		for (;;) {
@@ -330,28 +330,31 @@ regionTest("positions run over 2^32", (region) => {
 	assert.is(region.stats().used, before);
 });
 
-regionTest("an end is still one when half of 2^32 positions have gone by, or nearly all", (region) => {
-	for (const [index, position] of [10, 2 ** 31 + 5, 2 ** 32 - 3].entries()) {
-		const name = `long-gone-${index}`;
-		const queue = region.queue(name, KEEP_FEW);
-		const consumer = queue.consumer();
-		{
+regionTest(
+	"an end of a stream stays an end when half of 2^32 positions have passed, or nearly all",
+	(region) => {
+		for (const [index, position] of [10, 2 ** 31 + 5, 2 ** 32 - 3].entries()) {
+			const name = `long-gone-${index}`;
+			const queue = region.queue(name, KEEP_FEW);
+			const consumer = queue.consumer();
+			{
+				using producer = queue.producer();
+				producer.trySend("old");
+				producer.end();
+			}
+			assert.is(consumer.tryReceive()?.text(), "old");
+			goTo(region.path, name, position);
 			using producer = queue.producer();
-			producer.trySend("old");
-			producer.end();
+			producer.trySend("new");
+			assert.equal([textsOf(consumer), consumer.ended], [[], true]);
+			consumer.close();
+			using next = queue.consumer();
+			assert.equal([textsOf(next), next.ended], [["new"], false]);
 		}
-		assert.is(consumer.tryReceive()?.text(), "old");
-		goTo(region.path, name, position);
-		using producer = queue.producer();
-		producer.trySend("new");
-		assert.equal([textsOf(consumer), consumer.ended], [[], true]);
-		consumer.close();
-		using next = queue.consumer();
-		assert.equal([textsOf(next), next.ended], [["new"], false]);
-	}
-});
+	},
+);
 
-regionTest("a message is found when 2^32 others have gone by since the consumer looked", (region) => {
+regionTest("a message is found when 2^32 others have passed since the consumer looked", (region) => {
 	const queue = region.queue("long-asleep", KEEP_FEW);
 	const [producer, consumer] = [queue.producer(), queue.consumer()];
 	producer.sendMany(["one", "two"]);
@@ -361,7 +364,7 @@ regionTest("a message is found when 2^32 others have gone by since the consumer 
 	assert.equal(textsOf(consumer), ["three", "four"]);
 });
 
-regionTest("it is opened as what it is", (region) => {
+regionTest("an existing object is opened without its type", (region) => {
 	region.queue("bytes");
 	region.queue("kept", { policy: "drop-oldest", keep: 3 });
 	region.queue("latest", { policy: "latest" });

@@ -13,7 +13,7 @@ import { codeOfLater, errorOf, regionTest } from "../fixture/index.js";
 
 const jobs = Array.from({ length: 10 }, (_, index) => `job ${index + 1}`);
 
-/** A queue into which this was sent, and then its end. */
+/** A queue with these messages, and then the end. */
 function filled(region: Region, messages: Iterable<Sendable> = jobs): Queue {
 	const queue = region.queue("jobs");
 	const producer = queue.producer();
@@ -22,7 +22,7 @@ function filled(region: Region, messages: Iterable<Sendable> = jobs): Queue {
 	return queue;
 }
 
-/** What a consumer receives without waiting, each released. */
+/** Receives and releases what a consumer gets without waiting. */
 function drain(consumer: Consumer): string[] {
 	const texts = [];
 	for (let message = consumer.tryReceive(); message !== undefined; message = consumer.tryReceive()) {
@@ -32,14 +32,14 @@ function drain(consumer: Consumer): string[] {
 	return texts;
 }
 
-/** What is left in the queue when a consumer has left. */
+/** What is left in the queue after a consumer has left. */
 function leftBy(consumer: Consumer, queue: Queue): string[] {
 	consumer.close();
 	using next = queue.consumer();
 	return drain(next);
 }
 
-/** Takes so many chunks, and leaves the loop. */
+/** Takes this many chunks, and leaves the loop. */
 async function take(stream: AsyncIterable<unknown>, count: number): Promise<string[]> {
 	const taken: string[] = [];
 	for await (const chunk of stream) {
@@ -53,7 +53,7 @@ for (const options of [{}, { objectMode: true }]) {
 	const kind = options.objectMode ? "messages" : "bytes";
 
 	regionTest(
-		`a pipeline of ${kind} that fails leaves what its sink was at, and all behind it`,
+		`a failed pipeline of ${kind} leaves the chunk that its sink worked on, and all after it, in the queue`,
 		async (region) => {
 			const queue = filled(region);
 			const consumer = queue.consumer();
@@ -89,23 +89,26 @@ for (const options of [{}, { objectMode: true }]) {
 		},
 	);
 
-	regionTest(`a loop over ${kind} that is left, leaves the last and all behind it`, async (region) => {
+	regionTest(`leaving a loop over ${kind} early leaves the last message and all after it`, async (region) => {
 		const queue = filled(region);
 		const consumer = queue.consumer();
 		assert.equal(await take(consumer.readable(options), 3), jobs.slice(0, 3));
 		assert.equal(leftBy(consumer, queue), jobs.slice(2));
 	});
 
-	regionTest(`the same consumer gets again what a stream of ${kind} did not get to`, async (region) => {
-		const consumer = filled(region).consumer();
-		await take(consumer.readable(options), 3);
-		assert.equal(await take(consumer.readable(options), 2), jobs.slice(2, 4));
-		assert.is(consumer.receiveMany(10).length, 1, "what came again is no run with what is new");
-		assert.equal(drain(consumer), jobs.slice(4));
-		assert.ok(consumer.ended);
-	});
+	regionTest(
+		`the same consumer receives again the messages that a stream of ${kind} had not reached`,
+		async (region) => {
+			const consumer = filled(region).consumer();
+			await take(consumer.readable(options), 3);
+			assert.equal(await take(consumer.readable(options), 2), jobs.slice(2, 4));
+			assert.is(consumer.receiveMany(10).length, 1, "what came again is no run with what is new");
+			assert.equal(drain(consumer), jobs.slice(4));
+			assert.ok(consumer.ended);
+		},
+	);
 
-	regionTest(`a stream of ${kind} that is read to its end releases all`, async (region) => {
+	regionTest(`reading a stream of ${kind} to its end releases all messages`, async (region) => {
 		const queue = filled(region);
 		const consumer = queue.consumer();
 		const before = region.stats().queues[0]?.depth;
@@ -163,7 +166,7 @@ for (const options of [{}, { objectMode: true }]) {
 		);
 	});
 
-	regionTest(`a web stream of ${kind} that is cancelled leaves the rest`, async (region) => {
+	regionTest(`cancelling a web stream of ${kind} leaves the rest in the queue`, async (region) => {
 		const queue = filled(region);
 		const consumer = queue.consumer();
 		const node = consumer.readable(options);
@@ -177,7 +180,7 @@ for (const options of [{}, { objectMode: true }]) {
 		assert.equal(leftBy(consumer, queue), jobs.slice(2));
 	});
 
-	regionTest(`what arrives while a stream of ${kind} is destroyed is not lost`, async (region) => {
+	regionTest(`messages that arrive while a stream of ${kind} is destroyed are not lost`, async (region) => {
 		const queue = region.queue("jobs");
 		const producer = queue.producer();
 		const consumer = queue.consumer();
@@ -187,7 +190,7 @@ for (const options of [{}, { objectMode: true }]) {
 			stream.on("data", () => assert.unreachable());
 			await turn();
 			producer.trySend(`job ${round}`);
-			// After this many turns of promises: the message is on its way to the stream, or is not, or is there.
+			// After this many turns of promises, the message has not left yet, is on its way to the stream, or is there.
 			for (let i = 0; i < round % 8; i++) await null;
 			stream.destroy();
 			assert.is((await consumer.receive())?.text(), `job ${round}`);
@@ -196,7 +199,7 @@ for (const options of [{}, { objectMode: true }]) {
 }
 
 for (const signal of ["SIGKILL", "SIGTERM"] as const) {
-	test(`a reader that ends by ${signal} while it is at a chunk leaves that and the rest`, async () => {
+	test(`a reader that dies by ${signal} while it works on a chunk leaves that chunk and the rest in the queue`, async () => {
 		using region = Region.temporary({ size: "8MiB" });
 		const queue = filled(region);
 		const script = `import { Region } from "${import.meta.resolve("dhmem")}";
@@ -224,7 +227,7 @@ regionTest(
 	},
 );
 
-regionTest("in a stream of bytes empty messages are nothing, and hold up nothing", async (region) => {
+regionTest("empty messages are invisible in a stream of bytes, and hold up nothing", async (region) => {
 	const queue = filled(region, ["", "a", "", "", "b", ""]);
 	assert.is(await text(queue.consumer().readable()), "ab");
 	assert.is(region.stats().queues[0]?.depth, 0);
@@ -258,7 +261,7 @@ regionTest(
 );
 
 regionTest(
-	"what is left is never more than the message of the last byte taken, and never less than the rest",
+	"a destroyed stream leaves the message of the last byte taken at most, and never less than the rest",
 	async (region) => {
 		const queue = region.queue("jobs");
 		for (let round = 1; round < 60; round++) {
@@ -318,7 +321,7 @@ regionTest("the encoding may be set when something was read already", async (reg
 });
 
 regionTest(
-	"where the oldest is dropped, the same consumer gets again what a stream did not get to",
+	"with drop-oldest the same consumer receives again the messages that a stream had not reached",
 	async (region) => {
 		const queue = region.queue("news", { policy: "drop-oldest" });
 		const producer = queue.producer();
@@ -359,7 +362,7 @@ regionTest(
 
 for (const what of ["a consumer", "an input of one link", "an input of two links"] as const) {
 	regionTest(
-		`what comes for a loop over ${what} that was left while it waited is received again`,
+		`a message that arrives for a loop over ${what} that was left during its wait is received again`,
 		async (region) => {
 			const queue = region.queue("q");
 			const producer = queue.producer();

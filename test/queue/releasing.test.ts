@@ -1,4 +1,4 @@
-/** Releasing messages, and delivering again those that were not released. */
+/** Releasing messages, and delivering unreleased ones again. */
 import type { Message } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -39,13 +39,13 @@ test("releasing twice does nothing, and using a released message is DHMEM_CLOSED
 	assert.is(got(consumer.tryReceive()).text(), "1");
 });
 
-test("what a consumer leaves unreleased is delivered again to the next one; what it released never is", () => {
+test("unreleased messages of a consumer that leaves are delivered again, released ones never", () => {
 	const { queue, producer, consumer } = ends();
 	for (let index = 0; index < 8; index++) producer.trySend(String(index));
 	const messages = consumer.receiveMany(6);
 	for (const index of [0, 2, 3, 5]) messages[index]?.release();
 	consumer.close();
-	// The first of them is still held when that one leaves too.
+	// The first of them is still held when that consumer leaves too.
 	const next = open().queue("q").consumer();
 	const again = next.receiveMany(2);
 	assert.equal(
@@ -58,7 +58,7 @@ test("what a consumer leaves unreleased is delivered again to the next one; what
 	assert.equal(drain(last), ["1", "6", "7"]);
 });
 
-test("what an earlier consumer released out of turn gives its room back with the release before it", () => {
+test("the room of a message that an earlier consumer released out of turn comes back with the release before it", () => {
 	const { region, queue, producer, consumer } = ends(64);
 	producer.trySend("1");
 	producer.trySend("x".repeat(9));
@@ -72,7 +72,7 @@ test("what an earlier consumer released out of turn gives its room back with the
 	assert.equal(drain(next), ["y".repeat(17)]);
 });
 
-test("a message whose consumer has left can't be read, nor released under the next one's hands", () => {
+test("a message can't be read or released after its consumer has left", () => {
 	const { queue, producer, consumer } = ends(64);
 	producer.close();
 	consumer.close();
@@ -93,7 +93,7 @@ test("a message whose consumer has left can't be read, nor released under the ne
 	assert.is(sender.trySend("now"), true);
 });
 
-test("what a killed consumer had not released is delivered again, and what it had is not", async () => {
+test("a killed consumer's unreleased messages are delivered again, released ones are not", async () => {
 	const region = open();
 	const queue = region.queue("q");
 	using producer = queue.producer(patience);

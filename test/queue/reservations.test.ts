@@ -67,7 +67,7 @@ test("one reservation is open at a time, and nothing is sent past it", async () 
 	assert.equal(drain(consumer), ["reserved", "after"]);
 });
 
-test("a reservation can't be committed twice, nor with more than it has, nor used afterwards", () => {
+test("a reservation can't be committed twice, with more than its length, or used after a commit", () => {
 	const { producer, consumer } = ends();
 	const slot = producer.tryReserve(8);
 	for (const length of [9, -1, 0.5]) {
@@ -95,12 +95,12 @@ test("a producer that leaves gives its reservation up", () => {
 	assert.equal(drain(consumer), ["x"]);
 });
 
-test("the next producer begins behind what was published, and not behind padding that nothing followed", () => {
+test("the next producer begins after the last published message, not after padding that no message followed", () => {
 	const { region, queue, producer, consumer } = ends(64);
 	producer.trySend(new Uint8Array(24));
 	producer.trySend("");
 	for (const message of consumer.receiveMany(2)) message.release();
-	// Of the last 24 bytes of the ring padding is made, for it does not fit there.
+	// The last 24 bytes of the ring become padding, because it does not fit there.
 	producer.tryReserve(24)?.abort();
 	assert.is(wordOf(region.path, "q", QUEUE_CLAIMED), 64);
 	assert.is(wordOf(region.path, "q", QUEUE_TAIL), 40);
@@ -111,7 +111,7 @@ test("the next producer begins behind what was published, and not behind padding
 	assert.equal(drain(consumer), ["x"]);
 });
 
-test("what a killed producer had staged and not published never arrives", async () => {
+test("messages that a killed producer had staged but not published never arrive", async () => {
 	const region = open();
 	using consumer = region.queue("q").consumer(patience);
 	const child = await holder("producer", 2, 3);

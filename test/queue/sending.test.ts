@@ -1,4 +1,4 @@
-/** Messages that are sent and received, of any kind and size. */
+/** Sending and receiving messages of any kind and size. */
 import type { Message } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -7,7 +7,7 @@ import { drain, ends, fails, fill, got, waysToSend } from "./stage.js";
 
 eachInFolder();
 
-test("text arrives as UTF-8, and a view as the bytes that it shows", () => {
+test("text arrives as UTF-8, and a view as its bytes", () => {
 	const { producer, consumer } = ends();
 	const words = new Uint32Array([1, 2, 3, 4]);
 	for (const data of ["grüße", words.subarray(1, 3), new DataView(words.buffer, 4, 4), Buffer.from([7, 8])]) {
@@ -18,6 +18,20 @@ test("text arrives as UTF-8, and a view as the bytes that it shows", () => {
 	assert.equal([...got(consumer.tryReceive()).as("u32")], [2]);
 	assert.equal([...got(consumer.tryReceive()).bytes], [7, 8]);
 	assert.is(consumer.tryReceive(), undefined);
+});
+
+test("text of any length arrives as a Buffer encodes it, whatever characters it has", () => {
+	const { producer, consumer } = ends(2 ** 12);
+	for (const length of [0, 1, 23, 24, 25, 64, 511, 512, 1900, 2030, 5000]) {
+		for (const last of ["", "a", "é", "水", "🌊", "\0", "\ufeff", "\ud800", "\udc00"]) {
+			const text = "x".repeat(length) + last;
+			for (const send of [() => producer.trySend(text), () => producer.sendMany([text]) === 1]) {
+				assert.ok(send());
+				using message = got(consumer.tryReceive());
+				assert.is(Buffer.compare(message.bytes, Buffer.from(text)), 0, `${length} and ${last}`);
+			}
+		}
+	}
 });
 
 test("bytes arrive from wherever they lie: of any length and alignment, and from a region too", () => {
@@ -82,7 +96,7 @@ test("messages keep their order, whichever way each was sent", async () => {
 	assert.equal(drain(consumer), sent);
 });
 
-test("trySend says when there is no room, and sends again when there is", () => {
+test("trySend returns false while there is no room, and sends again when there is", () => {
 	const { producer, consumer } = ends(64);
 	assert.is(fill(producer), 3);
 	assert.is(producer.trySend("x"), false);

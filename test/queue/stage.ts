@@ -1,9 +1,9 @@
-/** What the tests of queues work with: a queue between two participants of this process. */
+/** What the tests of queues use: a queue between two participants of this process. */
 import type { Consumer, DhmemErrorCode, Message, Producer, Queue, Region, Sendable } from "dhmem";
 import * as assert from "uvu/assert";
 import { Child, codeOf, codeOfLater, directory, openRegion, regions } from "../fixture/index.js";
 
-/** Nothing that is waited for here takes this long, on however busy a machine. */
+/** No wait here takes this long, on a machine however busy. */
 export const patience = { timeout: 20_000 };
 
 /** A participant in the test's region. */
@@ -13,7 +13,7 @@ export function open(size = "4MiB"): Region {
 
 const module = new URL("./holder-child.js", import.meta.url).href;
 
-/** A process that has one end of the queue, and has done what `holder-child.ts` says. */
+/** A process that holds one endpoint of the queue, and has done what `holder-child.ts` says. */
 export async function holder(
 	side: "producer" | "consumer",
 	...parameters: (string | number)[]
@@ -50,7 +50,7 @@ export async function failsLater(code: DhmemErrorCode, promise: Promise<unknown>
 	assert.is(await codeOfLater(promise), code);
 }
 
-/** Checks that the promise is rejected with this very reason. */
+/** Checks that the promise is rejected with exactly this reason. */
 export async function failsWith(reason: Error, promise: Promise<unknown>): Promise<void> {
 	const outcome = await promise.then(
 		() => undefined,
@@ -64,7 +64,7 @@ export function got(message: Message | undefined): Message {
 	return message;
 }
 
-/** The texts of what is there, each released. */
+/** Receives and releases what is there. Returns the texts. */
 export function drain(consumer: Consumer): string[] {
 	const texts: string[] = [];
 	for (let message = consumer.tryReceive(); message; message = consumer.tryReceive()) {
@@ -74,12 +74,12 @@ export function drain(consumer: Consumer): string[] {
 	return texts;
 }
 
-/** Sends the messages "0", "1", … as long as there is room; how many. */
+/** Sends the messages "0", "1", … while there is room. Returns how many. */
 export function fill(producer: Producer): number {
 	for (let count = 0; ; count++) if (!producer.trySend(String(count))) return count;
 }
 
-/** Every way to send without waiting, and what each does with a message. */
+/** Every way to send without waiting, and what it does with a message. */
 export const waysToSend: Record<string, (producer: Producer, data: Sendable) => void> = {
 	trySend: (producer, data) => producer.trySend(data),
 	sendSync: (producer, data) => producer.sendSync(data),

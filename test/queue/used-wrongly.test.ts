@@ -1,4 +1,4 @@
-/** Queues, messages and blocks that are used out of turn. */
+/** Queues, messages and blocks that are used at the wrong time. */
 import type { Message } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -8,7 +8,16 @@ import { things, wrong } from "../values/wrong.js";
 
 eachInFolder();
 
-limitedTest("a second producer or consumer is refused, and told who has it", async () => {
+limitedTest("sendMany refuses a string, which is not sent as its characters", () => {
+	const region = open();
+	const queue = region.queue("q");
+	const error = errorOf(() => queue.producer().sendMany("text"));
+	assert.is(error.code, "DHMEM_BAD_ARGUMENT");
+	assert.match(error.message, "trySend");
+	assert.is(queue.consumer().tryReceive(), undefined);
+});
+
+limitedTest("a second producer or consumer is refused, and the error names the holder", async () => {
 	const region = open();
 	const other = open();
 	const bytes = region.queue("q");
@@ -30,7 +39,7 @@ limitedTest("a second producer or consumer is refused, and told who has it", asy
 		theirs().close();
 		ours().close();
 	}
-	// A dead one's end is free.
+	// The endpoint of a dead participant is free.
 	const child = start("receive", ["held"]);
 	assert.is(await child.hear(), "ready");
 	const held = region.queue("held");
@@ -91,7 +100,7 @@ limitedTest(
 	},
 );
 
-limitedTest("a reservation that is open is in the way, and is used once", () => {
+limitedTest("an open reservation blocks other sends, and can be used once", () => {
 	const { producer, consumer } = things(open());
 	const slot = producer.tryReserve(100);
 	assert.ok(slot);
@@ -123,7 +132,7 @@ limitedTest("a reservation that is open is in the way, and is used once", () => 
 	assert.is(consumer.tryReceive(), undefined);
 });
 
-limitedTest("freeing twice, and using what was given away", () => {
+limitedTest("freeing twice, and using a block that was handed over, are errors", () => {
 	const region = open();
 	const { producer, consumer } = things(region);
 	const { used } = region.stats();
@@ -166,7 +175,7 @@ limitedTest("freeing twice, and using what was given away", () => {
 		);
 	}
 	const message = consumer.tryReceive();
-	// The message owns it until it is released, or the block taken.
+	// The message owns the block until the message is released or the block taken.
 	const { block } = message as Message;
 	assert.is(
 		codeOf(() => block?.free()),
@@ -197,7 +206,7 @@ limitedTest("freeing twice, and using what was given away", () => {
 		codeOf(() => taken?.free()),
 		"DHMEM_DOUBLE_FREE",
 	);
-	// Another's region's block.
+	// A block of another region.
 	const other = open({}, "other");
 	assert.is(
 		codeOf(() => other.save(region.allocate(1))),
@@ -217,38 +226,41 @@ limitedTest("freeing twice, and using what was given away", () => {
 	assert.is(region.stats().used, used + 64, "but for the block that was refused");
 });
 
-limitedTest("a message is over when its consumer has left, and harms the next one in no way", () => {
-	const region = open();
-	const { queue, producer, consumer } = things(region);
-	producer.trySend("first");
-	producer.trySend("second");
-	const block = region.allocate(100);
-	producer.trySend("with block", { block });
-	const [old, , withBlock] = consumer.receiveMany(3);
-	consumer.close();
-	assert.is(
-		codeOf(() => old?.text()),
-		"DHMEM_CLOSED",
-	);
-	assert.is(
-		codeOf(() => withBlock?.take()),
-		"DHMEM_CLOSED",
-	);
-	const next = queue.consumer();
-	const again = next.receiveMany(3);
-	assert.equal(
-		again.map((message) => message.text()),
-		["first", "second", "with block"],
-	);
-	old?.release();
-	withBlock?.release();
-	assert.is(
-		codeOf(() => withBlock?.take()),
-		"DHMEM_CLOSED",
-	);
-	assert.is(again[2]?.block?.bytes.length, 100);
-	for (const message of again) message.release();
-	assert.is(region.stats().queues.find(({ name }) => name === "q")?.depth, 0);
-});
+limitedTest(
+	"a message is invalid once its consumer has left, and releasing it does not affect the next consumer",
+	() => {
+		const region = open();
+		const { queue, producer, consumer } = things(region);
+		producer.trySend("first");
+		producer.trySend("second");
+		const block = region.allocate(100);
+		producer.trySend("with block", { block });
+		const [old, , withBlock] = consumer.receiveMany(3);
+		consumer.close();
+		assert.is(
+			codeOf(() => old?.text()),
+			"DHMEM_CLOSED",
+		);
+		assert.is(
+			codeOf(() => withBlock?.take()),
+			"DHMEM_CLOSED",
+		);
+		const next = queue.consumer();
+		const again = next.receiveMany(3);
+		assert.equal(
+			again.map((message) => message.text()),
+			["first", "second", "with block"],
+		);
+		old?.release();
+		withBlock?.release();
+		assert.is(
+			codeOf(() => withBlock?.take()),
+			"DHMEM_CLOSED",
+		);
+		assert.is(again[2]?.block?.bytes.length, 100);
+		for (const message of again) message.release();
+		assert.is(region.stats().queues.find(({ name }) => name === "q")?.depth, 0);
+	},
+);
 
 test.run();

@@ -1,13 +1,13 @@
-/** `dhmem run` where things around it go wrong: what is started, and what reads its output. */
+/** `dhmem run` when things around it go wrong: what it starts, and what reads its output. */
 import { once } from "node:events";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { childrenOf, type Place, placeTest, processEnd } from "../fixture/index.js";
+import { childrenOf, long, type Place, placeTest, processEnd } from "../fixture/index.js";
 
-/** A task that goes on until it is ended, and knows nothing of dhmem. */
+/** A task that runs until it is ended, and knows nothing of dhmem. */
 const endless = { command: ["tail", "-f", "/dev/null"] };
 
 // ------------------------------------------------------------------------------------- what does not start
@@ -15,9 +15,17 @@ const endless = { command: ["tail", "-f", "/dev/null"] };
 for (const [what, task, why] of [
 	["a name with a zero byte", { command: ["a\0b"] }, "without null bytes"],
 	["a folder that is a file", { command: "true", directory: "run.json" }, "there is no folder"],
-	["more than the kernel takes", { command: "true", environment: { A: "x".repeat(300_000) } }, "E2BIG"],
+	["no interpreter", { command: "./no-interpreter" }, "./no-interpreter is there, but not the program"],
+	["no permission to execute", { command: "./no-program" }, "chmod +x"],
+	[
+		"more than the kernel takes",
+		{ command: "true", environment: { A: "x".repeat(300_000) } },
+		"128 KiB each",
+	],
 ] as const) {
 	placeTest(`a task that can't start, with ${what}, is named, and the others are ended`, async (place) => {
+		writeFileSync(join(place.folder, "no-interpreter"), "#!/nowhere/python\n", { mode: 0o755 });
+		writeFileSync(join(place.folder, "no-program"), "echo\n", { mode: 0o644 });
 		const { code, stderr } = await run(place, { wrong: task, other: endless });
 		assert.is(code, 127);
 		assert.match(stderr, /wrong did not start: .*; stopping the others/);
@@ -36,16 +44,19 @@ placeTest("$DHMEM_DIR may be relative, though tasks have working folders of thei
 
 // ------------------------------------------------------------------------------------------------- output
 
-placeTest("who stops reading ends the run, as it would end a program, and its tasks", async (place) => {
-	const file = place.write("run.json", { name: "x", tasks: { loud: { command: "yes" }, other: endless } });
-	const { stdout, stderr } = await place.shell(`(dhmem run ${file}; echo status $? >&2) | head -n 1`);
-	assert.is(stdout, "loud  | y\n");
-	assert.match(stderr, "other was ended by SIGTERM");
-	assert.match(stderr, "status 141\n");
-	assert.not.match(stderr, "EPIPE");
-});
+long(placeTest)(
+	"a reader that stops reading ends the run and its tasks, as it would end any program",
+	async (place) => {
+		const file = place.write("run.json", { name: "x", tasks: { loud: { command: "yes" }, other: endless } });
+		const { stdout, stderr } = await place.shell(`(dhmem run ${file}; echo status $? >&2) | head -n 1`);
+		assert.is(stdout, "loud  | y\n");
+		assert.match(stderr, "other was ended by SIGTERM");
+		assert.match(stderr, "status 141\n");
+		assert.not.match(stderr, "EPIPE");
+	},
+);
 
-placeTest("output that can't be written ends the run, and is named", async (place) => {
+long(placeTest)("output that can't be written ends the run, and is named", async (place) => {
 	const file = place.write("run.json", { name: "x", tasks: { loud: { command: "yes" } } });
 	const { code, stderr } = await place.shell(`dhmem run ${file} > /dev/full`);
 	assert.is(code, 1);
@@ -53,7 +64,7 @@ placeTest("output that can't be written ends the run, and is named", async (plac
 	assert.match(stderr, "ENOSPC");
 });
 
-placeTest(
+long(placeTest)(
 	"what nobody reads yet is not gathered, the task waits, and nothing of it is lost",
 	async (place) => {
 		const lines = 3_000_000;
@@ -75,7 +86,7 @@ for (const [signal, status] of [
 	["SIGTERM", 143],
 	["SIGINT", 130],
 ] as const) {
-	placeTest(`a run whose output nobody reads ends by ${signal}, and its tasks with it`, async (place) => {
+	placeTest(`${signal} ends a run whose output nobody reads, and its tasks`, async (place) => {
 		const tasks = { loud: { command: "yes" }, other: endless };
 		const { child, ended } = place.unread(["run", place.write("run.json", { name: "x", tasks })]);
 		assert.ok(child.stdout && child.pid);
@@ -89,7 +100,7 @@ for (const [signal, status] of [
 	});
 }
 
-placeTest("a line without an end does not fill the memory, and comes in pieces", async (place) => {
+long(placeTest)("a line without an end does not fill the memory, and comes in pieces", async (place) => {
 	const tasks = { loud: { command: "head -c 200000 /dev/zero | tr '\\0' x" } };
 	const { stdout } = await run(place, tasks);
 	const lines = stdout.trimEnd().split("\n");
@@ -99,7 +110,19 @@ placeTest("a line without an end does not fill the memory, and comes in pieces",
 	);
 });
 
-placeTest("a daemon that a task leaves behind is not waited for", async (place) => {
+long(placeTest)("what a task leaves running has a moment to finish, and is then killed", async (place) => {
+	const log = join(place.folder, "log");
+	const tasks = {
+		brief: { command: ["bash", "-c", `exec > >(sleep 0.1; cat > ${log}); echo all of it`] },
+		endless: { command: "tail -f /dev/null & echo $!" },
+	};
+	const { code, stdout, stderr } = await run(place, tasks);
+	assert.is(code, 0, stderr);
+	assert.is(readFileSync(log, "utf8"), "all of it\n");
+	await processEnd(Number(/endless \| (\d+)/.exec(stdout)?.[1]));
+});
+
+placeTest("a run does not wait for a daemon that a task leaves behind", async (place) => {
 	const script = `
 		const { spawn } = require("node:child_process");
 		const daemon = spawn("tail", ["-f", "/dev/null"], { detached: true, stdio: "inherit" });

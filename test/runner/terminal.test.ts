@@ -13,7 +13,7 @@ function written(pid: number): number {
 
 placeTest("a signal ends a run whose terminal nobody reads", async (place) => {
 	const file = place.write("talk.yaml", "name: talk\ntasks: { talk: { command: [seq, '1000000000'] } }\n");
-	// A terminal of its own, which `script` reads as long as somebody takes that from it.
+	// A terminal of its own, which `script` reads as long as its own output is read.
 	const terminal = spawn("script", ["-qfc", `exec ${process.execPath} ${DHMEM} run ${file}`, "/dev/null"], {
 		env: { ...process.env, DHMEM_DIR: place.regions, SHELL: "/bin/sh" },
 		stdio: ["pipe", "pipe", "ignore"],

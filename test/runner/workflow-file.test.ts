@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { DhmemError } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { chooseTransports } from "../../src/runner/choose-transport.js";
 import { explain } from "../../src/runner/explain.js";
 import { parseWorkflow } from "../../src/runner/workflow-file.js";
 import { errorOf } from "../fixture/index.js";
@@ -119,6 +120,12 @@ for (const [what, change, line, message] of [
 		9,
 		"a command or an image",
 	],
+	[
+		"a name that programs take for an option",
+		["name: newton", "name: -newton"],
+		1,
+		"beginning with a letter or a digit",
+	],
 	["a name with a dot", ["  visualize:", "  vis.ualize:"], 9, '"vis.ualize"'],
 	["a link without a port", ["to: steer.values", "to: steer"], 11, '"steer" must be task.port'],
 	[
@@ -142,7 +149,7 @@ for (const [what, change, line, message] of [
 	],
 	["keep for one message", ["policy: latest", "policy: latest, keep: 3"], 12, "leave keep out"],
 	["keep for a link that blocks", ["capacity: 1MiB", "keep: 3"], 13, "keep is for policy drop-oldest"],
-	["the network", ["capacity: 1MiB", "transport: network"], 13, "use auto or memory"],
+	["a wrong transport", ["capacity: 1MiB", "transport: pigeon"], 13, "one of auto, shm, nats"],
 	["a number for a name", ["name: newton", "name: 7"], 1, "7 must be a name"],
 	["a key twice", ["  steer:", "  evaluate:"], 4, "unique"],
 	[
@@ -168,7 +175,7 @@ for (const [what, change, line, message] of [
 	});
 }
 
-test("every mistake has its line, in order", () => {
+test("mistakes are listed with their lines, in order", () => {
 	const text = SOUND.replace("on-failure", "sometimes").replace("latest", "newest").replace("1MiB", "-1");
 	const { message } = errorOf(() => parseWorkflow(text, "n.yaml"));
 	const lines = Array.from(message.matchAll(/^n\.yaml:(\d+):/gm), ([, line]) => line);
@@ -197,6 +204,42 @@ test("an explanation says what each task does and how each link communicates", (
 test("the schema is published", () => {
 	const path = new URL(import.meta.resolve("dhmem/workflow.schema.json"));
 	assert.is(JSON.parse(readFileSync(path, "utf8")).title, "A workflow of dhmem");
+});
+
+test("a file has no more tasks than a region has participants beside the runner", () => {
+	const file = (count: number) => {
+		const tasks = Array.from({ length: count }, (_, i) => [`t${i}`, { command: "true" }]);
+		return JSON.stringify({ name: "many", tasks: Object.fromEntries(tasks) });
+	};
+	assert.is(parseWorkflow(file(127), "many.json").tasks.length, 127);
+	assert.match(errorOf(() => parseWorkflow(file(128), "many.json")).message, "a map of 1 to 127 tasks");
+});
+
+test("a link's own transport comes before DHMEM_TRANSPORT, that before the file's, and auto is shared memory", () => {
+	const carriers = (text: string, DHMEM_TRANSPORT?: string) =>
+		chooseTransports(parseWorkflow(text, "newton.yaml"), { DHMEM_TRANSPORT }).links.map(
+			({ transport }) => transport,
+		);
+	const own = SOUND.replace("capacity: 1MiB", "transport: nats");
+	const all = `transport: nats\n${SOUND.replace("policy: latest", "policy: latest, transport: auto")}`;
+	assert.equal(carriers(SOUND), ["shm", "shm", "shm"]);
+	assert.equal(carriers(SOUND, "nats"), ["nats", "nats", "nats"]);
+	assert.equal(carriers(own), ["shm", "shm", "nats"]);
+	assert.equal(carriers(own, "shm"), ["shm", "shm", "nats"]);
+	assert.equal(carriers(all), ["nats", "shm", "nats"]);
+	assert.equal(carriers(all, "shm"), ["shm", "shm", "shm"]);
+	assert.equal(carriers(all, "auto"), ["shm", "shm", "shm"]);
+	assert.is(errorOf(() => carriers(SOUND, "pigeon")).code, "DHMEM_BAD_ARGUMENT");
+});
+
+test("what explains a workflow says for each link how it communicates, and why", () => {
+	const workflow = parseWorkflow(SOUND.replace("capacity: 1MiB", "transport: nats"), "newton.yaml");
+	const text = explain(chooseTransports(workflow, {}), "process");
+	assert.match(text, /steer.guesses>evaluate.guesses: over NATS at .*, because the link says so/);
+	assert.match(
+		text,
+		"evaluate.values>steer.values: through shared memory, because both tasks see the same region",
+	);
 });
 
 test.run();

@@ -38,7 +38,7 @@ test("objects that aren't files are refused", () => {
 	shim.closeFile(sealed);
 });
 
-test("numbers must be whole, in range and numbers", () => {
+test("counts must be whole numbers in range", () => {
 	const { file } = region();
 	const wrong = [Number.NaN, -1, 1.5, 2 ** 53, Number.POSITIVE_INFINITY, "1", 1n, null, undefined, {}, true];
 	for (const value of wrong as number[]) {
@@ -76,7 +76,7 @@ test("numbers must be whole, in range and numbers", () => {
 });
 
 test("thousands of random calls with nonsense leave the process alive", async () => {
-	const seed = Number(process.env.SEED ?? Date.now() % 1e6);
+	const seed = Number(process.env.SEED ?? 1);
 	const { code, signal, output, errors } = await run(
 		`
 		let state = ${seed};
@@ -112,13 +112,17 @@ test("thousands of random calls with nonsense leave the process alive", async ()
 			createFile: ["string", "number", "number"], publishFile: ["file", "string", "boolean"],
 			openFile: ["string", "boolean"], statFile: ["file"], isNamed: ["file", "string"],
 			readFile: ["file", "bytes", "number"], mapFile: ["file", "bytes", "boolean"], closeFile: ["file"],
+			mapWindow: ["file", "bytes", "number", "number"],
 			abandonFile: ["file"], isBroken: ["file"], commit: ["file", "number", "number"],
 			punch: ["file", "number", "number"], tryLock: ["file", "number"], unlock: ["file", "number"],
 			isLocked: ["file", "number"], wait: ["file", "number", "number", "number"], wake: ["file", "number"],
 			watch: ["file", "number", "function"], arm: ["file", "number", "number"], disarm: ["file"],
+			makePipe: ["file", "string"], armPipe: ["file"], removePipe: ["file"],
+			connectPipe: ["file", "number", "string"], disconnectPipe: ["file", "number"],
+			ringPipe: ["file", "number"], watchPipe: ["file", "number"], removeDeadPipe: ["string"],
 			openFiles: [], renewGuard: [],
 		};
-		const missing = Object.keys(shim).filter((name) => !["pageSize", "makerLock"].includes(name) && !(name in signatures));
+		const missing = Object.keys(shim).filter((name) => typeof shim[name] === "function" && !(name in signatures));
 		let [thrown, returned] = [0, 0];
 		const files = (pools.file = [{}]);
 		function once() {
@@ -127,7 +131,7 @@ test("thousands of random calls with nonsense leave the process alive", async ()
 			const length = random(10) > 0 ? signatures[name].length : random(6);
 			const list = Array.from({ length }, (_, index) =>
 				pick(random(6) > 0 && index < signatures[name].length ? pools[signatures[name][index]] : nonsense));
-			// What is right may take its time, and memory.
+			// What is right may take time and memory.
 			if (name === "wait") list[3] = pick([0, NaN, -1, "x", 1n, 0.5]);
 			if (name === "commit" && typeof list[2] === "number" && list[2] > 131072) list[2] = -1;
 			try {

@@ -23,7 +23,7 @@ test("a lock is held against every other open file, in this process too", () => 
 	}
 });
 
-test("read-only files hold read locks together, which show from 4096 on and never below", () => {
+test("read-only files share read locks, which show at byte 4096 and above, never below", () => {
 	const { file } = region();
 	const [first, second] = [open(false), open(false)];
 	for (const index of [5000, 5]) {

@@ -28,7 +28,6 @@ import {
 	names,
 	open,
 	path,
-	preload,
 	region,
 	run,
 	shim,
@@ -123,71 +122,6 @@ test("the mode is exactly what was asked, whatever the umask", () => {
 	} finally {
 		process.umask(umask);
 	}
-});
-
-test("where O_TMPFILE is missing, a temporary name serves, and is gone at publish and close", async () => {
-	const library = preload(
-		"no-tmpfile",
-		`#define open declared_open
-		#include <dlfcn.h>
-		#include <errno.h>
-		#include <fcntl.h>
-		#undef open
-		int open(const char *path, int flags, mode_t mode) {
-			if ((flags & O_TMPFILE) == O_TMPFILE) { errno = EOPNOTSUPP; return -1; }
-			return ((int (*)(const char *, int, mode_t))dlsym(RTLD_NEXT, "open"))(path, flags, mode);
-		}`,
-	);
-	const { code, output, errors } = await run(
-		`
-		process.umask(0o077);
-		const directory = ${JSON.stringify(directory)};
-		const path = directory + "/a.dhmem";
-		const seen = [];
-		const look = () => seen.push(fs.readdirSync(directory).map((n) => n.replace(/[0-9a-f]{16}/, "#")).sort());
-		const isMade = () => {
-			const made = fs.readdirSync(directory).filter((n) => /^.dhmem-[0-9a-f]{16}.tmp$|^a.dhmem$/.test(n));
-			const file = shim.openFile(directory + "/" + made[0], false);
-			const isFree = shim.tryLock(file, shim.makerLock);
-			shim.closeFile(file);
-			return !isFree;
-		};
-		const first = shim.createFile(directory, 65536, 0o644);
-		look();
-		seen.push(isMade());
-		seen.push(shim.publishFile(first, path, false), shim.statFile(first).mode, isMade());
-		look();
-		const second = shim.createFile(directory, 65536, 0o600);
-		seen.push(shim.publishFile(second, path, false));
-		look();
-		seen.push(shim.publishFile(second, path, true), shim.isNamed(second, path), shim.isNamed(first, path));
-		look();
-		const third = shim.createFile(directory, 65536, 0o600);
-		shim.closeFile(third);
-		look();
-		const fourth = shim.createFile(directory, 65536, 0o600);
-		console.log(JSON.stringify(seen));`,
-		{ env: { LD_PRELOAD: library } },
-	);
-	assert.is(code, 0, errors);
-	const [others, named] = [["no-tmpfile.so"], ["a.dhmem", "no-tmpfile.so"]];
-	assert.equal(JSON.parse(output), [
-		[".dhmem-#.tmp", ...others],
-		true,
-		true,
-		0o644,
-		false,
-		named,
-		false,
-		[".dhmem-#.tmp", ...named],
-		true,
-		true,
-		false,
-		named,
-		named,
-	]);
-	// The fourth was closed by the end of its process.
-	assert.equal(names(), named);
 });
 
 test("opening never creates, and never follows or blocks on what is not a regular file", async () => {

@@ -36,7 +36,7 @@ test("committing gives the range its pages, and punching takes them back and zer
 	assert.is(shim.statFile(file).size, 64 << 20);
 });
 
-test("neither committing nor punching reaches beyond the file, even one that was truncated", () => {
+test("committing and punching do not reach beyond the file, even a truncated one", () => {
 	const { file } = region();
 	for (const operation of [shim.commit, shim.punch]) {
 		for (const [offset, length] of [
@@ -132,7 +132,7 @@ test("a truncation while the waiter sleeps breaks the mapping in the waiter's th
 	assert.is(shim.isBroken(file), true);
 });
 
-test("a bus error that is not ours goes to the handler that was there before", async () => {
+test("a bus error outside a region goes to the handler that was installed before", async () => {
 	const map = `shim.mapFile(shim.createFile(${JSON.stringify(directory)}, 65536, 0o600), memoryOf(65536), false);`;
 	const kill = `process.kill(process.pid, "SIGBUS");`;
 	assert.is((await run(`${map} ${kill} setInterval(() => {}, 1000);`)).signal, "SIGBUS");

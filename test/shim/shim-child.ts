@@ -1,4 +1,5 @@
 /** A process that has a file open and mapped, and does with it what it is told. */
+import { dirname, join } from "node:path";
 import { serve, type Talk } from "../fixture/index.js";
 import { memoryOf, type Operation, shim } from "./stage.js";
 
@@ -18,7 +19,14 @@ async function open(talk: Talk, path: string, writable: string): Promise<void> {
 		store: (offset, value) => Atomics.store(words, (offset as number) / 4, value as number),
 		add: (offset, value) => Atomics.add(words, (offset as number) / 4, value as number),
 		isBroken: () => shim.isBroken(file),
+		makePipe: (name) => {
+			shim.watch(file, 0, () => {});
+			shim.makePipe(file, pipeOf(name as number));
+		},
+		connectPipe: (index, name) => shim.connectPipe(file, index as number, pipeOf(name as number)),
+		ringPipe: (index) => shim.ringPipe(file, index as number),
 	};
+	const pipeOf = (name: number) => join(dirname(path), `.dhmem-${name}.bell`);
 	talk.say("ready");
 	for (;;) {
 		const [operation, ...values] = (await talk.hear()) as [Operation, ...number[]];

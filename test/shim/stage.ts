@@ -1,17 +1,18 @@
-/** What tests of the shim work with: the addon, files in the folder of the test, and other processes. */
-import { execFileSync, spawn } from "node:child_process";
+/** What tests of the shim use: the addon, files in the folder of the test, and other processes. */
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type * as Shim from "../../native-shim/index.js";
 import type { File } from "../../native-shim/index.js";
+import { pathOfPart } from "../../src/host/parts.js";
 import { Child, directory, eachInFolder, until } from "../fixture/index.js";
 
-export const shimPath = fileURLToPath(new URL("../../shim.node", import.meta.url));
+/** The addon that the library loads. */
+export const shimPath = pathOfPart("shim.node");
 export const shim = createRequire(import.meta.url)(shimPath) as typeof Shim;
 
 interface MemoryDescriptor {
@@ -20,7 +21,7 @@ interface MemoryDescriptor {
 	shared: boolean;
 }
 
-/** What is used here of the types that neither `es2023` nor Node's own describe. */
+/** The parts used here of types that neither `es2023` nor Node describes. */
 export const { WebAssembly } = globalThis as unknown as {
 	WebAssembly: { Memory: new (descriptor: MemoryDescriptor) => { buffer: ArrayBufferLike } };
 };
@@ -33,7 +34,7 @@ export const isRoot = process.getuid?.() === 0;
 export let path = "";
 let opened: File[] = [];
 
-/** Gives each test of the file that calls this a folder. What it opened is closed after it. */
+/** Gives each test of the calling file a folder. What it has opened is closed after it. */
 export function eachInShimFolder(): void {
 	eachInFolder();
 	test.before.each(() => {
@@ -45,7 +46,12 @@ export function eachInShimFolder(): void {
 	});
 }
 
-/** A shared WebAssembly memory of `size` bytes, as the shim wants it. */
+/** The path of a pipe in the folder of the test. */
+export function pipePath(name: number): string {
+	return join(directory, `.dhmem-${name}.bell`);
+}
+
+/** A shared WebAssembly memory of `size` bytes, as the shim needs it. */
 export function memoryOf(size: number): Uint8Array {
 	const pages = size / wasmPage;
 	return new Uint8Array(new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer);
@@ -79,7 +85,7 @@ export function region(bytes = size): { file: File; memory: Uint8Array; words: I
 
 const module = new URL("./shim-child.js", import.meta.url).href;
 
-/** What it can be told to do. */
+/** What another process can be told to do. */
 export type Operation =
 	| "tryLock"
 	| "unlock"
@@ -89,10 +95,13 @@ export type Operation =
 	| "load"
 	| "store"
 	| "add"
-	| "isBroken";
+	| "isBroken"
+	| "makePipe"
+	| "connectPipe"
+	| "ringPipe";
 
 export interface Other {
-	/** Calls the shim, or loads, stores or adds to a 32-bit word, over there. */
+	/** Calls the shim there, or loads, stores or adds to a 32-bit word. */
 	call(operation: Operation, ...values: number[]): Promise<unknown>;
 	kill(): Promise<unknown>;
 }
@@ -117,7 +126,7 @@ export interface Ending {
 	errors: string;
 }
 
-/** Runs a CommonJS script in a process of its own, which finds the addon as `shim`. */
+/** Runs a CommonJS script in a process of its own, in which the addon is `shim`. */
 export async function run(
 	script: string,
 	options: { flags?: string[]; env?: NodeJS.ProcessEnv } = {},
@@ -159,31 +168,19 @@ export function names(): string[] {
 	return readdirSync(directory).sort();
 }
 
-/** Lines of /proc/self/maps about the inode. */
+/** The lines of /proc/self/maps with this inode. */
 export function mappingsOf(inode: number): string[] {
 	return readFileSync("/proc/self/maps", "utf8")
 		.split("\n")
 		.filter((line) => line.split(/ +/)[4] === String(inode));
 }
 
-/** How many descriptors, or threads, this process has. */
+/** The number of descriptors or threads of this process. */
 export function countOf(kind: "fd" | "task"): number {
 	return readdirSync(`/proc/self/${kind}`).length;
 }
 
-/** Waits until there are `most` threads, or fewer: the kernel lists one for a moment after its end. */
+/** Waits until there are at most `most` threads: the kernel lists one for a moment after its end. */
 export async function threadsEnd(most: number): Promise<void> {
-	const deadline = performance.now() + 5000;
-	await until(() => countOf("task") <= most || performance.now() > deadline);
-	assert.ok(countOf("task") <= most, `${countOf("task")} threads, where there should be ${most}`);
-}
-
-/** Compiles C into a library that goes before the C library; the value for LD_PRELOAD. */
-export function preload(name: string, code: string): string {
-	const source = join(directory, `${name}.c`);
-	const library = join(directory, `${name}.so`);
-	writeFileSync(source, `#define _GNU_SOURCE\n${code}`);
-	execFileSync(process.env.CC ?? "cc", ["-shared", "-fPIC", source, "-o", library, "-ldl"]);
-	rmSync(source);
-	return `${process.env.LD_PRELOAD ?? ""} ${library}`;
+	await until(() => countOf("task") <= most, `${most} threads or fewer`);
 }

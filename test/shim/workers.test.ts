@@ -11,6 +11,7 @@ import {
 	eachInShimFolder,
 	mappingsOf,
 	path,
+	pipePath,
 	region,
 	run,
 	shim,
@@ -31,11 +32,11 @@ function worker(script: string): Worker {
 		shim.tryLock(file, 21);
 		memory[0] = 77;
 		${script}`,
-		{ eval: true, workerData: { shimPath, path } },
+		{ eval: true, workerData: { shimPath, path, pipe: pipePath(1) } },
 	);
 }
 
-test("a worker thread that is terminated drops its locks and its mapping, whatever it was doing", async () => {
+test("a terminated worker thread drops its locks and its mapping at any moment", async () => {
 	const { file, memory } = region();
 	const inode = statSync(path).ino;
 	const count = () => [countOf("fd"), shim.openFiles(), mappingsOf(inode).length];
@@ -45,6 +46,14 @@ test("a worker thread that is terminated drops its locks and its mapping, whatev
 		`parentPort.postMessage("ready"); for (;;) {}`,
 		`shim.watch(file, 4, () => {}); shim.arm(file, 0, 1e9); parentPort.postMessage("ready");`,
 		`shim.watch(file, 4, () => { parentPort.postMessage("ready"); for (;;) {} }); shim.arm(file, 1, 0);`,
+		`shim.watch(file, 4, () => {}); shim.makePipe(file, workerData.pipe); shim.armPipe(file);
+			shim.connectPipe(file, 0, workerData.pipe); shim.watchPipe(file, 0); parentPort.postMessage("ready");`,
+		`shim.watch(file, 4, () => { shim.armPipe(file); shim.ringPipe(file, 1); }); shim.makePipe(file, workerData.pipe);
+			shim.connectPipe(file, 1, workerData.pipe); shim.armPipe(file); shim.ringPipe(file, 1);
+			parentPort.postMessage("ready");`,
+		`shim.watch(file, 4, () => { parentPort.postMessage("ready"); for (;;) {} });
+			shim.makePipe(file, workerData.pipe); shim.connectPipe(file, 1, workerData.pipe);
+			shim.armPipe(file); shim.ringPipe(file, 1);`,
 		`shim.watch(file, 4, () => shim.arm(file, 1, 0)); shim.arm(file, 1, 0); parentPort.postMessage("ready");`,
 	]) {
 		memory[0] = 0;

@@ -10,7 +10,7 @@ import { codeOf, regionTest } from "../fixture/index.js";
 const fields = { value: "u32" } as const;
 const child = new URL("./lock-child.js", import.meta.url).pathname;
 
-/** What a region's users see of it: a mutex, a condition, and what they guard. */
+/** One user's view of the region: a mutex, a condition, and what they guard. */
 function guarded(region: Region) {
 	return {
 		mutex: region.mutex("mutex"),
@@ -23,7 +23,7 @@ function codeOfPromise(promise: Promise<unknown>): Promise<string> {
 	return promise.then(String, (error: DhmemError) => error.code ?? String(error));
 }
 
-/** Another participant takes the mutex, changes half of what it guards, and is gone with it. */
+/** Another participant takes the mutex, changes half of what it guards, and is gone. */
 function changeAndDie(name: string): void {
 	using other = Region.open(name);
 	const { mutex, condition, state } = guarded(other);
@@ -32,7 +32,7 @@ function changeAndDie(name: string): void {
 	condition.notifyAll();
 }
 
-/** The mutex is nobody's: another participant can have it, and this one. */
+/** Checks that the mutex is free: another participant can lock it, and this one too. */
 function expectFree(region: Region): void {
 	using other = Region.open(region.name);
 	for (const each of [other, region]) {
@@ -49,7 +49,7 @@ function expectTaken(region: Region): void {
 
 // ------------------------------------------------------------------------------------------- abandonment
 
-regionTest("after a wait one is told that the last holder died with the mutex", async (region) => {
+regionTest("after a wait, `abandoned` says that the last holder died with the mutex", async (region) => {
 	const { mutex, condition, state } = guarded(region);
 	const held = mutex.lockSync();
 	const waiting = condition.wait(held, { until: () => state.value === 99 });
@@ -73,7 +73,7 @@ regionTest("after a blocking wait too", async (region) => {
 	await once(process_, "exit");
 });
 
-regionTest("a wait that fails tells it as well", async (region) => {
+regionTest("a failed wait also sets `abandoned`", async (region) => {
 	const { mutex, condition } = guarded(region);
 	const held = mutex.lockSync();
 	const controller = new AbortController();
@@ -89,7 +89,7 @@ regionTest("a wait that fails tells it as well", async (region) => {
 });
 
 regionTest(
-	"one who only looks, and goes on waiting, leaves it to the next one to be told",
+	"a waiter that only checks its condition leaves `abandoned` to the next holder",
 	async (region) => {
 		const { mutex, condition } = guarded(region);
 		const held = mutex.lockSync();
@@ -109,27 +109,32 @@ regionTest(
 	},
 );
 
-regionTest("an until() that gives a promise is refused, for that would count as true", async (region) => {
-	const { mutex, condition } = guarded(region);
-	const held = mutex.lockSync();
-	for (const late of [Promise.resolve(false), Promise.reject(new Error("late"))]) {
-		const until = (() => late) as unknown as () => boolean;
-		assert.is(
-			codeOf(() => condition.waitSync(held, { until })),
-			"DHMEM_BAD_ARGUMENT",
-		);
-		assert.is(await codeOfPromise(condition.wait(held, { until })), "DHMEM_BAD_ARGUMENT");
+regionTest(
+	"an until() that returns a promise is refused, because the promise would count as true",
+	async (region) => {
+		const { mutex, condition } = guarded(region);
+		const held = mutex.lockSync();
+		// biome-ignore lint/suspicious/noThenProperty: promises of other libraries look like this
+		const thenable = { then: (resolve: (value: boolean) => void) => resolve(false) };
+		for (const late of [Promise.resolve(false), Promise.reject(new Error("late")), thenable]) {
+			const until = (() => late) as unknown as () => boolean;
+			assert.is(
+				codeOf(() => condition.waitSync(held, { until })),
+				"DHMEM_BAD_ARGUMENT",
+			);
+			assert.is(await codeOfPromise(condition.wait(held, { until })), "DHMEM_BAD_ARGUMENT");
+			assert.is(held.held, true);
+		}
+		let looks = 0;
+		const later = (() => (++looks > 1 ? Promise.resolve(true) : false)) as unknown as () => boolean;
+		assert.is(await codeOfPromise(condition.wait(held, { until: later })), "DHMEM_BAD_ARGUMENT");
 		assert.is(held.held, true);
-	}
-	let looks = 0;
-	const later = (() => (++looks > 1 ? Promise.resolve(true) : false)) as unknown as () => boolean;
-	assert.is(await codeOfPromise(condition.wait(held, { until: later })), "DHMEM_BAD_ARGUMENT");
-	assert.is(held.held, true);
-});
+	},
+);
 
 // -------------------------------------------------------------------------------------------- one owner
 
-regionTest("unlocking ends the wait that has the lock, and nobody has the mutex then", async (region) => {
+regionTest("unlocking ends the wait that uses the lock, and the mutex is free", async (region) => {
 	const { mutex, condition, state } = guarded(region);
 	const held = await mutex.lock();
 	const waiting = codeOfPromise(condition.wait(held, { until: () => state.value === 1 }));
@@ -143,7 +148,7 @@ regionTest("unlocking ends the wait that has the lock, and nobody has the mutex 
 	expectFree(region);
 });
 
-regionTest("so does leaving the scope of the lock", async (region) => {
+regionTest("leaving the scope of the lock unlocks it", async (region) => {
 	const { mutex, condition } = guarded(region);
 	let waiting: Promise<string>;
 	{
@@ -169,7 +174,7 @@ regionTest("unlocking while a failed wait takes the mutex again ends that, too",
 	expectFree(region);
 });
 
-regionTest("what another flow locks meanwhile is its own", async (region) => {
+regionTest("a lock that another task takes meanwhile is its own", async (region) => {
 	const { mutex, condition, state } = guarded(region);
 	const first = await mutex.lock();
 	const waiting = codeOfPromise(condition.wait(first, { until: () => state.value === 1 }));
@@ -183,7 +188,7 @@ regionTest("what another flow locks meanwhile is its own", async (region) => {
 	expectFree(region);
 });
 
-regionTest("two flows of a participant may wait at once, each with a lock of its own", async (region) => {
+regionTest("two tasks of a participant may wait at once, each with its own lock", async (region) => {
 	const { mutex, condition, state } = guarded(region);
 	const first = await mutex.lock();
 	const one = condition.wait(first, { until: () => state.value >= 1 }).then(() => first.unlock());
@@ -198,7 +203,7 @@ regionTest("two flows of a participant may wait at once, each with a lock of its
 	expectFree(region);
 });
 
-regionTest("two waits with one lock are refused", async (region) => {
+regionTest("a second wait with the same lock is refused", async (region) => {
 	const { mutex, condition, state } = guarded(region);
 	const held = await mutex.lock();
 	const until = () => state.value === 1;
@@ -212,7 +217,7 @@ regionTest("two waits with one lock are refused", async (region) => {
 	condition.notifyAll();
 	await waiting;
 	assert.is(held.held, true);
-	// Afterwards it can be used for another.
+	// Afterwards it can be used for another wait.
 	await condition.wait(held, { until });
 	held.unlock();
 	expectFree(region);
@@ -220,7 +225,7 @@ regionTest("two waits with one lock are refused", async (region) => {
 
 // ------------------------------------------------------------------------------------- what `until` may do
 
-/** What `until` does when it is called for the second time, with the mutex taken again; and what becomes of the wait. */
+/** What `until` does in its second call, with the mutex taken again, and the outcome of the wait. */
 async function interfere(
 	region: Region,
 	act: (locks: { mutex: Mutex; condition: Condition }, unlock: () => void) => boolean,
@@ -239,7 +244,7 @@ async function interfere(
 	return code;
 }
 
-regionTest("an until() that closes an end of a queue changes nothing about the mutex", async (region) => {
+regionTest("an until() that closes an endpoint does not affect the mutex", async (region) => {
 	const { mutex, condition, state } = guarded(region);
 	const queue = region.queue("queue");
 	const held = await mutex.lock();
@@ -257,7 +262,7 @@ regionTest("an until() that closes an end of a queue changes nothing about the m
 	expectFree(region);
 });
 
-regionTest("what an until() ends otherwise is seen to afterwards", async (region) => {
+regionTest("effects of until() on other waits are handled after it", async (region) => {
 	const end = region.queue("queue").consumer();
 	const receiving = codeOfPromise(end.receive());
 	assert.is(
@@ -280,7 +285,7 @@ for (const answer of [true, false]) {
 		expectFree(region);
 	});
 
-	regionTest(`so does one that removes the mutex, and says ${answer}`, async (region) => {
+	regionTest(`an until() that removes the mutex, and says ${answer}, ends the wait`, async (region) => {
 		const code = await interfere(region, () => {
 			region.remove("mutex");
 			return answer;
@@ -289,7 +294,7 @@ for (const answer of [true, false]) {
 		expectFree(region);
 	});
 
-	regionTest(`so does one that closes the region, and says ${answer}`, async (region) => {
+	regionTest(`an until() that closes the region, and says ${answer}, ends the wait`, async (region) => {
 		const other = Region.open(region.name);
 		const code = await interfere(other, () => {
 			other.close();
@@ -331,7 +336,7 @@ regionTest("an until() that unlocks ends a blocking wait, and the mutex is free"
 	}
 });
 
-regionTest("an until() can't wait with the lock that it is called with", async (region) => {
+regionTest("until() can't wait with the lock that it is called under", async (region) => {
 	const { mutex, condition } = guarded(region);
 	const held = mutex.lockSync();
 	const codes: unknown[] = [];
@@ -362,33 +367,36 @@ regionTest("the options of a wait are read once", async (region) => {
 	assert.is(reads, 1);
 });
 
-regionTest("until() runs in the asynchronous context of its wait, whoever rings", async (region) => {
-	const { mutex, condition, state } = guarded(region);
-	const storage = new AsyncLocalStorage<string>();
-	const seen: (string | undefined)[] = [];
-	const waits = ["first", "second"].map((name, index) =>
-		storage.run(name, async () => {
-			using held = mutex.lockSync();
-			await condition.wait(held, {
-				until: () => {
-					seen.push(storage.getStore() === name ? "its own" : storage.getStore());
-					return state.value > index;
-				},
+regionTest(
+	"until() runs in the asynchronous context of its wait, whichever participant rings",
+	async (region) => {
+		const { mutex, condition, state } = guarded(region);
+		const storage = new AsyncLocalStorage<string>();
+		const seen: (string | undefined)[] = [];
+		const waits = ["first", "second"].map((name, index) =>
+			storage.run(name, async () => {
+				using held = mutex.lockSync();
+				await condition.wait(held, {
+					until: () => {
+						seen.push(storage.getStore() === name ? "its own" : storage.getStore());
+						return state.value > index;
+					},
+				});
+				return storage.getStore();
+			}),
+		);
+		using other = Region.open(region.name);
+		for (const value of [1, 2]) {
+			await storage.run("another's", async () => {
+				using _held = await other.mutex("mutex").lock();
+				state.value = value;
+				condition.notifyAll();
 			});
-			return storage.getStore();
-		}),
-	);
-	using other = Region.open(region.name);
-	for (const value of [1, 2]) {
-		await storage.run("another's", async () => {
-			using _held = await other.mutex("mutex").lock();
-			state.value = value;
-			condition.notifyAll();
-		});
-	}
-	assert.equal(await Promise.all(waits), ["first", "second"]);
-	assert.ok(seen.length >= 4, `${seen.length} looks`);
-	assert.equal([...new Set(seen)], ["its own"]);
-});
+		}
+		assert.equal(await Promise.all(waits), ["first", "second"]);
+		assert.ok(seen.length >= 4, `${seen.length} looks`);
+		assert.equal([...new Set(seen)], ["its own"]);
+	},
+);
 
 test.run();

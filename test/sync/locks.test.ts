@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { type DhmemError, Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { codeOf, loadBlock, regionTest } from "../fixture/index.js";
+import { codeOf, count, loadBlock, PATIENCE, regionTest, until, within } from "../fixture/index.js";
 
 const child = new URL("./lock-child.js", import.meta.url).pathname;
 
@@ -56,7 +56,26 @@ regionTest("locking again while holding it throws at once", async (region) => {
 	assert.is(await mutex.lock().then(String, (error: DhmemError) => error.code), "DHMEM_BAD_ARGUMENT");
 });
 
-regionTest("who waits is woken when it is given up, and an aborted wait is not", async (region) => {
+regionTest(
+	"a lock that finds the mutex free does not overtake an earlier one that still waits",
+	async (region) => {
+		const mutex = region.mutex("mutex");
+		using other = Region.open(region.name);
+		const theirs = other.mutex("mutex").lockSync();
+		const order: number[] = [];
+		const lock = async (number: number) => {
+			using held = await mutex.lock();
+			order.push(number);
+			assert.ok(held.held);
+		};
+		const first = lock(1);
+		theirs.unlock();
+		await Promise.all([lock(2), first]);
+		assert.equal(order, [1, 2]);
+	},
+);
+
+regionTest("unlocking wakes a waiter, and an aborted wait is not woken", async (region) => {
 	const mutex = region.mutex("mutex");
 	using other = Region.open(region.name);
 	const held = mutex.lockSync();
@@ -69,38 +88,41 @@ regionTest("who waits is woken when it is given up, and an aborted wait is not",
 	assert.is((await waiting).abandoned, false);
 });
 
-regionTest("each look of who waits for a mutex is at its holder too", async (region) => {
+regionTest("each check by a waiter for a mutex also checks its holder", async (region) => {
 	using other = Region.open(region.name);
 	using held = other.mutex("mutex").lockSync();
 	const mutex = region.mutex("mutex");
 	const { attachment } = mutex.object;
 	const counts = { looks: 0, atHolder: 0 };
-	const readDoorbell = attachment.readDoorbell.bind(attachment);
+	const sleepInLoop = attachment.sleepInLoop.bind(attachment);
 	const isAlive = attachment.isAlive.bind(attachment);
-	attachment.readDoorbell = () => {
+	attachment.sleepInLoop = () => {
 		counts.looks++;
-		return readDoorbell();
+		sleepInLoop();
 	};
 	attachment.isAlive = (participant) => {
 		counts.atHolder++;
 		return isAlive(participant);
 	};
-	await mutex.lock({ timeout: 500 }).catch(() => {});
+	const enough = new AbortController();
+	const waiting = mutex.lock({ signal: enough.signal }).catch(() => {});
+	await until(() => counts.looks > 12);
+	enough.abort();
+	await waiting;
 	assert.ok(held.held);
-	assert.ok(counts.looks > 2, `${counts.looks} looks`);
 	assert.ok(counts.atHolder > 0.7 * counts.looks, `${counts.atHolder} of ${counts.looks} looks`);
 });
 
-regionTest("the next locker after a holder was killed gets it, and is told", async (region) => {
-	for (let turn = 0; turn < 5; turn++) {
+regionTest("the next locker after a killed holder gets the mutex, with `abandoned` set", async (region) => {
+	for (let turn = 0; turn < count(2, 5); turn++) {
 		const holder = start(region, "hold");
 		assert.is(await line(holder), "held");
 		const mutex = region.mutex("mutex");
 		assert.is(mutex.tryLock(), undefined);
-		const waiting = turn % 2 === 0 ? mutex.lock({ timeout: 5000 }) : undefined;
+		const waiting = turn % 2 === 0 ? mutex.lock({ timeout: PATIENCE }) : undefined;
 		holder.kill("SIGKILL");
 		await once(holder, "exit");
-		using held = (await waiting) ?? mutex.lockSync({ timeout: 5000 });
+		using held = (await waiting) ?? mutex.lockSync({ timeout: PATIENCE });
 		assert.is(held.abandoned, true);
 		held.unlock();
 		using next = mutex.lockSync();
@@ -110,36 +132,32 @@ regionTest("the next locker after a holder was killed gets it, and is told", asy
 
 regionTest("four processes count without losing one, and none starves", async (region) => {
 	const { counters, token } = sharedCounters(region);
-	const target = Number(process.env.DHMEM_INCREMENTS ?? 20_000);
+	const target = Number(process.env.DHMEM_INCREMENTS ?? count(8000, 20_000));
 	const counting = Array.from({ length: 4 }, () => start(region, "count", `${target}`, { COUNTERS: token }));
-	const shares = (await Promise.all(counting.map(line))).map(Number);
-	assert.is(counters[0], target);
-	assert.is(counters[1], target);
-	assert.is(
-		shares.reduce((sum, share) => sum + share),
-		target,
-	);
-	console.log(`  fewest acquisitions: ${Math.min(...shares)} of ${target}`);
-	assert.ok(Math.min(...shares) > 0);
+	const shares = (await within(PATIENCE, "all to get it", Promise.all(counting.map(line)))).map(Number);
+	const total = shares.reduce((sum, share) => sum + share);
+	assert.equal([...counters.subarray(0, 2)], [total, total]);
+	assert.ok(total >= target);
+	console.log(`  fewest acquisitions: ${Math.min(...shares)} of ${total}`);
 });
 
 regionTest("no wake-up of a condition is lost", async (region) => {
 	const { counters, token } = sharedCounters(region);
-	const rounds = Number(process.env.DHMEM_ROUNDS ?? 2000);
+	const rounds = Number(process.env.DHMEM_ROUNDS ?? count(500, 2000));
 	const env = { COUNTERS: token, ROUNDS: `${rounds}` };
 	const both = ["0", "1"].map((turn) => start(region, "turns", turn, env));
 	assert.equal(await Promise.all(both.map(line)), ["done", "done"]);
 	assert.is(counters[0], rounds * 2);
 });
 
-regionTest("a condition gives the mutex up while it waits, and has it again afterwards", async (region) => {
+regionTest("a wait at a condition gives up the mutex, and holds it again afterwards", async (region) => {
 	const mutex = region.mutex("mutex");
 	using other = Region.open(region.name);
 	let ready = false;
 	const held = mutex.lockSync();
 	const condition = region.condition("ready");
-	const waiting = condition.wait(held, { until: () => ready, timeout: 5000 });
-	const theirs = await other.mutex("mutex").lock({ timeout: 5000 });
+	const waiting = condition.wait(held, { until: () => ready, timeout: PATIENCE });
+	const theirs = await other.mutex("mutex").lock({ timeout: PATIENCE });
 	ready = true;
 	other.condition("ready").notifyAll();
 	theirs.unlock();
@@ -148,7 +166,7 @@ regionTest("a condition gives the mutex up while it waits, and has it again afte
 	held.unlock();
 });
 
-regionTest("a condition that is late or aborted has the mutex again", async (region) => {
+regionTest("after a timeout or an abort, a wait at a condition holds the mutex again", async (region) => {
 	const mutex = region.mutex("mutex");
 	using other = Region.open(region.name);
 	const held = mutex.lockSync();

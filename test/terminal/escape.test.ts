@@ -38,13 +38,13 @@ test("JSON has every control character escaped, and reads as the same value", ()
 	assert.equal(JSON.parse(text), value);
 });
 
-test("a table stays a table, whatever its cells hold", () => {
+test("a table keeps its shape, whatever its cells contain", () => {
 	const drawn = table(["name", "n"], [[EVIL, 1]]);
 	assert.not.match(drawn, CONTROL);
 	assert.is(drawn.split("\n").length, 2);
 });
 
-test("error messages have names in them that are escaped", () => {
+test("names in error messages are escaped", () => {
 	using region = Region.open("r", { directory, size: "8MiB" });
 	const queue = region.queue(EVIL);
 	queue.producer();
@@ -63,7 +63,7 @@ test("error messages have names in them that are escaped", () => {
 	assert.is(new DhmemError("DHMEM_BAD_ARGUMENT", ["one", "two\x07"]).message, "one\ntwo\\u0007");
 });
 
-test("what the command line prints of a region has names and labels escaped", async () => {
+test("the command line escapes names and labels of a region", async () => {
 	using region = Region.open("r", { directory, size: "8MiB", label: EVIL });
 	region.mutex(EVIL);
 	region.queue(`${EVIL} queue`);
@@ -99,7 +99,7 @@ for (const [what, card] of [
 	});
 }
 
-test("what the other doctor says of itself is printed with control characters escaped", async () => {
+test("facts from the other doctor are printed with control characters escaped", async () => {
 	using _ = meeting(JSON.stringify({ host: EVIL, user: 0, process: 1, version: EVIL }));
 	const { stdout } = await dhmem(["doctor", "--peer"]);
 	assert.match(stdout, "exchanged messages with process 1 of user 0 on \\u001b]0;pwned");

@@ -1,21 +1,30 @@
 /**
  * Torture: everything at once, by processes and worker threads that are killed, stopped and terminated at random.
  *
- * node dist/test/torture/main.js [--minutes N | --kills N] [--seed N]
+ * node dist/test/torture/main.js [--minutes N | --kills N | --sleepers N] [--seed N]
  *
- * Rounds of some hundred kills, after each of which all is counted. A seed says what is done in which order, but not
- * when, so that a failure may need several runs.
+ * With `--sleepers N`, N participants that sleep on pipes are killed.
+ *
+ * Rounds of several hundred kills; everything is counted after each. A seed says what is done in which order, but not
+ * when, so reproducing a failure may take several runs.
  */
 import { parseArgs } from "node:util";
 import { median } from "../acceptance/row.js";
 import { torture } from "./run.js";
+import { SLICE } from "./sleeper.js";
+import { killSleepers } from "./sleepers.js";
 
 const ROUND = 200;
-/** Milliseconds in which a survivor has what a dead one had. */
+/** Milliseconds in which a survivor must have what the dead participant had. */
 const TAKEOVER = 100;
 
 const { values } = parseArgs({
-	options: { minutes: { type: "string" }, kills: { type: "string" }, seed: { type: "string" } },
+	options: {
+		minutes: { type: "string" },
+		kills: { type: "string" },
+		sleepers: { type: "string" },
+		seed: { type: "string" },
+	},
 });
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const most = values.kills === undefined ? Number.POSITIVE_INFINITY : Number(values.kills);
@@ -25,10 +34,23 @@ const minutes =
 		: Number(values.minutes ?? 1);
 const began = performance.now();
 
-// What is tidied up when this process ends is also when it is told to.
+// What is tidied up when this process ends is also tidied up when it is told to end.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
 console.log(`seed ${seed}, Node ${process.version}`);
+if (values.sleepers !== undefined) {
+	const { kills, notices, answers, left } = await killSleepers(seed, Number(values.sleepers));
+	const worst = Math.max(...notices);
+	console.log(
+		`${kills} killed while all slept on pipes; whoever waited for them knew ` +
+			`${worst.toFixed(1)} ms after the death at worst, ${median(notices).toFixed(2)} in the median; answers took ` +
+			`${Math.max(...answers).toFixed(1)} ms at worst, ${median(answers).toFixed(2)} in the median; ` +
+			`${left.length} pipes are left`,
+	);
+	const isRight = worst < SLICE && left.length === 0;
+	console.log(isRight ? "1 passed, 0 failed" : "0 passed, 1 failed");
+	process.exit(isRight ? 0 : 1);
+}
 let passed = 0;
 let failed = 0;
 let killed = 0;

@@ -1,31 +1,31 @@
 /**
- * What participants note in the region about what they do, so that whoever comes after them, and who counts at the
- * end, knows what must be there. A note that something is done comes after it, and one that it is about to be, before.
+ * What participants note in the region about their work, so that their successors, and the count at the
+ * end, know what must be there. The note that something is done comes after it; the note that it begins, before.
  */
 import type { Message, Region } from "dhmem";
 
 export const ROW = 256;
 
-/** Words of a row. A participant sends stream `index`, and receives that of the next one. */
+/** The words of a row. A participant sends stream `index`, and receives the next one. */
 export const NOTES = {
-	/** Operations done; of the participant. */
+	/** The participant's finished operations. */
 	turns: 0,
-	/** 1 while its ends are taken. */
+	/** 1 while its endpoints are taken. */
 	running: 1,
 	/** How often it has added to the guarded counter. */
 	increments: 2,
-	/** Of the stream: all before this number was sent, and before that one may have been. Numbers begin at 1. */
+	/** Of the stream: messages before this number were sent, and those before the next word may have been. From 1. */
 	sent: 3,
 	intended: 4,
 	/** All before this number was released. */
 	released: 5,
-	/** The same of the queue of records. */
+	/** The same for the queue of records. */
 	pushed: 6,
 	pushing: 7,
 	popped: 8,
-	/** Which operation is under way, from 1; of the participant. */
+	/** The participant's current operation, from 1. */
 	operation: 9,
-	/** The last numbers whose release was begun, and had returned, by their remainders. */
+	/** The last numbers whose release has begun, and those whose release has returned, by their remainders. */
 	releasing: 64,
 	done: 128,
 };
@@ -35,7 +35,7 @@ export function notesOf(region: Region, participants: number): Uint32Array {
 	return region.array("notes", { dtype: "u32", shape: [participants, ROW] }).data;
 }
 
-/** A row of them. */
+/** One participant's row. */
 export class Notes {
 	readonly #words: Uint32Array;
 	readonly #start: number;
@@ -58,12 +58,12 @@ export class Notes {
 	}
 }
 
-/** Bytes of a message's head: its number, how many before it may be missing, and its length. */
+/** The length of a message's head: its number, how many before it may be missing, and its length. */
 export const HEAD = 12;
 
 /**
- * A message. All of its bytes, or its block's, are the number's last; `missing` is how many before it are not certain
- * to have been sent, because somebody died in the midst of sending them.
+ * A message. All its bytes, or those of its block, are the number's last one; `missing` is how many before it may
+ * not have been sent, because a participant died while it sent them.
  */
 export function write(bytes: Uint8Array, number: number, missing: number, length: number): void {
 	const head = new DataView(bytes.buffer, bytes.byteOffset);
@@ -77,7 +77,7 @@ function isFilled(bytes: Uint8Array, byte: number): boolean {
 	return bytes.every((each) => each === byte);
 }
 
-/** Receives a stream, and holds it to what was promised. */
+/** Receives a stream, and checks that it keeps its promises. */
 export class Checker {
 	readonly #notes: Notes;
 	readonly #stream: string;
@@ -90,12 +90,12 @@ export class Checker {
 		this.#expected = notes.get(NOTES.released);
 	}
 
-	/** The number of the message that comes next. */
+	/** The number of the next message. */
 	get expected(): number {
 		return this.#expected;
 	}
 
-	/** Throws if it is not the one that may come. */
+	/** Throws unless it is one that may come. */
 	accept(message: Message): void {
 		const { bytes, block } = message;
 		const head = new DataView(bytes.buffer, bytes.byteOffset);
@@ -112,7 +112,7 @@ export class Checker {
 			const isReleased = this.#was(NOTES.done, each) || this.#was(NOTES.releasing, each);
 			if (each < number - missing && !isReleased)
 				throw this.#error(each, `was lost before ${number}, before which ${missing} may be missing`);
-			// Only this message says that, and whoever comes after its release must know as well.
+			// Only this message says that, and a successor must know it after its release.
 			if (!isReleased) this.#notes.set(NOTES.done + (each % WINDOW), each);
 		}
 		this.#expected = number + 1;
@@ -123,7 +123,7 @@ export class Checker {
 		return this.#notes.get(what + (number % WINDOW)) === number;
 	}
 
-	/** Ends a message that is held: by releasing it, or taking its block. */
+	/** Finishes a message that is held: releases it, or takes its block. */
 	end(index: number, how: (message: Message) => void = (message) => message.release()): void {
 		const [one] = this.held.splice(index, 1);
 		if (one === undefined) return;
@@ -137,12 +137,12 @@ export class Checker {
 		while (this.held.length > 0) this.end(0);
 	}
 
-	/** Whether what is held keeps too much from being forgotten. */
+	/** True if a held message keeps too many from being forgotten. */
 	get isStretched(): boolean {
 		return this.#expected - (this.held[0]?.number ?? this.#expected) > WINDOW / 2;
 	}
 
-	/** Throws unless all that was sent for certain has come. */
+	/** Throws unless everything has come that was certainly sent. */
 	finish(): void {
 		for (let each = this.#expected; each < this.#notes.get(NOTES.sent); each++) {
 			const isReleased = this.#was(NOTES.done, each) || this.#was(NOTES.releasing, each);
@@ -159,17 +159,17 @@ export class Checker {
 	}
 }
 
-/** The record for a number, of which so many before may be missing. */
+/** The record for a number, where this many before it may be missing. */
 export function recordOf(number: number, missing: number): number {
 	return number * 1024 + missing;
 }
 
-/** Pops a queue of records, and holds it to what was promised. */
+/** Pops a queue of records, and checks that it keeps its promises. */
 export class RecordChecker {
 	readonly #notes: Notes;
 	readonly #stream: string;
 	#expected: number;
-	/** Whether what comes next may have been popped already, or popped and not noted. */
+	/** True if the next record may have been popped before, or popped without a note. */
 	#first = true;
 
 	constructor(notes: Notes, stream: string) {

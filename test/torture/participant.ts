@@ -1,6 +1,6 @@
 /**
- * A process, or a worker thread, that does everything the library offers until it is killed; or until it is told to
- * stop, and then leaves. It throws when something is not as it was promised.
+ * A process or worker thread that does everything the library offers until it is killed, or until it is told to
+ * stop; then it leaves. It throws if a promise is broken.
  *
  * Arguments: folder, region, index, how many there are, seed, a fault of its own or "".
  */
@@ -10,7 +10,7 @@ import { isMarked, loadBlock, randomFrom } from "../fixture/index.js";
 import { Checker, HEAD, NOTES, Notes, notesOf, RecordChecker, recordOf, write } from "./notes.js";
 
 export const PARTICIPANTS = 6;
-/** Those from this one on also use what is locked, which waits for whoever is stopped, and open and close regions. */
+/** Participants from this one on also use locking operations, which wait for stopped ones, and open and close regions. */
 export const LOCKING = 4;
 export const BATCH = 20;
 /** The row with a word for each participant: 1 when it is to leave. */
@@ -18,7 +18,7 @@ export const STOP = PARTICIPANTS;
 const TEMPORARY = 20;
 const WAIT = { timeout: 3 };
 
-/** Numbers that go with a mark: no two participants use the same. */
+/** Numbers that are written with a mark: no two participants use the same. */
 function markOf(index: number, number: number): number {
 	return index + PARTICIPANTS * (number % 40);
 }
@@ -40,7 +40,7 @@ export function probeOf(region: Region, index: number) {
 	return region.queue(`probe ${index}`, { capacity: 64 });
 }
 
-/** What an operation gives, or undefined where it could not be done now. */
+/** The result of an operation; undefined if it is impossible now. */
 function allowing<T>(codes: string[], body: () => T): T | undefined {
 	try {
 		return body();
@@ -58,7 +58,7 @@ async function allowingLater(codes: string[], body: () => Promise<unknown>): Pro
 	}
 }
 
-/** Takes an end that a dead one may still have. */
+/** Takes an endpoint that a dead participant may still have. */
 export async function taken<T>(region: Region, take: () => T): Promise<T> {
 	for (;;) {
 		const end = allowing(["DHMEM_ENDPOINT_TAKEN"], take);
@@ -76,9 +76,14 @@ async function live(args: string[]): Promise<void> {
 	const locking = index >= LOCKING;
 	for (let goesOn = true; goesOn; ) goesOn = await attend();
 
-	/** From opening to closing; whether to open again. */
+	/** Works from opening to closing. Returns whether to open again. */
 	async function attend(): Promise<boolean> {
-		const region = Region.open(name, { mode: "open", directory, label: `participant ${index}` });
+		const region = Region.open(name, {
+			mode: "open",
+			directory,
+			label: `participant ${index}`,
+			trim: index % 2 === 0 ? "eager" : "lazy",
+		});
 		const words = notesOf(region, PARTICIPANTS + 1);
 		const own = new Notes(words, index);
 		const incoming = new Notes(words, next);
@@ -90,10 +95,12 @@ async function live(args: string[]): Promise<void> {
 		await taken(region, () => probeOf(region, index).producer());
 		let checker = new Checker(incoming, `stream ${next}`);
 		const popped = new RecordChecker(incoming, `numbers ${next}`);
+		// Whoever dies has something to give back.
+		allowing(["DHMEM_REGION_FULL"], () => region.allocate(100));
 		const held: { block: Block; mark: number }[] = [];
 		const tokens: string[] = [];
 
-		// What was under way when the one before died may have been sent, or not: it is passed over.
+		// What its predecessor was sending when it died may have been sent or not, so it is skipped.
 		let number = Math.max(own.get(NOTES.sent), own.get(NOTES.intended));
 		let pushing = Math.max(own.get(NOTES.pushed), own.get(NOTES.pushing));
 		const missing = () => number - own.get(NOTES.sent);
@@ -105,7 +112,7 @@ async function live(args: string[]): Promise<void> {
 				own.set(NOTES.sent, number);
 			}
 			own.set(NOTES.intended, number);
-			if (fault === "lose" && random(20) === 0 && sent > 0) own.set(NOTES.sent, ++number);
+			if (fault === "lose" && random(2) === 0 && sent > 0) own.set(NOTES.sent, ++number);
 		};
 		const messageOf = (length: number, extra = 0, uncertain = missing()) => {
 			const bytes = new Uint8Array(HEAD + length);
@@ -130,7 +137,7 @@ async function live(args: string[]): Promise<void> {
 		const allocate = (bytes: number) => allowing(["DHMEM_REGION_FULL"], () => region.allocate(bytes));
 
 		const operations: Record<string, () => unknown> = {
-			allocate: () => keep(allocate(2 ** random(17)), markOf(index, random(40))),
+			allocate: () => keep(allocate(2 ** random(18)), markOf(index, random(40))),
 			free: () => pick()?.free(),
 			clone: () => {
 				const block = pick();
@@ -264,6 +271,7 @@ async function live(args: string[]): Promise<void> {
 				end?.close();
 			},
 			remove: () => void region.remove(`temporary ${random(TEMPORARY)}`),
+			trim: () => void region.trim(),
 			look: () => {
 				region.stats();
 				region.entries();
@@ -293,7 +301,7 @@ async function live(args: string[]): Promise<void> {
 				const options = { ...WAIT, until: () => totals.n > n };
 				if (random(2) === 0) allowing(["DHMEM_TIMEOUT"], () => condition.waitSync(one, options));
 				else await allowingLater(["DHMEM_TIMEOUT"], () => condition.wait(one, options));
-				// Whoever died meanwhile may have left them unlike.
+				// A participant that died meanwhile may have left them different.
 				totals.m = totals.n;
 				one.unlock();
 			},
@@ -316,7 +324,7 @@ async function live(args: string[]): Promise<void> {
 					directory,
 				});
 				try {
-					// They may not be there yet, or no longer.
+					// They may not be there yet, or not any more.
 					allowing(["DHMEM_TIMEOUT", "DHMEM_READ_ONLY"], () => checkMap(reader));
 					allowing(["DHMEM_TIMEOUT", "DHMEM_READ_ONLY"], () => checkVector(reader));
 					reader.stats();
@@ -340,7 +348,7 @@ async function live(args: string[]): Promise<void> {
 			while (tokens.length > 10) loadBlock(region, tokens.pop() as string).free();
 			const stopping = stop.get(index) === 1;
 			if (leaving || stopping) {
-				// Its notes of handles go with it, so the blocks do as well.
+				// Its notes of handles go with it, so the blocks do too.
 				while (tokens.length > 0) loadBlock(region, tokens.pop() as string).free();
 				own.set(NOTES.running, 0);
 				region.close();
@@ -352,7 +360,7 @@ async function live(args: string[]): Promise<void> {
 	}
 }
 
-/** Every entry is whole: all bytes are its key. */
+/** Checks that every entry is whole: all its bytes are its key. */
 export function checkMap(region: Region): number {
 	const entries = region.map("map", shared.map).entries();
 	for (const [key, value] of entries) {
@@ -362,7 +370,7 @@ export function checkMap(region: Region): number {
 	return entries.length;
 }
 
-/** What is pushed together is there together. */
+/** Checks that numbers that were pushed together are there together. */
 export function checkVector(region: Region): number {
 	const values = [...region.vector("vector", "f64")];
 	for (let at = 0; at < values.length; at += 3) {

@@ -1,5 +1,5 @@
 /**
- * Processes and worker threads do everything while random ones are killed, stopped and terminated, and others come in
+ * Processes and worker threads do everything while random ones are killed, stopped and terminated, and others take
  * their place. At the end every message and every byte is accounted for.
  */
 import { type ChildProcess, fork } from "node:child_process";
@@ -23,6 +23,8 @@ import {
 } from "../../assembly/layout.js";
 import { encodeHandle } from "../../src/handles/handle.js";
 import { shim } from "../../src/host/shim.js";
+import { examine } from "../../src/inspect/examine.js";
+import { readMemoryMap } from "../../src/inspect/memory-map.js";
 import { inFolder } from "../acceptance/row.js";
 import { clock, loadBlock, PATIENCE, randomFrom, until } from "../fixture/index.js";
 import { Checker, NOTES, Notes, notesOf, RecordChecker } from "./notes.js";
@@ -41,50 +43,52 @@ import {
 } from "./participant.js";
 
 const PARTICIPANT = fileURLToPath(new URL("participant.js", import.meta.url));
-/** Which of the participants are worker threads of this process. */
+/** The participants that are worker threads of this process. */
 const WORKERS = [1, 5];
-/** Operations that each of the others has to get on by while one is stopped. */
+/** The number of operations that each of the others must do while one is stopped. */
 const WANTED = 50;
+/** Messages, and records, that all together have to send before the end. */
+const ENOUGH = 200;
 
 export interface Torture {
 	seed: number;
 	kills: number;
 	terminations: number;
-	/** Stops, and operations that others did meanwhile. */
+	/** The number of stops, and of operations that others did meanwhile. */
 	stops: number;
 	meanwhile: number;
 	messages: number;
 	records: number;
 	operations: number;
-	/** Milliseconds from the kernel's dropping the lock to when a survivor had the dead one's end. */
+	/** Milliseconds from when the kernel dropped the lock to when a survivor had the dead participant's endpoint. */
 	takeovers: number[];
-	/** Bytes in use when all had died, after recovery, and when all was removed. */
+	/** Bytes in use when all had died and were recovered from, and when everything was removed. */
 	left: { before: number; recovered: number; removed: number };
-	/** Saved blocks that nobody had the handles of. */
+	/** Saved blocks whose handles nobody had. */
 	orphans: number;
 	failures: string[];
 }
 
 export interface Fault {
-	/** A participant that loses messages. */
+	/** Makes a participant lose messages. */
 	lose?: boolean;
-	/** The dead are not recovered from at the end. */
+	/** Leaves out the recovery at the end. */
 	unrecovered?: boolean;
 }
 
-/** Somebody who takes part, wherever. */
+/** A participant, wherever it runs. */
 interface Member {
 	index: number;
 	/** Ends it, stopped or not. */
 	kill(): Promise<void>;
-	/** When it has ended by itself. */
+	/** Resolves when it has ended by itself. */
 	ended: Promise<void>;
 	process: ChildProcess | undefined;
 }
 
 export function torture(
 	seed: number,
-	goesOn: (kills: number) => boolean,
+	goesOn: (kills: number, report: Torture) => boolean,
 	fault: Fault = {},
 ): Promise<Torture> {
 	return inFolder(async (directory) => {
@@ -104,7 +108,7 @@ export function torture(
 			orphans: 0,
 			failures: [],
 		};
-		// Whoever is told to end in the midst of it leaves no process.
+		// A run that is told to end in the middle leaves no process behind.
 		const killAll = () => {
 			for (const member of members.values()) member.process?.kill("SIGKILL");
 		};
@@ -128,7 +132,7 @@ interface Stage {
 	members: Map<number, Member>;
 	report: Torture;
 	random: (below: number) => number;
-	goesOn: (kills: number) => boolean;
+	goesOn: (kills: number, report: Torture) => boolean;
 	fault: Fault;
 }
 
@@ -158,11 +162,11 @@ async function run(stage: Stage): Promise<void> {
 	const hasFailed = () => report.failures.length > 0;
 	const running = (which: string, condition: () => boolean) => until(() => hasFailed() || condition(), which);
 
-	while (stage.goesOn(report.kills + report.terminations) && !hasFailed()) {
+	while (stage.goesOn(report.kills + report.terminations, report) && !hasFailed()) {
 		await new Promise((resolve) => setTimeout(resolve, random(40)));
 		const index = random(PARTICIPANTS);
 		const member = members.get(index) as Member;
-		// Half the time at whatever it does when it has hardly begun.
+		// In half of the cases it works for a while first; otherwise it may have hardly begun.
 		if (random(2) === 0) {
 			const moment = turns(index) + random(300);
 			await running(`participant ${index}`, () => turns(index) > moment);
@@ -174,7 +178,7 @@ async function run(stage: Stage): Promise<void> {
 			await until(() => isStopped(member.process as ChildProcess), "it to stop");
 			report.stops++;
 			const before = others.map(turns);
-			// Who uses locks waits for it, if it has one; nobody else may.
+			// Participants that use locks wait if it holds one; no others may.
 			await running(`the others, while participant ${index} is stopped`, () =>
 				others.every(
 					(other, at) => other >= LOCKING || (turns(other) - (before[at] as number)) >>> 0 >= WANTED,
@@ -194,6 +198,8 @@ async function run(stage: Stage): Promise<void> {
 
 	// Half of them leave, and half are killed at once.
 	await running("all to be there", () => notes.every((_, index) => runs(index)));
+	const sent = (word: number) => notes.reduce((sum, each) => sum + each.get(word), 0);
+	await running("something to be sent", () => Math.min(sent(NOTES.sent), sent(NOTES.pushed)) > ENOUGH);
 	const stop = new Notes(words, STOP);
 	const leaving = [...members.values()].filter(({ index }) => index % 2 === 1);
 	for (const { index } of leaving) stop.set(index, 1);
@@ -252,7 +258,7 @@ function isStopped({ pid, exitCode, signalCode }: ChildProcess): boolean {
 	return /^. [TZ]/.test(stat.slice(stat.lastIndexOf(")")));
 }
 
-/** Kills it, and takes over what it had, as soon as its lock is dropped. */
+/** Kills it, and takes over what it had as soon as its lock is dropped. */
 async function kill({ region, report }: Stage, member: Member): Promise<void> {
 	const label = `participant ${member.index}`;
 	const slotsOf = () =>
@@ -267,11 +273,11 @@ async function kill({ region, report }: Stage, member: Member): Promise<void> {
 		if (member.process === undefined) report.terminations++;
 		else report.kills++;
 		if (slots.length > 0) {
-			// Or the slot is another's already, who has just begun.
+			// Or the slot belongs to another participant already, which has just begun.
 			const dropped = (slot: number) => !shim().isLocked(file, slot) || !slotsOf().includes(slot);
 			await until(() => slots.every(dropped), "the lock to be dropped");
 			const began = clock();
-			// Somebody else may be recovering from it at this moment.
+			// Another participant may be recovering from it at this moment.
 			(await taken(region, () => probeOf(region, member.index).producer())).close();
 			report.takeovers.push(clock() - began);
 		}
@@ -281,20 +287,22 @@ async function kill({ region, report }: Stage, member: Member): Promise<void> {
 	}
 }
 
-/** When all have gone: receives what is left, counts, and removes everything. */
+/** Runs when all have gone: receives what is left, counts, and removes everything. */
 function settle({ region, report, fault }: Stage, notes: Notes[]): void {
 	const { left } = report;
 	left.before = region.stats().used;
 	if (fault.unrecovered !== true) region.recover();
 	left.recovered = region.stats().used;
 	if (left.recovered >= left.before) report.failures.push("what the dead had was not given back");
+	for (const { invariant, text } of region.lookWith(examine).findings)
+		report.failures.push(`${invariant}: ${text}`);
 	for (const [index, each] of notes.entries()) {
 		drain(region, index, each);
 		report.messages += each.get(NOTES.sent) - 1;
 		report.records += each.get(NOTES.pushed) - 1;
 	}
 	const totals = region.struct("totals", shared.totals);
-	const held = region.mutex("mutex").lockSync({ timeout: 1000 });
+	const held = region.mutex("mutex").lockSync({ timeout: PATIENCE });
 	if (!held.abandoned && totals.n !== totals.m) {
 		report.failures.push(`guarded counters are ${totals.n} and ${totals.m}`);
 	}
@@ -317,8 +325,20 @@ function settle({ region, report, fault }: Stage, notes: Notes[]): void {
 	}
 	left.removed = region.stats().used;
 	if (left.removed !== 0) report.failures.push(`${left.removed} bytes are in use when all is removed`);
+	const kept = keptPages(region);
+	if (kept > 0) report.failures.push(`${kept} bytes of free memory have pages after a trim`);
 	if (region.stats().participants.length !== 1) report.failures.push("the dead are still there");
 	if (report.orphans > deaths * 11) report.failures.push(`${report.orphans} saved blocks have no owner`);
+}
+
+/** Bytes that have pages after a trim, but neither in tables nor in slabs of objects and handles, which stay. */
+function keptPages(region: Region): number {
+	region.trim();
+	const stay = region
+		.lookWith(readMemoryMap)
+		.filter(({ kind }) => kind === "tables" || kind === "small")
+		.reduce((sum, { bytes }) => sum + bytes, 0);
+	return Math.max(region.stats().committed - stay, region.stats().trimmable);
 }
 
 function drain(region: Region, index: number, notes: Notes): void {
@@ -342,7 +362,7 @@ function drain(region: Region, index: number, notes: Notes): void {
 	popper.close();
 }
 
-/** The tokens of all blocks that are saved in a region: those that have no owner any more are found in no other way. */
+/** The tokens of all blocks saved in a region: there is no other way to find those that have no owner any more. */
 function handlesIn(path: string): string[] {
 	const file = openSync(path, "r");
 	const read = (from: number, length: number) => {

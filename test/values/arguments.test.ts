@@ -40,14 +40,14 @@ const values: Record<string, unknown[]> = {
 		1.5,
 		Number.NaN,
 		Number.POSITIVE_INFINITY,
-		2 ** 32 + 1,
+		2 ** 44 + 1,
 		1000,
 		"0",
 		"-1",
 		"x",
 		"1 XB",
 		"",
-		"5 GiB",
+		"17 TiB",
 	],
 	wrongSizes: [null, {}, [], true, 10n, Symbol("s"), unprintable, () => 1],
 	capacities: [0, -1, 1.5, Number.NaN, "x", "2GiB", 2 ** 30 + 1, null, {}, true, 10n, unprintable],
@@ -62,7 +62,7 @@ const values: Record<string, unknown[]> = {
 	tokens: ["", "x", "A".repeat(38), "!".repeat(38), "ü".repeat(100), "A".repeat(100_000)],
 };
 
-limitedTest("wrong arguments are told what would be right", async () => {
+limitedTest("errors for wrong arguments say what is right", async () => {
 	const region = open();
 	const { queue, records, producer, consumer, pushing, popping, block } = things(region);
 	const fresh = () => Math.random().toString(36).slice(2);

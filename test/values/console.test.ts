@@ -11,6 +11,7 @@ const test = suite("inspect");
 function objectsOf(region: dhmem.Region, task: workflow.Task): [object, RegExp][] {
 	const queue = region.queue("steps");
 	const records = region.queue("numbers", { record: "f64" });
+	const structs = region.queue("structs", { record: { id: "u32", x: "f64" } });
 	const latest = region.queue("latest", { policy: "latest" });
 	const producer = queue.producer();
 	const consumer = queue.consumer();
@@ -30,8 +31,15 @@ function objectsOf(region: dhmem.Region, task: workflow.Task): [object, RegExp][
 		[latest.consumer(), /^Consumer \{ queue: "latest", .* \}$/],
 		[records.producer(), /^RecordProducer \{ queue: "numbers", .* \}$/],
 		[records.consumer(), /^RecordConsumer \{ queue: "numbers", .* \}$/],
+		[structs, /^StructQueue \{ name: "structs".* \}$/],
+		[structs.producer(), /^StructProducer \{ queue: "structs", .* \}$/],
+		[structs.consumer(), /^StructConsumer \{ queue: "structs", .* \}$/],
 		[message as dhmem.Message, /^Message \{ length: 9, released: (false|true) \}$/],
 		[producer.tryReserve(8) as dhmem.Reservation, /^Reservation \{ length: 8, open: (false|true) \}$/],
+		[
+			region.queue("batches").producer().tryReserveMany(8, 3) as dhmem.BatchReservation,
+			/^BatchReservation \{ count: 3, open: (false|true) \}$/,
+		],
 		[region.allocate(100), /^Block \{ length: 100, owner: "participant" \}$/],
 		[region.save(array), /^Handle \{ token: "[\w-]+" \}$/],
 		[dhmem.schema({ a: "f64" }), /^Schema \{ a: f64 \}$/],
@@ -54,7 +62,7 @@ function classesOf(module: object): string[] {
 		.map(([name]) => name);
 }
 
-test("every object is shown in one line, and in short JSON, also when it is closed", () => {
+test("the console shows every object in one line, and in short JSON, also when it is closed", () => {
 	const region = dhmem.Region.temporary({ size: "16MiB" });
 	const task = workflow.Task.fromEnvironment({
 		DHMEM_REGION: region.name,
@@ -80,7 +88,7 @@ test("every object is shown in one line, and in short JSON, also when it is clos
 	}
 });
 
-test("what is no real object of a class is shown without an error", () => {
+test("imitations of dhmem's objects are shown without an error", () => {
 	for (const each of [dhmem.Region, dhmem.Queue, dhmem.Block, dhmem.Message, dhmem.HeldLock]) {
 		assert.ok(inspect(each.prototype));
 		assert.ok(inspect(Object.create(each.prototype)));

@@ -1,4 +1,4 @@
-/** What becomes of options with a name that the call does not know. */
+/** What happens to options with unknown names. */
 import { DhmemError, Region } from "dhmem";
 import { Task } from "dhmem/workflow";
 import { suite } from "uvu";
@@ -112,7 +112,7 @@ test("a misspelt option is refused by a task's inputs and outputs", async () => 
 	}
 });
 
-test("what an object inherits is not taken for an option", () => {
+test("inherited properties are not taken for options", () => {
 	const inherited = Object.create({ misspelt: 1 }, { size: { value: "1MiB", enumerable: true } }) as object;
 	using region = Region.temporary(untyped(inherited));
 	assert.is(region.size, 2 ** 20);

@@ -1,10 +1,10 @@
-/** Code of the user's that runs in the midst of a call: getters, `valueOf`, iterables. It must not find a place chosen. */
+/** User code that runs in the middle of a call (getters, `valueOf`, iterables) must not find a place chosen already. */
 import type { Block, Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { codeOf, regionTest } from "../fixture/index.js";
 
-/** A value that acts when it becomes a number, and then is 666. */
+/** A value that does something when it becomes a number, which is 666. */
 function acting(act: () => void): never {
 	return {
 		valueOf() {
@@ -55,7 +55,7 @@ for (const [title, write] of [
 	);
 }
 
-regionTest("values that would run code are refused by queues of records", (region) => {
+regionTest("queues of records refuse values whose conversion would run code", (region) => {
 	const producer = region.queue("r", { record: "f64" }).producer();
 	assert.is(
 		codeOf(() => producer.push(acting(() => producer.close()))),
@@ -189,27 +189,30 @@ regionTest(
 	},
 );
 
-regionTest("an end whose options remove the queue does not take what lies there then", (region) => {
-	let removed = false;
-	const options = {
-		get timeout() {
-			if (!removed) {
-				removed = true;
-				region.remove("q");
-				region.queue("another");
-			}
-			return undefined;
-		},
-	};
-	const queue = region.queue("q");
-	assert.is(
-		codeOf(() => queue.producer(options)),
-		"DHMEM_CLOSED",
-	);
-	region.queue("another").producer().trySend("mine");
-});
+regionTest(
+	"an endpoint whose options remove the queue does not take the object that replaces it",
+	(region) => {
+		let removed = false;
+		const options = {
+			get timeout() {
+				if (!removed) {
+					removed = true;
+					region.remove("q");
+					region.queue("another");
+				}
+				return undefined;
+			},
+		};
+		const queue = region.queue("q");
+		assert.is(
+			codeOf(() => queue.producer(options)),
+			"DHMEM_CLOSED",
+		);
+		region.queue("another").producer().trySend("mine");
+	},
+);
 
-regionTest("what an iterable gave before it closed the producer is sent", (region) => {
+regionTest("items that an iterable gave before it closed the producer are sent", (region) => {
 	const queue = region.queue("q");
 	for (const [title, finish] of [
 		["when it is asked for the next", "next"],
@@ -245,7 +248,7 @@ regionTest("what an iterable gave before it closed the producer is sent", (regio
 	}
 });
 
-regionTest("what only looks like a block is refused, and a block's length is its own", (region) => {
+regionTest("an imitation of a block is refused, and a block's length can't be faked", (region) => {
 	const producer = region.queue("q").producer();
 	const block = region.allocate(64);
 	const proxy = new Proxy(block, {});

@@ -1,6 +1,6 @@
 /** What tests of wrong calls have in common. */
 import type { Region } from "dhmem";
-import { codeOf, codeOfLater, within } from "../fixture/index.js";
+import { codeOf, codeOfLater, PATIENCE, within } from "../fixture/index.js";
 
 /** Anything, where TypeScript would not have it. */
 export const wrong = (value: unknown) => value as never;
@@ -16,7 +16,7 @@ export async function outcome(action: () => unknown): Promise<string> {
 		result = action();
 	});
 	if (code !== "nothing" || !isPending(result)) return code;
-	return within(5000, "settling", codeOfLater(result));
+	return within(PATIENCE, "settling", codeOfLater(result));
 }
 
 /** A queue's two ends, and other things to call. */

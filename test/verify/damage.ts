@@ -1,9 +1,14 @@
 /**
- * What is damaged in a region with everything in it, a few words at a time, and the invariant that notices: every one is
- * here at least once.
+ * Damage to a region with everything in it, a few words at a time, and the invariant that must notice it. Every invariant
+ * is here at least once.
  */
 import {
+	BULK_FIRST,
+	BULK_SPANS,
+	BULK_TAG_SHIFT,
+	CLASS_LAST,
 	CLASS_OBJECT,
+	CURRENT_SHIFT,
 	DESCRIPTOR_KEEPER,
 	DESCRIPTOR_SPANS,
 	ENTRY_HASH,
@@ -12,16 +17,18 @@ import {
 	HANDLE_NONCE,
 	HANDLE_REFERENCE,
 	HEADER_BUCKET_MASK,
-	HEADER_BUCKETS,
+	HEADER_BULK_BUSY,
+	HEADER_BULK_READY,
+	HEADER_BULK_SPANS,
+	HEADER_BULK_STATES,
 	HEADER_BUSY,
 	HEADER_COMMITTED,
 	HEADER_LIFETIME,
 	HEADER_OWNED,
 	HEADER_READY,
 	HEADER_SPANS,
-	HEADER_TOUCHED,
-	HEADER_TOUCHED_BYTES,
 	HEADER_VERSION,
+	INTENT_BULK,
 	INTENT_RUN,
 	INTENT_UNSAVE,
 	LOCK_HOLDER,
@@ -29,7 +36,6 @@ import {
 	LOCK_WAITERS,
 	MAILBOX_END,
 	MAILBOX_OLDEST,
-	MAP_GONE,
 	MAP_GONE_COUNT,
 	OBJECT_CAPACITY,
 	OBJECT_COUNT,
@@ -46,7 +52,6 @@ import {
 	OBJECT_TYPE_BYTES,
 	OWNER_FREE,
 	PLACE_CLAIMED,
-	PLACE_KEPT,
 	PLACE_STATE,
 	QUEUE_CACHED_HEAD,
 	QUEUE_CACHED_TAIL,
@@ -55,26 +60,28 @@ import {
 	QUEUE_CONSUMER_WAITS,
 	QUEUE_ENDED,
 	QUEUE_ENDS,
-	QUEUE_HEAD,
 	QUEUE_NEXT,
 	QUEUE_PRODUCER,
 	QUEUE_RESERVED,
+	QUEUE_RESERVED_COUNT,
 	QUEUE_TAIL,
 	RECORD_BLOCK,
 	RECORD_HEADER,
 	RECORD_RELEASED,
 	REFERENCE_LENGTH,
+	REQUEST_PUNCH,
 	SHARE_BLOCK,
 	SHARE_BYTES,
 	SHARE_OWNERS,
-	SLOT_BYTES,
+	SLEEP_PIPE,
 	SLOT_CURRENT,
 	SLOT_GENERATION,
 	SLOT_ID,
 	SLOT_INTENT,
 	SLOT_INTENT_A,
 	SLOT_INTENT_B,
-	SLOTS_START,
+	SLOT_REQUEST,
+	SLOT_SLEEP,
 	SPAN_BYTES,
 	SPAN_CLAIMED,
 	SPAN_FREE,
@@ -84,100 +91,12 @@ import {
 	SPAN_TAIL,
 } from "../../assembly/layout.js";
 import type { Grade } from "../../src/verify/index.js";
-import { Memory } from "../../src/verify/memory.js";
-import type { Contents } from "../hostile/contents.js";
-
-/** A region that can be damaged, and where things are in it. */
-export class Target {
-	readonly contents: Contents;
-	readonly memory: Memory;
-
-	constructor(contents: Contents) {
-		this.contents = contents;
-		this.memory = new Memory(contents.world.bytes);
-	}
-
-	get(at: number): number {
-		return this.memory.word(at);
-	}
-
-	set(at: number, value: number): void {
-		this.contents.world.words[at >>> 2] = value;
-	}
-
-	setByte(at: number, value: number): void {
-		this.contents.world.bytes[at] = value;
-	}
-
-	object(name: string): number {
-		return this.contents.objects[name] as number;
-	}
-
-	/** The first span that is in this state. */
-	span(state: number, mask = 0xffffffff): number {
-		const { memory } = this;
-		for (let span = memory.heap; span < memory.ready; span++) {
-			const isWanted = (memory.state(span) & mask) >>> 0 === state;
-			if (isWanted && memory.hasOwners(span)) return span;
-		}
-		throw new Error(`no span is in state ${state}`);
-	}
-
-	state(span: number, state: number): void {
-		this.set(this.memory.descriptor(span), state);
-	}
-
-	/** Flips a bit of a bitmap. */
-	flip(table: number, index: number): void {
-		const at = table + (index >>> 5) * 4;
-		this.set(at, this.get(at) ^ (1 << (index & 31)));
-	}
-
-	touched(slot: number): number {
-		return this.get(HEADER_TOUCHED) + slot * this.get(HEADER_TOUCHED_BYTES);
-	}
-
-	slot(index: number): number {
-		return SLOTS_START + index * SLOT_BYTES;
-	}
-
-	/** The link that leads to an object. */
-	linkTo(object: number): number {
-		const bucket = this.get(object + OBJECT_HASH) & this.get(HEADER_BUCKET_MASK);
-		let link = this.get(HEADER_BUCKETS) + bucket * 8;
-		while ((this.get(link) & ~1) >>> 0 !== object) link = ((this.get(link) & ~1) >>> 0) + OBJECT_NEXT;
-		return link;
-	}
-
-	/** Where the place of a map is that holds its entry number `index`, counted in the table. */
-	place(index: number): number {
-		const table = this.get(this.object("map") + OBJECT_DATA);
-		let left = index;
-		for (let place = table; ; place += 4) if (this.get(place) > MAP_GONE && left-- === 0) return place;
-	}
-
-	/** The first record of a ring from its head on that has a block. */
-	recordWithBlock(queue: number): number {
-		const ring = this.get(queue + OBJECT_DATA);
-		const mask = this.get(queue + OBJECT_CAPACITY) - 1;
-		for (let position = this.get(queue + QUEUE_HEAD); ; ) {
-			const record = ring + (position & mask);
-			if (this.get(record + 4) === RECORD_BLOCK) return record;
-			position += RECORD_HEADER + ((this.get(record) + 7) & ~7);
-		}
-	}
-
-	/** The first place of a mailbox that keeps a message. */
-	kept(mailbox: number): number {
-		for (let place = this.get(mailbox + OBJECT_DATA); ; place += 8)
-			if ((this.get(place) & PLACE_STATE) === PLACE_KEPT) return place;
-	}
-}
+import type { Target } from "./target.js";
 
 export interface Damage {
 	invariant: string;
 	what: string;
-	/** At rest alone. */
+	/** How the region is verified; "always" by default. */
 	grade?: Grade;
 	do(target: Target): void;
 }
@@ -188,7 +107,7 @@ const damage = (invariant: string, what: string, body: (target: Target) => void)
 	do: body,
 });
 
-/** What only at rest is wrong. */
+/** Damage to what must hold at rest. */
 const atRest = (invariant: string, what: string, body: (target: Target) => void): Damage => ({
 	...damage(invariant, what, body),
 	grade: "atRest",
@@ -215,6 +134,9 @@ const headers: Damage[] = [
 	damage("H6", "more spans ready than there are", (target) =>
 		target.set(HEADER_READY, target.get(HEADER_SPANS) + 1),
 	),
+	damage("H3", "states of bulk spans in the header", (target) => target.set(HEADER_BULK_STATES, 64)),
+	damage("H7", "a reserved word", (target) => target.set(HEADER_BULK_BUSY, 1)),
+	damage("H7", "ready bulk spans without a bulk space", (target) => target.set(HEADER_BULK_SPANS, 0)),
 ];
 
 const participants: Damage[] = [
@@ -236,6 +158,47 @@ const participants: Damage[] = [
 		target.flip(target.touched(5), target.memory.heap);
 	}),
 	damage("P6", "touching the header", (target) => target.flip(target.touched(0), 0)),
+	damage("P7", "a request that there is not", (target) =>
+		target.set(target.slot(0) + SLOT_REQUEST, REQUEST_PUNCH + 1),
+	),
+	damage("P7", "a way to sleep that there is not", (target) => target.set(target.slot(0) + SLOT_SLEEP, 8)),
+	damage("P7", "sleeping on a pipe that there is not", (target) =>
+		target.set(target.slot(0) + SLOT_SLEEP, SLEEP_PIPE),
+	),
+	damage("P7", "allocating for a class that there is not", (target) =>
+		target.set(target.slot(0) + SLOT_CURRENT + ((CLASS_LAST + 1) << CURRENT_SHIFT), target.memory.heap),
+	),
+];
+
+const bulk: Damage[] = [
+	damage("U1", "more bulk spans ready than there are", (target) =>
+		target.set(HEADER_BULK_READY, target.get(HEADER_BULK_SPANS) + 1),
+	),
+	damage("U2", "a bulk span of a block that is none", (target) =>
+		target.set(target.bulkState(7), target.memory.heap * SPAN_BYTES),
+	),
+	damage("U2", "a bulk span more than its block has", (target) =>
+		target.set(target.bulkState(7), target.bulk),
+	),
+	damage("U3", "a bulk span that is claimed by one without an intent", (target) =>
+		target.set(target.bulkState(7), 1 << BULK_TAG_SHIFT),
+	),
+	atRest("U3", "a bulk span that is still claimed", (target) => {
+		target.set(target.bulkState(7), 1 << BULK_TAG_SHIFT);
+		target.set(target.slot(0) + SLOT_INTENT_A, 7);
+		target.set(target.slot(0) + SLOT_INTENT_B, 1);
+		target.set(target.slot(0) + SLOT_INTENT, INTENT_BULK);
+	}),
+	damage("U4", "a bulk block that is longer than the space", (target) =>
+		target.set(target.bulk + BULK_SPANS, 99),
+	),
+	damage("U4", "a bulk block that begins elsewhere", (target) =>
+		target.set(target.bulk + BULK_FIRST, target.get(target.bulk + BULK_FIRST) + 1),
+	),
+	damage("U5", "a free bulk block with spans", (target) => target.set(target.bulk + 640 + BULK_SPANS, 1)),
+	damage("U6", "a bulk span in use that has no pages", (target) =>
+		target.set(target.bulkState(target.get(target.bulk + BULK_FIRST)), target.bulk),
+	),
 ];
 
 const spans: Damage[] = [
@@ -401,6 +364,9 @@ const queues: Damage[] = [
 		const now = target.get(queue + QUEUE_RESERVED);
 		target.set(queue + QUEUE_RESERVED, now === first ? first + 8 : first);
 	}),
+	atRest("Q9", "a reservation for more messages than the ring has room for", (target) =>
+		target.set(target.object("there") + QUEUE_RESERVED_COUNT, 1e9),
+	),
 	shift("Q8", "there", QUEUE_CACHED_HEAD, 4096, "a head that the producer made up"),
 	field("N1", "numbers", OBJECT_ELEMENT, 99, "records of no dtype"),
 	shift("N2", "numbers", QUEUE_CACHED_TAIL, 1000, "a tail that the consumer made up"),
@@ -464,6 +430,7 @@ const others: Damage[] = [
 export const damages: readonly Damage[] = [
 	...headers,
 	...participants,
+	...bulk,
 	...spans,
 	...owners,
 	...references,

@@ -6,7 +6,7 @@ import { open } from "./stage.js";
 
 eachInFolder();
 
-/** Lets `body` run until a timer has fired 20 times meanwhile, or some time is over; how often it fired. */
+/** Runs `body` until a timer has fired 20 times meanwhile, or some time is over. Returns how often it fired. */
 async function ticksDuring(
 	milliseconds: number,
 	body: (enough: () => boolean) => Promise<unknown>,
@@ -35,17 +35,17 @@ limitedTest("loops over a queue that is never empty, or never full, let timers r
 	const consumer = queue.consumer();
 	const producer = queue.producer();
 	for (let i = 0; i < 1000; i++) producer.trySend("x");
-	const iteration = await ticksDuring(5000, async (enough) => {
+	const iteration = await ticksDuring(10_000, async (enough) => {
 		for await (const message of consumer) {
 			assert.ok(producer.trySend("x"));
 			if (!enough()) continue;
-			// Left unreleased it would hold the ring's room.
+			// Unreleased, it would hold the ring's room.
 			message.release();
 			break;
 		}
 	});
 	assert.ok(iteration >= 20, `for await: ${iteration}`);
-	const batches = await ticksDuring(5000, async (enough) => {
+	const batches = await ticksDuring(10_000, async (enough) => {
 		for await (const batch of consumer.batches(50)) {
 			for (const _ of batch) assert.ok(producer.trySend("x"));
 			if (!enough()) continue;
@@ -56,7 +56,7 @@ limitedTest("loops over a queue that is never empty, or never full, let timers r
 	assert.ok(batches >= 20, `batches: ${batches}`);
 	assert.is(region.stats().queues[0]?.depth, 1000);
 
-	const sending = await ticksDuring(5000, async (enough) => {
+	const sending = await ticksDuring(10_000, async (enough) => {
 		while (!enough()) {
 			await producer.send("x");
 			consumer.tryReceive()?.release();
@@ -68,7 +68,7 @@ limitedTest("loops over a queue that is never empty, or never full, let timers r
 	const pushing = records.producer();
 	const popping = records.consumer();
 	pushing.push(1);
-	const waiting = await ticksDuring(5000, async (enough) => {
+	const waiting = await ticksDuring(10_000, async (enough) => {
 		while (!enough()) {
 			await popping.wait();
 			await pushing.wait();

@@ -1,19 +1,19 @@
-/** What waiting costs. */
+/** The cost of waiting. */
 import { promises, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Child, directory, eachInFolder, limitedTest, within } from "../fixture/index.js";
+import { Child, directory, eachInFolder, limitedTest, PATIENCE, within } from "../fixture/index.js";
 import { module, open, textOf } from "./stage.js";
 
-/** Milliseconds over which the processor time of those who wait is measured. The full figure is 10 s. */
+/** Milliseconds over which the processor time of waiters is measured. The full figure is 10 s. */
 const IDLE = Number(process.env.DHMEM_TEST_IDLE ?? 3000);
 
 eachInFolder();
 
-limitedTest(`whoever waits uses under 1 % of a core over ${IDLE} ms`, async () => {
+limitedTest(`a waiting participant uses under 1 % of a core over ${IDLE} ms`, async () => {
 	const ways = ["receive", "receiveSync", "send", "sendSync", "wait", "waitSync", "peer"];
-	// One after the other is seven times as long; each is measured by itself all the same.
+	// One after another would take seven times as long; each is still measured by itself.
 	const shares = await Promise.all(
 		[...ways, "spinning"].map(async (way, index) => {
 			const folder = `${directory}/${index}`;
@@ -26,8 +26,8 @@ limitedTest(`whoever waits uses under 1 % of a core over ${IDLE} ms`, async () =
 		}),
 	);
 	for (const [way, share] of shares) {
-		// The control: what doesn't sleep is seen to.
-		if (way === "spinning") assert.ok(share > 0.05, `spinning used ${share} of a core`);
+		// The control: what doesn't sleep is seen to, also if it has a small part of a core.
+		if (way === "spinning") assert.ok(share > 0.01, `spinning used ${share} of a core`);
 		else assert.ok(share < 0.01, `${way} used ${share} of a core`);
 	}
 });
@@ -45,15 +45,15 @@ limitedTest("1,000 pending receives on 100 queues leave libuv's pool free, and e
 		}),
 	);
 	const reads = Array.from({ length: 20 }, () => promises.readFile(fileURLToPath(module)));
-	await within(5000, "reading files", Promise.all(reads));
+	await within(PATIENCE, "reading files", Promise.all(reads));
 	assert.is(settled, 0);
-	// Node's own pool may have started meanwhile, with its 4; the waiter is one.
+	// Node's own pool may have started meanwhile, with 4 threads; the waiter is one.
 	assert.ok(readdirSync("/proc/self/task").length <= before + 5);
 	const sender = new Child(module, "scatter", [directory, 100, 10]);
-	const texts = await within(20_000, "waking", Promise.all(waits.map((queue) => Promise.all(queue))));
+	const texts = await within(PATIENCE, "waking", Promise.all(waits.map((queue) => Promise.all(queue))));
 	for (const queue of texts) assert.equal(queue, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
 	assert.is(await sender.hear(), "done");
-	for (const consumer of consumers) assert.is(await consumer.receive({ timeout: 5000 }), undefined);
+	for (const consumer of consumers) assert.is(await consumer.receive({ timeout: PATIENCE }), undefined);
 });
 
 test.run();

@@ -1,4 +1,5 @@
-/** A region whose name somebody removes while others use it: whoever waits there in vain is told. */
+/** A region whose name is removed while others use it: those that wait there in vain are told. */
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { renameSync, unlinkSync } from "node:fs";
 import { DhmemError, Region } from "dhmem";
 import { test } from "uvu";
@@ -32,7 +33,7 @@ async function messageOf(wait: Promise<unknown>): Promise<string> {
 	return error.message;
 }
 
-test("a wait that is too late says that the name is gone, or another region's", async () => {
+test("the timeout of a wait says whether the name is gone or belongs to another region", async () => {
 	using region = open();
 	const consumer = region.queue("q").consumer();
 	assert.not.match(await messageOf(consumer.receive({ timeout: 1 })), /removed/);
@@ -47,7 +48,10 @@ test("a wait that is too late says that the name is gone, or another region's", 
 	}
 });
 
-test("whoever waits alone for a peer, without a timeout, is warned once", async () => {
+test("a participant that waits alone for a peer, without a timeout, is warned once", async () => {
+	const stuck: unknown[] = [];
+	const publish = (event: unknown) => stuck.push(event);
+	subscribe("dhmem:stuck", publish);
 	using region = open();
 	const waits = [region.queue("q").consumer().receive(), region.queue("p").waitForPeer()].map((wait) =>
 		wait.catch(() => {}),
@@ -56,8 +60,11 @@ test("whoever waits alone for a peer, without a timeout, is warned once", async 
 	await within(20_000, "the warning", warned());
 	assert.is(warnings[0]?.code, "DHMEM_NAME_REMOVED");
 	assert.match(warnings[0]?.message ?? "", /region\.dhmem was removed/);
+	assert.equal(stuck, [{ path: region.path, message: warnings[0]?.message }]);
 	await messageOf(region.queue("q2").consumer().receive({ timeout: 1500 }));
 	assert.is(warnings.length, 1);
+	assert.is(stuck.length, 1);
+	unsubscribe("dhmem:stuck", publish);
 	region.close();
 	await Promise.all(waits);
 });
@@ -71,7 +78,7 @@ test("so is a thread that blocks, by its standard error", async () => {
 	assert.match(errors, /DHMEM_NAME_REMOVED.*region\.dhmem was removed/);
 });
 
-test("where somebody else is in the region, or waits end well, there is no warning", async () => {
+test("there is no warning while another participant is in the region, or if waits succeed", async () => {
 	using region = open();
 	using other = open();
 	region.unlink();

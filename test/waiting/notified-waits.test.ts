@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { regionTest } from "../fixture/index.js";
 
-/** What a region's users see of it: a mutex, a condition, and what they guard. */
+/** One user's view of the region: a mutex, a condition, and what they guard. */
 function guarded(region: Region) {
 	return {
 		mutex: region.mutex("mutex"),
@@ -12,7 +12,7 @@ function guarded(region: Region) {
 	};
 }
 
-/** Another participant makes a change, and tells of it. */
+/** Lets another participant make a change and notify. */
 function change(name: string, value: number, notify: "notifyOne" | "notifyAll"): void {
 	using other = Region.open(name);
 	const { mutex, condition, state } = guarded(other);
@@ -32,7 +32,7 @@ for (const notify of ["notifyOne", "notifyAll"] as const) {
 			};
 			using held = mutex.lockSync();
 			await condition.wait(held, { until });
-			// One round of looks is enough, though the first wait goes on waiting in it.
+			// One round is enough, although the first wait continues in it.
 			const after = looks.filter((look) => look.endsWith("at 1"));
 			if (wanted === 1) assert.equal(after, ["first at 1", "second at 1"]);
 		};

@@ -1,16 +1,25 @@
-/** Peers that come and go while somebody waits for them. */
+/** Peers that come and go while others wait for them. */
 import { closeSync, openSync, writeSync } from "node:fs";
 import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 import type { Message } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { HEADER_TOUCHED } from "../../assembly/layout.js";
-import { codeOf, codeOfLater, eachInFolder, limitedTest, within } from "../fixture/index.js";
+import {
+	codeOf,
+	codeOfLater,
+	eachInFolder,
+	limitedTest,
+	long,
+	PATIENCE,
+	some,
+	within,
+} from "../fixture/index.js";
 import { child, fill, open, textOf } from "./stage.js";
 
 eachInFolder();
 
-for (const way of ["kill", "exit", "close", "close region"]) {
+for (const way of some(["kill", "exit", "close", "close region"], 2)) {
 	limitedTest(`a producer that goes by "${way}" is noticed, once what it sent is drained`, async () => {
 		const region = open();
 		const consumer = region.queue("held", { capacity: 1024 }).consumer();
@@ -19,28 +28,25 @@ for (const way of ["kill", "exit", "close", "close region"]) {
 			const other = await child("hold", "producer");
 			other.say(["send", 3]);
 			assert.is(await other.hear(), "done");
-			// It goes while this side waits, or blocks.
+			// The peer leaves while this side waits or blocks.
 			const received: (string | undefined)[] = [];
 			if (!sync) for (let i = 0; i < 3; i++) received.push(textOf(await consumer.receive()));
 			const pending = sync ? undefined : [consumer.receive(), consumer.receive(), popping.wait()];
 			other.say([way, 0]);
-			const began = performance.now();
 			if (pending) {
 				const gone = await Promise.all(pending.map(codeOfLater));
 				for (const code of gone) assert.is(code, "DHMEM_PEER_GONE");
 			} else {
-				for (let i = 0; i < 3; i++) received.push(textOf(consumer.receiveSync({ timeout: 5000 })));
+				for (let i = 0; i < 3; i++) received.push(textOf(consumer.receiveSync({ timeout: PATIENCE })));
 				assert.is(
-					codeOf(() => consumer.receiveSync({ timeout: 5000 })),
+					codeOf(() => consumer.receiveSync({ timeout: PATIENCE })),
 					"DHMEM_PEER_GONE",
 				);
 				assert.is(
-					codeOf(() => popping.waitSync({ timeout: 5000 })),
+					codeOf(() => popping.waitSync({ timeout: PATIENCE })),
 					"DHMEM_PEER_GONE",
 				);
 			}
-			const took = performance.now() - began;
-			assert.ok(took < 1000, `${took} ms`);
 			assert.equal(received, ["0", "1", "2"]);
 			assert.is(consumer.tryReceive(), undefined);
 			await other.kill();
@@ -56,7 +62,7 @@ for (const way of ["kill", "exit", "close", "close region"]) {
 		assert.is(region.stats().participants.length, 2);
 	});
 
-	limitedTest(`a consumer that goes by "${way}" is noticed by who waits for room`, async () => {
+	limitedTest(`a consumer that goes by "${way}" is noticed by a producer that waits for room`, async () => {
 		const region = open();
 		const producer = region.queue("held", { capacity: 1024 }).producer();
 		const pushing = region.queue("held records", { record: "f64", capacity: 16 }).producer();
@@ -66,33 +72,30 @@ for (const way of ["kill", "exit", "close", "close region"]) {
 			const other = await child("hold", "consumer");
 			const pending = sync ? undefined : [producer.send("x"), producer.send("y"), pushing.wait()];
 			other.say([way, 0]);
-			const began = performance.now();
 			if (pending) {
 				const gone = await Promise.all(pending.map(codeOfLater));
 				for (const code of gone) assert.is(code, "DHMEM_PEER_GONE");
 			} else {
 				assert.is(
-					codeOf(() => producer.sendSync("x", { timeout: 5000 })),
+					codeOf(() => producer.sendSync("x", { timeout: PATIENCE })),
 					"DHMEM_PEER_GONE",
 				);
 				assert.is(
-					codeOf(() => pushing.waitSync({ timeout: 5000 })),
+					codeOf(() => pushing.waitSync({ timeout: PATIENCE })),
 					"DHMEM_PEER_GONE",
 				);
 			}
-			const took = performance.now() - began;
-			assert.ok(took < 1000, `${took} ms`);
 			assert.is(producer.trySend("x"), false);
 			await other.kill();
 		}
 		const next = await child("hold", "consumer");
 		const sending = producer.send(new Uint8Array(200));
 		next.say(["receive", 20]);
-		await within(2000, "room", sending);
+		await within(PATIENCE, "room", sending);
 	});
 }
 
-limitedTest("a death is noticed also where the rings of others come faster than slices end", async () => {
+limitedTest("a death is noticed even if others ring more often than time slices end", async () => {
 	const region = open();
 	const consumer = region.queue("held", { capacity: 1024 }).consumer();
 	const others = region.queue("others").consumer();
@@ -109,7 +112,7 @@ limitedTest("a death is noticed also where the rings of others come faster than 
 			textOf(await receiving);
 		}
 	})();
-	// The rings come first: at the first of them the peers are looked at in any case.
+	// The rings come first: at the first of them the peers are checked in any case.
 	while (rings < 20) await turn();
 	await other.kill();
 	assert.is(await pending, "DHMEM_PEER_GONE");
@@ -117,7 +120,7 @@ limitedTest("a death is noticed also where the rings of others come faster than 
 	await ringing;
 });
 
-limitedTest(
+long(limitedTest)(
 	"where recovering from the dead peer fails, all who wait are told, and the process goes on",
 	async () => {
 		const region = open({ size: "16MiB" });
@@ -133,7 +136,7 @@ limitedTest(
 	},
 );
 
-limitedTest("a peer that has not come, or had left before, is no error", async () => {
+limitedTest("a peer that has not come, or that left before, is not an error", async () => {
 	const region = open();
 	const other = open();
 	for (const earlier of [false, true]) {
@@ -170,14 +173,14 @@ limitedTest("a peer that has not come, or had left before, is no error", async (
 		while (pushing.push(1));
 		assert.is(await codeOfLater(pushing.wait({ timeout: 70 })), "DHMEM_TIMEOUT");
 	}
-	// And one that was there already when this end opened, and then left, has gone.
+	// A peer that was there when this endpoint opened, and then left, is gone too.
 	const producer = other.queue("there").producer();
 	const consumer = region.queue("there").consumer();
 	producer.trySend("last words");
 	producer.close();
 	assert.is(textOf(await consumer.receive()), "last words");
 	assert.is(await codeOfLater(consumer.receive()), "DHMEM_PEER_GONE");
-	// Not after end().
+	// But not after end().
 	const ending = other.queue("ended").producer();
 	const draining = region.queue("ended").consumer();
 	ending.trySend("last");
@@ -188,7 +191,7 @@ limitedTest("a peer that has not come, or had left before, is no error", async (
 	assert.is(await draining.receive(), undefined);
 });
 
-limitedTest("a producer that comes at the moment of a look is not taken for one that has gone", async () => {
+long(limitedTest)("a producer that comes during a check is not taken for one that left", async () => {
 	const region = open();
 	const words = region.queue("next").producer();
 	const count = 3000;
@@ -196,7 +199,7 @@ limitedTest("a producer that comes at the moment of a look is not taken for one 
 	for (let i = 0; i < count; i++) {
 		using consumer = region.queue("streams").consumer();
 		words.trySend("go");
-		// Looks all the time, without sleeping, while the other one comes, sends, and goes.
+		// This looks all the time, without sleeping, while the other one comes, sends and goes.
 		let received: Message | undefined;
 		while (received === undefined) {
 			const code = codeOf(() => {
@@ -205,7 +208,7 @@ limitedTest("a producer that comes at the moment of a look is not taken for one 
 			assert.ok(code === "nothing" || code === "DHMEM_TIMEOUT", code);
 		}
 		assert.is(textOf(received), String(i));
-		assert.is(consumer.receiveSync({ timeout: 5000 }), undefined);
+		assert.is(consumer.receiveSync({ timeout: PATIENCE }), undefined);
 	}
 	assert.is(await other.hear(), "done");
 });
@@ -221,7 +224,7 @@ limitedTest(
 		aborter.abort("that's all");
 		assert.is(await aborted.catch((error: unknown) => error), "that's all");
 
-		// Whoever holds an end waits for the other one, be it by another Queue object.
+		// A participant that holds one endpoint waits for the other, also by another Queue object.
 		const consumer = queue.consumer();
 		assert.is(await codeOfLater(region.queue("held").waitForPeer({ timeout: 60 })), "DHMEM_TIMEOUT");
 		const waits = [
@@ -230,9 +233,9 @@ limitedTest(
 			open().queue("held").waitForPeer(),
 		];
 		const other = await child("hold", "producer");
-		await within(1000, "waitForPeer()", Promise.all(waits));
+		await within(PATIENCE, "waitForPeer()", Promise.all(waits));
 		await queue.waitForPeer({ timeout: 0 });
-		// Dead, it is no peer.
+		// A dead participant is no peer.
 		other.say(["kill", 0]);
 		await other.ended;
 		assert.is(await codeOfLater(queue.waitForPeer({ timeout: 300 })), "DHMEM_TIMEOUT");

@@ -1,13 +1,13 @@
 /** What the other processes and worker threads do in the tests of waiting. */
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { type Consumer, DhmemError, type Message, type Producer, Region } from "dhmem";
-import { type Scenario, serve, type Talk } from "../fixture/index.js";
+import { dependOnRings, PATIENCE, type Scenario, serve, type Talk } from "../fixture/index.js";
 
 function codeIn(error: unknown): string {
 	return error instanceof DhmemError ? error.code : String(error);
 }
 
-/** Milliseconds of processor time used while `body` runs, and milliseconds that it took. */
+/** The processor time used while `body` runs, and the time that it took, in milliseconds. */
 async function measure(body: () => unknown): Promise<{ used: number; took: number }> {
 	const start = process.cpuUsage();
 	const began = performance.now();
@@ -28,7 +28,7 @@ function pause(milliseconds: number): void {
 
 const open = (directory: string) => Region.open("waiting", { directory });
 
-/** The processor time of waiting in one way or another. */
+/** Measures the processor time of waiting in one way or another. */
 async function idle(talk: Talk, directory: string, how: string, milliseconds: string): Promise<unknown> {
 	using region = open(directory);
 	const producer = region.queue("full", { capacity: 64 }).producer();
@@ -68,7 +68,7 @@ async function scatter(_: Talk, directory: string, queues: string, each: string)
 	return "done";
 }
 
-/** Attaches to an end and does with it what it is told. */
+/** Takes an endpoint, and does with it what it is told. */
 async function hold(talk: Talk, directory: string, side: string): Promise<void> {
 	const region = open(directory);
 	const queue = region.queue("held", { capacity: 1024 });
@@ -86,7 +86,7 @@ async function hold(talk: Talk, directory: string, side: string): Promise<void> 
 				for (let i = 0; i < value; i++) producer?.sendSync(String(i));
 				break;
 			case "receive":
-				for (let i = 0; i < value; i++) message(consumer?.receiveSync({ timeout: 5000 })).release();
+				for (let i = 0; i < value; i++) message(consumer?.receiveSync({ timeout: PATIENCE })).release();
 				break;
 			case "end":
 				producer?.end();
@@ -111,6 +111,7 @@ async function hold(talk: Talk, directory: string, side: string): Promise<void> 
 
 /** Answers every message of "ping" with one in "pong", until the end. */
 async function echo(talk: Talk, directory: string, how: string): Promise<unknown> {
+	using _ = dependOnRings();
 	using region = open(directory);
 	const pings = region.queue("ping").consumer();
 	const pongs = region.queue("pong").producer();
@@ -121,7 +122,7 @@ async function echo(talk: Talk, directory: string, how: string): Promise<unknown
 		if (ping === undefined) break;
 		const text = ping.text();
 		ping.release();
-		// So that whoever sent it has surely gone to sleep.
+		// So that the sender has certainly gone to sleep.
 		if (how === "slowly") pause(2);
 		if (how === "await") await pongs.send(text);
 		else pongs.sendSync(text);
@@ -131,7 +132,7 @@ async function echo(talk: Talk, directory: string, how: string): Promise<unknown
 	return count;
 }
 
-/** One short stream after the other, each by a producer of its own, when the consumer of the last has left. */
+/** Sends one short stream after another, each by a new producer, when the consumer of the last has left. */
 async function streams(talk: Talk, directory: string, count: string): Promise<unknown> {
 	using region = open(directory);
 	const queue = region.queue("streams");
@@ -140,7 +141,7 @@ async function streams(talk: Talk, directory: string, count: string): Promise<un
 	for (let i = 0; i < Number(count); i++) {
 		message(words.receiveSync()).release();
 		using producer = queue.producer();
-		// Time for the other side to believe that nobody is here.
+		// Time enough for the other side to believe that nobody is here.
 		pause(0.1);
 		producer.sendSync(String(i));
 		producer.end();
@@ -148,7 +149,7 @@ async function streams(talk: Talk, directory: string, count: string): Promise<un
 	return "done";
 }
 
-/** Drains as fast as it can, blocking, until the end. */
+/** Receives up to the end as fast as it can, blocking. */
 async function drain(talk: Talk, directory: string, queue: string): Promise<unknown> {
 	using region = open(directory);
 	const consumer = region.queue(queue).consumer();
@@ -165,7 +166,7 @@ async function drain(talk: Talk, directory: string, queue: string): Promise<unkn
 	}
 }
 
-/** Opens, and does nothing more: it should end by itself. */
+/** Opens a region, and does nothing more: the process should end by itself. */
 function leaveOpen(_: Talk, directory: string): void {
 	const region = open(directory);
 	region.queue("a").consumer();
@@ -173,7 +174,7 @@ function leaveOpen(_: Talk, directory: string): void {
 	region.queue("c", { record: "f64" }).consumer();
 }
 
-/** Waits that are given up, in every way; then it should end by itself. */
+/** Gives up waits in every way; then the process should end by itself. */
 async function giveUp(talk: Talk, directory: string): Promise<void> {
 	const region = open(directory);
 	const consumer = region.queue("a").consumer();
@@ -191,7 +192,7 @@ async function giveUp(talk: Talk, directory: string): Promise<void> {
 	talk.say(rejected);
 }
 
-/** A wait is all that keeps it alive. */
+/** Only a wait keeps this process alive. */
 function waitOnly(talk: Talk, directory: string, what: string): void {
 	const region = open(directory);
 	const then = (received: unknown) => talk.say((received as Message | undefined)?.text() ?? "peer");
@@ -200,7 +201,7 @@ function waitOnly(talk: Talk, directory: string, what: string): void {
 	talk.say("ready");
 }
 
-/** Receives a message and keeps it, then waits for word; then receives the rest to the end. */
+/** Receives a message and keeps it until it is told to go on; then receives the rest to the end. */
 async function pauseHolding(talk: Talk, directory: string): Promise<unknown> {
 	using region = open(directory);
 	const consumer = region.queue("stopped", { capacity: 4096 }).consumer();

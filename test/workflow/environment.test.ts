@@ -1,4 +1,4 @@
-/** What a task is told by its environment: what contradicts itself there is refused, and the error names it. */
+/** What a task's environment says: contradictions are refused, and the error names them. */
 import { Task } from "dhmem/workflow";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -32,7 +32,7 @@ for (const [what, links, message] of [
 	});
 }
 
-placeTest("--print-env passes on whom the caller trusts, and refuses what nobody can be", async (place) => {
+placeTest("--print-env passes on the caller's trust, and refuses impossible user numbers", async (place) => {
 	const file = place.write("x.json", { name: "x", tasks: { a: { command: "true" } } });
 	const printed = await place.run(["run", "--print-env=a", file], { DHMEM_TRUST: "1001,12000" });
 	assert.match(printed.stdout, "export DHMEM_TRUST='1001,12000'\n");
@@ -65,12 +65,13 @@ for (const [what, variables, message] of [
 	});
 }
 
-placeTest("a variable without a value is as one that is not set", async (place) => {
+placeTest("an empty variable counts as not set", async (place) => {
 	const unset = {
 		DHMEM_DIR: place.regions,
 		DHMEM_TRANSPORT: "",
 		DHMEM_RUNNER: "",
 		DHMEM_PERMISSIONS: "",
+		DHMEM_SIZE: "",
 		DHMEM_TRUST: "",
 	};
 	const task = Task.fromEnvironment({ DHMEM_REGION: "x", DHMEM_TASK: "a", DHMEM_LINKS: "", ...unset });

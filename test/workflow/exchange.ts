@@ -1,4 +1,8 @@
-/** Two tasks that send to one another, and only then receive. `BUSY` is for how long one of them works before. */
+/**
+ * Two tasks that send to one another, and receive only then. One of them works for `BUSY` before. With `GO`
+ * they receive once a file with this name exists.
+ */
+import { existsSync } from "node:fs";
 import { Task } from "dhmem/workflow";
 
 const MESSAGES = Number(process.env.MESSAGES);
@@ -7,6 +11,15 @@ const BUSY = Number(process.env.BUSY ?? 0);
 using task = Task.fromEnvironment();
 const output = task.output("out");
 const input = task.input("in");
+const receiveAll = async () => {
+	for await (const _ of input);
+};
+let receiving: Promise<void> | undefined;
+const looking = setInterval(() => {
+	if (!existsSync(process.env.GO ?? "")) return;
+	clearInterval(looking);
+	receiving = receiveAll();
+}, 20).unref();
 if (task.name === "left") {
 	for (let i = 0; i < MESSAGES; i++) await output.send(new Uint8Array(1000));
 } else {
@@ -17,4 +30,5 @@ if (task.name === "left") {
 	while (performance.now() < end);
 }
 output.end();
-for await (const _ of input);
+clearInterval(looking);
+await Promise.all([receiveAll(), receiving]);

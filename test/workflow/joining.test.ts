@@ -1,5 +1,6 @@
 /** A task that joins a workflow by its environment. */
 import { statSync } from "node:fs";
+import { Region } from "dhmem";
 import { Task } from "dhmem/workflow";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -7,6 +8,7 @@ import { formatLinks, parseLinks } from "../../src/workflow/links.js";
 import { errorOf, Place } from "../fixture/index.js";
 import { Tasks } from "./tasks.js";
 
+const overNats = { DHMEM_TRANSPORT: "nats" };
 const sound = {
 	DHMEM_REGION: "sound",
 	DHMEM_TASK: "evaluate",
@@ -32,7 +34,11 @@ for (const [what, change, code, message] of [
 	["an unknown option", { DHMEM_LINKS: "x=evaluate.x>b.x;speed=9" }, "DHMEM_BAD_ARGUMENT", '"speed"'],
 	["a wrong transport", { DHMEM_TRANSPORT: "pigeon" }, "DHMEM_BAD_ARGUMENT", "DHMEM_TRANSPORT"],
 	["wrong permissions", { DHMEM_PERMISSIONS: "rw" }, "DHMEM_BAD_ARGUMENT", "DHMEM_PERMISSIONS"],
-	["the network", { DHMEM_TRANSPORT: "network" }, "DHMEM_UNSUPPORTED", "DHMEM_TRANSPORT is network"],
+	["a wrong size", { DHMEM_SIZE: "much" }, "DHMEM_BAD_ARGUMENT", "DHMEM_SIZE: size is"],
+	["too large a size", { DHMEM_SIZE: "17TiB" }, "DHMEM_BAD_ARGUMENT", "DHMEM_SIZE: size is"],
+	["a choice that nobody has made", { DHMEM_TRANSPORT: "auto" }, "DHMEM_BAD_ARGUMENT", ";transport=shm"],
+	["no server", { ...overNats, DHMEM_NATS: "http://x" }, "DHMEM_BAD_ARGUMENT", 'DHMEM_NATS is "http://x"'],
+	["no number", { ...overNats, DHMEM_NATS_REPLICAS: "9" }, "DHMEM_BAD_ARGUMENT", "DHMEM_NATS_REPLICAS"],
 ] as const) {
 	test(`an environment with ${what} is refused, and the error names it and what to do`, () => {
 		const error = errorOf(() => Task.fromEnvironment({ ...sound, ...change }));
@@ -42,7 +48,7 @@ for (const [what, change, code, message] of [
 	});
 }
 
-test("a task that is the first makes the region with the permissions that the environment says", () => {
+test("the first task creates the region with the permissions that the environment gives", () => {
 	const place = new Place();
 	try {
 		using task = Task.fromEnvironment({ ...sound, DHMEM_DIR: place.regions, DHMEM_PERMISSIONS: "0660" });
@@ -52,7 +58,27 @@ test("a task that is the first makes the region with the permissions that the en
 	}
 });
 
-test("a port that a task has not is refused, with those that it has", () => {
+test("the first task creates the region with the size in its environment; a runner's region keeps its own", () => {
+	const place = new Place();
+	try {
+		using task = Task.fromEnvironment({ ...sound, DHMEM_DIR: place.regions, DHMEM_SIZE: "16MiB" });
+		assert.is(task.region.size, 16 * 2 ** 20);
+		using runner = Region.open("run", { directory: place.regions, label: "runner", size: "1MiB" });
+		const started = { DHMEM_REGION: "run", DHMEM_RUNNER: "runner" };
+		// A runner passes its own environment on to tasks, but its region has the size in the workflow file.
+		using other = Task.fromEnvironment({
+			...sound,
+			...started,
+			DHMEM_DIR: place.regions,
+			DHMEM_SIZE: "16MiB",
+		});
+		assert.is(other.region.size, runner.size);
+	} finally {
+		place.remove();
+	}
+});
+
+test("an unknown port is refused, and the error lists the task's ports", () => {
 	using tasks = new Tasks(["a.out>b.in"]);
 	for (const [call, has] of [
 		[() => tasks.get("a").output("ouch"), "its outputs in DHMEM_LINKS: out"],

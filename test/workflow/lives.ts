@@ -1,6 +1,6 @@
 /**
- * Numbers from `source` through `relay` to `sink`. Each is killed after a number of messages, time and again, and goes
- * on where its predecessor was: what it has done stands in the region.
+ * Numbers from `source` through `relay` to `sink`. Each is killed after a number of messages, again and again, and
+ * continues where its predecessor was, because what it has done is noted in the region.
  */
 import { Task } from "dhmem/workflow";
 
@@ -10,7 +10,7 @@ let life = Number(process.env.LIFE);
 using task = Task.fromEnvironment();
 const next = task.region.array(`done by ${task.name}`, { dtype: "u32", shape: [1] }).data;
 
-/** One message less to live. */
+/** Counts one message off its life. */
 function age(): void {
 	if (--life === 0) process.kill(process.pid, "SIGKILL");
 }

@@ -30,7 +30,7 @@ async function steer(): Promise<void> {
 	console.log(`${NUMBERS - open} roots`);
 }
 
-/** Writes the best that it has seen of each number. */
+/** Writes the best result that it has seen for each number. */
 async function visualize(): Promise<void> {
 	const roots = new Map<number, number>();
 	for await (const value of task.input("values")) {

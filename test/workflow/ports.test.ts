@@ -1,9 +1,9 @@
 /** The inputs and outputs of tasks. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Region } from "dhmem";
+import { Block, Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { codeOfLater, errorOf } from "../fixture/index.js";
+import { codeOfLater, errorOf, PATIENCE } from "../fixture/index.js";
 import { Tasks } from "./tasks.js";
 
 test("an input takes from several producers in turn, and ends when all have", async () => {
@@ -45,7 +45,7 @@ test("an input of several links waits for whichever comes first, and keeps what 
 	assert.is((await input.receive())?.text(), "later");
 });
 
-test("batches have what is there of all links", async () => {
+test("batches contain messages of all links", async () => {
 	using tasks = new Tasks(["a.out>sum.in", "b.out>sum.in"]);
 	const outputs = ["a", "b"].map((name) => tasks.get(name).output("out"));
 	for (const output of outputs) {
@@ -85,7 +85,25 @@ test("every consumer of an output gets every message, and a reference of its own
 	assert.is(sim.region.stats().used, before);
 });
 
-test("what is large is in memory once, however many get it", async () => {
+test("messages of every size keep their order on every link, also while they wait for memory", async () => {
+	using tasks = new Tasks(["sim.field>a.in", "sim.field>b.in", "sim.field>c.in"]);
+	const output = tasks.get("sim").output("field");
+	const inputs = ["a", "b", "c"].map((name) => tasks.get(name).input("in"));
+	const sizes = [30_000_000, 1, 25_000_000, 2, 20_000_000, 3, 0];
+	const sends = sizes.map((size) => output.send(new Uint8Array(size)));
+	const seen = inputs.map(async (input) => {
+		const lengths = [];
+		while (lengths.length < sizes.length) {
+			using message = await input.receive();
+			lengths.push(message?.length);
+		}
+		return lengths;
+	});
+	for (const lengths of await Promise.all(seen)) assert.equal(lengths, sizes);
+	await Promise.all(sends);
+});
+
+test("a large message is in memory once, however many consumers get it", async () => {
 	using tasks = new Tasks(["sim.field>a.in", "sim.field>b.in", "sim.field>c.in"]);
 	const sim = tasks.get("sim");
 	const output = sim.output("field");
@@ -119,7 +137,7 @@ test("each consumer has its own back-pressure, and a send that fails leaves the 
 	await output.send("there is room again");
 });
 
-test("where the oldest is dropped a slow consumer has the last, and the sender never waits", async () => {
+test("with drop-oldest a slow consumer gets the last messages, and the sender never waits", async () => {
 	using tasks = new Tasks([
 		"sim.field>all.in",
 		"sim.field>last.in;policy=drop-oldest;keep=3",
@@ -168,7 +186,7 @@ test("large messages go to consumers of every policy", async () => {
 	assert.equal(seen, ["012", "012", "12", "2"]);
 });
 
-test("an output waits for memory until a consumer releases some, and not for what can't come", async () => {
+test("an output waits for memory that consumers can release, and only for that", async () => {
 	using tasks = new Tasks(["sim.field>a.in", "sim.field>b.in"]);
 	const output = tasks.get("sim").output("field");
 	const inputs = ["a", "b"].map((name) => tasks.get(name).input("in"));
@@ -212,7 +230,7 @@ test("inputs and outputs wait for a peer that has gone, and go on with the next"
 	await blocked;
 });
 
-test("an end of a queue is patient or not", () => {
+test("an endpoint's option `patient` is true or false", () => {
 	using region = Region.temporary({ size: "16MiB" });
 	const patient = "very" as unknown as boolean;
 	assert.is(errorOf(() => region.queue("q").producer({ patient })).code, "DHMEM_BAD_ARGUMENT");
@@ -220,11 +238,50 @@ test("an end of a queue is patient or not", () => {
 	region.queue("q").producer({ patient: true });
 });
 
+test("if one link of an output can't be ended, the others are", async () => {
+	using tasks = new Tasks(["a.out>b.in", "a.out>c.in"]);
+	const output = tasks.get("a").output("out");
+	tasks.get("a").region.remove("a.out>b.in");
+	for (const _ of [1, 2]) assert.is(errorOf(() => output.end()).code, "DHMEM_CLOSED");
+	assert.is(await tasks.get("c").input("in").receive({ timeout: PATIENCE }), undefined);
+});
+
 test("closing a task does not end its outputs", async () => {
 	using tasks = new Tasks(["a.out>b.in"]);
 	tasks.get("a").output("out");
 	tasks.leave("a");
 	assert.is(await codeOfLater(tasks.get("b").input("in").receive({ timeout: 100 })), "DHMEM_TIMEOUT");
+});
+
+test("a closed task has left its region at once, and says when everything else is settled", async () => {
+	using tasks = new Tasks(["a.out>b.in"]);
+	const task = tasks.get("a");
+	task.output("out").end();
+	task.close();
+	assert.is(errorOf(() => task.region.entries()).code, "DHMEM_CLOSED");
+	task.close();
+	assert.is(await task.closed, undefined);
+	{
+		await using other = tasks.get("b");
+		assert.is(await other.input("in").receive(), undefined);
+	}
+	assert.is(errorOf(() => tasks.get("b").region.entries()).code, "DHMEM_CLOSED");
+});
+
+test("what can't be sent to several links is refused in words, also if it was spoilt while it waited", async () => {
+	using tasks = new Tasks(["a.out>b.in;capacity=1024", "a.out>c.in;capacity=1024"]);
+	const output = tasks.get("a").output("out");
+	const imitation = Object.create(Block.prototype) as Block;
+	assert.is(await codeOfLater(output.send("x", { block: imitation })), "DHMEM_BAD_ARGUMENT");
+	const inputs = ["b", "c"].map((name) => tasks.get(name).input("in"));
+	const sends = Array.from({ length: 4 }, () => output.send(new Uint8Array(400)));
+	const large = new Uint8Array(5000);
+	const spoilt = codeOfLater(output.send(large));
+	structuredClone(large, { transfer: [large.buffer] });
+	for (let i = 0; i < 4; i++) for (const input of inputs) (await input.receive())?.release();
+	await Promise.all(sends);
+	assert.is(await spoilt, "DHMEM_BAD_ARGUMENT");
+	for (const input of inputs) assert.is(input.tryReceive(), undefined);
 });
 
 test.run();

@@ -1,17 +1,25 @@
-/** Tasks that end and are started again: what their predecessors have left, and what the runner makes of it. */
+/** Tasks that end and are started again: what their predecessors have left, and what the runner does with it. */
 import { join } from "node:path";
 import { Region } from "dhmem";
 import { Task } from "dhmem/workflow";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { hasReadEnd, noteReadEnd } from "../../src/workflow/completion.js";
+import { linkState } from "../../src/workflow/link-state.js";
+import { type Link, linkName } from "../../src/workflow/links.js";
 import { type LinkSnapshot, readLinks, StuckLinks } from "../../src/workflow/stuck.js";
-import { type Place, placeTest, processEnd, program } from "../fixture/index.js";
+import { long, type Place, placeTest, processEnd, program, regionTest, some } from "../fixture/index.js";
 
 const command = program("streams");
+const outToIn: Link = {
+	from: { task: "source", port: "out" },
+	to: { task: "again", port: "in" },
+	policy: "block",
+};
 
 // ------------------------------------------------------------------------------- what has died does not wait
 
-placeTest("what a task that was killed has left does not count as waiting", async (place) => {
+placeTest("messages left by a killed task do not count as waiting", async (place) => {
 	using region = Region.open("x", { directory: place.regions, size: "16MiB" });
 	const { child, ended } = startTask(place, "stuck", "out=stuck.out>b.in;capacity=1024,in=a.out>stuck.in");
 	await until(
@@ -24,9 +32,11 @@ placeTest("what a task that was killed has left does not count as waiting", asyn
 	// Nobody has recovered from it.
 	for (const { name, sending, receiving } of readLinks(region)) assert.is(sending + receiving, 0, name);
 	region.unlink();
+	// Removes the pipe that the killed process has left.
+	Region.list({ directory: place.regions });
 });
 
-placeTest("a task that has not yet looked at what has come does not count as waiting", async (place) => {
+long(placeTest)("a task does not count as waiting while it has unread messages", async (place) => {
 	using region = Region.open("x", { directory: place.regions, size: "16MiB" });
 	using producer = region.queue("a.out>again.in").producer();
 	using task = Task.fromEnvironment({ ...variables(place, "again"), DHMEM_LINKS: "in=a.out>again.in" });
@@ -39,17 +49,19 @@ placeTest("a task that has not yet looked at what has come does not count as wai
 	region.unlink();
 });
 
-test("of tasks that wait for one that has finished all are named, as soon as one has waited for long", () => {
+long(test)("each task that waits for a finished task is named, once it has waited long", () => {
 	const stuck = new StuckLinks();
-	const link = { from: "a", capacity: 64, sent: 0, received: 0, dropped: 0, depth: 0, bytes: 0, sending: 0 };
+	const counts = { sent: 0, received: 0, dropped: 0, depth: 0, bytes: 0, sending: 0, polling: 0 };
+	const link = { from: "a", capacity: 64, ...counts };
 	const b = { ...link, name: "a.x>b.x", to: "b", receiving: 1 };
 	const c = { ...link, name: "a.x>c.x", to: "c" };
 	const finished = new Set(["a"]);
 	assert.equal(stuck.update([b, { ...c, receiving: 0 }], 0, finished), []);
-	assert.is(stuck.update([b, { ...c, receiving: 1 }], 5000, finished).length, 2);
+	assert.is(stuck.update([b, { ...c, receiving: 1 }], 5000, finished).length, 1);
+	assert.is(stuck.update([b, { ...c, receiving: 1 }], 10_000, finished).length, 1);
 });
 
-placeTest("a task that needs long to return, after it was killed while it waited, goes on", async (place) => {
+long(placeTest)("a task that was killed during a wait may take long to return", async (place) => {
 	const tasks = {
 		source: { command },
 		slow: { command, restart: "on-failure", environment: { SECONDS: 8, MARK: join(place.folder, "mark") } },
@@ -62,11 +74,12 @@ placeTest("a task that needs long to return, after it was killed while it waited
 
 // ------------------------------------------------------------------------------------ ends are seen again
 
-for (const [FAIL, policy] of [
+const failures = [
 	["SIGKILL", "block"],
 	["throw", "latest"],
 	["exit", "drop-oldest"],
-] as const) {
+] as const;
+for (const [FAIL, policy] of some(failures, 3)) {
 	placeTest(
 		`a task that has read an end and fails (${FAIL}) sees it again, in a link of ${policy}`,
 		async (place) => {
@@ -85,7 +98,7 @@ for (const [FAIL, policy] of [
 	);
 }
 
-for (const FAIL of ["SIGKILL", "throw"]) {
+for (const FAIL of some(["SIGKILL", "throw"], 2)) {
 	placeTest(`a task that has ended an output and fails (${FAIL}) does not begin it again`, async (place) => {
 		const environment = { OUTPUTS: "first second", COUNT: 20, FAIL, MARK: join(place.folder, "mark") };
 		const tasks = {
@@ -107,17 +120,20 @@ for (const FAIL of ["SIGKILL", "throw"]) {
 	});
 }
 
-placeTest("tasks that finish well and are always started again go from stream to stream", async (place) => {
-	const always = { command, restart: "always", restarts: 2 };
-	const { code, stdout, stderr } = await run(place, { source: always, again: always }, [
-		{ from: "source.out", to: "again.in" },
-	]);
-	assert.is(code, 0, stderr);
-	const stream = "again  | out 1\nagain  | out 2\nagain  | out 3\nagain  | ended\n";
-	assert.is(stdout, stream.repeat(3));
-});
+long(placeTest)(
+	"tasks that finish well and are always started again go from stream to stream",
+	async (place) => {
+		const always = { command, restart: "always", restarts: 2 };
+		const { code, stdout, stderr } = await run(place, { source: always, again: always }, [
+			{ from: "source.out", to: "again.in" },
+		]);
+		assert.is(code, 0, stderr);
+		const stream = "again  | out 1\nagain  | out 2\nagain  | out 3\nagain  | ended\n";
+		assert.is(stdout, stream.repeat(3));
+	},
+);
 
-placeTest(
+long(placeTest)(
 	"without a runner, a task that has failed sees an end again, and one that finished well does not",
 	async (place) => {
 		const links = "in=source.out>again.in";
@@ -137,7 +153,7 @@ placeTest(
 	},
 );
 
-placeTest("a task that has failed sees an end again, though the next stream has begun", async (place) => {
+placeTest("a failed task sees an end again, although the next stream has begun", async (place) => {
 	const links = "in=source.out>again.in";
 	const source = () => startTask(place, "source", "out=source.out>again.in").ended;
 	await source();
@@ -150,7 +166,94 @@ placeTest("a task that has failed sees an end again, though the next stream has 
 	Region.unlink("x", { directory: place.regions });
 });
 
-placeTest("a task that is begun again in the same process waits for the next stream", async (place) => {
+const forgotten = [
+	["before it noted it", { again: 0, ends: 0 }],
+	["while it noted it", { ends: 0 }],
+] as const;
+for (const [when, forget] of some(forgotten, 2)) {
+	placeTest(
+		`an end is seen again by the task that was killed ${when}, although a stream follows`,
+		async (place) => {
+			using region = Region.open("x", { directory: place.regions, size: "16MiB" });
+			const links = "in=source.out>again.in";
+			const source = () => startTask(place, "source", "out=source.out>again.in").ended;
+			const again = async (environment: NodeJS.ProcessEnv = {}) =>
+				(await startTask(place, "again", links, environment).ended).stdout;
+			const kill = () => Object.assign(linkState(region, outToIn), forget);
+			const messages = "out 1\nout 2\nout 3\n";
+			await source();
+			// It has read the end ahead of its last messages, which it did not release.
+			assert.is(await again({ BATCH: "4", STATUS: "1" }), messages);
+			kill();
+			await source();
+			assert.is(await again({ STATUS: "1" }), `${messages}ended\n`);
+			kill();
+			assert.is(await again({ STATUS: "1" }), "ended\n");
+			assert.is(await again(), "ended\n");
+			assert.is(await again({ STATUS: "1" }), `${messages}ended\n`);
+			kill();
+			assert.is(await again(), "ended\n");
+			region.unlink();
+		},
+	);
+}
+
+placeTest("an end that another program has read is no end that a task has read", async (place) => {
+	using region = Region.open("x", { directory: place.regions, size: "16MiB" });
+	const links = "in=source.out>again.in";
+	const source = () => startTask(place, "source", "out=source.out>again.in").ended;
+	const stream = "out 1\nout 2\nout 3\nended\n";
+	await source();
+	assert.is((await startTask(place, "again", links).ended).stdout, stream);
+	await source();
+	using other = region.queue("source.out>again.in").consumer();
+	for await (const _ of other);
+	other.close();
+	await source();
+	assert.is((await startTask(place, "again", links).ended).stdout, stream);
+	region.unlink();
+});
+
+long(placeTest)(
+	"a task that fails over the last messages gets them again, though it has read the end",
+	async (place) => {
+		const links = "in=source.out>again.in";
+		const source = () => startTask(place, "source", "out=source.out>again.in").ended;
+		const again = async (environment: NodeJS.ProcessEnv = {}) =>
+			(await startTask(place, "again", links, environment).ended).stdout;
+		await source();
+		const messages = "out 1\nout 2\nout 3\n";
+		// Looking for a fourth message of the batch, it finds the end.
+		assert.is(await again({ BATCH: "4", STATUS: "1" }), messages);
+		assert.is(await again({ BATCH: "4", STATUS: "1" }), messages);
+		await source();
+		assert.is(await again({ STATUS: "1" }), `${messages}ended\n`);
+		assert.is(await again(), "ended\n");
+		assert.is(await again(), `${messages}ended\n`);
+		Region.unlink("x", { directory: place.regions });
+	},
+);
+
+long(regionTest)("the queue alone shows whether an ended stream was read to its last message", (region) => {
+	const link = outToIn;
+	const queue = region.queue(linkName(link), { capacity: 1024 });
+	const consumer = queue.consumer();
+	const source = queue.producer();
+	for (const _ of [1, 2]) source.trySend(new Uint8Array(400));
+	source.end();
+	source.close();
+	consumer.tryReceive()?.release();
+	const last = consumer.tryReceive();
+	assert.is(consumer.tryReceive(), undefined);
+	noteReadEnd(region, link);
+	assert.not(hasReadEnd(region, link));
+	// The next stream begins with padding, which is passed over together with the end.
+	queue.producer().trySend(new Uint8Array(296));
+	last?.release();
+	assert.ok(hasReadEnd(region, link));
+});
+
+long(placeTest)("a task that is begun again in the same process waits for the next stream", async (place) => {
 	using region = Region.open("x", { directory: place.regions, size: "16MiB" });
 	const environment = { ...variables(place, "again"), DHMEM_LINKS: "in=source.out>again.in" };
 	for (const text of ["one", "two"]) {
@@ -168,6 +271,31 @@ placeTest("a task that is begun again in the same process waits for the next str
 	region.unlink();
 });
 
+long(placeTest)(
+	"a task that finished well goes on to the next stream, also if that has begun meanwhile",
+	async (place) => {
+		using region = Region.open("x", { directory: place.regions, size: "16MiB" });
+		const environment = { ...variables(place, "again"), DHMEM_LINKS: "in=source.out>again.in" };
+		const source = region.queue("source.out>again.in");
+		let producer = source.producer();
+		producer.sendSync("first");
+		for (const text of ["first", "second", "third"]) {
+			using task = Task.fromEnvironment(environment);
+			const input = task.input("in");
+			assert.not(input.ended, text);
+			const message = input.tryReceive();
+			assert.is(message?.text(), text);
+			message?.release();
+			producer.end();
+			producer.close();
+			producer = source.producer();
+			producer.sendSync(text === "first" ? "second" : "third");
+			for await (const _ of input) assert.unreachable();
+		}
+		region.unlink();
+	},
+);
+
 test.run();
 
 // ------------------------------------------------------------------------------------------------- helpers
@@ -180,7 +308,7 @@ function variables(place: Place, task: string) {
 	return { DHMEM_REGION: "x", DHMEM_DIR: place.regions, DHMEM_TASK: task };
 }
 
-/** A task that nobody runs. */
+/** A task that no process runs. */
 function startTask(place: Place, task: string, links: string, environment: NodeJS.ProcessEnv = {}) {
 	const [, file = ""] = command.split(" ");
 	return place.program([file], { ...variables(place, task), DHMEM_LINKS: links, ...environment });

@@ -1,7 +1,8 @@
 /**
  * Tasks of streams. `source` sends `COUNT` messages to each of its outputs, and ends it; with a `MARK` it fails the first
  * time when it has ended one. `sink` reads `first` to its end,
- * fails the first time, in the way of `FAIL`, and reads `second`. `again` prints what it reads, and ends with `STATUS`.
+ * fails the first time, in the way of `FAIL`, and reads `second`. `again` prints what it reads, and ends with `STATUS`;
+ * with `BATCH` it reads batches of that size.
  * `slow` is killed while it waits, and needs `SECONDS` to return. `stuck` waits for room in `out`, and for a message of
  * `in`.
  */
@@ -9,7 +10,15 @@ import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Task } from "dhmem/workflow";
 
-const { FAIL = "", STATUS = "0", SECONDS = "0", MARK = "", OUTPUTS = "out", COUNT = "3" } = process.env;
+const {
+	BATCH = "1",
+	FAIL = "",
+	STATUS = "0",
+	SECONDS = "0",
+	MARK = "",
+	OUTPUTS = "out",
+	COUNT = "3",
+} = process.env;
 
 using task = Task.fromEnvironment();
 
@@ -29,7 +38,10 @@ const roles: Record<string, () => Promise<void>> = {
 		console.log("all read");
 	},
 	again: async () => {
-		for await (const message of task.input("in")) console.log(message.text());
+		for await (const batch of task.input("in").batches(Number(BATCH))) {
+			for (const message of batch) console.log(message.text());
+			if (BATCH !== "1") process.exit(Number(STATUS));
+		}
 		console.log("ended");
 		process.exitCode = Number(STATUS);
 	},

@@ -10,41 +10,78 @@ export class Tasks {
 	readonly #links: string[];
 	readonly #region: Region;
 	readonly #tasks = new Map<string, Task>();
+	readonly #variables: NodeJS.ProcessEnv;
+	readonly #left: Promise<void>[] = [];
+	readonly #others: Task[] = [];
 
-	/** @param links as in `DHMEM_LINKS`, without the local names, which are those of the ports */
-	constructor(links: string[]) {
+	/**
+	 * @param links as in `DHMEM_LINKS`, without the local names, which are those of the ports
+	 * @param variables more for their environment
+	 */
+	constructor(links: string[], variables: NodeJS.ProcessEnv = {}) {
 		this.#links = links;
+		this.#variables = variables;
 		this.#region = Region.open(`tasks-${randomUUID()}`, { directory: this.#place.regions, size: "64MiB" });
 	}
 
 	get(name: string): Task {
 		const known = this.#tasks.get(name);
 		if (known !== undefined) return known;
-		const links = this.#links.flatMap((text) => {
+		const task = this.#start(name);
+		this.#tasks.set(name, task);
+		return task;
+	}
+
+	/** Another run of a task, beside the first. */
+	another(name: string, links = this.#linksOf(name)): Task {
+		const task = this.#start(name, links);
+		this.#others.push(task);
+		return task;
+	}
+
+	#linksOf(name: string): string[] {
+		return this.#links.flatMap((text) => {
 			const [, from, fromPort, to, toPort] = /^(\w+)\.(\w+)>(\w+)\.(\w+)/.exec(text) ?? [];
 			return [
 				...(from === name ? [`${fromPort}=${text}`] : []),
 				...(to === name ? [`${toPort}=${text}`] : []),
 			];
 		});
-		const task = Task.fromEnvironment({
+	}
+
+	#start(name: string, links?: string[]): Task {
+		return Task.fromEnvironment(this.environmentOf(name, links));
+	}
+
+	/** The environment of a task, for a process of its own. */
+	environmentOf(name: string, links = this.#linksOf(name)): Record<string, string | undefined> {
+		return {
 			DHMEM_REGION: this.#region.name,
 			DHMEM_DIR: this.#place.regions,
 			DHMEM_TASK: name,
 			DHMEM_LINKS: links.join(","),
-		});
-		this.#tasks.set(name, task);
-		return task;
+			...this.#variables,
+		};
 	}
 
-	/** The task ends, and may be begun again. */
-	leave(name: string): void {
-		this.#tasks.get(name)?.close();
+	/** Ends the task, which may then be started again. */
+	leave(name: string): Promise<void> | undefined {
+		const task = this.#tasks.get(name);
 		this.#tasks.delete(name);
+		task?.close();
+		if (task !== undefined) this.#left.push(task.closed);
+		return task?.closed;
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		for (const name of [...this.#tasks.keys()]) void this.leave(name);
+		for (const task of this.#others) task.close();
+		await Promise.all([...this.#left, ...this.#others.map(({ closed }) => closed)]);
+		this[Symbol.dispose]();
 	}
 
 	[Symbol.dispose](): void {
-		for (const name of [...this.#tasks.keys()]) this.leave(name);
+		for (const name of [...this.#tasks.keys()]) void this.leave(name);
 		this.#region.unlink();
 		this.#region.close();
 		this.#place.remove();

@@ -1,4 +1,4 @@
-/** Guards of locks, endpoints and waiting that are taken away. */
+/** Mutations that remove guards of locks, endpoints and waiting. */
 import { type Mutation, mutation } from "./mutation.js";
 
 export const locks: readonly Mutation[] = [

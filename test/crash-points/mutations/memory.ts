@@ -1,4 +1,4 @@
-/** Guards of memory, handles, collections and recovery that are taken away. */
+/** Mutations that remove guards of memory, handles, collections and recovery. */
 import { type Mutation, mutation } from "./mutation.js";
 
 export const memory: readonly Mutation[] = [
@@ -172,6 +172,12 @@ export const memory: readonly Mutation[] = [
 		"recovery",
 		"if (isHeapSpan(span)) sweep(me, span);\n",
 		"atomic.store<u32>(word, bits & (bits - 1));\n\t\t\tif (isHeapSpan(span)) sweep(me, span);\n",
+	),
+	mutation(
+		"recovery forgets what it has touched behind itself",
+		"far before",
+		"recovery",
+		"		if (load<u32>(touchedWord(me, from)) != 0) return MORE;\n",
 	),
 	mutation(
 		"recovery lets others in before it has swept",

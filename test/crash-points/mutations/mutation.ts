@@ -1,9 +1,9 @@
-/** A guard of the core that is taken away. */
+/** A change of the core that removes a guard. */
 import type { Change } from "../changed.js";
 
 export interface Mutation extends Change {
 	name: string;
-	/** Scenarios to try first: those whose name has this. */
+	/** The scenarios whose names contain this are tried first. */
 	likely: string;
 }
 

@@ -1,4 +1,4 @@
-/** Guards of named objects that are taken away. */
+/** Mutations that remove guards of named objects. */
 import { type Mutation, mutation } from "./mutation.js";
 
 export const objects: readonly Mutation[] = [

@@ -1,4 +1,4 @@
-/** Guards of queues that are taken away. */
+/** Mutations that remove guards of queues. */
 import { type Mutation, mutation } from "./mutation.js";
 
 export const queues: readonly Mutation[] = [
@@ -7,6 +7,46 @@ export const queues: readonly Mutation[] = [
 		"give up a mailbox",
 		"mailbox",
 		"// Nobody without a pin is a holder (`pins.ts`).\n\tatomic.store<u32>(mailbox, 0, QUEUE_CONSUMER);",
+	),
+	mutation(
+		"ending a stream has no intent",
+		"end the stream",
+		"ends",
+		"intend(me, INTENT_END, queue, position, load<u32>(queue, QUEUE_ENDS_READ), 0);",
+	),
+	mutation(
+		"recovery takes every end that was begun for published",
+		"end the stream",
+		"ends",
+		"return isPublished(queue, position, read) ? noteEnd(me, queue) : done(me);",
+		"return noteEnd(me, queue);",
+	),
+	mutation(
+		"recovery takes an earlier end, read meanwhile, for this one",
+		"end the stream",
+		"ends",
+		"if (load<u32>(queue, QUEUE_END) != position) return false;",
+	),
+	mutation(
+		"recovery takes an end that was read already for none",
+		"end the stream",
+		"ends",
+		"|| load<u32>(queue, QUEUE_ENDS_READ) != read;",
+		";",
+	),
+	mutation(
+		"recovery takes an end at the position of an earlier one for published",
+		"end an empty stream",
+		"ends",
+		"return atomic.load<u32>(queue, QUEUE_ENDS) != 0 || load<u32>(queue, QUEUE_ENDS_READ) != read;",
+		"return true;",
+	),
+	mutation(
+		"reading the end of a mailbox clears its position too",
+		"end the stream",
+		"mailbox",
+		"end - MAILBOX_ENDS, MAILBOX_END);",
+		"0, MAILBOX_END);",
 	),
 	mutation(
 		"sending a block has no intent",
@@ -87,6 +127,54 @@ export const queues: readonly Mutation[] = [
 		"queue",
 		"if (!takeBlock(me, queue, position, record, false)) return CORRUPT;",
 		"markReleased(record);",
+	),
+	mutation(
+		"there is room for as many as fit in line",
+		"send many",
+		"batches",
+		"const fitting = min(count, min((free - needed) / bytes + 1, inLine));",
+		"const fitting = min(count, inLine);",
+	),
+	mutation(
+		"a batch goes on behind the end of the ring",
+		"send many",
+		"batches",
+		"const fitting = min(count, min((free - needed) / bytes + 1, inLine));",
+		"const fitting = min(count, (free - needed) / bytes + 1);",
+	),
+	mutation(
+		"a batch is published before its headers",
+		"send many",
+		"batches",
+		"let record = addressOf(queue, claimed);",
+		"atomic.store<u32>(queue, claimed + count * bytes, QUEUE_TAIL);\n\tlet record = addressOf(queue, claimed);",
+	),
+	mutation(
+		"all that was reserved is published",
+		"send many",
+		"batches",
+		"store<u32>(queue, claimed + count * bytes, QUEUE_CLAIMED);",
+		"store<u32>(queue, claimed + load<u32>(queue, QUEUE_RESERVED_COUNT) * bytes, QUEUE_CLAIMED);",
+	),
+	mutation(
+		"receiving many passes over ends",
+		"receive many",
+		"batches",
+		"			stop = kind;\n			break;\n",
+		"			pass(queue, position, next);\n",
+	),
+	mutation(
+		"what an earlier consumer released is received with the others",
+		"receive many",
+		"batches",
+		"if (kind == RECORD_DATA) {",
+		"if ((kind & 0xff) == RECORD_DATA) {",
+	),
+	mutation(
+		"what was received with others is received again",
+		"receive many",
+		"batches",
+		"\t\t\tstore<u32>(queue, next, QUEUE_NEXT);\n",
 	),
 	mutation(
 		"publishing comes before the record",

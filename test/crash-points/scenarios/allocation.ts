@@ -39,7 +39,7 @@ function allocating(name: string, bytes: number, prepare: (stage: Stage) => void
 			return {
 				act: () => {
 					const block = own(stage, bytes);
-					// What is allocated next must not be the same.
+					// The next block must be another one.
 					if (block !== 0) expect(own(stage, bytes) !== block, "a block was given out twice");
 				},
 				intrude: () => hold(stage, bytes),
@@ -65,12 +65,12 @@ function freeing(name: string, bytes: number, prepare: (stage: Stage) => number,
 	};
 }
 
-/** Writes that note what is about to be done, and the claim of the first span. */
+/** The writes that note the intent, and the claim of the first span. */
 const CLAIM = 6;
-/** The same for giving a span back, up to where it is free. */
+/** The same for giving a span back, up to the write that frees it. */
 const GIVEN_BACK = 9;
 
-/** A third one, stopped in the midst of claiming the first span, or of giving it back. */
+/** A third participant, which is stopped while it claims the first span or gives it back. */
 function stopped({ world }: Stage, what: "claiming" | "giving back"): Participant {
 	const third = world.participant(3, "writes");
 	const block = third.allocate(SPAN_BYTES);
@@ -81,7 +81,7 @@ function stopped({ world }: Stage, what: "claiming" | "giving back"): Participan
 	return third;
 }
 
-/** The first span for blocks: whether it is free, and whether the bitmap says that it is not. */
+/** The first span for blocks: whether it is free, and whether the bitmap says that it is busy. */
 function firstSpan({ world }: Stage): { free: boolean; busy: boolean } {
 	const word = (at: number) => world.words[at >> 2] as number;
 	const { heap } = world;
@@ -91,7 +91,7 @@ function firstSpan({ world }: Stage): { free: boolean; busy: boolean } {
 	};
 }
 
-/** From the next access of `victim`'s on, what is done as soon as it can be seen; once. */
+/** Calls `body` once, from the next access of `victim` on, as soon as `isSeen` returns true. */
 function asSoonAs({ victim }: Stage, isSeen: () => boolean, body: () => void): void {
 	let isDone = false;
 	victim.onAccess = () => {

@@ -1,4 +1,4 @@
-/** Names of one bucket of the directory. */
+/** Names that belong in the same bucket of the directory. */
 import { STATUS_LIMIT } from "../../../assembly/layout.js";
 import type { Participant } from "../world.js";
 import { expect } from "./stage.js";
@@ -14,7 +14,7 @@ export const sharing = Array.from({ length: 5000 }, (_, i) => `n${i}`).filter(
 	(name) => bucketOf(name) === bucketOf("a"),
 );
 
-/** The objects of the bucket, from first to last, as who goes through it sees them. */
+/** The objects of the bucket, from first to last, as a search passes them. */
 export function listed(who: Participant, name: string): number[] {
 	const objects = [];
 	for (let object = 0; ; ) {

@@ -1,24 +1,24 @@
-/** Vectors and maps: changing them, under their mutex. */
+/** Vectors and maps: changing them under their mutex. */
 import { KIND_MAP, KIND_VECTOR, LOCK_ABANDONED, OK, STATUS_LIMIT, TAKEN } from "../../../assembly/layout.js";
 import type { Participant } from "../world.js";
 import { locked } from "./specimens.js";
 import { expect, type Scenario } from "./stage.js";
 import { colliding, countOf, elementsOf, entriesOf, lookUp, push, put, shorten, takeOut } from "./tables.js";
 
-/** A change of a collection, done wholly or not at all. */
+/** A change of a collection, which is done completely or not at all. */
 interface Step {
-	/** Makes the change; false where there is no room for it. */
+	/** Makes the change; false if there is no room. */
 	make(who: Participant, object: number): boolean;
-	/** What the collection is then, if it was `before`. */
+	/** The contents after the change, if they were `before`. */
 	after(before: string[]): string[];
 }
 
 interface Collection {
 	what: string;
 	kind: number;
-	/** All that is in it. */
+	/** The contents. */
 	read(who: Participant, object: number): string[];
-	/** What can always be done with it. */
+	/** A change that must always be possible. */
 	another: Step;
 }
 
@@ -75,7 +75,7 @@ const map: Collection = {
 	another: putting("another", "value"),
 };
 
-/** `victim` makes changes, which leave the collection as it was before or after, and the mutex to the next. */
+/** `victim` makes changes. Each leaves the collection as before or after it, and the mutex to the next locker. */
 function changing(collection: Collection, name: string, earlier: Step[], steps: Step[]): Scenario {
 	const { what, kind, read, another } = collection;
 	return {
@@ -90,7 +90,7 @@ function changing(collection: Collection, name: string, earlier: Step[], steps: 
 			}
 			let state = initial;
 			let next = initial;
-			/** Whether `victim` holds the mutex; undefined while it takes it or gives it up. */
+			/** True while `victim` holds the mutex; undefined while it locks or unlocks it. */
 			let holds: boolean | undefined = false;
 			const expectWhole = () => {
 				const found = read(other, object).join();

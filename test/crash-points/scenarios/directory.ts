@@ -1,4 +1,4 @@
-/** Named objects: constructing them, and looking for them; with removing and opening them. */
+/** Named objects: constructing and finding them, together with removing and opening. */
 import {
 	BAD_HANDLE,
 	FULL,
@@ -35,7 +35,7 @@ function constructing(name: string, present: string[]): Scenario {
 					expect(victim.find("a") === object, "what was made is not found");
 				},
 				intrude: () => {
-					// Somebody uses it at once, and dies.
+					// Another participant uses it at once, and dies.
 					const third = world.participant(3);
 					const early = third.open("a");
 					if (early >= STATUS_LIMIT) {
@@ -50,7 +50,7 @@ function constructing(name: string, present: string[]): Scenario {
 					const { core, me } = other;
 					for (const each of present) expect(other.find(each) >= STATUS_LIMIT, `${each} was lost`);
 					expect(other.find("absent") === NOT_FOUND, "a name from nowhere");
-					// Whoever made it, it is whole, and both endpoints are free.
+					// Whoever has made it: it is whole, and both endpoints are free.
 					for (const each of ["a", intruder]) {
 						const object = other.construct(each, KIND_QUEUE, { capacity: 1024 });
 						expect(core.capacityOf(object) > 0, "an object that is no block");
@@ -66,7 +66,7 @@ function constructing(name: string, present: string[]): Scenario {
 	};
 }
 
-/** Everything that writes nothing, while `other` makes and removes. */
+/** Everything that writes nothing, while `other` makes and removes objects. */
 const looking: Scenario = {
 	name: "look at everything, while another changes it",
 	prepare: (stage) => {

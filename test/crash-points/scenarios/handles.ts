@@ -13,7 +13,7 @@ import { expect, hold, isFilled, own, type Play, type Scenario, SMALL, type Stag
 const NONCE = [12345, 67890] as const;
 const OTHER_NONCE = [12345, 67891] as const;
 
-/** Whether the block saved under `handle` is there and whole. */
+/** True if the block saved under `handle` is there and whole. */
 function isSaved({ other, world }: Stage, handle: number): boolean {
 	const block = other.core.lookUp(handle, ...NONCE) >>> 0;
 	expect(block >= STATUS_LIMIT || block === BAD_HANDLE, `looking up gave ${block}`);
@@ -65,7 +65,7 @@ export const handles: Scenario[] = [SMALL, 2 * SPAN_BYTES].flatMap((bytes) => [
 		prepare: (stage): Play => {
 			const { victim, other } = stage;
 			const handle = saveBlock(stage, other, bytes);
-			/** By whom. */
+			/** The participant that has freed it. */
 			let freed: Participant | undefined;
 			return {
 				reset: () => {

@@ -1,7 +1,10 @@
-/** What a participant may be in the middle of when it dies or is stopped, and what must hold afterwards. */
+/** All scenarios: what a participant is doing when it dies or is stopped, and what must hold afterwards. */
 import { allocation } from "./allocation.js";
+import { batches } from "./batches.js";
+import { bulk } from "./bulk.js";
 import { collections } from "./collections.js";
 import { directory } from "./directory.js";
+import { ends } from "./ends.js";
 import { handles } from "./handles.js";
 import { locks } from "./locks.js";
 import { mailboxes } from "./mailboxes.js";
@@ -18,6 +21,9 @@ export const scenarios: readonly Scenario[] = [
 	...directory,
 	...queues,
 	...releases,
+	...ends,
+	...batches,
+	...bulk,
 	...mailboxes,
 	...handles,
 	...locks,

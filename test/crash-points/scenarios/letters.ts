@@ -1,4 +1,4 @@
-/** Putting into a mailbox and taking out of it, for every scenario in which there is one. */
+/** Putting messages into a mailbox and taking them out, for every scenario with a mailbox. */
 import {
 	EMPTY,
 	ENDED,
@@ -25,20 +25,20 @@ import type { Participant, World } from "../world.js";
 import { attach } from "./messages.js";
 import { expect, isFilled, SMALL } from "./stage.js";
 
-/** A mailbox that keeps so many messages, as the binding makes it; or FULL. */
+/** Makes a mailbox that keeps this many messages, as the binding does; or returns FULL. */
 export function constructMailbox(who: Participant, name: string, kept: number, nonce = 1): number {
 	const capacity = 2 ** Math.ceil(Math.log2(kept + 2));
 	return who.construct(name, KIND_MAILBOX, { capacity, requested: kept, bytes: 8 * capacity, nonce });
 }
 
-/** A message to be sent: its envelope, the bytes in it, and the block that goes with it, or 0. */
+/** A message to send: its envelope, the length of its contents, and the block that goes with it, or 0. */
 interface Letter {
 	envelope: number;
 	length: number;
 	block: number;
 }
 
-/** What `text` is sent in; undefined if there is no room. A text that ends with "+" goes with a block. */
+/** Makes the envelope for `text`; undefined if there is no room. A text that ends with "+" gets a block. */
 function write(who: Participant, text: string): Letter | undefined {
 	const { bytes } = who.world;
 	const length = (text.endsWith("+") ? REFERENCE_BYTES : 0) + text.length;
@@ -55,7 +55,7 @@ function write(who: Participant, text: string): Letter | undefined {
 	return { envelope, length, block };
 }
 
-/** Sends `text`, with `begin` called before it is put and `end` after; whether there was room for it in the region. */
+/** Sends `text`, and calls `begin` before it is put and `end` after. False if there was no room for it in the region. */
 export function put(
 	who: Participant,
 	mailbox: number,
@@ -75,7 +75,7 @@ export function put(
 	return true;
 }
 
-/** What was taken; or a status. */
+/** Takes a message, or returns a status. */
 export function take(
 	who: Participant,
 	mailbox: number,
@@ -94,7 +94,7 @@ export function take(
 	return { text, envelope, block };
 }
 
-/** The texts that are kept, read where they are. */
+/** The texts of the kept messages, read in place. */
 export function keptIn({ words, bytes }: World, mailbox: number): string[] {
 	const word = (at: number) => words[at >> 2] as number;
 	const [data, places] = [word(mailbox + OBJECT_DATA), word(mailbox + OBJECT_CAPACITY)];
@@ -110,13 +110,13 @@ export function keptIn({ words, bytes }: World, mailbox: number): string[] {
 	return texts;
 }
 
-/** Frees what was taken. */
+/** Frees a message that was taken. */
 export function discard(who: Participant, { envelope, block }: { envelope: number; block: number }): void {
 	for (const each of block === 0 ? [envelope] : [envelope, block])
 		expect(who.free(each) === OK, "what was taken could not be freed");
 }
 
-/** All that is there, freed; attaches and detaches if `who` is not the consumer. */
+/** Takes and frees all messages; attaches and detaches if `who` is not the consumer. */
 export function takeAll(who: Participant, mailbox: number, attached = false): string[] {
 	if (!attached) attach(who, mailbox, "consumer");
 	const texts: string[] = [];
@@ -136,7 +136,7 @@ export function takeAll(who: Participant, mailbox: number, attached = false): st
 	return texts;
 }
 
-/** The mailbox, which is empty, still works, over all of its places. */
+/** Checks that the mailbox, which is empty, still works with all of its places. */
 export function tryOutMailbox(who: Participant, mailbox: number, kept: number): void {
 	attach(who, mailbox, "producer");
 	const texts = Array.from({ length: 3 * kept + 9 }, (_, i) => (i % 2 === 0 ? `${i}+` : `${i}`));
@@ -153,7 +153,7 @@ export function tryOutMailbox(who: Participant, mailbox: number, kept: number): 
 	who.core.detachProducer(who.me, mailbox);
 }
 
-/** Puts the positions of an empty mailbox to `position`. */
+/** Sets the positions of an empty mailbox to `position`. */
 export function moveMailboxTo({ words }: World, mailbox: number, position: number): void {
 	for (const field of [QUEUE_TAIL, QUEUE_HEAD, MAILBOX_OLDEST]) words[(mailbox + field) >> 2] = position;
 }

@@ -1,4 +1,4 @@
-/** Mutexes and conditions: taking, giving up, and being rung. */
+/** Mutexes and conditions: locking, unlocking, and being woken. */
 import {
 	KIND_CONDITION,
 	KIND_MUTEX,
@@ -20,7 +20,7 @@ function unlock({ core, me }: Participant, mutex: number): number {
 	return status;
 }
 
-/** The next gets the mutex, and is told if its holder died with it. */
+/** The next locker gets the mutex, and learns whether its holder has died with it. */
 function expectFree(who: Participant, mutex: number, abandoned: boolean | undefined): void {
 	const status = tryLock(who, mutex);
 	expect(status === OK || status === LOCK_ABANDONED, `the next one gets ${status}`);
@@ -32,7 +32,7 @@ function expectFree(who: Participant, mutex: number, abandoned: boolean | undefi
 	unlock(who, mutex);
 }
 
-/** `victim` does one thing with a lock that nobody else wants. */
+/** `victim` does one thing with a lock that no other participant wants. */
 function alone(name: string, kind: number, act: (who: Participant, lock: number) => void): Scenario {
 	return {
 		name,
@@ -143,7 +143,7 @@ export const locks: Scenario[] = [
 				act: () => {
 					begun = true;
 					const status = tryLock(victim, mutex);
-					// Who looks while another takes it and gives it back finds it taken.
+					// A participant that looks while another locks and unlocks finds it taken.
 					if (status === TAKEN && told) return;
 					expect(told ? status === OK : status === LOCK_ABANDONED, `locking gave ${status}`);
 					told = true;
@@ -157,7 +157,7 @@ export const locks: Scenario[] = [
 					if (status !== TAKEN) unlock(other, mutex);
 				},
 				verify: () => {
-					// Whoever dies with it leaves it abandoned again.
+					// A participant that dies with it leaves it abandoned again.
 					expectFree(other, mutex, begun ? undefined : !told);
 					expect(other.remove("mutex") === OK, "it could not be removed");
 				},
@@ -182,7 +182,7 @@ export const locks: Scenario[] = [
 					const status = tryLock(victim, mutex);
 					expect(status === TAKEN || (status === OK && given), `locking gave ${status}`);
 					if (status === TAKEN) {
-						// It would sleep now, unless it was rung.
+						// It would sleep now, unless it was woken.
 						const isAnnounced = core.isAnnounced(me, mutex) !== 0;
 						const isRung = ringsOf(victim) !== rings;
 						expect(isRung === given, "who waits was not rung, or too early");
@@ -242,7 +242,7 @@ export const locks: Scenario[] = [
 				verify: () => {
 					const { core, me } = other;
 					const waiting = [other, third].filter((who) => core.isAnnounced(who.me, condition) !== 0);
-					// Who was taken off the list and not rung looks for itself, a slice later.
+					// A waiter that was taken off the list and not woken looks by itself, one time slice later.
 					expect(
 						waiting.length + rung <= 2 && waiting.length + rung >= 1,
 						`${waiting.length} wait, ${rung} rung`,

@@ -7,13 +7,13 @@ import { expect, type Scenario, type Stage } from "./stage.js";
 
 const NEAR_WRAP = 0xffff_fffe;
 
-/** How it is before the victim begins. */
+/** The state before the victim begins. */
 interface Before {
 	kept: number;
 	position?: number;
-	/** What is in it. */
+	/** The messages that are kept. */
 	texts?: string[];
-	/** A consumer is in the midst of taking the oldest message, and does not go on. */
+	/** A consumer was stopped while it takes the oldest message. */
 	claimed?: boolean;
 }
 
@@ -27,7 +27,7 @@ function prepare({ world, other }: Stage, { kept, position = 0, texts = [], clai
 	return mailbox;
 }
 
-/** Takes a message up to where its place is claimed and it is still in flight. */
+/** Begins to take a message, up to where its place is claimed and the message is still in flight. */
 function claim(consumer: Participant, mailbox: number): void {
 	attach(consumer, mailbox, "consumer");
 	// Five writes of the intent, then the claim.
@@ -37,7 +37,7 @@ function claim(consumer: Participant, mailbox: number): void {
 	);
 }
 
-/** What came is in order, and of the last `least` that were sent all but `lost` did. */
+/** Messages came in order, and of the last `least` that were sent, all but `lost` came. */
 function expectKept(sent: readonly string[], received: readonly string[], least: number, lost = 0): void {
 	const indices = received.map((text) => sent.indexOf(text));
 	const missing = sent.slice(Math.max(0, sent.length - least)).filter((text) => !received.includes(text));
@@ -86,7 +86,7 @@ function sending(name: string, before: Before, texts: string[]): Scenario {
 					}
 					received.push(...takeAll(other, mailbox, true));
 					const all = begun !== "" && received.includes(begun) ? [...sent, begun] : sent;
-					// What a consumer died with is gone, and its place was passed over.
+					// What a consumer had when it died is gone, and its place was skipped.
 					expectKept(claimed ? all.slice(1) : all, received, claimed ? Math.max(1, kept - 1) : kept);
 					expect(received.length - soon <= kept, `${received} were kept, of at most ${kept}`);
 					other.core.detachConsumer(other.me, mailbox);
@@ -97,7 +97,7 @@ function sending(name: string, before: Before, texts: string[]): Scenario {
 	};
 }
 
-/** `other` has sent; the victim takes so many, and frees them. `more` is sent in the midst of it. */
+/** `other` has sent; the victim takes this many and frees them. `more` is sent in the middle of it. */
 function taking(name: string, before: Before & { texts: string[] }, count: number, more: string[]): Scenario {
 	return {
 		name: `take ${name}`,
@@ -109,7 +109,7 @@ function taking(name: string, before: Before & { texts: string[] }, count: numbe
 			attach(victim, mailbox, "consumer");
 			let sent = texts;
 			let received: string[] = [];
-			/** It may not return, and then the message dies with the victim. */
+			/** It may not return: then the message is lost with the victim. */
 			let taken = 0;
 			return {
 				reset: () => {
@@ -136,7 +136,7 @@ function taking(name: string, before: Before & { texts: string[] }, count: numbe
 				verify: () => {
 					const lost = taken - received.length;
 					received.push(...takeAll(other, mailbox));
-					// One fewer is kept while a place is claimed, but never none.
+					// While a place is claimed, one message fewer is kept, but never none.
 					expectKept(sent, received, sent === texts ? kept : Math.max(1, kept - 1), lost);
 					other.core.detachProducer(other.me, mailbox);
 					tryOutMailbox(other, mailbox, kept);
@@ -216,7 +216,7 @@ export const mailboxes: Scenario[] = [
 					received = [];
 				},
 				act: () => {
-					// Once more than there are messages: the newest stays.
+					// One more time than there are messages: the newest stays.
 					for (let i = 0; i < 4; i++) {
 						begun++;
 						const status = victim.core.mailboxDrop(victim.me, mailbox) >>> 0;

@@ -1,4 +1,4 @@
-/** Sending and receiving, for every scenario in which there is a queue. */
+/** Sending and receiving, for every scenario with a queue. */
 import {
 	EMPTY,
 	ENDED,
@@ -29,7 +29,7 @@ export function attach(who: Participant, queue: number, side: "producer" | "cons
 	expect(status === OK || status >= STATUS_LIMIT, `the ${side} could not attach: ${status}`);
 }
 
-/** What the next message says, and its position, held. */
+/** Receives the next message and holds it. Returns its text and its position. */
 export function receive(who: Participant, queue: number): { text: string; position: number } | number {
 	const { core, me, world } = who;
 	const at = core.peek(me, queue) >>> 0;
@@ -44,7 +44,7 @@ export function receive(who: Participant, queue: number): { text: string; positi
 	return { text, position: who.result() };
 }
 
-/** All that is in the queue, released; attaches and detaches if `who` is not the consumer. */
+/** Receives and releases everything in the queue; attaches and detaches if `who` is not the consumer. */
 export function receiveAll(who: Participant, queue: number, attached = false): string[] {
 	const { core, me } = who;
 	if (!attached) attach(who, queue, "consumer");
@@ -66,7 +66,7 @@ export function receiveAll(who: Participant, queue: number, attached = false): s
 	return texts;
 }
 
-/** The queue still works. */
+/** Checks that the queue still works. */
 export function tryOut(who: Participant, queue: number): void {
 	attach(who, queue, "producer");
 	for (const text of ["x", "y".repeat(60), "z".repeat(100)]) {
@@ -77,13 +77,13 @@ export function tryOut(who: Participant, queue: number): void {
 	who.core.detachProducer(who.me, queue);
 }
 
-/** Puts the positions of an empty queue to `position`. */
+/** Sets the positions of an empty queue to `position`. */
 export function moveTo({ words }: World, queue: number, position: number): void {
 	for (const field of [QUEUE_TAIL, QUEUE_CLAIMED, QUEUE_HEAD, QUEUE_NEXT])
 		words[(queue + field) >> 2] = position;
 }
 
-/** Sends a block beside `text`; what the receiver reads of it, or nothing where there was no room. */
+/** Sends a block with `text`. Returns what the receiver reads in it, or nothing if there was no room. */
 export function sendBlock(stage: Stage, queue: number, text = "B"): string[] {
 	const { victim, world } = stage;
 	const { core, me } = victim;

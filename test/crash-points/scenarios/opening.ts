@@ -13,7 +13,7 @@ import {
 import { listed, sharing } from "./bucket.js";
 import { expect, hold, isFilled, type Scenario } from "./stage.js";
 
-/** `victim` opens an object, by name or nonce, while `other` removes it, and perhaps makes another. */
+/** `victim` opens an object, by its name or its nonce, while `other` removes it, and perhaps makes another. */
 export function opening(how: "open" | "openAt", then: "remove" | "replace" | "leave it"): Scenario {
 	return {
 		name: `${how}, while another will ${then}`,
@@ -44,7 +44,7 @@ export function opening(how: "open" | "openAt", then: "remove" | "replace" | "le
 					if (found === NOT_FOUND) return expect(changed, "it was not found");
 					const nonce = world.words[(found + OBJECT_NONCE) >> 2] as number;
 					expect(nonce === 1 || (changed && then === "replace" && how === "open"), "it is another");
-					// What it has open is not changed by others, nor is anything else when it writes there.
+					// Others don't change the object that it has open, and its own writes there change nothing else.
 					expect(victim.core.checkOwned(me, dataOf(found)) >>> 0 === NOT_OWNER, "its data are nobody's");
 					expect(isFilled(world, dataOf(found), 1024, nonce), "what was opened was changed");
 					core.unpin(me, found);
@@ -69,7 +69,7 @@ export function opening(how: "open" | "openAt", then: "remove" | "replace" | "le
 }
 
 /**
- * `victim` opens an object, which `other` removes, to make another of its name in the same place: that so many
+ * `victim` opens an object, which `other` removes, to make another with its name in the same place this many
  * accesses later.
  */
 export function openingTwice(later: number): Scenario {
@@ -87,12 +87,12 @@ export function openingTwice(later: number): Scenario {
 				act: () => {
 					const found = victim.open("a");
 					if (found === NOT_FOUND) return;
-					// It stays until `victim` lets go of it.
+					// The object stays until `victim` gives it up.
 					const status = other.remove("a");
 					expect(status === OK || status === NOT_FOUND, `removing gave ${status}`);
 					const owned = other.core.checkOwned(other.me, dataOf(found)) >>> 0;
 					expect(owned === NOT_OWNER, "an object was freed that somebody has open");
-					// Not a part of what is swept.
+					// This is not part of the sweep.
 					other.core.unpin(victim.me, found);
 				},
 				intrude: () => {
@@ -115,7 +115,7 @@ export function openingTwice(later: number): Scenario {
 	};
 }
 
-/** `victim` opens an object that `other` takes away, and dies so many accesses later; another comes there. */
+/** `victim` opens an object that `other` takes away, and dies this many accesses later; another comes to its place. */
 export function openingDying(later: number): Scenario {
 	return {
 		name: `open, while another takes it away, and die ${later} accesses later`,
@@ -177,7 +177,7 @@ export const handleOfAnother: Scenario = {
 	},
 };
 
-/** `victim` looks for what is last in its list, while `other` moves what is before it to other lists. */
+/** `victim` searches for the last object in its list, while `other` moves those before it to other lists. */
 export const lookingPast: Scenario = {
 	name: "look for the last of a list, while another takes those before it away",
 	prepare: ({ victim, other }) => {
@@ -207,7 +207,7 @@ export const lookingPast: Scenario = {
 	},
 };
 
-/** The list begins with the same object afterwards, which is another. */
+/** Afterwards the list begins at the same offset, but with another object. */
 export const constructingAnew: Scenario = {
 	name: "construct, while another puts one of this name anew in the place of the first",
 	prepare: ({ victim, other, world }) => {

@@ -1,9 +1,16 @@
 /** Participants: joining, leaving, and recovering from one that died. */
-import { KIND_QUEUE, OK, SHARE_OWNERS, SPAN_BYTES } from "../../../assembly/layout.js";
+import {
+	KIND_QUEUE,
+	KIND_STRUCT,
+	OBJECT_DATA,
+	OK,
+	SHARE_OWNERS,
+	SPAN_BYTES,
+} from "../../../assembly/layout.js";
 import { attach, CAPACITY, receiveAll, sendBlock, tryOut } from "./messages.js";
-import { expect, own, type Scenario, SMALL } from "./stage.js";
+import { drop, expect, hold, own, type Scenario, SMALL } from "./stage.js";
 
-/** `victim` recovers from a third one, who died so many writes before the end of `body`. */
+/** `victim` recovers from a third participant that died this many writes before the end of `body`. */
 function recovering(name: string, before: number, bytes: number): Scenario {
 	return {
 		name: `recover from one that died ${before} writes before it had ${name}`,
@@ -26,10 +33,10 @@ function recovering(name: string, before: number, bytes: number): Scenario {
 	};
 }
 
-/** References that are made, in bytes that held the number of the dead one. */
+/** The number of new references, in bytes that contained the number of the dead participant. */
 const REFERENCES = 128;
 
-/** `victim` recovers from a third one; meanwhile `other` makes a share of memory that the third one had written to. */
+/** `victim` recovers from a third participant, while `other` makes a share where the third one had written. */
 const recoveringWhileSharing: Scenario = {
 	name: "recover from one while another makes a share where it had written",
 	prepare: ({ victim, other, world }) => {
@@ -64,8 +71,34 @@ const recoveringWhileSharing: Scenario = {
 	},
 };
 
+/** Recovery frees an object, whose memory is in a span that it has swept already. */
+const freeingBehind: Scenario = {
+	name: "remove an object whose memory is far before it",
+	// A word of the bitmap of touched spans has 32 of them.
+	spans: 36,
+	prepare: (stage) => {
+		const { victim, other, world } = stage;
+		while (stage.held.size === 0 || [...stage.held.keys()].every((block) => block < 31 * SPAN_BYTES))
+			hold(stage, SPAN_BYTES);
+		const object = other.committing(() => other.core.allocateObject(other.me));
+		expect(object >= 32 * SPAN_BYTES, "the object is not behind");
+		drop(stage, [...stage.held.keys()][0] as number);
+		// So that its span stays in use.
+		hold(stage, SMALL);
+		expect(other.place(object, "behind", KIND_STRUCT, { bytes: SMALL }) === OK, "the object has no name");
+		expect(
+			(world.words[(object + OBJECT_DATA) >> 2] as number) < 32 * SPAN_BYTES,
+			"its memory is not before",
+		);
+		victim.use(object);
+		expect(other.remove("behind") === OK, "the object could not be removed");
+		return { act: () => void victim.core.unpin(victim.me, object) };
+	},
+};
+
 export const participants: Scenario[] = [
 	recoveringWhileSharing,
+	freeingBehind,
 	...[0, 1, 2, 3, 4, 5].map((before) => recovering("a block of a new span", before, SMALL)),
 	...[0, 1, 2].map((before) => recovering("a run", before, 3 * SPAN_BYTES)),
 	{

@@ -3,7 +3,7 @@ import { EMPTY, ENDED, KIND_QUEUE, KIND_RECORDS, OK, STATUS_LIMIT, TAKEN } from 
 import { attach, CAPACITY, moveTo, receive, receiveAll, sendBlock, tryOut } from "./messages.js";
 import { expect, hold, type Scenario, SMALL, type Stage } from "./stage.js";
 
-/** What is sent, in steps that are each published at once; `other` receives. `begin` comes before, with "one" sent. */
+/** `victim` sends in steps, each published at once; `other` receives. `begin` runs first, when "one" was sent. */
 function sending(
 	name: string,
 	position: number,
@@ -31,7 +31,7 @@ function sending(
 				},
 				act: () => {
 					for (const step of steps) {
-						// It may not return, and what it sends is known only then; texts are the same each time.
+						// A step may not return, and only its result says what it sends. The texts are the same each time.
 						begun = [name];
 						published.push(...step(stage, queue));
 						begun = [];
@@ -83,7 +83,7 @@ function sendEnd({ victim }: Stage, queue: number): string[] {
 	return status === OK || status >= STATUS_LIMIT ? ["end"] : [];
 }
 
-/** Fills the ring with ends, which `other` reads, and the producer has not seen that. */
+/** Fills the ring with ends, which `other` reads; the producer has not noticed yet. */
 function endOften(stage: Stage, queue: number): string[] {
 	while (sendEnd(stage, queue).length > 0);
 	receiveAll(stage.other, queue, true);
@@ -91,8 +91,8 @@ function endOften(stage: Stage, queue: number): string[] {
 }
 
 /**
- * `other` sends three messages, `victim` receives; in which order it releases them, and whether it takes the
- * blocks.
+ * `other` sends three messages, and `victim` receives them. The parameters say in which order it releases them, and
+ * whether it takes the blocks.
  */
 function receiving(
 	name: string,

@@ -1,6 +1,6 @@
 /**
- * References to objects: whoever gives one up leaves what it had there, and then can't write through it any more. Nor can
- * anybody write into an object as if it were of another kind.
+ * References to objects: a participant that gives one up gives up all that it held there, and can't write through it any
+ * more. No participant can write into an object as if it were of another kind.
  */
 import {
 	FENCED,
@@ -48,7 +48,7 @@ function madeAs(kind: Kind): Made {
 	return QUEUES.includes(kind) || kind === "struct" ? { capacity: 256 } : {};
 }
 
-/** Every operation that writes into an object, and the kinds that it is for. `block` is one of the caller's. */
+/** Every operation that writes into an object, and the kinds that it is for. `block` belongs to the caller. */
 function operations(who: Participant, at: number, block: number) {
 	const { core, me } = who;
 	const key = who.lend(Buffer.from("a"));
@@ -75,6 +75,9 @@ function operations(who: Participant, at: number, block: number) {
 				abort: () => core.abort(me, at),
 				end: () => core.end(me, at),
 				peek: () => core.peek(me, at),
+				peekMany: () => core.peekMany(me, at, 1, key),
+				reserveMany: () => core.reserveMany(me, at, 0, 1),
+				commitMany: () => core.commitMany(me, at, 0),
 				release: () => core.release(me, at, 0, 0),
 				releaseThrough: () => core.releaseThrough(me, at, 0, 0),
 			},
@@ -128,7 +131,7 @@ function operations(who: Participant, at: number, block: number) {
 	return all;
 }
 
-/** Where an object of another kind has the words for its holders, as if `who` held it. */
+/** Notes `who` as the holder where another kind of object would have it. Returns a function that undoes this. */
 function pretend({ world, me }: Participant, at: number, kind: Kind): () => void {
 	const fields = LOCKS.includes(kind) ? [QUEUE_PRODUCER, QUEUE_CONSUMER] : [LOCK_HOLDER];
 	if (kind === "struct") fields.push(QUEUE_PRODUCER, QUEUE_CONSUMER);
@@ -156,7 +159,7 @@ function expectRefused(stage: Stage, at: number, kind?: Kind): void {
 	if (block >= STATUS_LIMIT) expect(victim.free(block) === OK, "its own block could not be freed");
 }
 
-/** Takes all that can be had of the object. */
+/** Takes everything that can be held of the object. */
 function takeAllOf({ core, me }: Participant, at: number, kind: Kind): void {
 	if (QUEUES.includes(kind)) {
 		core.attachProducer(me, at);
@@ -166,7 +169,7 @@ function takeAllOf({ core, me }: Participant, at: number, kind: Kind): void {
 	if (LOCKS.includes(kind)) core.announceLock(me, at);
 }
 
-/** An object of `kind` at this place, where there is none; whether there was room for it. */
+/** Makes an object of `kind` at this place, where there is none. False if there is no room. */
 function putAt(who: Participant, place: number, name: string, kind: Kind): boolean {
 	const blocks: number[] = [];
 	while (blocks.at(-1) !== place && blocks.length < 200) {
@@ -183,7 +186,7 @@ function putAt(who: Participant, place: number, name: string, kind: Kind): boole
 	return false;
 }
 
-/** `victim` gives up an object that was removed, and with it all that it had of it; and then another comes there. */
+/** `victim` gives up a removed object with everything that it held of it. Then another object comes to its place. */
 function givenUp(old: Kind, next: Kind): Scenario {
 	return {
 		name: `give up a ${old}, and use it where there is a ${next} now`,
@@ -212,7 +215,7 @@ function givenUp(old: Kind, next: Kind): Scenario {
 	};
 }
 
-/** `victim` has an object open, and holds what there is of it; and it uses it as one of another kind. */
+/** `victim` has an object open, holds everything of it, and uses it as one of another kind. */
 function mistaken(kind: Kind): Scenario {
 	return {
 		name: `use a ${kind} as what it is not`,
@@ -253,7 +256,7 @@ const noObject: Scenario = {
 	},
 };
 
-/** `victim` removes what it holds, and another waits for it. */
+/** `victim` removes something that it holds, and another participant waits for it. */
 function removingHeld(kind: Kind): Scenario {
 	return {
 		name: `remove a ${kind} that is held, and that another waits for`,
@@ -282,7 +285,7 @@ function removingHeld(kind: Kind): Scenario {
 					const { core, me } = victim;
 					expect(core.remove(me, victim.lend(name), name.length) >>> 0 === lock, "it was not there");
 					const doorbell = core.unpin(me, lock) >>> 0;
-					// Whoever got it meanwhile, and gave it up, has rung the next one.
+					// If another participant got it meanwhile and gave it up, it has rung the next one.
 					expect(told || doorbell === doorbellOf(other), `who waits is not to be woken: ${doorbell}`);
 					expect(ringsOf(other) > rings, "who waits was not rung");
 				},
@@ -296,7 +299,7 @@ function removingHeld(kind: Kind): Scenario {
 	};
 }
 
-/** `victim` removes a queue of which it has an end, at whose other end another waits. */
+/** `victim` removes a queue of which it holds one endpoint, and another participant waits at the other. */
 function removingEnd(kind: Kind, side: "producer" | "consumer"): Scenario {
 	return {
 		name: `remove a ${kind} as its ${side}, while its peer waits`,

@@ -11,14 +11,14 @@ import { attach, CAPACITY, moveTo, receive, receiveAll, sendBlock, tryOut } from
 import { expect, hold, type Scenario, SMALL } from "./stage.js";
 
 interface Run {
-	/** What is sent, and received before any of it is released; with a block where it ends with "+". */
+	/** The messages, all received before any of them is released; one that ends with "+" has a block. */
 	texts: string[];
 	/** The messages released at once, by their numbers: from the first to the last. */
 	run: [number, number];
-	/** Those that are released one by one before, and those of them whose block is taken. */
+	/** The messages that were released one by one before, and those of them whose block was taken. */
 	before?: number[];
 	taken?: number[];
-	/** Those that are released one by one afterwards. */
+	/** The messages that are released one by one afterwards. */
 	after?: number[];
 	position?: number;
 }
@@ -48,7 +48,7 @@ function releasing(
 				expect(went !== false && went[0] !== undefined, "no room for what is to be released");
 				return went[0];
 			});
-			/** What is surely released, and what may be. */
+			/** The messages that are certainly released, and those that may be. */
 			let released = new Set<number>();
 			let begun = new Set<number>();
 			const finish = () => {

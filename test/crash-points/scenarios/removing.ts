@@ -1,11 +1,11 @@
-/** Removing named objects, and leaving those that were removed. */
+/** Removing named objects, and leaving removed ones. */
 import { FULL, KIND_STRUCT, NOT_FOUND, OBJECT_DATA, OK, STATUS_LIMIT } from "../../../assembly/layout.js";
 import type { Participant } from "../world.js";
 import { listed, sharing } from "./bucket.js";
 import type { Specimen } from "./specimens.js";
 import { expect, hold, isFilled, type Scenario } from "./stage.js";
 
-/** `victim` removes what is not empty; `pins` says who has it open beside. */
+/** `victim` removes an object with contents; `pins` says who else has it open. */
 export function removing(specimen: Specimen, pins: "nobody" | "the other" | "a third"): Scenario {
 	return {
 		name: `remove ${specimen.what} that ${pins} has open`,
@@ -50,7 +50,7 @@ export function removing(specimen: Specimen, pins: "nobody" | "the other" | "a t
 	};
 }
 
-/** `victim`, and perhaps `other`, have an object open that was removed, and give it up. */
+/** `victim`, and perhaps `other`, have a removed object open, and give it up. */
 export function leaving(specimen: Specimen, how: "close" | "leave", both: boolean): Scenario {
 	return {
 		name: `${how} ${specimen.what} that was removed, as ${both ? "another does" : "the last"}`,
@@ -90,7 +90,7 @@ export function leaving(specimen: Specimen, how: "close" | "leave", both: boolea
 	};
 }
 
-/** Both remove the same; one of them has done it. */
+/** Both remove the same object; one of them succeeds. */
 export function removingTogether(specimen: Specimen): Scenario {
 	return {
 		name: `remove ${specimen.what} while another does`,
@@ -128,14 +128,14 @@ export function removingTogether(specimen: Specimen): Scenario {
 	};
 }
 
-/** `victim` removes some of four in one list, and `other` one, which it may have open. */
+/** `victim` removes some of four objects in one list, and `other` one, which it may have open. */
 export function removingNeighbours(which: number[], intruding: number[], keeps: boolean): Scenario {
 	const names = sharing.slice(0, 4);
 	return {
 		name: `remove ${which} of a list of 4, while another removes ${intruding}${keeps ? ", open" : ""}`,
 		prepare: (stage) => {
 			const { victim, other } = stage;
-			// The last one made is the first in the list.
+			// The newest object is the first in the list.
 			const objects = names
 				.toReversed()
 				.map((name) => other.construct(name, KIND_STRUCT, { capacity: 100 }))
@@ -192,7 +192,7 @@ export const removingAnew: Scenario = {
 		const dataOf = (object: number) => world.words[(object + OBJECT_DATA) >> 2] as number;
 		const old = other.construct("a", KIND_STRUCT, { capacity: 1024 });
 		world.bytes.fill(1, dataOf(old), dataOf(old) + 1024);
-		/** Another that `other` has opened. */
+		/** Another object, which `other` has opened. */
 		let opened = 0;
 		return {
 			reset: () => {

@@ -1,4 +1,4 @@
-/** Shared blocks: several references to each, the last of which frees it. */
+/** Shared blocks: each has several references, and goes with the last one. */
 import {
 	FULL,
 	KIND_QUEUE,
@@ -12,7 +12,7 @@ import type { Participant } from "../world.js";
 import { attach, CAPACITY, receive, receiveAll, tryOut } from "./messages.js";
 import { expect, hold, isFilled, own, type Scenario, SMALL, type Stage } from "./stage.js";
 
-/** A block of `who`'s with a reference to it, or 0. */
+/** A block of `who` with a reference to it, or 0. */
 function share(stage: Stage, who: Participant, bytes: number): number {
 	const { core, me } = who;
 	const block = own({ ...stage, victim: who }, bytes);
@@ -44,7 +44,7 @@ function giveUp(who: Participant, reference: number): void {
 	expect(status === OK, `giving up a reference gave ${status}`);
 }
 
-/** Sends a reference, which is the receiver's then. */
+/** Sends a reference, which then belongs to the receiver. */
 function sendReference(who: Participant, queue: number, reference: number, bytes: number): void {
 	const { core, me } = who;
 	const payload = core.reserve(me, queue, REFERENCE_BYTES) >>> 0;
@@ -54,7 +54,7 @@ function sendReference(who: Participant, queue: number, reference: number, bytes
 	expect(who.free(reference) !== OK, "a reference that was sent could be given up");
 }
 
-/** Takes the next message's reference. */
+/** Takes the reference of the next message. */
 function takeReference(who: Participant, queue: number): number {
 	const message = receive(who, queue);
 	expect(typeof message === "object", `receiving gave ${message}`);
@@ -64,7 +64,7 @@ function takeReference(who: Participant, queue: number): number {
 	return reference;
 }
 
-/** Two references to one block, of two participants. */
+/** Two references to one block, held by two participants. */
 function shareWith(stage: Stage, one: Participant, two: Participant, bytes: number): [number, number] {
 	const mine = share(stage, one, bytes);
 	const theirs = addReference(one, mine);
@@ -82,8 +82,8 @@ function shareWith(stage: Stage, one: Participant, two: Participant, bytes: numb
 }
 
 /**
- * `victim` and `other` have a reference each; `act` is what `victim` does with its own. `intrude` is what `other`
- * does, and says which references it has then.
+ * `victim` and `other` have a reference each. `victim` does `act` with its own. `other` does `intrude`, which returns
+ * the references that `other` has then.
  */
 function withTwo(
 	name: string,
@@ -173,7 +173,7 @@ export const shares: Scenario[] = [SMALL, 2 * SPAN_BYTES].flatMap((bytes): Scena
 			giveUp(other, reference);
 			const another = share(stage, other, bytes);
 			if (another === 0) return [];
-			// It may be where the first was.
+			// It may be in the place of the first.
 			hold(stage, bytes);
 			expectWhole(other, another, bytes);
 			giveUp(other, another);

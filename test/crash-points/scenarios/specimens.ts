@@ -1,4 +1,4 @@
-/** A named object of each kind, with something in it. */
+/** A named object of each kind, with contents. */
 import {
 	KIND_MAP,
 	KIND_MUTEX,
@@ -18,19 +18,19 @@ import { expect, isFilled, SMALL, type Stage } from "./stage.js";
 import { countOf, elementsOf, entriesOf, push, put, takeOut } from "./tables.js";
 
 export interface Specimen {
-	/** What it is called in a scenario's name. */
+	/** Its name in the names of scenarios. */
 	what: string;
-	/** Makes it, empty; `who` has it open then. FULL. */
+	/** Makes it, empty, and leaves it open for `who`. Returns the object or FULL. */
 	construct(who: Participant, name: string, nonce?: number): number;
 	/** Puts something in. */
 	fill(stage: Stage, who: Participant, object: number): void;
-	/** Throws unless what was put in is there, whole; changes nothing. */
+	/** Throws unless the contents are there and whole. Changes nothing. */
 	check(who: Participant, object: number): void;
 }
 
 const ENTRIES = ["one", "two", "three", "four", "five"];
 
-/** What `body` does under the object's mutex. */
+/** Runs `body` under the object's mutex. */
 export function locked(who: Participant, object: number, body: () => void): void {
 	expect(who.core.tryLock(who.me, object) >>> 0 === OK, "a mutex is not free");
 	body();
@@ -90,7 +90,7 @@ const mailbox: Specimen = {
 	},
 };
 
-/** Where a struct's data and its type are. */
+/** Where the words of a struct's data and type are. */
 function partsOf({ world }: Participant, object: number): [number, number] {
 	return [OBJECT_DATA, OBJECT_TYPE].map((field) => world.words[(object + field) >> 2]) as [number, number];
 }

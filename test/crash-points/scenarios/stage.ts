@@ -1,4 +1,4 @@
-/** What scenarios are made of: who plays, and blocks that they hold. */
+/** The parts of scenarios: the participants, and the blocks that they hold. */
 import {
 	BLOCK_ALIGNMENT,
 	FULL,
@@ -15,25 +15,25 @@ export function expect(condition: boolean, what: string): asserts condition {
 	if (!condition) throw new Error(what);
 }
 
-/** Who plays: `victim` dies or is stopped, `other` survives and goes on. */
+/** The participants: `victim` dies or is stopped, `other` survives. */
 export interface Stage {
 	world: World;
 	victim: Participant;
 	other: Participant;
-	/** Blocks that `other` holds, with what they are filled with. */
+	/** The blocks that `other` holds, and what they are filled with. */
 	held: Held;
 }
 
-/** A block that is held, whose first `filled` bytes are `mark`. */
+/** A block that is held; its first `filled` bytes are `mark`. */
 export interface HeldBlock {
 	bytes: number;
 	filled: number;
 	mark: number;
 }
 
-/** Blocks that are held, and that do not overlap. */
+/** The blocks that are held. They must not overlap. */
 export class Held extends Map<number, HeldBlock> {
-	/** 1 for each 64 bytes of the region that are held. */
+	/** 1 for each 64 bytes of the region that are in a held block. */
 	readonly #units: Uint8Array;
 
 	constructor(spans: number) {
@@ -68,18 +68,22 @@ export class Held extends Map<number, HeldBlock> {
 export interface Play {
 	/** What `victim` does. */
 	act(): void;
-	/** What `other` does in the midst of it. */
+	/** What `other` does in the middle of it. */
 	intrude?(): void;
-	/** Forgets what was noted of an earlier `act`. */
+	/** Forgets what an earlier `act` has noted. */
 	reset?(): void;
-	/** Set where `act` itself writes into the region what the core would not: the invariants need not hold then. */
+	/** Set if `act` itself writes what the core would not: the invariants need not hold then. */
 	spoils?: true;
-	/** Once `victim` is gone, by `other`, who must leave nothing of what the scenario made but named objects. */
+	/** Runs when `victim` is gone: `other` checks, and must leave nothing of the scenario except named objects. */
 	verify?(): void;
 }
 
 export interface Scenario {
 	name: string;
+	/** The number of spans in the region; 16 by default. */
+	spans?: number;
+	/** The number of bulk spans in the region; 0 by default. */
+	bulk?: number;
 	/** Prepares the region. */
 	prepare(stage: Stage): Play;
 }
@@ -88,7 +92,7 @@ export function doorbellOf({ slot }: Participant): number {
 	return SLOTS_START + slot * SLOT_BYTES + SLOT_DOORBELL;
 }
 
-/** How often somebody was rung. */
+/** The number of times that this participant was rung. */
 export function ringsOf(who: Participant): number {
 	return who.world.words[doorbellOf(who) >> 2] as number;
 }
@@ -96,7 +100,7 @@ export function ringsOf(who: Participant): number {
 export const SMALL = 4000;
 export const PER_SPAN = 16;
 
-/** A block for `other` to hold, filled, or its beginning. */
+/** Gives a block to `other` to hold, and fills it or its beginning. */
 export function hold({ other, held, world }: Stage, bytes: number, filled = bytes): number {
 	const block = other.allocate(bytes);
 	if (block < STATUS_LIMIT) {
@@ -127,19 +131,19 @@ export function isFilled(world: World, block: number, bytes: number, mark: numbe
 	return view[0] === mark && view.subarray(1).equals(view.subarray(0, -1));
 }
 
-/** All that can be had in blocks of so many bytes; held. */
+/** Allocates blocks of this size until there is no room for more, and holds them. */
 export function grab(stage: Stage, bytes: number, filled = bytes): number {
 	let blocks = 0;
 	while (hold(stage, bytes, filled) !== 0) blocks++;
 	return blocks;
 }
 
-/** Has `other` hold all spans but so many. */
+/** Lets `other` hold all spans but this many. */
 export function fillBut(stage: Stage, spans: number): void {
 	for (let span = stage.world.heap + spans; span < stage.world.spans; span++) hold(stage, SPAN_BYTES);
 }
 
-/** A block for `victim`, filled, or 0. */
+/** Allocates a block for `victim` and fills it; 0 if there is no room. */
 export function own({ victim, world }: Stage, bytes: number): number {
 	const block = victim.allocate(bytes);
 	if (block < STATUS_LIMIT) {

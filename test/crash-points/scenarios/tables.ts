@@ -1,4 +1,4 @@
-/** Vectors and maps, which are read and changed as the binding does it. */
+/** Vectors and maps, which are read and changed as the binding does that. */
 import {
 	ENTRY_KEY,
 	ENTRY_KEY_LENGTH,
@@ -17,7 +17,7 @@ function wordOf({ world }: Participant, at: number): number {
 	return world.words[at >> 2] as number;
 }
 
-/** What the region's objects refer to is not free. */
+/** Fails if a block that an object refers to is free. */
 function expectUsed({ core, me }: Participant, block: number): void {
 	expect(core.checkOwned(me, block) >>> 0 === NOT_OWNER, "a block is free, and somebody refers to it");
 }
@@ -34,7 +34,7 @@ export function elementsOf(who: Participant, vector: number): number[] {
 	return [...who.world.words.slice(data >> 2, (data >> 2) + countOf(who, vector))];
 }
 
-/** Adds elements, whose mutex `who` holds; false where there is no room. */
+/** Adds elements; `who` holds the mutex. False if there is no room. */
 export function push(who: Participant, vector: number, values: number[]): boolean {
 	const { core, me, world } = who;
 	const length = countOf(who, vector);
@@ -50,7 +50,7 @@ export function push(who: Participant, vector: number, values: number[]): boolea
 	return shorten(who, vector, wanted);
 }
 
-/** Makes it so long. */
+/** Sets the length. */
 export function shorten({ core, me }: Participant, vector: number, length: number): boolean {
 	expect(core.setVectorLength(me, vector, length) >>> 0 === OK, "a vector's length could not be set");
 	return true;
@@ -71,13 +71,13 @@ function valueAt(who: Participant, entry: number): string {
 	return textAt(who, from, wordOf(who, entry + ENTRY_VALUE_LENGTH));
 }
 
-/** What `key` stands for. */
+/** Returns the value for `key`. */
 export function lookUp(who: Participant, map: number, key: string): string | undefined {
 	const entry = who.core.mapFind(map, who.lend(Buffer.from(key)), key.length) >>> 0;
 	return entry < STATUS_LIMIT ? undefined : valueAt(who, entry);
 }
 
-/** Key and value of each, as found by going through the table; each is found by its key too. */
+/** Returns the key and value of each entry in the table, each of which is also found by its key. */
 export function entriesOf(who: Participant, map: number): [string, string][] {
 	const { core } = who;
 	const entries: [string, string][] = [];
@@ -95,7 +95,7 @@ export function entriesOf(who: Participant, map: number): [string, string][] {
 	return entries;
 }
 
-/** Makes `key` stand for `value` in a map whose mutex `who` holds; false where there is no room. */
+/** Sets the value for `key` in a map whose mutex `who` holds. False if there is no room. */
 export function put(who: Participant, map: number, key: string, value: string): boolean {
 	const { core, me, world } = who;
 	const needed = core.mapNeeds(map) >>> 0;
@@ -113,12 +113,12 @@ export function put(who: Participant, map: number, key: string, value: string): 
 	return true;
 }
 
-/** Takes `key` out of a map whose mutex `who` holds. */
+/** Deletes `key` from a map whose mutex `who` holds. */
 export function takeOut(who: Participant, map: number, key: string): boolean {
 	return who.core.mapDelete(who.me, map, who.lend(Buffer.from(key)), key.length) >>> 0 === OK;
 }
 
-/** Where in a table a search for `key` begins, by its lowest bits. */
+/** The hash of `key`, whose lowest bits say where in a table a search for it begins. */
 function hashOf(key: string): number {
 	let hash = 2166136261;
 	for (const byte of Buffer.from(key)) hash = Math.imul(hash ^ byte, 16777619);
@@ -127,7 +127,7 @@ function hashOf(key: string): number {
 	return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** Keys that all want the last place of a table of 16, and so come to lie at its end and its beginning. */
+/** Keys that all belong in the last place of a table of 16, so that they lie at its end and its beginning. */
 export const colliding: readonly string[] = Array.from({ length: 400 }, (_, i) => `k${i}`).filter(
 	(key) => hashOf(key) % 16 === 15,
 );

@@ -1,4 +1,4 @@
-/** The peer has announced that it waits: whoever changes what it waits for rings it, and a death in between hides nothing. */
+/** The peer has announced that it waits: a change of what it waits for wakes it, whoever dies in between. */
 import {
 	EMPTY,
 	ENDED,
@@ -20,24 +20,24 @@ const CAPACITY = 256;
 const RECORDS = 64;
 const KEPT = 2;
 
-/** What `victim` does to a queue at whose other end `other` waits. */
+/** What `victim` does to a queue while `other` waits at the other endpoint. */
 interface Change {
 	name: string;
 	queue: Kind;
-	/** Which end waits. */
+	/** The endpoint that waits. */
 	waits: "producer" | "consumer";
-	/** Before the waiter announces that. The victim has its end by then, unless it is `late`. */
+	/** Runs before the announcement. The victim has its endpoint by then, unless it is `late`. */
 	before?(stage: Stage, queue: number): void;
-	/** The doorbell that it gives; undefined where there was no memory for it. */
+	/** Returns the doorbell to ring; undefined if there was no memory. */
 	act(stage: Stage, queue: number): number | undefined;
 	late?: boolean;
-	/** Coming and going change nothing but who is there. */
+	/** Set if the act, coming or going, changes only who is there. */
 	changes?: "nothing";
 }
 
 interface Kind {
 	construct(who: Participant): number;
-	/** Leaves it as if nothing had been sent, and working. */
+	/** Leaves the queue working, and as if nothing had been sent. */
 	tidy(who: Participant, queue: number): void;
 }
 
@@ -75,7 +75,7 @@ const letters: Kind = {
 	},
 };
 
-/** Sends so many messages of 56 bytes, of which the ring takes four. */
+/** Sends this many messages of 56 bytes; the ring has room for four. */
 function fill({ other }: Stage, queue: number, count = 4): void {
 	for (let i = 0; i < count; i++) expect(other.send(queue, `${i}`.repeat(48)), "no room");
 }
@@ -227,7 +227,7 @@ function waking(change: Change): Scenario {
 	const { waits, late = false } = change;
 	const produces = waits === "producer";
 	const announced = produces ? QUEUE_PRODUCER_WAITS : QUEUE_CONSUMER_WAITS;
-	/** What moves when there is something for the waiter. */
+	/** The word that moves when there is something for the waiter. */
 	const position = produces ? QUEUE_HEAD : QUEUE_TAIL;
 	return {
 		name: `${change.name}, while the ${waits} waits`,
@@ -252,7 +252,7 @@ function waking(change: Change): Scenario {
 					if (change.changes !== "nothing") expect(word(position) !== start, "rung for nothing");
 				},
 				verify: () => {
-					// Whatever became of its announcement: who recovers rings all, so that it looks.
+					// Recovery rings every doorbell, so the waiter looks, still announced or not.
 					expect(ringsOf(other) > rings, "who waits sleeps on beside a dead one");
 					if (produces) other.core.detachProducer(other.me, queue);
 					else other.core.detachConsumer(other.me, queue);

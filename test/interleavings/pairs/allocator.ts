@@ -1,26 +1,26 @@
-/** Allocating and freeing against allocating and freeing. */
+/** Two participants allocate and free at once. */
 import { SPAN_BYTES, SPAN_SHIFT } from "../../../assembly/layout.js";
 import type { Participant } from "../../crash-points/world.js";
 import type { Pair } from "../explore.js";
 import { allocate, expect, free, pair, type Stage } from "../stage.js";
 import type { Program } from "../stepper.js";
 
-/** A class with few blocks to a span: the fewer accesses, the more schedules of them can be tried. */
+/** A size class with few blocks in a span: the fewer accesses, the more of their schedules can be tried. */
 const LARGE = 30_000;
 
-/** Allocates, and frees again, keeping it in between. */
+/** Allocates a block, holds it, and frees it. */
 function* use(who: Participant, bytes: number, mark: number): Program {
 	const block = yield* allocate(who, bytes, mark);
 	yield* free(who, block, bytes, mark);
 }
 
-/** Allocates and keeps. */
+/** Allocates a block and keeps it. */
 function* take(who: Participant, bytes: number, got: number[], mark: number): Program {
 	const block = yield* allocate(who, bytes, mark);
 	if (block !== 0) got.push(block);
 }
 
-/** Both take; what they get must differ. */
+/** Both allocate; they must get different blocks. */
 function taking(name: string, sizes: [number, number], prepare: (stage: Stage) => void, atLeast = 2): Pair {
 	return pair(name, (stage) => {
 		prepare(stage);
@@ -47,7 +47,7 @@ function taking(name: string, sizes: [number, number], prepare: (stage: Stage) =
 	});
 }
 
-/** Leaves a span with one free block, that nobody keeps, of a class with two. */
+/** Leaves a span without a keeper, with one free block of a class with two. */
 function leaveOneFree({ observer }: Stage): void {
 	const [first] = [observer.allocate(LARGE), observer.allocate(LARGE)];
 	observer.allocate(LARGE);
@@ -83,7 +83,7 @@ export const allocator: Pair[] = [
 	pair("free the last two blocks of a span that nobody keeps", ({ a, b }) => {
 		const mine = a.allocate(LARGE);
 		a.free(a.allocate(LARGE));
-		// It turns to another span, and leaves this one to whoever comes.
+		// It turns to another span, and leaves this one to the others.
 		const filler = [b.allocate(LARGE), b.allocate(LARGE), b.allocate(LARGE)];
 		const theirs =
 			filler.find((block) => block >> SPAN_SHIFT === mine >> SPAN_SHIFT) ?? (filler[0] as number);

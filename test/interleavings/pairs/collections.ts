@@ -1,4 +1,4 @@
-/** Maps and vectors: one changes them under their mutex, another reads without it, or changes them too. */
+/** Maps and vectors: one participant changes them under their mutex, another reads without it, or changes them too. */
 import {
 	ENTRY_KEY,
 	ENTRY_KEY_LENGTH,
@@ -18,16 +18,16 @@ import type { Pair } from "../explore.js";
 import { allocate, atOnce, expect, openTo, pair, type Scene } from "../stage.js";
 import type { Call, Program } from "../stepper.js";
 
-/** Whether a reader looks afterwards whether what it read has changed. */
+/** Whether a reader checks afterwards if what it read has changed. */
 export type Care = "checks the version" | "checks nothing";
 
 const NAME = "collection";
-/** Written into memory that was freed. */
+/** What is written over memory that was freed. */
 const GARBAGE = 0xee;
-/** Readings that a change may spoil: more than there are changes. */
+/** How many times a reader tries again: more often than there are changes. */
 const TURNS = 10;
 
-/** What a reader finds, if nobody changed the object meanwhile: as `readConsistently` in the binding. */
+/** Returns what a reader finds if nobody changes the object meanwhile, like `readConsistently` in the binding. */
 function* readConsistently<Result>(
 	object: number,
 	care: Care,
@@ -49,7 +49,7 @@ function* readConsistently<Result>(
 	throw new Error("it changes all the time");
 }
 
-/** Under the mutex, if it is free: whether it was. */
+/** Runs a change under the mutex, if that is free. Returns whether it was. */
 function* locked(who: Participant, object: number, body: () => Program): Generator<Call, boolean, number> {
 	if ((yield ["tryLock", who.me, object]) === TAKEN) return false;
 	yield* body();
@@ -58,7 +58,7 @@ function* locked(who: Participant, object: number, body: () => Program): Generat
 	return true;
 }
 
-/** Takes memory that was freed, if there is some, and spoils it. */
+/** Takes freed memory, if there is some, and overwrites it. */
 function* spoil(who: Participant, bytes: number): Program {
 	const block = yield* allocate(who, bytes, GARBAGE);
 	if (block !== 0) yield ["free", who.me, block];
@@ -66,7 +66,7 @@ function* spoil(who: Participant, bytes: number): Program {
 
 // -------------------------------------------------------------------------------------------------- map
 
-/** A key and a value are two words each; the words of a value are the same. */
+/** A key and a value are two words each; both words of a value are the same. */
 const WORDS_BYTES = 8;
 const ENTRY_BYTES = ENTRY_KEY + 2 * WORDS_BYTES;
 
@@ -95,7 +95,7 @@ function* remove(who: Participant, map: number, key: number): Program {
 	expect(status === OK || status === NOT_FOUND, `deleting gave ${status}`);
 }
 
-/** The value in an entry, whose lengths are those that all have. */
+/** The value in an entry, whose lengths are those of every entry. */
 function* valueIn(entry: number): Generator<Call, number, number> {
 	expect((yield ["read", entry + ENTRY_KEY_LENGTH]) === WORDS_BYTES, "a key is of another length");
 	expect((yield ["read", entry + ENTRY_VALUE_LENGTH]) === WORDS_BYTES, "a value is of another length");
@@ -104,7 +104,7 @@ function* valueIn(entry: number): Generator<Call, number, number> {
 	return value;
 }
 
-/** The value for a key, 0 if there is none. */
+/** The value for a key; 0 if there is none. */
 function* get(who: Participant, map: number, key: number, care: Care): Generator<Call, number, number> {
 	return yield* readConsistently(map, care, function* () {
 		const entry = yield ["mapFind", map, keyOf(who, key), WORDS_BYTES];
@@ -112,7 +112,7 @@ function* get(who: Participant, map: number, key: number, care: Care): Generator
 	});
 }
 
-/** All that there is. */
+/** All entries. */
 function* entriesOf(map: number, care: Care): Generator<Call, Map<number, number>, number> {
 	return yield* readConsistently(map, care, function* () {
 		const entries = new Map<number, number>();
@@ -128,13 +128,13 @@ function* entriesOf(map: number, care: Care): Generator<Call, Map<number, number
 interface MapEnds {
 	map: number;
 	read: number[];
-	/** What the map had at some time, as text. */
+	/** The contents that the map had at some time, as text. */
 	all: Map<number, number>[];
 	/** Whether each got the mutex. */
 	got: [boolean, boolean];
 }
 
-/** A map with entries `1: 101`, `2: 102` and so on, whose memory is `a`'s to use again. */
+/** A map with entries `1: 101`, `2: 102` and so on, whose memory `a` may use again. */
 function map(
 	name: string,
 	count: number,
@@ -151,7 +151,7 @@ function map(
 			});
 		};
 		atOnce(stage.a, fill());
-		// A slab of its own, which would cost accesses to make.
+		// A slab for `b`, because making one would cost accesses.
 		stage.b.free(stage.b.allocate(ENTRY_BYTES));
 		const ends: MapEnds = { map: at, read: [], all: [], got: [false, false] };
 		return {
@@ -183,7 +183,7 @@ function oneOf(ends: MapEnds, ...values: number[]): void {
 	for (const value of ends.read) expect(values.includes(value), `${value} was read, which was never there`);
 }
 
-/** With careless readers these must fail: that is how one sees that they are tested. */
+/** With careless readers these must fail, which shows that readers are tested. */
 export const mapsRead = (care: Care): Pair[] => [
 	map(
 		"set a key anew, while another reads it",
@@ -280,7 +280,7 @@ const maps: Pair[] = [
 	),
 ];
 
-/** The reader has found the entry, and has the version from before that; now its memory becomes another's. */
+/** The reader has found the entry, and read the version before that. Now the entry's memory gets another use. */
 function replacedUnderReader(): Pair {
 	return pair(
 		"set a key anew, while another that has found it reads it, and a block comes there",
@@ -293,7 +293,7 @@ function replacedUnderReader(): Pair {
 				};
 			const first = b.allocate(ENTRY_BYTES);
 			atOnce(b, setting(b, 101)());
-			// So that `b` looks for free memory from the entry on.
+			// So that `b` searches for free memory from the entry on.
 			b.free(first);
 			expect(b.allocate(ENTRY_BYTES) === first, "what is freed is allocated next");
 			a.free(a.allocate(ENTRY_BYTES));
@@ -320,7 +320,7 @@ interface VectorEnds {
 	got: [boolean, boolean];
 }
 
-/** Adds elements of 4 bytes at the end. The holder of the mutex does it. */
+/** Adds elements of 4 bytes at the end. The holder of the mutex calls it. */
 function* push(who: Participant, vector: number, ...values: number[]): Program {
 	const length = yield ["read", vector + OBJECT_COUNT];
 	const wanted = (length + values.length) * 4;
@@ -343,13 +343,13 @@ function* elementsOf(vector: number, care: Care): Generator<Call, number[], numb
 		const capacity = data === 0 ? 0 : yield ["capacityOf", data];
 		expect(length <= capacity / 4, "there are more elements than room");
 		const elements: number[] = [];
-		// The first and the last: those between them cost accesses, and show no more.
+		// Only the first and the last: the elements between cost accesses, and show nothing more.
 		for (const index of new Set([0, length - 1])) elements.push(yield ["read", data + index * 4]);
 		return [length, ...elements];
 	});
 }
 
-/** A vector of elements 1, 2, 3 and so on, which fill a block of `a`'s. */
+/** A vector with elements 1, 2, 3 and so on, which fill a block of `a`. */
 function vector(
 	name: string,
 	a: (who: Participant, ends: VectorEnds) => Program,
@@ -363,7 +363,7 @@ function vector(
 			yield* locked(stage.a, at, () =>
 				push(stage.a, at, ...Array.from({ length: FULL_LENGTH }, (_, i) => i + 1)),
 			);
-			// So that there is a place to grow into, and the old one is used again.
+			// So that there is a place to grow into, and the old place is used again.
 			const next = yield* allocate(stage.a, 128);
 			yield ["free", stage.a.me, next];
 		};

@@ -1,18 +1,18 @@
-/** A participant that died in the midst of something, and what recovers from it. */
+/** A participant that died in the middle of something, and one that recovers from it. */
 import { MORE, NOT_FOUND, OK } from "../../../assembly/layout.js";
 import type { Participant } from "../../crash-points/world.js";
 import type { Pair } from "../explore.js";
 import { allocate, expect, free, pair, type Scene, type Stage } from "../stage.js";
 import type { Program } from "../stepper.js";
 
-/** A class with few blocks to a span. */
+/** A size class with few blocks in a span. */
 export const LARGE = 30_000;
 
 export const NAME = "n0";
 
 export const NONCE = [11, 12] as const;
 
-/** Has `who` die so many writes before the end of `body`; with 0 it has done all of it. */
+/** Lets `who` die this many writes before the end of `body`; with 0, it has done all of it. */
 export function kill(who: Participant, before: number, body: () => void): void {
 	const { world } = who;
 	const pristine = world.snapshot();
@@ -22,7 +22,7 @@ export function kill(who: Participant, before: number, body: () => void): void {
 	who.crashesAt(Math.max(writes - before, 0) + 1, body);
 }
 
-/** Recovers from whoever was in a slot, as the host does it. */
+/** Recovers from the participant in a slot, as the host does. */
 export function* recover(slot: number): Program {
 	let status: number;
 	do status = yield ["recover", slot];
@@ -30,9 +30,9 @@ export function* recover(slot: number): Program {
 	expect(status === OK, `recovering gave ${status}`);
 }
 
-/** What the two do besides, and what is there in the end. */
+/** What the dead and the living participant do, and what is checked. */
 interface Plot {
-	/** What the dead one did last. */
+	/** What the dead participant did last. */
 	dying(): void;
 	living(who: Participant): Program;
 	reset?(): void;
@@ -40,7 +40,7 @@ interface Plot {
 	tidy?(): void;
 }
 
-/** `a` recovers from one that died so many writes before it had done something, while `b` does something. */
+/** `a` recovers from a participant that died this many writes before it was done, while `b` does something. */
 export function dead(
 	name: string,
 	points: readonly number[],

@@ -1,4 +1,4 @@
-/** Saved blocks: saved, found and freed by two at once. */
+/** Saved blocks: two participants save, find and free them at once. */
 import {
 	BAD_HANDLE,
 	HANDLE_REFERENCE,
@@ -11,12 +11,12 @@ import type { Pair } from "../explore.js";
 import { allocate, call, expect, free, pair, type Scene, type Stage } from "../stage.js";
 import type { Call, Program } from "../stepper.js";
 
-/** A class with few blocks to a span. */
+/** A size class with few blocks in a span. */
 const LARGE = 30_000;
 type Nonce = readonly [number, number];
 const FIRST: Nonce = [11, 12];
 const SECOND: Nonce = [21, 22];
-/** What is in the blocks that are saved under each, and how long they are said to be. */
+/** For each nonce, the contents of the block saved under it, and the length that its handle says. */
 const MARKS = new Map([
 	[FIRST, { mark: 1, length: 1000 }],
 	[SECOND, { mark: 2, length: 2000 }],
@@ -25,13 +25,13 @@ const MARKS = new Map([
 interface Saved {
 	handle: number;
 	block: number;
-	/** How many freed it. */
+	/** How many participants have freed it. */
 	freed: number;
-	/** The handle of the second block, where it is saved in the end. */
+	/** The handle of the second block, if it is saved in the end. */
 	second: number;
 }
 
-/** What is saved under a nonce, as the binding loads it: 0 for nothing. */
+/** Loads the block that is saved under a nonce, as the binding does; 0 if there is none. */
 function* load(handle: number, nonce: Nonce): Generator<Call, number, number> {
 	const block = yield ["lookUp", handle, ...nonce];
 	const length = yield ["read", handle + HANDLE_REFERENCE + REFERENCE_LENGTH];
@@ -41,7 +41,7 @@ function* load(handle: number, nonce: Nonce): Generator<Call, number, number> {
 	return block;
 }
 
-/** Frees what is saved; whether it was there. */
+/** Frees the saved block. Returns whether it was there. */
 function* freeSaved(who: Participant, handle: number, nonce: Nonce): Generator<Call, boolean, number> {
 	const status = yield ["freeSaved", who.me, handle, ...nonce];
 	expect(status === OK || status === BAD_HANDLE, `freeing gave ${status}`);
@@ -55,7 +55,7 @@ function* save(who: Participant, handle: number, nonce: Nonce, block: number): P
 	expect(status === OK, `saving gave ${status}`);
 }
 
-/** Saves another block, whose handle may be where the one before was. */
+/** Saves another block, whose handle may get the place of the previous one. */
 function* saveSecond(who: Participant): Generator<Call, number, number> {
 	const block = yield* allocate(who, LARGE);
 	const handle = yield* call(who, "allocateHandle", who.me);
@@ -63,7 +63,7 @@ function* saveSecond(who: Participant): Generator<Call, number, number> {
 	return handle;
 }
 
-/** A block and a handle for it, of `a`'s, saved already or not; both have slabs of handles. */
+/** A block of `a` and a handle for it, saved already or not. Both participants have slabs of handles. */
 function saving(
 	name: string,
 	isSaved: boolean,
@@ -201,7 +201,7 @@ export const handles: Pair[] = [
 		freeingAndSaving,
 		function* (who, saved) {
 			if (yield* freeSaved(who, saved.handle, FIRST)) saved.freed++;
-			// Takes the memory and spoils it.
+			// Takes the free memory and overwrites it.
 			yield* free(who, yield* allocate(who, LARGE, 9));
 		},
 		once,

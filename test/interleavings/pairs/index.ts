@@ -1,5 +1,6 @@
 import type { Pair } from "../explore.js";
 import { allocator } from "./allocator.js";
+import { bulk } from "./bulk.js";
 import { collections } from "./collections.js";
 import { handles } from "./handles.js";
 import { locks } from "./locks.js";
@@ -13,6 +14,7 @@ import { shares } from "./shares.js";
 
 export const pairs: readonly Pair[] = [
 	...allocator,
+	...bulk,
 	...objects,
 	...queues,
 	...records,

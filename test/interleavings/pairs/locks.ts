@@ -1,4 +1,4 @@
-/** Mutexes and conditions: who gets them, and that nobody sleeps through what he waits for. */
+/** Mutexes and conditions: exactly one participant gets them, and no waiter misses what it waits for. */
 import {
 	KIND_CONDITION,
 	KIND_MUTEX,
@@ -25,7 +25,7 @@ import type { Call, Program } from "../stepper.js";
 interface Seen {
 	got: Participant[];
 	rung: number[];
-	/** Of `a` and `b`. */
+	/** The sleeper of `a`, and that of `b`. */
 	sleepers: [Sleeper, Sleeper];
 }
 
@@ -47,12 +47,12 @@ function note(seen: Seen, result: number): void {
 	else expect(result === OK, `it gave ${result}`);
 }
 
-/** Gets the mutex, or would go to sleep; whether it has it. As the binding does it. */
+/** Locks the mutex, or would go to sleep, as the binding does. Returns whether it has the mutex. */
 function* lock(who: Participant, locks: Locks): Generator<Call, boolean, number> {
 	const { mutex } = locks;
 	let status = yield ["tryLock", who.me, mutex];
 	if (status === TAKEN) {
-		// The doorbell first: a ring after the announcement takes the announcement away, and must be seen.
+		// The doorbell is read first: a ring after the announcement clears the announcement, and must be noticed.
 		const doorbell = yield ["read", doorbellOf(who)];
 		yield ["announceLock", who.me, mutex];
 		status = yield ["tryLock", who.me, mutex];
@@ -71,7 +71,7 @@ function* unlock(who: Participant, { mutex, seen }: Locks): Program {
 	note(seen, yield ["unlock", who.me, mutex]);
 }
 
-/** Adds 1 to what the mutex guards, by two plain accesses. */
+/** Adds 1 to the word that the mutex guards, by two plain accesses. */
 function* increment(who: Participant, locks: Locks): Program {
 	if (!(yield* lock(who, locks))) return;
 	const before = yield ["read", locks.guarded];
@@ -79,13 +79,13 @@ function* increment(who: Participant, locks: Locks): Program {
 	yield* unlock(who, locks);
 }
 
-/** Waits for the word that the mutex guards to be 1. */
+/** Waits until the word that the mutex guards is 1. */
 function* waitFor(who: Participant, locks: Locks): Program {
 	const { condition, guarded } = locks;
 	if (!(yield* lock(who, locks))) return;
 	if ((yield ["read", guarded]) === 1) return yield* unlock(who, locks);
 	const doorbell = yield ["read", doorbellOf(who)];
-	// With the mutex held, so that who changes the word after that notifies after this.
+	// While the mutex is held, so a participant that changes the word later also notifies later.
 	yield ["announceLock", who.me, condition];
 	yield* unlock(who, locks);
 	if ((yield ["isAnnounced", who.me, condition]) !== 0) {
@@ -138,7 +138,7 @@ function locking(
 	});
 }
 
-/** The mutex is free, so whoever sleeps beside it must have been rung. */
+/** The mutex is free, so a participant that sleeps must have been rung. */
 function nobodyOversleeps({ seen }: Locks): void {
 	for (const each of seen.sleepers) expect(!oversleeps(each, seen.rung), "one sleeps beside a free mutex");
 }
@@ -195,7 +195,7 @@ export const locks: Pair[] = [
 		unlock,
 		increment,
 		({ seen, stage }) => {
-			// Somebody was told; who gets the mutex tells the next.
+			// One was notified; when it gets the mutex, it notifies the next.
 			const bells = [stage.b, stage.observer].map(doorbellOf);
 			expect(
 				bells.some((bell) => seen.rung.includes(bell)),
@@ -281,7 +281,7 @@ export const locks: Pair[] = [
 function* takeAbandoned(who: Participant, { mutex, seen }: Locks): Program {
 	const status = yield ["tryLock", who.me, mutex];
 	if (status === TAKEN) return;
-	// The first is told; the second may have it only after the first.
+	// The first is notified; the second may get the mutex only after the first.
 	seen.got.push(who);
 	expect((status === OK) === seen.got.length > 1, "the wrong one was told that it was abandoned");
 	yield ["unlock", who.me, mutex];

@@ -1,4 +1,4 @@
-/** The two ends of a queue that drops its oldest message, against one another and against the recovery of either. */
+/** The endpoints of a queue that drops its oldest message, with each other and with the recovery of either. */
 import {
 	EMPTY,
 	ENDED,
@@ -30,34 +30,34 @@ import {
 import type { Call, Program } from "../stepper.js";
 import { dead } from "./dying.js";
 
-/** A class with few blocks to a span. */
+/** A size class with few blocks in a span. */
 const LARGE = 30_000;
 const NAME = "mailbox";
-/** The end, among what was sent and received. */
+/** Stands for the end among what was sent and received. */
 const END = -1;
 
-/** A mailbox, and where it is in its life before the two begin. */
+/** A mailbox, and its state before the two begin. */
 interface Before {
-	/** Messages that it keeps. */
+	/** The number of messages that it keeps. */
 	kept: number;
-	/** Messages in it. */
+	/** The number of messages in it. */
 	messages?: number[];
-	/** Messages that can be put: their envelopes have to be there. */
+	/** The number of messages that can be put, whose envelopes are prepared. */
 	more?: number[];
-	/** Whether a block goes with each message. */
+	/** True if each message comes with a block. */
 	blocks?: boolean;
-	/** There is no producer yet, or no consumer. */
+	/** The side that has no participant yet. */
 	vacant?: "producer" | "consumer";
 }
 
-/** A mailbox, and what happened at it in one schedule. */
+/** A mailbox, and what happened to it in one schedule. */
 interface Ends {
 	mailbox: number;
-	/** By what is in them. */
+	/** Envelopes, by the value in them. */
 	envelopes: Map<number, { envelope: number; block: number }>;
 	sent: number[];
 	received: number[];
-	/** Doorbells that a call gave to be woken. */
+	/** The doorbells that calls returned, to be rung. */
 	rung: number[];
 	consumer: Sleeper;
 }
@@ -69,7 +69,7 @@ function note(ends: Ends, result: number): void {
 	else expect(result === OK, `it gave ${result}`);
 }
 
-/** Sends messages, whose envelopes are written already. */
+/** Sends messages, whose envelopes are already written. */
 function* put(who: Participant, ends: Ends, ...values: number[]): Program {
 	for (const value of values) {
 		const letter = ends.envelopes.get(value);
@@ -82,7 +82,7 @@ function* put(who: Participant, ends: Ends, ...values: number[]): Program {
 	}
 }
 
-/** Takes a message, and frees it unless it is left to `who`; null where there is none, END at the end. */
+/** Takes a message, and frees it unless it is left to `who`. Returns null if there is none, and END at the end. */
 function* take(who: Participant, ends: Ends, frees = true): Generator<Call, number | null, number> {
 	const payload = yield ["mailboxTake", who.me, ends.mailbox];
 	if (payload === EMPTY) return null;
@@ -116,7 +116,7 @@ const putting = (...values: number[]) =>
 		yield* put(who, ends, ...values);
 	};
 
-/** Takes the latest message, of which there is one at any moment. */
+/** Takes the newest message; there is one at any moment. */
 function* takeLatest(who: Participant, ends: Ends, frees = true): Program {
 	expect((yield* take(who, ends, frees)) !== null, "there is no latest message");
 }
@@ -126,7 +126,7 @@ function* end(who: Participant, ends: Ends): Program {
 	note(ends, yield ["mailboxEnd", who.me, ends.mailbox]);
 }
 
-/** Waits for a message, up to where it would go to sleep. */
+/** Waits for a message, up to the point where it would go to sleep. */
 function* awaitMessage(who: Participant, ends: Ends): Program {
 	const doorbell = yield ["read", doorbellOf(who)];
 	yield ["announceConsumer", who.me, ends.mailbox];
@@ -136,7 +136,7 @@ function* awaitMessage(who: Participant, ends: Ends): Program {
 
 // ------------------------------------------------------------------------------------------------ stages
 
-/** Envelopes of `who`'s with these values in them. */
+/** Envelopes of `who` with these values in them. */
 function write(who: Participant, values: number[], blocks: boolean): Ends["envelopes"] {
 	const { world } = who;
 	return new Map(
@@ -167,7 +167,7 @@ function makeEnds({ observer, a, b }: Stage, sender: Participant, before: Before
 	return ends;
 }
 
-/** What came is in order; and what did not was dropped for as many as are kept, or lost with who died. */
+/** Messages came in order. Each missing one was dropped because it was too old, or lost with a dead participant. */
 function checkReceived({ sent, received }: Ends, kept: number, lost = 0): void {
 	const indices = received.map((value) => sent.indexOf(value));
 	const story = `${sent} was sent, ${received} was received`;
@@ -175,13 +175,13 @@ function checkReceived({ sent, received }: Ends, kept: number, lost = 0): void {
 		indices.every((index, i) => index > (indices[i - 1] ?? -1)),
 		story,
 	);
-	// Where a place was passed over one fewer is kept, but never none.
+	// For each place that was skipped, one message fewer is kept, but never none.
 	const last = sent.filter((value) => value !== END).slice(-Math.max(1, kept - 1));
 	expect(last.filter((value) => !received.includes(value)).length <= lost, story);
 	if (sent.includes(END)) expect(received.includes(END), `${story}, and the end is lost`);
 }
 
-/** Takes all that is left, by who has the end or else by the observer. */
+/** Takes everything that is left, as the consumer if there is one, otherwise as the observer. */
 function takeRest({ world, a, b, observer }: Stage, ends: Ends): number {
 	const holder = world.words[(ends.mailbox + QUEUE_CONSUMER) >> 2] as number;
 	const last = [a, b].find(({ me }) => me === holder) ?? observer;
@@ -193,8 +193,8 @@ function takeRest({ world, a, b, observer }: Stage, ends: Ends): number {
 }
 
 /**
- * A mailbox between `a`, who sends, and `b`, who receives. In the end what came out is in order, and the last of it is
- * there.
+ * A mailbox between `a`, the producer, and `b`, the consumer. In the end, what was received is in order, and includes
+ * the newest message.
  */
 function mailbox(
 	name: string,
@@ -274,7 +274,7 @@ const ends: Pair[] = [
 		},
 		taking(1),
 		(seen) => {
-			// Who comes first has the oldest, and the other one the next.
+			// The first one to come gets the oldest message, and the other the next.
 			seen.sent = seen.received.includes(1) ? [1, 3] : [2, 3];
 		},
 	),
@@ -332,7 +332,7 @@ const ends: Pair[] = [
 	),
 ];
 
-/** One end has died in the midst of something; `a` recovers from it, while `b` has the other end. */
+/** One side's participant has died in the middle of something; `a` recovers from it, while `b` has the other side. */
 const recovering: Pair[] = [
 	...dead(
 		"putting the latest, while another takes",
@@ -344,7 +344,7 @@ const recovering: Pair[] = [
 			b.core.attachConsumer(b.me, seen.mailbox);
 			return {
 				dying: () => atOnce(victim, put(victim, seen, 2)),
-				// What it frees would only add to what the recovery meets.
+				// Freeing would only add to what the recovery meets.
 				living: (who) => takeLatest(who, seen, false),
 				reset: () => {
 					seen.sent = [1, 2];

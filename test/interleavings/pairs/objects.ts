@@ -1,4 +1,4 @@
-/** Finding, constructing and removing named objects against one another. */
+/** Two participants find, construct and remove named objects at once. */
 import {
 	KIND_QUEUE,
 	KIND_STRUCT,
@@ -20,17 +20,17 @@ function bucketOf(name: string): number {
 }
 
 const CANDIDATES = Array.from({ length: 1000 }, (_, i) => `n${i}`);
-/** Objects whose names share a bucket. */
+/** Objects whose names belong in the same bucket. */
 const NAMES = CANDIDATES.filter((name) => bucketOf(name) === bucketOf("n0")).slice(0, 4) as [
 	string,
 	string,
 	string,
 	string,
 ];
-/** A name in another one. */
+/** A name that belongs in another bucket. */
 const ELSEWHERE = CANDIDATES.find((name) => bucketOf(name) !== bucketOf("n0")) as string;
 
-/** Finds or constructs, as the binding does it; the object. */
+/** Finds or constructs the object, as the binding does, and returns it. */
 export function* findOrConstruct(who: Participant, name: string): Generator<Call, number, number> {
 	for (let turn = 0; turn < 10; turn++) {
 		const found = yield* call(who, "open", who.me, ...named(who, name));
@@ -52,7 +52,7 @@ export function* findOrConstruct(who: Participant, name: string): Generator<Call
 	throw new Error("it is taken each time");
 }
 
-/** Removes, as the binding does it: whether there was one. */
+/** Removes the object, as the binding does. Returns whether there was one. */
 export function* remove(who: Participant, name: string): Generator<Call, boolean, number> {
 	const object = yield* call(who, "remove", who.me, ...named(who, name));
 	if (object === NOT_FOUND) return false;
@@ -66,7 +66,7 @@ interface Seen {
 	removed: boolean[];
 }
 
-/** A pair of programs that note what they saw; when both have left, the names that are left are removed. */
+/** A pair of programs that note what they saw. When both have left, the remaining names are removed. */
 function directory(
 	name: string,
 	present: readonly string[],
@@ -78,7 +78,7 @@ function directory(
 	return pair(name, (stage): Scene => {
 		const { observer } = stage;
 		for (const each of present) observer.construct(each, KIND_STRUCT, { capacity: 30_000 });
-		// Nobody has them open.
+		// Nobody has them open any more.
 		for (const each of present)
 			if (!keep.includes(each)) observer.core.unpin(observer.me, observer.find(each));
 		const seen: [Seen, Seen] = [
@@ -109,7 +109,7 @@ function directory(
 	});
 }
 
-/** The object is what it was made, and not freed: a look by whoever has it open. */
+/** Checks, for a participant that has the object open, that it is as it was made, and not freed. */
 export function* isWhole(object: number): Generator<Call, boolean, number> {
 	return (yield ["read", object + OBJECT_KIND]) === KIND_STRUCT;
 }
@@ -341,7 +341,7 @@ export const objects: Pair[] = [
 		void object;
 		return {
 			*a() {
-				// Leaving is recovering from oneself.
+				// To leave is to recover from oneself.
 				let status: number;
 				do status = yield ["recover", a.slot];
 				while (status !== OK);

@@ -1,4 +1,4 @@
-/** What the pairs at queues do: sending, receiving, waiting, and what is checked. */
+/** What the pairs at queues do (send, receive, wait), and what is checked. */
 import {
 	EMPTY,
 	ENDED,
@@ -9,6 +9,7 @@ import {
 	QUEUE_HEAD,
 	QUEUE_PRODUCER,
 	QUEUE_TAIL,
+	RECORD_HEADER,
 	RECORD_LARGE,
 	REFERENCE_BYTES,
 	SLOT_RESULT,
@@ -36,38 +37,38 @@ import type { Call, Program } from "../stepper.js";
 /** The smallest ring: three messages of 8 bytes fill it. */
 export const CAPACITY = 64;
 
-/** A class with few blocks to a span. */
+/** A size class with few blocks in a span. */
 const LARGE = 30_000;
 
 const NAME = "queue";
 
 /** What happened in one schedule. */
 interface Seen {
-	/** What went in, and what came out, in order. */
+	/** What was sent, and what was received, in order. */
 	sent: number[];
 	received: number[];
-	/** Doorbells that a call gave to be woken. */
+	/** The doorbells that calls returned, to be rung. */
 	rung: number[];
 	producer: Sleeper;
 	consumer: Sleeper;
 	ended: boolean;
-	/** Who got an end that both wanted. */
+	/** The participant that got the endpoint that both wanted. */
 	winners: number[];
 }
 
-/** A queue, and where it is in its life before the two begin. */
+/** A queue, and its state before the two begin. */
 interface Before {
-	/** Position that it has got to. */
+	/** The position that it has reached. */
 	position?: number;
-	/** Messages in it. */
+	/** The number of messages in it. */
 	messages?: number[];
-	/** How many of them the consumer holds. */
+	/** The number of messages that the consumer holds. */
 	held?: number;
-	/** Bytes of each message. */
+	/** The length of each message in bytes. */
 	bytes?: number;
-	/** Who has no end yet. */
+	/** The side that has no participant yet. */
 	vacant?: "producer" | "consumer" | "both";
-	/** The producer has a block to send. */
+	/** True if the producer has a block to send. */
 	block?: boolean;
 }
 
@@ -86,7 +87,7 @@ export function note(seen: Seen, result: number): void {
 	else expect(result === OK, `it gave ${result}`);
 }
 
-/** Sends a message, if there is room; whether there was. */
+/** Sends a message. Returns whether there was room. */
 export function* send(
 	who: Participant,
 	{ queue, bytes, seen }: Ends,
@@ -117,7 +118,7 @@ export function* sendBlock(
 	return true;
 }
 
-/** Looks for a message; its position, or the status that there is none. */
+/** Receives a message. Returns its position, or the status that there is none. */
 export function* look(
 	who: Participant,
 	{ queue, bytes, seen }: Ends,
@@ -146,7 +147,7 @@ export function* look(
 	return position;
 }
 
-/** Receives what there is, up to so many messages, and releases each. */
+/** Receives what is there, at most this many messages, and releases each. */
 export function* receive(who: Participant, ends: Ends, most: number, take = false): Program {
 	for (let turn = 0; turn < most; turn++) {
 		const position = yield* look(who, ends);
@@ -158,7 +159,46 @@ export function* receive(who: Participant, ends: Ends, most: number, take = fals
 	}
 }
 
-/** Receives what there is, up to so many messages, and releases all at once. */
+/** Sends several messages by one reservation, as many as there is room for. */
+export function* sendMany(
+	who: Participant,
+	{ queue, bytes, seen }: Ends,
+	values: readonly number[],
+): Program {
+	const payload = yield ["reserveMany", who.me, queue, bytes, values.length];
+	if (payload === NO_ROOM) return;
+	expect(payload >= STATUS_LIMIT, `reserving many gave ${payload}`);
+	const sent = values.slice(0, who.result());
+	for (const [index, value] of sent.entries()) {
+		const at = payload + index * (RECORD_HEADER + bytes);
+		yield ["write", at, value];
+		yield ["write", at + bytes - 4, value];
+	}
+	note(seen, yield ["commitMany", who.me, queue, sent.length]);
+	seen.sent.push(...sent);
+}
+
+/** Receives what is there by one call, at most this many messages, and releases all of them at once. */
+export function* receiveMany(who: Participant, ends: Ends, most: number): Program {
+	const { queue, bytes, seen } = ends;
+	const out = who.lend(new Uint8Array(0));
+	const status = yield ["peekMany", who.me, queue, most, out];
+	if (status === EMPTY) return;
+	expect(status === OK, `receiving many gave ${status}`);
+	const words = new Uint32Array(who.world.memory.buffer, out, 3 * who.result()).slice();
+	const held: number[] = [];
+	for (let index = 0; index < words.length; index += 3) {
+		const [position = 0, at = 0, length = 0] = words.subarray(index);
+		expect(length === bytes, "a message has another length");
+		const value = yield ["read", at];
+		expect((yield ["read", at + bytes - 4]) === value, "half a message came");
+		seen.received.push(value);
+		held.push(position);
+	}
+	yield* releaseThrough(who, ends, held);
+}
+
+/** Receives what is there, at most this many messages, and releases all of them at once. */
 export function* receiveAtOnce(who: Participant, ends: Ends, most: number): Program {
 	const held: number[] = [];
 	while (held.length < most) {
@@ -175,9 +215,9 @@ export function* releaseThrough(who: Participant, { queue, seen }: Ends, held: r
 	note(seen, yield ["releaseThrough", who.me, queue, first, last]);
 }
 
-/** Waits for a message, up to where it would go to sleep. */
+/** Waits for a message, up to the point where it would go to sleep. */
 export function* awaitMessage(who: Participant, ends: Ends): Program {
-	// The doorbell first: a ring after the announcement takes the announcement away, and must be seen.
+	// The doorbell is read first: a ring after the announcement clears the announcement, and must be noticed.
 	const doorbell = yield ["read", doorbellOf(who)];
 	yield ["announceConsumer", who.me, ends.queue];
 	const position = yield* look(who, ends);
@@ -186,7 +226,7 @@ export function* awaitMessage(who: Participant, ends: Ends): Program {
 		ends.seen.consumer.doorbell = doorbell;
 }
 
-/** Waits for room, up to where it would go to sleep. */
+/** Waits for room, up to the point where it would go to sleep. */
 export function* awaitRoom(who: Participant, ends: Ends, value: number): Program {
 	const doorbell = yield ["read", doorbellOf(who)];
 	yield ["announceProducer", who.me, ends.queue];
@@ -195,8 +235,8 @@ export function* awaitRoom(who: Participant, ends: Ends, value: number): Program
 }
 
 /**
- * A queue between `a`, who sends, and `b`, who receives. In the end what came out is what went in, in order, whoever
- * received it; and nobody sleeps for ever.
+ * A queue between `a`, the producer, and `b`, the consumer. In the end everything that was sent was received, in
+ * order, by whichever consumer, and nobody sleeps forever.
  */
 export function queue(
 	name: string,
@@ -241,7 +281,7 @@ export function queue(
 			b: () => b(stage.b, ends, stage),
 			reset: () => {
 				seen.sent = [...early.sent];
-				// What the consumer before held comes again.
+				// What the previous consumer held is delivered again.
 				seen.received = detached ? [] : [...early.received];
 				seen.rung = [];
 				seen.producer.doorbell = undefined;

@@ -1,4 +1,4 @@
-/** Two participants at the ends of a queue. */
+/** Two participants at the endpoints of a queue. */
 import { QUEUE_HEAD, TAKEN } from "../../../assembly/layout.js";
 import type { Participant } from "../../crash-points/world.js";
 import type { Pair } from "../explore.js";
@@ -14,12 +14,14 @@ import {
 	queue,
 	receive,
 	receiveAtOnce,
+	receiveMany,
 	releaseThrough,
 	send,
 	sendBlock,
+	sendMany,
 } from "./queue-stage.js";
 
-/** Positions where a message of 16 bytes needs padding; the second also runs over 2^32. */
+/** Positions where a message of 16 bytes needs padding; at the second, positions also pass 2^32. */
 const NEAR_END = CAPACITY - 16;
 
 const NEAR_WRAP = 2 ** 32 - 16;
@@ -78,6 +80,46 @@ export const queues: Pair[] = [
 		},
 		receiving(2),
 		({ seen }) => expect(seen.received.length !== 1, "half of a publication came"),
+	),
+	queue(
+		"send two at once, while another receives",
+		{},
+		(who, ends) => sendMany(who, ends, [1, 2]),
+		receiving(2),
+		({ seen }) => expect(seen.received.length !== 1, "half of a batch came"),
+	),
+	queue(
+		"send more at once than there is room for, while another receives",
+		{ messages: [1, 2] },
+		function* (who, ends) {
+			yield* sendMany(who, ends, [3, 4]);
+			yield* sendMany(who, ends, [5, 6]);
+		},
+		receiving(3),
+	),
+	queue(
+		"send two at once with padding over 2^32, while another receives several at once",
+		{ position: NEAR_WRAP, bytes: 16 },
+		(who, ends) => sendMany(who, ends, [1, 2]),
+		(who, ends) => receiveMany(who, ends, 4),
+	),
+	queue(
+		"send, while another receives several at once",
+		{ messages: [1] },
+		sending(2, 3),
+		function* (who, ends) {
+			yield* receiveMany(who, ends, 4);
+			yield* receiveMany(who, ends, 4);
+		},
+	),
+	queue(
+		"send into a full ring, while another receives several at once",
+		{ position: 2 ** 32 - 32, messages: [1, 2, 3] },
+		sending(4, 5),
+		function* (who, ends) {
+			yield* receiveMany(who, ends, 2);
+			yield* receiveMany(who, ends, 4);
+		},
 	),
 	queue(
 		"release out of order, while another sends",
@@ -283,7 +325,7 @@ export const queues: Pair[] = [
 	),
 ];
 
-/** Both want the same end: exactly one gets it. */
+/** Both want the same endpoint: exactly one gets it. */
 function contest(name: string, attach: "attachConsumer" | "attachProducer"): Pair {
 	const wanting = function* (who: Participant, ends: Ends): Program {
 		const result = yield [attach, who.me, ends.queue];

@@ -1,4 +1,4 @@
-/** The two ends of a queue of numbers against one another. */
+/** The endpoints of a queue of numbers, with each other. */
 import {
 	EMPTY,
 	ENDED,
@@ -21,7 +21,7 @@ import type { Pair } from "../explore.js";
 import { atOnce, doorbellOf, expect, openTo, oversleeps, pair, type Scene, type Sleeper } from "../stage.js";
 import type { Call, Program } from "../stepper.js";
 
-/** Numbers that the ring has room for, each of 4 bytes here. */
+/** The number of records, of 4 bytes here, that the ring has room for. */
 const CAPACITY = 4;
 const NAME = "numbers";
 
@@ -33,7 +33,7 @@ interface Ends {
 	rung: number[];
 	producer: Sleeper;
 	consumer: Sleeper;
-	/** Streams that ended, as the producer and as the consumer saw it. */
+	/** The number of streams that ended, as the producer and as the consumer saw it. */
 	ends: number;
 	ended: number;
 }
@@ -43,7 +43,7 @@ function note(ends: Ends, result: number): void {
 	else expect(result === OK, `it gave ${result}`);
 }
 
-/** Pushes as many of the values as there is room for; how many. */
+/** Pushes as many of the values as there is room for, and returns how many. */
 function* push(who: Participant, ends: Ends, ...values: number[]): Generator<Call, number, number> {
 	const status = yield ["recordsRoom", who.me, ends.queue];
 	if (status === NO_ROOM) return 0;
@@ -57,7 +57,7 @@ function* push(who: Participant, ends: Ends, ...values: number[]): Generator<Cal
 	return count;
 }
 
-/** Pops what is there; how many, or null where the stream ends. */
+/** Pops what is there, and returns how many; null if the stream has ended. */
 function* pop(who: Participant, ends: Ends, most = CAPACITY): Generator<Call, number | null, number> {
 	const status = yield ["recordsAvailable", who.me, ends.queue];
 	if (status === EMPTY) return 0;
@@ -82,7 +82,7 @@ function* awaitNumbers(who: Participant, ends: Ends): Program {
 	if (count === 0 && (yield ["read", ends.queue + QUEUE_PRODUCER]) !== 0) ends.consumer.doorbell = doorbell;
 }
 
-/** In which order one who waits does what it must. */
+/** The order in which a waiter does its steps. */
 export type Order = "reads its doorbell first" | "announces first" | "looks first";
 
 function* awaitRoom(
@@ -253,7 +253,7 @@ export const records: Pair[] = [
 	...waits("reads its doorbell first"),
 ];
 
-/** In any other order it may sleep for ever. */
+/** In any other order it may sleep forever. */
 export function waits(order: Order): Pair[] {
 	return [
 		numbers(

@@ -1,4 +1,4 @@
-/** Recovering from a participant that died allocating, sending or receiving, while another goes on. */
+/** Recovering from a participant that died allocating, sending or receiving, while another continues. */
 import {
 	KIND_QUEUE,
 	NO_ROOM,
@@ -166,7 +166,7 @@ export const messages: Pair[] = [
 			},
 			check: () => {
 				const { slot } = victim;
-				// Who looks before it sleeps sees the slot empty; whoever slept before was rung.
+				// One that looks before it sleeps sees the slot empty; one that slept before was rung.
 				const isGone = observer.recover(slot).status === NOT_FOUND;
 				expect(isGone && sleepsOn !== undefined, "it did not get that far");
 			},

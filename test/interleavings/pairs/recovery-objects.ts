@@ -1,4 +1,4 @@
-/** The same, where it died at a mutex, at an object, or saving. */
+/** Recovering from a participant that died at a mutex, at an object, or while it saved, while another continues. */
 import {
 	BAD_HANDLE,
 	KIND_MAP,
@@ -18,7 +18,7 @@ import type { Program } from "../stepper.js";
 import { dead, LARGE, NAME, NONCE } from "./dying.js";
 import { findOrConstruct, isWhole, remove } from "./objects.js";
 
-/** Gets the mutex, or would sleep on what its doorbell said. */
+/** What trying to lock gave, and the value of the doorbell on which the waiter would sleep. */
 interface Waiting {
 	status: number;
 	doorbell: number;
@@ -71,7 +71,7 @@ export const mutexes: Pair[] = [
 				const result = yield ["unlock", who.me, mutex];
 				expect(result === OK || result >= STATUS_LIMIT, `unlocking gave ${result}`);
 			},
-			// The ring may go to the dead one; recovery rings all, so that the next looks.
+			// The dead participant may have been rung; recovery rings every doorbell, so the next one looks.
 			check: () => expect(world.words[doorbellOf(observer) >> 2] !== bell, "nobody told the one who waits"),
 			tidy: () => expect(observer.remove("mutex") === OK, "the mutex is lost"),
 		};

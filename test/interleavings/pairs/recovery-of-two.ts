@@ -1,4 +1,4 @@
-/** Recovering from two that died. */
+/** Recovering from two dead participants. */
 import {
 	KIND_MUTEX,
 	KIND_STRUCT,
@@ -31,7 +31,7 @@ function bothDied(
 	});
 }
 
-/** A block with a reference of each. */
+/** A block to which each has a reference. */
 function blockOfBoth(first: Participant, second: Participant): [number, number] {
 	const block = first.allocate(LARGE);
 	const share = first.committing(() => first.core.allocateShare(first.me));
@@ -42,17 +42,17 @@ function blockOfBoth(first: Participant, second: Participant): [number, number] 
 }
 
 /**
- * `second` dies while it has a share that it took because it had ended, and that is `first`'s by now, for another
- * block.
+ * `second` dies with a share that it took because the share had ended. Meanwhile `first` has used the share for
+ * another block.
  */
 function takeForEnded({ observer, world }: Stage, first: Participant, second: Participant): void {
 	const third = world.participant(5, "writes");
 	const [mine, theirs] = blockOfBoth(third, second);
 	const share = theirs - (theirs % SHARE_BYTES);
-	// Its reference is gone, and whether that was the last it has not looked.
+	// It has given up its reference, but not checked yet whether that was the last one.
 	kill(third, 1, () => void third.core.free(third.me, mine));
 	const pristine = world.snapshot();
-	/** Whether it comes to that when `second` is at its access number `point` while the share changes. */
+	/** True if that happens when `second` is at access `point` while the share changes. */
 	const comesToIt = (point: number) => {
 		world.restore(pristine);
 		let again = 0;
@@ -154,7 +154,7 @@ export const several: Pair[] = [
 		const { world, observer } = stage;
 		const victim = world.participant(3, "writes");
 		victim.allocate(LARGE);
-		/** The number of who has joined, and its block. */
+		/** The participant that has joined, and its block. */
 		const got: [number, number][] = [];
 		return {
 			a: () => recover(victim.slot),
@@ -218,7 +218,7 @@ export const several: Pair[] = [
 			const { a, b, world } = stage;
 			const victim = world.participant(3, "writes");
 			const [mine, theirs] = blockOfBoth(victim, b);
-			// Its reference is gone, and whether that was the last it has not looked.
+			// It has given up its reference, but not checked yet whether that was the last one.
 			kill(victim, 1, () => void victim.core.free(victim.me, mine));
 			return {
 				*a() {

@@ -1,7 +1,16 @@
-/** Recovering from the dead while others go on. */
+/** Recovering from dead participants while others continue. */
 import type { Pair } from "../explore.js";
+import { ends } from "./recovery-ends.js";
 import { allocating, messages } from "./recovery-messages.js";
 import { mutexes, objects, saved } from "./recovery-objects.js";
 import { several } from "./recovery-of-two.js";
 
-export const recoveries: Pair[] = [...allocating, ...messages, ...mutexes, ...objects, ...saved, ...several];
+export const recoveries: Pair[] = [
+	...allocating,
+	...messages,
+	...ends,
+	...mutexes,
+	...objects,
+	...saved,
+	...several,
+];

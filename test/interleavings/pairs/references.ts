@@ -1,4 +1,4 @@
-/** Objects that are given up, with what was had of them, while others have them open or make new ones in their place. */
+/** Objects that are given up with all that was held of them, while others have them open or make new ones there. */
 import {
 	FENCED,
 	KIND_MUTEX,
@@ -29,7 +29,7 @@ import type { Call, Program } from "../stepper.js";
 
 const NAME = "a";
 
-/** What is rung, and who would sleep. */
+/** The doorbells that were rung, and the participant that would sleep. */
 interface Seen {
 	rung: number[];
 	sleeper: Sleeper;
@@ -49,14 +49,14 @@ function note({ rung }: Seen, result: number): void {
 	else expect(result === OK, `it gave ${result}`);
 }
 
-/** Removes what it has something of, as the binding does it. */
+/** Removes an object of which it holds something, as the binding does. */
 function* removeHeld(who: Participant, seen: Seen): Generator<Call, void, number> {
 	const object = yield* call(who, "remove", who.me, ...named(who, NAME));
 	expect(object >= STATUS_LIMIT, `removing gave ${object}`);
 	note(seen, yield* call(who, "unpin", who.me, object));
 }
 
-/** Gets a mutex that its holder gives up as abandoned, or would go to sleep. */
+/** Locks a mutex whose holder gives it up as abandoned, or would go to sleep. */
 function* lockAbandoned(who: Participant, mutex: number, seen: Seen): Program {
 	let status = yield ["tryLock", who.me, mutex];
 	if (status === TAKEN) {
@@ -113,7 +113,7 @@ export const references: Pair[] = [
 		return {
 			*a() {
 				const status = yield ["tryLock", a.me, mutex];
-				// The other has it, or gave it back.
+				// The other one has it, or has given it back.
 				if (status !== LOCK_ABANDONED) {
 					if (status === OK) yield ["unlock", a.me, mutex];
 					return;

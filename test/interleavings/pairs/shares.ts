@@ -1,23 +1,23 @@
-/** References to one block: made, handed over and given up by two at once. */
+/** References to one block: two participants make them, hand them over and give them up at once. */
 import { KIND_QUEUE, OK, REFERENCE_BYTES, STATUS_LIMIT } from "../../../assembly/layout.js";
 import type { Participant } from "../../crash-points/world.js";
 import type { Pair } from "../explore.js";
 import { allocate, call, expect, free, give, openTo, pair, type Scene, type Stage } from "../stage.js";
 import type { Call, Program } from "../stepper.js";
 
-/** A class with few blocks to a span. */
+/** A size class with few blocks in a span. */
 const LARGE = 30_000;
 const MARK = 7;
 
 interface Shared {
 	block: number;
-	/** Of `a`, and of `b`. */
+	/** The reference of `a`, and that of `b`. */
 	references: [number, number];
-	/** Those that were got since. */
+	/** The references that were made since. */
 	got: number[];
 }
 
-/** A block with a reference of `a`'s and one of `b`'s; both have a slab of shares to themselves. */
+/** A block with a reference of `a` and one of `b`. Each participant has a slab of shares of its own. */
 function shared({ a, b, world }: Stage, bytes: number): Shared {
 	b.core.freeInternal(
 		b.me,
@@ -33,7 +33,7 @@ function shared({ a, b, world }: Stage, bytes: number): Shared {
 	return { block, references: [mine, theirs], got: [] };
 }
 
-/** Looks through a reference: the block is still what it was. */
+/** Checks, through a reference, that the block has its contents. */
 function* look({ block }: Shared, reference: number): Program {
 	expect((yield ["bytesOf", reference]) === block, "the reference is to another block");
 	expect((yield ["filled", block, LARGE, MARK]) === 1, "the block was freed, and there is a reference");
@@ -44,7 +44,7 @@ function* giveUp(who: Participant, reference: number): Program {
 	expect(status === OK, `freeing gave ${status}`);
 }
 
-/** Takes and spoils what is free. */
+/** Takes free memory and overwrites it. */
 function* spoil(who: Participant): Program {
 	yield* free(who, yield* allocate(who, LARGE, 9));
 }
@@ -70,7 +70,7 @@ function sharing(
 			},
 			check: () => {
 				more.check?.(all, stage);
-				// Whoever has a reference still can read through it.
+				// A participant that still has a reference can read through it.
 				for (const each of all.got) {
 					expect(
 						stage.world.isFilled(all.block, LARGE, MARK),
@@ -84,7 +84,7 @@ function sharing(
 	});
 }
 
-/** Shares a block of one's own, and gives it up again. */
+/** Shares a block of its own, and gives it up again. */
 function* shareAnother(who: Participant): Program {
 	const block = yield* allocate(who, LARGE, 9);
 	const share = yield* call(who, "allocateShare", who.me);

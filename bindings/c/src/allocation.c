@@ -1,0 +1,201 @@
+/* Blocks. */
+#include "internal.h"
+
+#include <stdio.h>
+
+static uint32_t ask(dhmem_region *region, enum part part, size_t bytes) {
+	switch (part) {
+	case PART_OBJECT:
+		return CALL(region, allocateObject, region->me);
+	case PART_HANDLE:
+		return CALL(region, allocateHandle, region->me);
+	case PART_SHARE:
+		return CALL(region, allocateShare, region->me);
+	default:
+		return CALL(region, allocate, region->me, (uint32_t)bytes);
+	}
+}
+
+/* A block, or a status other than NEED_COMMIT, or 0 and `*code`. */
+static uint32_t allocate_once(dhmem_region *region, enum part part, size_t bytes, int *code) {
+	for (int turn = 0; turn < MOST_TURNS; turn++) {
+		const uint32_t result = ask(region, part, bytes);
+		if (result != CORE_NEED_COMMIT) {
+			return result;
+		}
+		*code = commit_request(region);
+		if (*code != DHMEM_OK) {
+			return 0;
+		}
+	}
+	return CORE_CORRUPT;
+}
+
+static void give_pages_back(dhmem_region *region) {
+	char text[sizeof region->failure];
+	uint64_t ignored;
+	snprintf(text, sizeof text, "%s", dhmem_error());
+	trim_region(region, &ignored);
+	note_failure("%s", text);
+}
+
+uint32_t allocate_part(dhmem_region *region, enum part part, size_t bytes, int *code) {
+	const size_t largest = region->size - (size_t)word_at(region, CORE_HEADER_HEAP) * SPAN;
+	if (bytes > largest) {
+		*code = fail(DHMEM_REGION_FULL,
+			"%zu bytes are more than the largest block of %s, %zu bytes; create it with a larger size", bytes,
+			region->path, largest);
+		return 0;
+	}
+	for (int again = 0;; again++) {
+		unsigned recovered;
+		*code = DHMEM_OK;
+		const uint32_t result = allocate_once(region, part, bytes, code);
+		if (result >= CORE_STATUS_LIMIT) {
+			if (is_inside(region, result, bytes)) {
+				return result;
+			}
+			*code = region_unexpected(region, CORE_CORRUPT, "Allocating");
+			return 0;
+		}
+		if (*code == DHMEM_OK) {
+			*code = result != CORE_FULL ? region_unexpected(region, result, "Allocating")
+										: fail(DHMEM_REGION_FULL,
+											  "The region %s of %zu bytes has no contiguous run of %zu free "
+											  "bytes; free some blocks, or create "
+											  "it with a larger size",
+											  region->path, region->size, bytes);
+		}
+		const bool is_full = *code == DHMEM_REGION_FULL || *code == DHMEM_NO_SPACE;
+		if (*code == DHMEM_NO_SPACE && region->failed == DHMEM_OK) {
+			/* What it has got so far is free again, and others may need it. The failure's text stays. */
+			give_pages_back(region);
+		}
+		if (again > 0 || !is_full || region->failed != DHMEM_OK) {
+			return 0;
+		}
+		/* Space comes from dead participants, and from what living ones keep in reserve. */
+		const int found = recover_all(region, &recovered);
+		if (found != DHMEM_OK) {
+			*code = found;
+			return 0;
+		}
+		CALL(region, reclaim, region->me);
+	}
+}
+
+int block_at(dhmem_region *region, uint32_t at, uint32_t length, struct dhmem_block *block) {
+	/* The block may be a reference to a shared one, whose bytes are elsewhere. */
+	const uint32_t bytes = CALL(region, bytesOf, at);
+	if (!is_inside(region, bytes, length)) {
+		return region_unexpected(region, CORE_CORRUPT, "A block");
+	}
+	*block = (struct dhmem_block){ .data = region->base + bytes, .length = length, .at = at };
+	return DHMEM_OK;
+}
+
+int block_owned(dhmem_region *region, const struct dhmem_block *block, uint32_t *at) {
+	if (block == NULL || block->data == NULL) {
+		return fail(DHMEM_CLOSED, "This block was freed or handed over");
+	}
+	const uint32_t status = CALL(region, checkOwned, region->me, block->at);
+	*at = block->at;
+	switch (status) {
+	case CORE_OK:
+		return DHMEM_OK;
+	case CORE_DOUBLE_FREE:
+		return fail(DHMEM_DOUBLE_FREE, "This block is already free; free it only once");
+	case CORE_NOT_OWNER:
+	case CORE_NOT_A_BLOCK:
+		return fail(DHMEM_BAD_ARGUMENT,
+			"This block does not belong to this participant of %s; release its message, or take the block",
+			region->path);
+	default:
+		return region_unexpected(region, status, "A block");
+	}
+}
+
+static int allocate(dhmem_region *region, size_t length, struct dhmem_block *block) {
+	int code = region_check_writable(region);
+	if (code != DHMEM_OK) {
+		return code;
+	}
+	if (length == 0) {
+		return fail(DHMEM_BAD_ARGUMENT, "The length is 0; it must be 1 or more");
+	}
+	const uint32_t at = allocate_part(region, PART_BLOCK, length, &code);
+	if (at == 0) {
+		return code;
+	}
+	*block = (struct dhmem_block){ .data = region->base + at, .length = length, .at = at };
+	return DHMEM_OK;
+}
+
+int dhmem_allocate(dhmem_region *region, size_t length, struct dhmem_block *block) {
+	GUARDED(region, allocate(region, length, block));
+}
+
+static int free_block(dhmem_region *region, struct dhmem_block *block) {
+	uint32_t at = 0;
+	int code = region_check_writable(region);
+	code = code == DHMEM_OK ? block_owned(region, block, &at) : code;
+	if (code != DHMEM_OK) {
+		return code;
+	}
+	const uint32_t status = CALL(region, free, region->me, at);
+	if (status != CORE_OK) {
+		return region_unexpected(region, status, "Freeing a block");
+	}
+	block->data = NULL;
+	return DHMEM_OK;
+}
+
+int dhmem_free(dhmem_region *region, struct dhmem_block *block) {
+	GUARDED(region, free_block(region, block));
+}
+
+/* Gives the block several references, if it has none so far. */
+static int share(dhmem_region *region, struct dhmem_block *block) {
+	int code;
+	const uint32_t share = allocate_part(region, PART_SHARE, CORE_SHARE_BYTES, &code);
+	if (share == 0) {
+		return code;
+	}
+	const uint32_t shared = CALL(region, share, region->me, block->at, share);
+	if (shared < CORE_STATUS_LIMIT) {
+		CALL(region, freeInternal, region->me, share);
+		return region_unexpected(region, shared, "Cloning a block");
+	}
+	block->at = shared;
+	return DHMEM_OK;
+}
+
+static int make_reference(dhmem_region *region, struct dhmem_block *block, struct dhmem_block *copy) {
+	uint32_t at = 0;
+	int code = region_check_writable(region);
+	code = code == DHMEM_OK ? block_owned(region, block, &at) : code;
+	if (code != DHMEM_OK) {
+		return code;
+	}
+	uint32_t reference = CALL(region, addReference, region->me, at);
+	if (reference == CORE_NOT_A_BLOCK) {
+		code = share(region, block);
+		if (code != DHMEM_OK) {
+			return code;
+		}
+		reference = CALL(region, addReference, region->me, block->at);
+	}
+	if (reference == CORE_FULL) {
+		return fail(DHMEM_REGION_FULL,
+			"This block has %u references, which is the maximum; free some of them",
+			CORE_SHARE_BYTES - CORE_SHARE_OWNERS);
+	}
+	if (reference < CORE_STATUS_LIMIT) {
+		return region_unexpected(region, reference, "Cloning a block");
+	}
+	return block_at(region, reference, (uint32_t)block->length, copy);
+}
+
+int dhmem_clone(dhmem_region *region, struct dhmem_block *block, struct dhmem_block *copy) {
+	GUARDED(region, make_reference(region, block, copy));
+}

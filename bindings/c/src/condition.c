@@ -1,0 +1,136 @@
+/* Conditions: waiting until something that a mutex guards has changed. */
+#include "internal.h"
+
+#include <stdlib.h>
+
+/* Milliseconds after which a waiter looks by itself, because who notifies may die. */
+#define LOOK 20.0
+
+struct dhmem_condition {
+	struct lock lock;
+};
+
+struct waiting {
+	dhmem_condition *condition;
+	int64_t look_at;
+};
+
+int dhmem_condition_open(dhmem_region *region, const char *name, dhmem_condition **result) {
+	const struct wanted wanted = { .kind = CORE_KIND_CONDITION };
+	dhmem_condition *condition = calloc(1, sizeof *condition);
+	if (condition == NULL) {
+		return no_memory();
+	}
+	int code = region_check_writable(region);
+	code = code == DHMEM_OK ? object_open(&condition->lock.object, region, name, &wanted) : code;
+	if (code == DHMEM_OK) {
+		*result = condition;
+	} else {
+		free(condition);
+	}
+	return code;
+}
+
+void dhmem_condition_close(dhmem_condition *condition) {
+	if (condition != NULL) {
+		lock_close(&condition->lock);
+		free(condition);
+	}
+}
+
+static int notify(dhmem_condition *condition, unsigned most) {
+	const struct object *object = &condition->lock.object;
+	int code = object_check(object);
+	/* At most so many participants wait. One that waits again meanwhile has been notified. */
+	for (unsigned i = 0; i < most && code == DHMEM_OK; i++) {
+		const uint32_t doorbell = OBJECT_CALL(object, ringNext);
+		code = wake(object->region, doorbell, "A condition");
+		if (doorbell == CORE_OK) {
+			break;
+		}
+	}
+	return code;
+}
+
+int dhmem_notify_one(dhmem_condition *condition) {
+	GUARDED(condition->lock.object.region, notify(condition, 1));
+}
+
+int dhmem_notify_all(dhmem_condition *condition) {
+	GUARDED(condition->lock.object.region, notify(condition, CORE_SLOTS));
+}
+
+static int attempt(void *context) {
+	const struct waiting *waiting = context;
+	struct lock *lock = &waiting->condition->lock;
+	const int code = object_check(&lock->object);
+	if (code != DHMEM_OK) {
+		return code;
+	}
+	return OBJECT_CALL(&lock->object, isAnnounced) == 0 || clock_after(0) >= waiting->look_at ? DHMEM_OK
+																							  : PENDING;
+}
+
+static void announce(void *context) {
+	/* It was announced while the mutex was held, so that any later change notifies. */
+	(void)context;
+}
+
+static uint32_t peer(void *context) {
+	(void)context;
+	return 0;
+}
+
+/* Sleeps without the mutex, until a notification or for a while. */
+static int sleep_once(dhmem_condition *condition, struct lock *mutex) {
+	dhmem_region *region = condition->lock.object.region;
+	struct waiting waiting = { condition, clock_after(LOOK) };
+	const struct wait wait = { .what = "condition",
+		.name = condition->lock.object.name,
+		.attempt = attempt,
+		.announce = announce,
+		.peer = peer,
+		.context = &waiting,
+		.slice = LOOK };
+	lock_announce(&condition->lock);
+	int code = lock_release(mutex);
+	if (code != DHMEM_OK) {
+		return code;
+	}
+	code = wait_for(region, &wait, -1);
+	/* Whatever has happened, the caller has the mutex again. */
+	int locked;
+	do {
+		locked = lock_take(mutex, -1);
+	} while (locked == DHMEM_INTERRUPTED);
+	return code == DHMEM_OK ? locked : code;
+}
+
+static int wait_until(dhmem_condition *condition, struct lock *mutex, bool (*until)(void *context),
+	void *context, double timeout) {
+	dhmem_region *region = condition->lock.object.region;
+	const int64_t deadline = timeout < 0 ? NEVER : clock_after(timeout);
+	int code = object_check(&condition->lock.object);
+	code = code == DHMEM_OK ? object_check(&mutex->object) : code;
+	if (code == DHMEM_OK && (mutex->object.region != region || !lock_is_held_here(mutex))) {
+		return fail(DHMEM_BAD_ARGUMENT,
+			"Mutex %s is not held by this opening; lock it before waiting for condition %s",
+			mutex->object.name, condition->lock.object.name);
+	}
+	while (code == DHMEM_OK && !until(context)) {
+		if (clock_after(0) >= deadline) {
+			code = fail(DHMEM_TIMEOUT,
+				"Waited %g ms for condition %s; allow more time, or check that the other side is running",
+				timeout, condition->lock.object.name);
+			break;
+		}
+		code = sleep_once(condition, mutex);
+	}
+	lock_stop_asking(&condition->lock);
+	return code;
+}
+
+int dhmem_wait(dhmem_condition *condition, dhmem_mutex *mutex, bool (*until)(void *context), void *context,
+	double timeout) {
+	GUARDED(condition->lock.object.region, wait_until(condition, &mutex->lock, until, context, timeout));
+}

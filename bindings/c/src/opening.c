@@ -1,0 +1,348 @@
+/* Opens, creates and leaves region files. Participants may do this in any order. */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+/* Two spans less than 4 GiB, as in the library for TypeScript. */
+#define MOST_SPANS 65534u
+#define FEWEST_SPANS 8u
+
+enum outcome { FOUND, ABSENT, CHANGED, FAILED };
+
+static dhmem_region *region_new(const char *path, const char *trust) {
+	dhmem_region *region = calloc(1, sizeof *region);
+	if (region != NULL) {
+		file_clear(&region->file);
+		region->users = 1;
+		region->path = strdup(path);
+		region->trust = trust != NULL ? strdup(trust) : NULL;
+		if (region->path == NULL || (trust != NULL && region->trust == NULL)) {
+			free(region->path);
+			free(region);
+			region = NULL;
+		}
+	}
+	if (region == NULL) {
+		no_memory();
+	}
+	return region;
+}
+
+/* Maps the file, with a private span behind it, and sets up the core over both. */
+static int map(dhmem_region *region) {
+	struct failure failure;
+	region->size = (size_t)region->file.size;
+	const size_t length = region->size + SPAN;
+	void *base =
+		mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base == MAP_FAILED) {
+		return fail(DHMEM_UNSUPPORTED,
+			"There is no address space left for %s: raise the limit (ulimit -v), or create it with a smaller "
+			"size",
+			region->path);
+	}
+	region->base = base;
+	if (!mapping_open(&region->mapping, &region->file, base, region->read_only, &failure)) {
+		return system_fail(&failure, region->path, "Mapping");
+	}
+	region->mapped = true;
+	region->memory = (wasm_rt_shared_memory_t){ .data = base,
+		.data_end = (_Atomic volatile uint8_t *)base + length,
+		.page_size = SPAN,
+		.pages = length / SPAN,
+		.max_pages = length / SPAN,
+		.size = length };
+	wasm2c_dhmem_instantiate(&region->core, (struct w2c_env *)region);
+	return DHMEM_OK;
+}
+
+static const char *label_of(const struct dhmem_options *options, char *into, size_t size) {
+	const char *label = options->label != NULL ? options->label : getenv("DHMEM_TASK");
+	char host[65] = "";
+	if (label != NULL) {
+		return label;
+	}
+	gethostname(host, sizeof host - 1);
+	snprintf(into, size, "%s:%d", host, (int)getpid());
+	return into;
+}
+
+static int join(dhmem_region *region, const struct dhmem_options *options) {
+	char label[CORE_LABEL_BYTES];
+	return participant_join(region, label_of(options, label, sizeof label));
+}
+
+static int spans_of(const struct dhmem_options *options, uint32_t *spans) {
+	const uint64_t size = options->size;
+	*spans = 0;
+	if (size != 0 && (size < SPAN || size > 1ull << 32)) {
+		return fail(DHMEM_BAD_ARGUMENT, "size is %llu; it must be from 64 KiB to 4 GiB",
+			(unsigned long long)size);
+	}
+	const uint64_t wanted = size == 0 ? MOST_SPANS : (size + SPAN - 1) / SPAN;
+	*spans = (uint32_t)(wanted > MOST_SPANS ? MOST_SPANS : wanted < FEWEST_SPANS ? FEWEST_SPANS : wanted);
+	return DHMEM_OK;
+}
+
+static int format(dhmem_region *region, const struct dhmem_options *options) {
+	uint32_t identity[2];
+	int result = commit_range(region, 0, CORE_HEADER_BYTES);
+	if (result != DHMEM_OK) {
+		return result;
+	}
+	if (getrandom(identity, sizeof identity, 0) != sizeof identity) {
+		return fail(DHMEM_UNSUPPORTED, "Creating %s fails here: getrandom: %s", region->path,
+			strerror(errno));
+	}
+	CALL(region, format, (uint32_t)(region->size / SPAN), identity[0], identity[1],
+		options->lifetime == DHMEM_LAST_CLOSE ? CORE_LIFETIME_LAST_CLOSE : CORE_LIFETIME_PERSISTENT, 0);
+	result = commit_range(region, 0, word_at(region, CORE_HEADER_TOUCHED));
+	return result == DHMEM_OK ? join(region, options) : result;
+}
+
+static int format_guarded(dhmem_region *region, const struct dhmem_options *options) {
+	GUARDED(region, format(region, options));
+}
+
+/* Replaces the region that has the name, if there is one, while nobody joins it. */
+static int replace(dhmem_region *region, const char *path, const struct dhmem_options *options, bool *done) {
+	struct failure failure;
+	struct file found;
+	bool ignored;
+	*done = false;
+	if (!file_open(&found, path, true, &failure)) {
+		return failure.error == -ENOENT || failure.error == -ESTALE
+			? DHMEM_OK
+			: system_fail(&failure, path, "Replacing");
+	}
+	int code = check_trusted(&found, path, options);
+	code = code == DHMEM_OK ? wait_for_lock(&found, JOIN_LOCK, path) : code;
+	bool named = false;
+	if (code == DHMEM_OK && !file_is_named(&found, path, &named, &failure)) {
+		code = system_fail(&failure, path, "Replacing");
+	}
+	if (named) {
+		*done = file_publish(&region->file, path, true, &ignored, &failure);
+		code = *done ? code : system_fail(&failure, path, "Replacing");
+	}
+	file_close(&found);
+	return code;
+}
+
+/* Gives the new region its name. ABSENT if the name is taken. */
+static enum outcome publish(dhmem_region *region, const char *path, const struct dhmem_options *options,
+	int *code) {
+	struct failure failure;
+	bool taken, done = false;
+	if (options->mode == DHMEM_FORCE_CREATE) {
+		*code = replace(region, path, options, &done);
+	}
+	if (*code != DHMEM_OK || done) {
+		return done ? FOUND : FAILED;
+	}
+	if (!file_publish(&region->file, path, false, &taken, &failure)) {
+		*code = system_fail(&failure, path, "Creating");
+		return FAILED;
+	}
+	return taken ? ABSENT : FOUND;
+}
+
+/* Creates a region and joins it. ABSENT if the name is taken. */
+static enum outcome create(const char *path, const struct dhmem_options *options, dhmem_region *region,
+	int *code) {
+	struct failure failure;
+	uint32_t spans;
+	const char *slash = strrchr(path, '/');
+	char *folder = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	if (folder == NULL) {
+		*code = no_memory();
+		return FAILED;
+	}
+	*code = spans_of(options, &spans);
+	if (*code == DHMEM_OK) {
+		const mode_t mode = options->permissions != 0 ? options->permissions : 0600;
+		if (!file_create(&region->file, folder, (off_t)spans * SPAN, mode, &failure)) {
+			*code = system_fail(&failure, path, "Creating");
+		}
+	}
+	free(folder);
+	*code = *code == DHMEM_OK ? map(region) : *code;
+	*code = *code == DHMEM_OK ? format_guarded(region, options) : *code;
+	if (*code != DHMEM_OK) {
+		return FAILED;
+	}
+	return publish(region, path, options, code);
+}
+
+static int join_and_map(dhmem_region *region, const struct dhmem_options *options) {
+	const int result = map(region);
+	return result == DHMEM_OK ? join(region, options) : result;
+}
+
+/* With the join lock held. */
+static int join_named(dhmem_region *region, const struct dhmem_options *options, bool is_last_close,
+	enum outcome *outcome) {
+	struct failure failure;
+	bool named, removed = false;
+	*outcome = CHANGED;
+	if (!file_is_named(&region->file, region->path, &named, &failure)) {
+		return system_fail(&failure, region->path, "Opening");
+	}
+	if (named && is_last_close) {
+		const int result = remove_if_empty(&region->file, region->path, &removed);
+		if (result != DHMEM_OK) {
+			return result;
+		}
+	}
+	if (!named || removed) {
+		return DHMEM_OK;
+	}
+	*outcome = FOUND;
+	GUARDED(region, join_and_map(region, options));
+}
+
+static int recover_guarded(dhmem_region *region) {
+	unsigned ignored;
+	GUARDED(region, recover_all(region, &ignored));
+}
+
+static int check_size(const struct dhmem_options *options, const uint32_t *header, const char *path) {
+	uint32_t wanted;
+	const int result = spans_of(options, &wanted);
+	if (result != DHMEM_OK || options->size == 0 || wanted <= header[CORE_HEADER_SPANS / 4]) {
+		return result;
+	}
+	return fail(DHMEM_TYPE_MISMATCH,
+		"%s has a size of %llu bytes, but %llu were asked for; ask for no more, or unlink it first", path,
+		(unsigned long long)header[CORE_HEADER_SPANS / 4] * SPAN, (unsigned long long)wanted * SPAN);
+}
+
+/* Maps the region for reading, without the join lock. An abandoned region counts as absent. */
+static enum outcome read_existing(dhmem_region *region, const char *path, bool is_last_close, int *code) {
+	struct failure failure;
+	bool held = true, named;
+	if (is_last_close && !has_participants(&region->file) &&
+		lock_is_held(&region->file, READER_LOCK, &held, &failure) && !held) {
+		return ABSENT;
+	}
+	/* In this order, because a process that removes the name write-locks this byte. */
+	*code = wait_for_lock(&region->file, READER_LOCK, path);
+	if (*code == DHMEM_OK && !file_is_named(&region->file, path, &named, &failure)) {
+		*code = system_fail(&failure, path, "Opening");
+	}
+	if (*code == DHMEM_OK && !named) {
+		return CHANGED;
+	}
+	*code = *code == DHMEM_OK ? map(region) : *code;
+	return *code == DHMEM_OK ? FOUND : FAILED;
+}
+
+/* Joins an existing region, or opens it for reading. */
+static enum outcome open_existing(const char *path, const struct dhmem_options *options, dhmem_region *region,
+	int *code) {
+	uint32_t header[CORE_HEADER_BYTES / 4] = { 0 };
+	struct failure failure;
+	enum outcome outcome = FAILED;
+	region->read_only = options->mode == DHMEM_OPEN_READ_ONLY;
+	if (!file_open(&region->file, path, !region->read_only, &failure)) {
+		/* Without /proc the path is opened twice, and the file was replaced in between. */
+		if (failure.error == -ENOENT || failure.error == -ESTALE) {
+			return failure.error == -ENOENT ? ABSENT : CHANGED;
+		}
+		*code = system_fail(&failure, path, "Opening");
+		return FAILED;
+	}
+	*code = check_trusted(&region->file, path, options);
+	*code = *code == DHMEM_OK ? check_header(&region->file, path, header) : *code;
+	*code = *code == DHMEM_OK ? check_size(options, header, path) : *code;
+	const bool is_last_close = header[CORE_HEADER_LIFETIME / 4] == CORE_LIFETIME_LAST_CLOSE;
+	if (*code == DHMEM_OK && region->read_only) {
+		return read_existing(region, path, is_last_close, code);
+	}
+	*code = *code == DHMEM_OK ? wait_for_lock(&region->file, JOIN_LOCK, path) : *code;
+	if (*code != DHMEM_OK) {
+		return FAILED;
+	}
+	*code = join_named(region, options, is_last_close, &outcome);
+	if (region->failed == DHMEM_OK) {
+		lock_drop(&region->file, JOIN_LOCK, &failure);
+	}
+	if (*code == DHMEM_OK && outcome == FOUND) {
+		*code = recover_guarded(region);
+	}
+	return *code == DHMEM_OK ? outcome : FAILED;
+}
+
+int find_or_create(const char *path, const struct dhmem_options *options, dhmem_region **result) {
+	const bool creates = options->mode == DHMEM_CREATE || options->mode == DHMEM_FORCE_CREATE;
+	const bool must_exist = options->mode == DHMEM_OPEN || options->mode == DHMEM_OPEN_READ_ONLY;
+	tidy(path, options->trust);
+	/* Each further turn means that another process has changed the name meanwhile, which can't go on for long. */
+	for (int turn = 0; turn < 1000; turn++) {
+		int code = DHMEM_OK;
+		enum outcome outcome = ABSENT;
+		dhmem_region *region = region_new(path, options->trust);
+		if (region == NULL) {
+			return DHMEM_NO_SPACE;
+		}
+		if (!creates) {
+			outcome = open_existing(path, options, region, &code);
+		}
+		if (outcome == ABSENT && must_exist) {
+			code = fail(DHMEM_NOT_FOUND, "There is no region at %s; create it, or check DHMEM_DIR", path);
+			outcome = FAILED;
+		} else if (outcome == ABSENT) {
+			outcome = create(path, options, region, &code);
+			if (outcome == ABSENT && options->mode == DHMEM_CREATE) {
+				code =
+					fail(DHMEM_EXISTS, "The region at %s already exists; open it, or unlink it first", path);
+				outcome = FAILED;
+			}
+		}
+		if (outcome == FOUND) {
+			*result = region;
+			return DHMEM_OK;
+		}
+		region_drop(region);
+		if (outcome == FAILED) {
+			return code;
+		}
+	}
+	return fail(DHMEM_TIMEOUT, "Others keep creating and removing %s; stop them, or choose another name",
+		path);
+}
+
+static int leave(dhmem_region *region) {
+	participant_leave(region);
+	return DHMEM_OK;
+}
+
+static int leave_guarded(dhmem_region *region) {
+	GUARDED(region, leave(region));
+}
+
+void region_leave(dhmem_region *region) {
+	struct failure ignored;
+	bool named, removed;
+	if (region_check(region) != DHMEM_OK || region->read_only) {
+		return;
+	}
+	if (word_at(region, CORE_HEADER_LIFETIME) != CORE_LIFETIME_LAST_CLOSE ||
+		wait_for_lock(&region->file, JOIN_LOCK, region->path) != DHMEM_OK) {
+		leave_guarded(region);
+		return;
+	}
+	if (leave_guarded(region) == DHMEM_OK) {
+		/* While the join lock is held: otherwise the next one to leave finds this slot's lock, and keeps the file. */
+		lock_drop(&region->file, region->slot, &ignored);
+		if (file_is_named(&region->file, region->path, &named, &ignored) && named) {
+			remove_if_empty(&region->file, region->path, &removed);
+		}
+	}
+}

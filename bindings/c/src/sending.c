@@ -1,0 +1,148 @@
+/* Sending a message through a ring, in a block of its own, or in the envelope of a mailbox. */
+#include "internal.h"
+
+#include <string.h>
+
+/* The largest message that is copied into the ring. */
+static size_t most_inline(const dhmem_producer *producer) {
+	return producer->capacity / 2 - CORE_RECORD_HEADER;
+}
+
+int sending_published(dhmem_producer *producer, uint32_t result) {
+	return wake(producer->end.object.region, result, producer->end.what);
+}
+
+void sending_abort(dhmem_producer *producer) {
+	END_CALL(&producer->end, abort);
+}
+
+/* Reserves room in the ring: PENDING if there is none now. */
+static int reserve_room(const struct sending *sending, size_t length, uint32_t *payload) {
+	dhmem_producer *producer = sending->producer;
+	dhmem_region *region = producer->end.object.region;
+	*payload = END_CALL(&producer->end, reserve, (uint32_t)length);
+	if (*payload == CORE_BAD_STATE) {
+		/* No reservation of ours is open, so an earlier call was cut short. */
+		sending_abort(producer);
+		*payload = END_CALL(&producer->end, reserve, (uint32_t)length);
+	}
+	if (*payload >= CORE_STATUS_LIMIT && is_inside(region, *payload, length)) {
+		return DHMEM_OK;
+	}
+	if (*payload == CORE_NO_ROOM) {
+		return PENDING;
+	}
+	if (*payload == CORE_TOO_LARGE) {
+		return fail(DHMEM_MESSAGE_TOO_LARGE,
+			"%zu bytes sent along with a block do not fit queue %s, which takes at most %zu; put them into "
+			"the block, or "
+			"give the queue a larger capacity",
+			sending->length, producer->end.object.name, most_inline(producer) - CORE_REFERENCE_BYTES);
+	}
+	return region_unexpected(region, *payload < CORE_STATUS_LIMIT ? *payload : CORE_CORRUPT,
+		producer->end.what);
+}
+
+int sending_commit_block(dhmem_producer *producer, size_t bytes, uint32_t large, uint32_t block,
+	uint32_t length) {
+	const uint32_t result = END_CALL(&producer->end, commitBlock, (uint32_t)bytes, large, block, length);
+	if (result != CORE_OK && result < CORE_STATUS_LIMIT) {
+		sending_abort(producer);
+	}
+	return sending_published(producer, result);
+}
+
+/*
+ * Allocates a block for the open reservation, which is aborted if there is no memory: PENDING if there will be when
+ * the consumer releases messages.
+ */
+static int allocate_large(dhmem_producer *producer, size_t length, uint32_t *block) {
+	const struct endpoint *end = &producer->end;
+	int code;
+	/* Read before: a message that is released while the allocation fails makes room for the next attempt. */
+	const bool room_will_come =
+		object_word(&end->object, CORE_QUEUE_TAIL) != object_word(&end->object, CORE_QUEUE_HEAD);
+	*block = allocate_part(end->object.region, PART_BLOCK, length, &code);
+	if (*block != 0) {
+		return DHMEM_OK;
+	}
+	if (end->object.region->failed == DHMEM_OK) {
+		sending_abort(producer);
+	}
+	return (code == DHMEM_REGION_FULL || code == DHMEM_NO_SPACE) && room_will_come ? PENDING : code;
+}
+
+static void note_reservation(dhmem_producer *producer, uint32_t at, size_t length, uint32_t block) {
+	producer->reserved = producer->end.object.region->base + at;
+	producer->reserved_length = length;
+	producer->reserved_block = block;
+}
+
+static int send_large(const struct sending *sending) {
+	dhmem_producer *producer = sending->producer;
+	dhmem_region *region = producer->end.object.region;
+	uint32_t payload, block;
+	int code = reserve_room(sending, CORE_REFERENCE_BYTES, &payload);
+	code = code == DHMEM_OK ? allocate_large(producer, sending->length, &block) : code;
+	if (code != DHMEM_OK) {
+		return code;
+	}
+	if (sending->reserve) {
+		note_reservation(producer, block, sending->length, block);
+		return DHMEM_OK;
+	}
+	memcpy(region->base + block, sending->data, sending->length);
+	return sending_commit_block(producer, CORE_REFERENCE_BYTES, 1, block, (uint32_t)sending->length);
+}
+
+static int send_inline(const struct sending *sending) {
+	dhmem_producer *producer = sending->producer;
+	dhmem_region *region = producer->end.object.region;
+	const size_t reference = sending->block != 0 ? CORE_REFERENCE_BYTES : 0;
+	const size_t bytes = reference + sending->length;
+	uint32_t payload;
+	const int code = reserve_room(sending, bytes, &payload);
+	if (code != DHMEM_OK) {
+		return code;
+	}
+	if (sending->reserve) {
+		note_reservation(producer, payload, sending->length, 0);
+		return DHMEM_OK;
+	}
+	if (sending->length > 0) {
+		memcpy(region->base + payload + reference, sending->data, sending->length);
+	}
+	if (sending->block != 0) {
+		return sending_commit_block(producer, bytes, 0, sending->block, sending->block_length);
+	}
+	return sending_published(producer, END_CALL(&producer->end, commit, (uint32_t)bytes));
+}
+
+static int send_mail(const struct sending *sending) {
+	dhmem_producer *producer = sending->producer;
+	const size_t reference = sending->block != 0 ? CORE_REFERENCE_BYTES : 0;
+	const size_t bytes = reference + sending->length;
+	uint32_t envelope;
+	const int code = mailbox_allocate(&producer->end, bytes, &envelope);
+	if (code != DHMEM_OK) {
+		return code;
+	}
+	const uint32_t payload = envelope + CORE_RECORD_HEADER;
+	if (sending->reserve) {
+		note_reservation(producer, payload, sending->length, envelope);
+		return DHMEM_OK;
+	}
+	if (sending->length > 0) {
+		memcpy(producer->end.object.region->base + payload + reference, sending->data, sending->length);
+	}
+	return mailbox_put(&producer->end, envelope, bytes, sending->block, sending->block_length);
+}
+
+int sending_attempt(void *context) {
+	const struct sending *sending = context;
+	if (sending->producer->end.kind == CORE_KIND_MAILBOX) {
+		return send_mail(sending);
+	}
+	const bool is_large = sending->block == 0 && sending->length > most_inline(sending->producer);
+	return is_large ? send_large(sending) : send_inline(sending);
+}

@@ -1,0 +1,126 @@
+"""Queues of messages, and their two ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, cast
+
+from . import _native
+from ._errors import bad_argument
+from ._sizes import Size, parse_size
+from ._waiting import Timeout, until
+
+if TYPE_CHECKING:
+    from ._native import Block, Data, Message
+    from ._region import Region
+
+Policy = Literal["block", "drop-oldest", "latest"]
+_POLICIES = {"block": 0, "latest": 1, "drop-oldest": 2}
+
+
+class Queue:
+    """A queue with one producer and one consumer, in any two processes. From `Region.queue()`.
+
+    Either end may be opened first. Messages have any size: large ones travel as a block by themselves.
+    """
+
+    def __init__(self, region: Region, name: str, capacity: Size | None, policy: Policy, keep: int | None) -> None:
+        if policy not in _POLICIES:
+            bad_argument("policy", policy, f"one of {', '.join(_POLICIES)}")
+        if keep is not None and policy != "drop-oldest":
+            bad_argument("keep", keep, 'left out unless policy is "drop-oldest"')
+        self.name = name
+        self._region = region
+        self._capacity = 0 if capacity is None else parse_size("capacity", capacity)
+        self._policy = _POLICIES[policy]
+        self._keep = keep or 0
+
+    def producer(self, *, timeout: float | None = None, patient: bool = False) -> Producer:
+        """Become the producer. DHMEM_ENDPOINT_TAKEN if there is one already.
+
+        `timeout` is for every wait of it, in seconds. A `patient` end goes on waiting after the other side has left or
+        died without ending the stream; otherwise that is DHMEM_PEER_GONE.
+        """
+        return Producer(
+            region=self._region,
+            queue=self.name,
+            capacity=self._capacity,
+            policy=self._policy,
+            keep=self._keep,
+            patient=patient,
+            timeout=timeout,
+        )
+
+    def consumer(self, *, timeout: float | None = None, patient: bool = False) -> Consumer:
+        """Become the consumer. DHMEM_ENDPOINT_TAKEN if there is one already. Options as of `producer()`."""
+        return Consumer(
+            region=self._region,
+            queue=self.name,
+            capacity=self._capacity,
+            policy=self._policy,
+            keep=self._keep,
+            patient=patient,
+            timeout=timeout,
+        )
+
+    def __repr__(self) -> str:
+        return f"<dhmem.Queue {self.name!r} in {self._region.path}>"
+
+
+class Producer(_native.Producer):
+    """The sending end of a queue. From `Queue.producer()`.
+
+    A `with` block closes it at the end. That does not end the stream: call `end()` for that.
+    """
+
+    async def send_async(self, data: Data, *, block: Block | None = None, timeout: Timeout = ...) -> None:
+        """Send as `send()` does, and let the event loop run while there is no room."""
+        limit = self.timeout if timeout is ... else timeout
+        await until(
+            cast("Region", self.region),
+            lambda: self.try_send(data, block=block) or None,
+            limit,
+            f"room in queue {self.name}",
+        )
+
+    def __repr__(self) -> str:
+        return f"<dhmem.Producer of {self.name!r}>"
+
+
+class Consumer(_native.Consumer):
+    """The receiving end of a queue. From `Queue.consumer()`.
+
+    Iterating over it receives messages to the end of the stream. Each one is released when the loop asks for the next,
+    or when the last view of it is gone, if that is later. A loop that is left by `break` or an exception does not
+    release its message, so the next consumer receives it again.
+
+    `async for` does the same, and lets the event loop run meanwhile.
+    """
+
+    async def receive_async(self, *, timeout: Timeout = ...) -> Message | None:
+        """Receive as `receive()` does, and let the event loop run until there is a message."""
+
+        def attempt() -> tuple[Message | None] | None:
+            message = self.try_receive()
+            return (message,) if message is not None or self.ended else None
+
+        limit = self.timeout if timeout is ... else timeout
+        (message,) = await until(cast("Region", self.region), attempt, limit, f"a message from queue {self.name}")
+        return message
+
+    def __aiter__(self) -> Consumer:
+        return self
+
+    async def __anext__(self) -> Message:
+        self._release_current()
+        message = await self.receive_async()
+        if message is None:
+            raise StopAsyncIteration
+        self._set_current(message)
+        return message
+
+    def __repr__(self) -> str:
+        return f"<dhmem.Consumer of {self.name!r}>"
+
+
+for _class in (Queue, Producer, Consumer):
+    _class.__module__ = "dhmem"

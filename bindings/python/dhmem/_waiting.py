@@ -1,0 +1,96 @@
+"""Waits in asyncio: an event loop watches the region's descriptor while any task waits in the region."""
+
+from __future__ import annotations
+
+import asyncio
+from types import EllipsisType
+from typing import TYPE_CHECKING, Callable, TypeVar
+
+from ._errors import DhmemError
+
+if TYPE_CHECKING:
+    from ._region import Region
+
+T = TypeVar("T")
+
+# Seconds, None for ever, or ... for the object's own.
+Timeout = float | None | EllipsisType
+
+
+class Waits:
+    """The tasks that wait in one region, by event loop: threads may have several."""
+
+    def __init__(self) -> None:
+        self._futures: dict[asyncio.AbstractEventLoop, set[asyncio.Future[None]]] = {}
+        self._descriptor = -1
+
+    def enter(self, region: Region, future: asyncio.Future[None]) -> None:
+        loop = future.get_loop()
+        if loop not in self._futures:
+            self._descriptor = region._fd()
+            loop.add_reader(self._descriptor, self._wake, region)
+            self._futures[loop] = set()
+        self._futures[loop].add(future)
+
+    def leave(self, future: asyncio.Future[None]) -> None:
+        loop = future.get_loop()
+        futures = self._futures.get(loop, set())
+        futures.discard(future)
+        if not futures and self._futures.pop(loop, None) is not None:
+            loop.remove_reader(self._descriptor)
+
+    def _wake(self, region: Region) -> None:
+        """Let every task try again, because the descriptor does not say which of them can go on."""
+        try:
+            region._fd_clear()
+        except DhmemError:
+            # Each of them will find the same.
+            pass
+        self._wake_all()
+
+    def _wake_all(self) -> None:
+        here = asyncio._get_running_loop()
+        for loop, futures in list(self._futures.items()):
+            for future in list(futures):
+                if loop is here:
+                    _finish(future)
+                else:
+                    loop.call_soon_threadsafe(_finish, future)
+
+    def close(self) -> None:
+        """Before the region closes its descriptor."""
+        for loop in list(self._futures):
+            loop.remove_reader(self._descriptor)
+        self._wake_all()
+        self._futures.clear()
+
+
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def until(region: Region, attempt: Callable[[], T | None], timeout: float | None, what: str) -> T:
+    """Wait until `attempt`, which must not wait itself, returns something."""
+    result = attempt()
+    loop = asyncio.get_running_loop()
+    deadline = None if timeout is None else loop.time() + timeout
+    while result is None:
+        future = loop.create_future()
+        # Before the attempt, so that what happens after that is not missed.
+        region._waits.enter(region, future)
+        try:
+            result = attempt()
+            if result is None:
+                async with asyncio.timeout_at(deadline):
+                    await future
+        except TimeoutError:
+            result = attempt()
+            if result is None:
+                raise DhmemError(
+                    "DHMEM_TIMEOUT",
+                    f"Waited {(timeout or 0) * 1000:g} ms for {what}; allow more time, or check that the other side is running",
+                ) from None
+        finally:
+            region._waits.leave(future)
+    return result

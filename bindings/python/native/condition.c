@@ -1,0 +1,100 @@
+/* class Condition */
+#include "native.h"
+
+static int condition_init(PyObject *object, PyObject *args, PyObject *keywords) {
+	static const struct signature signature = { "Condition", { "region", "name" }, 2, 0 };
+	struct condition *self = (struct condition *)object;
+	PyObject *values[MOST_PARAMETERS];
+	const char *name;
+	if (!parse_keywords(&signature, args, keywords, values) ||
+		!waited_init(&self->waited, values[0], values[1], NULL) || !text_from(values[1], &name)) {
+		return -1;
+	}
+	const int code = dhmem_condition_open(self->waited.region->handle, name, &self->handle);
+	if (code < 0) {
+		self->handle = NULL;
+		raise_last(code);
+		return -1;
+	}
+	return 0;
+}
+
+static void condition_dealloc(PyObject *object) {
+	dhmem_condition_close(((struct condition *)object)->handle);
+	waited_dealloc(object);
+}
+
+/* An exception ends the wait, too. */
+static bool is_true(void *until) {
+	PyObject *answer = PyObject_CallNoArgs(until);
+	const int truth = answer != NULL ? PyObject_IsTrue(answer) : -1;
+	Py_XDECREF(answer);
+	return truth != 0;
+}
+
+static PyObject *condition_wait(PyObject *object, PyObject *const *args, Py_ssize_t count,
+	PyObject *keywords) {
+	static const struct signature signature = { "wait", { "held", "until", "timeout" }, 2, 2 };
+	struct condition *self = (struct condition *)object;
+	PyObject *values[MOST_PARAMETERS];
+	double timeout = -1;
+	if (!is_open(&self->waited, self->handle) || !parse(&signature, args, count, keywords, values) ||
+		!timeout_from(values[2], &timeout)) {
+		return NULL;
+	}
+	if (!PyObject_TypeCheck(values[0], held_type)) {
+		PyErr_Format(PyExc_TypeError, "held must be a locked mutex, not %R", Py_TYPE(values[0]));
+		return NULL;
+	}
+	struct mutex *mutex = ((struct held *)values[0])->mutex;
+	const bool *outer = wait_begin(&self->waited);
+	const int code = dhmem_wait(self->handle, mutex->handle, is_true, values[1], timeout);
+	wait_end(&self->waited, outer);
+	if (PyErr_Occurred() != NULL) {
+		return NULL;
+	}
+	return code == DHMEM_OK ? Py_NewRef(Py_None) : wait_raise(&self->waited, code);
+}
+
+static PyObject *condition_notify_one(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	struct condition *self = (struct condition *)object;
+	return is_open(&self->waited, self->handle) ? none_or_raise(dhmem_notify_one(self->handle)) : NULL;
+}
+
+static PyObject *condition_notify_all(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	struct condition *self = (struct condition *)object;
+	return is_open(&self->waited, self->handle) ? none_or_raise(dhmem_notify_all(self->handle)) : NULL;
+}
+
+static PyMethodDef methods[] = {
+	{ "wait", METHOD(condition_wait), FAST,
+		"wait($self, /, held, until, *, timeout=None)\n--\n\n"
+		"Wait until `until()` is true. It is called while this participant has the mutex, which is unlocked "
+		"while\n"
+		"it sleeps, and held again afterwards.\n\n"
+		"    with region.mutex(\"turn\").lock() as held:\n"
+		"        region.condition(\"changed\").wait(held, lambda: params.step > 10)" },
+	{ "notify_one", condition_notify_one, METH_NOARGS,
+		"notify_one($self, /)\n--\n\nWake one participant that waits. Call it after the change, with the "
+		"mutex." },
+	{ "notify_all", condition_notify_all, METH_NOARGS,
+		"notify_all($self, /)\n--\n\nWake all participants that wait. Call it after the change, with the "
+		"mutex." },
+	{ 0 },
+};
+
+static PyGetSetDef properties[] = {
+	{ "name", waited_name, NULL, "The name of the condition.", NULL },
+	{ 0 },
+};
+
+static PyType_Slot slots[] = {
+	{ Py_tp_init, condition_init },
+	{ Py_tp_dealloc, condition_dealloc },
+	{ Py_tp_methods, methods },
+	{ Py_tp_getset, properties },
+	{ 0 },
+};
+
+PyType_Spec condition_spec = { "dhmem._native.Condition", sizeof(struct condition), 0,
+	Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots };

@@ -1,0 +1,178 @@
+/* class Consumer */
+#include "native.h"
+
+static void consumer_release(struct consumer *self) {
+	if (self->handle != NULL && self->waited.busy == 0) {
+		messages_abandon(self);
+		dhmem_consumer_close(self->handle);
+		self->handle = NULL;
+	}
+}
+
+static int consumer_init(PyObject *object, PyObject *args, PyObject *keywords) {
+	struct consumer *self = (struct consumer *)object;
+	struct dhmem_queue_options options;
+	const char *name;
+	if (!endpoint_init(&self->waited, "Consumer", args, keywords, &name, &options)) {
+		return -1;
+	}
+	const int code = dhmem_consumer_open(self->waited.region->handle, name, &options, &self->handle);
+	if (code != DHMEM_OK) {
+		self->handle = NULL;
+		raise_last(code);
+		return -1;
+	}
+	return 0;
+}
+
+static void consumer_dealloc(PyObject *object) {
+	consumer_release((struct consumer *)object);
+	waited_dealloc(object);
+}
+
+static PyObject *consumer_close(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	struct consumer *self = (struct consumer *)object;
+	self->waited.closing = true;
+	consumer_release(self);
+	Py_RETURN_NONE;
+}
+
+/* The next message, or NULL and `*code`. */
+static PyObject *receive(struct consumer *self, double timeout, int *code) {
+	struct dhmem_message message;
+	const bool *outer = wait_begin(&self->waited);
+	*code = dhmem_receive(self->handle, &message, timeout);
+	wait_end(&self->waited, outer);
+	if (self->waited.closing) {
+		/* A message that has arrived meanwhile is delivered again. */
+		*code = *code < 0 ? *code : DHMEM_INTERRUPTED;
+		consumer_release(self);
+		return NULL;
+	}
+	self->ended = self->ended || *code == DHMEM_END;
+	return *code == DHMEM_OK ? message_new(self, &message) : NULL;
+}
+
+static PyObject *consumer_receive(PyObject *object, PyObject *const *args, Py_ssize_t count,
+	PyObject *keywords) {
+	static const struct signature signature = { "receive", { "timeout" }, 0, 0 };
+	struct consumer *self = (struct consumer *)object;
+	PyObject *values[MOST_PARAMETERS];
+	double timeout = self->waited.timeout;
+	int code;
+	if (!is_open(&self->waited, self->handle) || !parse(&signature, args, count, keywords, values) ||
+		!timeout_from(values[0], &timeout)) {
+		return NULL;
+	}
+	PyObject *message = receive(self, timeout, &code);
+	if (code == DHMEM_END) {
+		Py_RETURN_NONE;
+	}
+	return code == DHMEM_OK ? message : wait_raise(&self->waited, code);
+}
+
+static PyObject *consumer_try_receive(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	struct consumer *self = (struct consumer *)object;
+	int code;
+	if (!is_open(&self->waited, self->handle)) {
+		return NULL;
+	}
+	PyObject *message = receive(self, 0, &code);
+	if (code == DHMEM_END || code == DHMEM_TIMEOUT) {
+		Py_RETURN_NONE;
+	}
+	return code == DHMEM_OK ? message : wait_raise(&self->waited, code);
+}
+
+/* Releases the message that the iteration has returned last, if that was not done. */
+static bool release_current(struct consumer *self) {
+	struct message *current = self->current;
+	self->current = NULL;
+	if (current != NULL) {
+		return message_finish(current);
+	}
+	if (self->loose.data != NULL) {
+		const int code = dhmem_release(self->handle, &self->loose);
+		self->loose.data = NULL;
+		return code >= 0 || raise_last(code) != NULL;
+	}
+	return true;
+}
+
+static PyObject *consumer_release_current(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	struct consumer *self = (struct consumer *)object;
+	if (!is_open(&self->waited, self->handle) || !release_current(self)) {
+		return NULL;
+	}
+	Py_RETURN_NONE;
+}
+
+static PyObject *consumer_set_current(PyObject *object, PyObject *message) {
+	struct consumer *self = (struct consumer *)object;
+	if (!PyObject_TypeCheck(message, message_type) || ((struct message *)message)->consumer != self) {
+		PyErr_SetString(PyExc_TypeError, "it must be a message of this consumer");
+		return NULL;
+	}
+	self->current = (struct message *)message;
+	Py_RETURN_NONE;
+}
+
+static PyObject *consumer_next(PyObject *object) {
+	struct consumer *self = (struct consumer *)object;
+	int code;
+	if (!is_open(&self->waited, self->handle) || !release_current(self)) {
+		return NULL;
+	}
+	PyObject *message = receive(self, self->waited.timeout, &code);
+	self->current = (struct message *)message;
+	/* Without an exception, NULL is the end of the iteration. */
+	return code == DHMEM_OK || code == DHMEM_END ? message : wait_raise(&self->waited, code);
+}
+
+static PyObject *consumer_exit(PyObject *object, PyObject *Py_UNUSED(args)) {
+	return consumer_close(object, NULL);
+}
+
+static PyObject *get_ended(PyObject *object, void *Py_UNUSED(closure)) {
+	return PyBool_FromLong(((struct consumer *)object)->ended);
+}
+
+static PyMethodDef methods[] = {
+	{ "receive", METHOD(consumer_receive), FAST,
+		"receive($self, /, *, timeout=...)\n--\n\n"
+		"Wait for the next Message. None at the end of the stream.\n\n"
+		"`timeout` is in seconds; without one, the consumer's own. Raises DhmemError: DHMEM_TIMEOUT,\n"
+		"DHMEM_PEER_GONE." },
+	{ "try_receive", consumer_try_receive, METH_NOARGS,
+		"try_receive($self, /)\n--\n\nReturn the next Message if there is one now, else None." },
+	{ "close", consumer_close, METH_NOARGS,
+		"close($self, /)\n--\n\n"
+		"Leave the queue, so that another consumer can take its place.\n\n"
+		"Messages that were not released are delivered again." },
+	{ "_release_current", consumer_release_current, METH_NOARGS, NULL },
+	{ "_set_current", consumer_set_current, METH_O, NULL },
+	{ "__enter__", return_self, METH_NOARGS, NULL },
+	{ "__exit__", consumer_exit, METH_VARARGS, NULL },
+	{ 0 },
+};
+
+static PyGetSetDef properties[] = {
+	{ "name", waited_name, NULL, "The name of the queue.", NULL },
+	{ "region", waited_region, NULL, "The region it is in.", NULL },
+	{ "timeout", waited_timeout, NULL, "Seconds for each wait, or None.", NULL },
+	{ "ended", get_ended, NULL, "True once the end of the stream was received.", NULL },
+	{ 0 },
+};
+
+static PyType_Slot slots[] = {
+	{ Py_tp_init, consumer_init },
+	{ Py_tp_dealloc, consumer_dealloc },
+	{ Py_tp_methods, methods },
+	{ Py_tp_getset, properties },
+	{ Py_tp_iter, PyObject_SelfIter },
+	{ Py_tp_iternext, consumer_next },
+	{ 0 },
+};
+
+PyType_Spec consumer_spec = { "dhmem._native.Consumer", sizeof(struct consumer), 0,
+	Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots };

@@ -1,0 +1,171 @@
+/* class Producer */
+#include "native.h"
+
+static void producer_release(struct producer *self) {
+	if (self->handle != NULL && self->waited.busy == 0) {
+		dhmem_producer_close(self->handle);
+		self->handle = NULL;
+	}
+}
+
+static int producer_init(PyObject *object, PyObject *args, PyObject *keywords) {
+	struct producer *self = (struct producer *)object;
+	struct dhmem_queue_options options;
+	const char *name;
+	if (!endpoint_init(&self->waited, "Producer", args, keywords, &name, &options)) {
+		return -1;
+	}
+	const int code = dhmem_producer_open(self->waited.region->handle, name, &options, &self->handle);
+	if (code != DHMEM_OK) {
+		self->handle = NULL;
+		raise_last(code);
+		return -1;
+	}
+	return 0;
+}
+
+static void producer_dealloc(PyObject *object) {
+	producer_release((struct producer *)object);
+	waited_dealloc(object);
+}
+
+static PyObject *producer_close(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	struct producer *self = (struct producer *)object;
+	self->waited.closing = true;
+	producer_release(self);
+	Py_RETURN_NONE;
+}
+
+static int send(struct producer *self, const struct data *data, struct block *block, double timeout) {
+	const bool *outer = wait_begin(&self->waited);
+	const int code = block == NULL
+		? dhmem_send(self->handle, data->bytes, data->length, timeout)
+		: dhmem_send_block(self->handle, data->bytes, data->length, &block->block, timeout);
+	wait_end(&self->waited, outer);
+	if (self->waited.closing) {
+		producer_release(self);
+	}
+	return code;
+}
+
+/* Sends what the arguments say, and sets `*code` to the result. */
+static bool send_values(PyObject *object, PyObject *const *values, double timeout, int *code) {
+	struct producer *self = (struct producer *)object;
+	struct block *block;
+	struct data data;
+	if (!is_open(&self->waited, self->handle) || !block_sendable(values[1], &block) ||
+		!data_from(values[0], &data)) {
+		return false;
+	}
+	*code = send(self, &data, block, timeout);
+	data_done(&data);
+	return true;
+}
+
+static PyObject *producer_send(PyObject *object, PyObject *const *args, Py_ssize_t count,
+	PyObject *keywords) {
+	static const struct signature signature = { "send", { "data", "block", "timeout" }, 1, 1 };
+	struct waited *waited = (struct waited *)object;
+	PyObject *values[MOST_PARAMETERS];
+	double timeout = waited->timeout;
+	int code;
+	if (!parse(&signature, args, count, keywords, values) || !timeout_from(values[2], &timeout) ||
+		!send_values(object, values, timeout, &code)) {
+		return NULL;
+	}
+	if (code != DHMEM_OK) {
+		return wait_raise(waited, code);
+	}
+	Py_RETURN_NONE;
+}
+
+static PyObject *producer_try_send(PyObject *object, PyObject *const *args, Py_ssize_t count,
+	PyObject *keywords) {
+	static const struct signature signature = { "try_send", { "data", "block" }, 1, 1 };
+	PyObject *values[MOST_PARAMETERS];
+	int code;
+	if (!parse(&signature, args, count, keywords, values) || !send_values(object, values, 0, &code)) {
+		return NULL;
+	}
+	if (code < 0 && code != DHMEM_TIMEOUT) {
+		return raise_last(code);
+	}
+	return PyBool_FromLong(code == DHMEM_OK);
+}
+
+static PyObject *producer_reserve(PyObject *object, PyObject *const *args, Py_ssize_t count,
+	PyObject *keywords) {
+	static const struct signature signature = { "reserve", { "size", "timeout" }, 1, 1 };
+	struct producer *self = (struct producer *)object;
+	PyObject *values[MOST_PARAMETERS];
+	double timeout = self->waited.timeout;
+	size_t length;
+	void *data;
+	if (!parse(&signature, args, count, keywords, values) || !is_open(&self->waited, self->handle) ||
+		!size_from("size", values[0], &length) || !timeout_from(values[1], &timeout)) {
+		return NULL;
+	}
+	const bool *outer = wait_begin(&self->waited);
+	const int code = dhmem_reserve(self->handle, length, timeout, &data);
+	wait_end(&self->waited, outer);
+	if (self->waited.closing) {
+		producer_release(self);
+	}
+	return code != DHMEM_OK ? wait_raise(&self->waited, code) : reservation_new(self, data, length);
+}
+
+static PyObject *producer_end(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	struct producer *self = (struct producer *)object;
+	return is_open(&self->waited, self->handle) ? none_or_raise(dhmem_end(self->handle)) : NULL;
+}
+
+static PyObject *producer_exit(PyObject *object, PyObject *Py_UNUSED(args)) {
+	return producer_close(object, NULL);
+}
+
+static PyMethodDef methods[] = {
+	{ "send", METHOD(producer_send), FAST,
+		"send($self, /, data, *, block=None, timeout=...)\n--\n\n"
+		"Send a copy of `data`: a str, or anything with a buffer. Waits for room.\n\n"
+		"A `block` is handed over with the message, without a copy. BufferError while a view of it exists. "
+		"After a\n"
+		"failure it is still this participant's.\n\n"
+		"`timeout` is in seconds; without one, the producer's own. Raises DhmemError: DHMEM_TIMEOUT,\n"
+		"DHMEM_PEER_GONE, DHMEM_QUEUE_ENDED, DHMEM_MESSAGE_TOO_LARGE, DHMEM_REGION_FULL, DHMEM_NO_SPACE." },
+	{ "try_send", METHOD(producer_try_send), FAST,
+		"try_send($self, /, data, *, block=None)\n--\n\nSend if there is room now. Return whether it was "
+		"sent." },
+	{ "reserve", METHOD(producer_reserve), FAST,
+		"reserve($self, /, size, *, timeout=...)\n--\n\n"
+		"Reserve room for a message of up to `size` bytes, to write it in place. Waits for room.\n\n"
+		"    with producer.reserve(8000) as room:\n"
+		"        room.array(\"f8\")[:] = 1.5\n\n"
+		"Leaving the `with` block sends the message; an exception drops it." },
+	{ "end", producer_end, METH_NOARGS,
+		"end($self, /)\n--\n\n"
+		"End the stream: the consumer receives what was sent, and then sees the end." },
+	{ "close", producer_close, METH_NOARGS,
+		"close($self, /)\n--\n\n"
+		"Leave the queue, so that another producer can take its place. This does not end the stream." },
+	{ "__enter__", return_self, METH_NOARGS, NULL },
+	{ "__exit__", producer_exit, METH_VARARGS, NULL },
+	{ 0 },
+};
+
+static PyGetSetDef properties[] = {
+	{ "name", waited_name, NULL, "The name of the queue.", NULL },
+	{ "region", waited_region, NULL, "The region it is in.", NULL },
+	{ "timeout", waited_timeout, NULL, "Seconds for each wait, or None.", NULL },
+	{ 0 },
+};
+
+static PyType_Slot slots[] = {
+	{ Py_tp_init, producer_init },
+	{ Py_tp_dealloc, producer_dealloc },
+	{ Py_tp_methods, methods },
+	{ Py_tp_getset, properties },
+	{ 0 },
+};
+
+PyType_Spec producer_spec = { "dhmem._native.Producer", sizeof(struct producer), 0,
+	Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots };

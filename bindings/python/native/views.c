@@ -1,0 +1,46 @@
+/* The buffer protocol. An exported buffer holds its object, and the object keeps count of them. */
+#include "native.h"
+
+bool has_no_views(const struct viewed *viewed, const char *what) {
+	if (viewed->exports == 0) {
+		return true;
+	}
+	PyErr_Format(PyExc_BufferError,
+		"%zd view%s of %s still exist%s, such as a memoryview or an array; delete %s first, or copy what you "
+		"need",
+		viewed->exports, viewed->exports == 1 ? "" : "s", what, viewed->exports == 1 ? "s" : "",
+		viewed->exports == 1 ? "it" : "them");
+	return false;
+}
+
+int view(struct viewed *viewed, void *data, size_t length, Py_buffer *buffer, int flags) {
+	const int code = dhmem_check(viewed->region->handle);
+	buffer->obj = NULL;
+	if (code != DHMEM_OK) {
+		raise_last(code);
+		return -1;
+	}
+	const int read_only = viewed->region->is_read_only;
+	if (PyBuffer_FillInfo(buffer, (PyObject *)viewed, data, (Py_ssize_t)length, read_only, flags) != 0) {
+		return -1;
+	}
+	viewed->exports++;
+	return 0;
+}
+
+PyObject *viewed_array(PyObject *self, PyObject *dtype) {
+	PyObject *numpy = PyImport_ImportModule("numpy");
+	PyObject *array = numpy != NULL ? PyObject_CallMethod(numpy, "frombuffer", "OO", self, dtype) : NULL;
+	Py_XDECREF(numpy);
+	return array;
+}
+
+PyObject *viewed_text(PyObject *self, PyObject *Py_UNUSED(unused)) {
+	Py_buffer buffer;
+	if (PyObject_GetBuffer(self, &buffer, PyBUF_SIMPLE) != 0) {
+		return NULL;
+	}
+	PyObject *text = PyUnicode_DecodeUTF8(buffer.buf, buffer.len, NULL);
+	PyBuffer_Release(&buffer);
+	return text;
+}

@@ -1,0 +1,127 @@
+/* Waits: without the interpreter's lock while the thread sleeps, and ended by signals and by closing. */
+#include "native.h"
+
+/* Whether what this thread waits at is to be closed; NULL if it waits at nothing. */
+static _Thread_local const bool *closing;
+
+void *wait_before(void) {
+	return PyEval_SaveThread();
+}
+
+bool wait_after(void *state) {
+	PyEval_RestoreThread(state);
+	return PyErr_CheckSignals() != 0 || (closing != NULL && *closing);
+}
+
+const bool *wait_begin(struct waited *waited) {
+	const bool *outer = closing;
+	waited->busy++;
+	closing = &waited->closing;
+	return outer;
+}
+
+void wait_end(struct waited *waited, const bool *outer) {
+	waited->busy--;
+	closing = outer;
+}
+
+PyObject *wait_raise(struct waited *waited, int code) {
+	if (code != DHMEM_INTERRUPTED) {
+		return raise_last(code);
+	}
+	/* Else a signal's handler has raised something. */
+	if (PyErr_Occurred() == NULL) {
+		raise_code(DHMEM_CLOSED, "%U was closed while a thread waited for it", waited->name);
+	}
+	return NULL;
+}
+
+bool is_open(struct waited *waited, const void *handle) {
+	if (waited->name == NULL) {
+		PyErr_SetString(PyExc_RuntimeError, "this object was never opened");
+		return false;
+	}
+	if (handle == NULL || waited->closing) {
+		raise_code(DHMEM_CLOSED, "%U is closed here; open it again", waited->name);
+		return false;
+	}
+	return true;
+}
+
+PyObject *waited_name(PyObject *self, void *Py_UNUSED(closure)) {
+	PyObject *name = ((struct waited *)self)->name;
+	return Py_NewRef(name != NULL ? name : Py_None);
+}
+
+PyObject *waited_region(PyObject *self, void *Py_UNUSED(closure)) {
+	struct region *region = ((struct waited *)self)->region;
+	return Py_NewRef(region != NULL ? (PyObject *)region : Py_None);
+}
+
+PyObject *waited_timeout(PyObject *self, void *Py_UNUSED(closure)) {
+	const double timeout = ((struct waited *)self)->timeout;
+	return timeout < 0 ? Py_NewRef(Py_None) : PyFloat_FromDouble(timeout / 1000);
+}
+
+PyObject *return_self(PyObject *self, PyObject *Py_UNUSED(unused)) {
+	return Py_NewRef(self);
+}
+
+bool is_region(PyObject *object) {
+	if (PyObject_TypeCheck(object, region_type) && ((struct region *)object)->handle != NULL) {
+		return true;
+	}
+	PyErr_Format(PyExc_TypeError, "region must be an open Region, not %R", Py_TYPE(object));
+	return false;
+}
+
+bool waited_init(struct waited *self, PyObject *region, PyObject *name, PyObject *timeout) {
+	if (self->region != NULL) {
+		PyErr_SetString(PyExc_RuntimeError, "this object is open already");
+		return false;
+	}
+	if (!is_region(region)) {
+		return false;
+	}
+	if (!PyUnicode_Check(name)) {
+		PyErr_Format(PyExc_TypeError, "the name must be a str, not %R", Py_TYPE(name));
+		return false;
+	}
+	self->timeout = -1;
+	if (!timeout_from(timeout, &self->timeout)) {
+		return false;
+	}
+	self->region = HOLD(region);
+	self->name = Py_NewRef(name);
+	return true;
+}
+
+bool endpoint_init(struct waited *self, const char *function, PyObject *args, PyObject *keywords,
+	const char **name, struct dhmem_queue_options *options) {
+	const struct signature signature = { function,
+		{ "region", "queue", "capacity", "policy", "keep", "patient", "timeout" }, 2, 0 };
+	PyObject *values[MOST_PARAMETERS];
+	int policy = 0, keep = 0;
+	*options = (struct dhmem_queue_options){ 0 };
+	if (!parse_keywords(&signature, args, keywords, values) ||
+		(values[2] != NULL && !size_from("capacity", values[2], &options->capacity)) ||
+		!number_from(values[3], &policy) || !number_from(values[4], &keep) ||
+		!waited_init(self, values[0], values[1], values[6])) {
+		return false;
+	}
+	options->policy = (enum dhmem_policy)policy;
+	options->keep = (unsigned)keep;
+	const int patient = values[5] != NULL ? PyObject_IsTrue(values[5]) : 0;
+	options->patient = patient == 1;
+	*name = PyUnicode_AsUTF8AndSize(values[1], NULL);
+	return *name != NULL && patient >= 0;
+}
+
+void waited_dealloc(PyObject *object) {
+	struct waited *self = (struct waited *)object;
+	PyTypeObject *type = Py_TYPE(object);
+	Py_XDECREF(self->name);
+	LET_GO(self->region);
+	((freefunc)PyType_GetSlot(type, Py_tp_free))(object);
+	Py_DECREF(type);
+}

@@ -1,0 +1,136 @@
+"""Waits in event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import unittest
+
+import dhmem
+from fixture import RegionTest, python
+
+
+class Asyncio(RegionTest):
+    def test_tasks_exchange_messages_and_the_loop_runs(self) -> None:
+        queue = self.region.queue("steps", capacity=1024)
+
+        async def produce() -> None:
+            with queue.producer() as producer:
+                for i in range(500):
+                    await producer.send_async(f"{i} " + "x" * 100)
+                producer.end()
+
+        async def consume() -> list[int]:
+            with queue.consumer() as consumer:
+                return [int(message.text().split()[0]) async for message in consumer]
+
+        async def main() -> list[int]:
+            _, got = await asyncio.gather(produce(), consume())
+            return got
+
+        self.assertEqual(asyncio.run(main()), list(range(500)))
+
+    def test_another_process_wakes_the_loop(self) -> None:
+        program = """
+import sys, dhmem
+region = dhmem.Region(sys.argv[1])
+producer = region.queue("back").producer()
+for message in region.queue("there").consumer(): producer.send(message.text() + "!")
+producer.end()
+"""
+
+        async def main() -> None:
+            with self.region.queue("there").producer() as there, self.region.queue("back").consumer() as back:
+                for i in range(100):
+                    await there.send_async(str(i))
+                    message = await back.receive_async(timeout=60)
+                    assert message is not None
+                    with message:
+                        self.assertEqual(message.text(), f"{i}!")
+                there.end()
+                self.assertIsNone(await back.receive_async(timeout=60))
+
+        child = python(program, self.region.name)
+        asyncio.run(main())
+        child.communicate()
+        self.assertEqual(child.returncode, 0)
+
+    def test_a_killed_peer_ends_the_wait(self) -> None:
+        program = "import sys, dhmem; p = dhmem.Region(sys.argv[1]).queue('steps').producer(); print(1, flush=True); sys.stdin.read()"
+
+        async def main() -> None:
+            with self.region.queue("steps").consumer() as consumer:
+                child = python(program, self.region.name)
+                assert child.stdout is not None
+                child.stdout.readline()
+                waiting = asyncio.create_task(consumer.receive_async())
+                await asyncio.sleep(0)
+                child.kill()
+                child.communicate()
+                with self.fails("DHMEM_PEER_GONE"):
+                    await waiting
+
+        asyncio.run(main())
+
+    def test_waits_end_by_timeouts_cancelling_and_closing(self) -> None:
+        async def main() -> None:
+            producer = self.region.queue("full", capacity=64).producer()
+            consumer = self.region.queue("empty").consumer(timeout=0.01)
+            with self.fails("DHMEM_TIMEOUT", "Waited 10 ms for a message from queue empty"):
+                await consumer.receive_async()
+            with self.fails("DHMEM_TIMEOUT", "room in queue full"):
+                while True:
+                    await producer.send_async(bytes(16), timeout=0.01)
+            waiting = asyncio.create_task(consumer.receive_async(timeout=None))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await waiting
+            waiting = asyncio.create_task(consumer.receive_async(timeout=None))
+            await asyncio.sleep(0)
+            self.region.close()
+            with self.fails("DHMEM_CLOSED"):
+                await waiting
+
+        asyncio.run(main())
+
+    def test_mutexes_are_awaited(self) -> None:
+        async def main() -> None:
+            mutex = self.region.mutex("turn")
+            with dhmem.Region(self.region.name) as other:
+                held = other.mutex("turn").lock()
+                with self.fails("DHMEM_TIMEOUT", "mutex turn"):
+                    await mutex.lock_async(timeout=0.01)
+                waiting = asyncio.create_task(mutex.lock_async())
+                await asyncio.sleep(0)
+                held.unlock()
+                with await waiting as ours:
+                    self.assertFalse(ours.abandoned)
+                    self.assertIsNone(other.mutex("turn").try_lock())
+
+        asyncio.run(main())
+
+    def test_two_loops_wait_in_one_region(self) -> None:
+        rounds = 100
+
+        async def pass_on(source: str, target: str, first: bool) -> None:
+            with self.region.queue(source).consumer() as inlet, self.region.queue(target).producer() as outlet:
+                if first:
+                    await outlet.send_async("0")
+                for _ in range(rounds):
+                    message = await inlet.receive_async(timeout=60)
+                    assert message is not None
+                    with message:
+                        await outlet.send_async(str(int(message.text()) + 1))
+
+        thread = threading.Thread(target=lambda: asyncio.run(pass_on("a", "b", False)))
+        thread.start()
+        asyncio.run(pass_on("b", "a", True))
+        thread.join(60)
+        self.assertFalse(thread.is_alive())
+        message = self.region.queue("b").consumer().try_receive()
+        self.assertIsNone(message)
+
+
+if __name__ == "__main__":
+    unittest.main()

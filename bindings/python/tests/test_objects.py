@@ -1,0 +1,137 @@
+"""Structs, arrays, vectors, maps, conditions, tokens, and opening for reading only."""
+
+from __future__ import annotations
+
+import threading
+import unittest
+
+import dhmem
+import numpy as np
+from fixture import RegionTest, python
+
+
+class Objects(RegionTest):
+    def test_a_struct_has_live_fields(self) -> None:
+        params = self.region.struct("params", {"step": "u4", "a": "f8", "small": "i1", "odd name": np.float32})
+        self.assertEqual((params.a, params.step), (0, 0))
+        with dhmem.Region(self.region.name) as other:
+            same = other.struct("params")
+            params.a, params.step, params.small = 1.5, 7, -3
+            self.assertEqual((same.a, same.step, same.small), (1.5, 7, -3))
+            same.step += 1
+            self.assertEqual(params.step, 8)
+            with self.assertRaisesRegex(AttributeError, "no field 'b'; it has step, a, small, odd name"):
+                same.b = 1
+            with self.fails("DHMEM_TYPE_MISMATCH"):
+                other.struct("params", {"a": "f8"})
+
+    def test_an_array_is_numpy_over_the_region(self) -> None:
+        grid = self.region.array("grid", "f8", (1000, 3))
+        grid.data[:] = np.arange(3000.0).reshape(1000, 3)
+        with dhmem.Region(self.region.name) as other:
+            same = other.array("grid")
+            self.assertEqual((same.dtype, same.shape, same.data.dtype), ("f8", (1000, 3), np.float64))
+            same.data[2, 1] = -1
+            self.assertEqual(grid.data[2, 1], -1)
+            self.assertEqual(grid.data[999, 2], 2999)
+        self.assertEqual(self.region.array("wide", np.int64, 5).dtype, "i8")
+        with self.fails("DHMEM_NOT_FOUND"):
+            self.region.array("none")
+        with self.fails("DHMEM_BAD_ARGUMENT", "dtype is 'f9'"):
+            self.region.array("wrong", "f9", 1)
+
+    def test_a_vector_grows(self) -> None:
+        vector = self.region.vector("numbers", "i4")
+        vector.append(1)
+        vector.extend(range(2, 1001))
+        self.assertEqual((len(vector), vector[0], vector[-1], sum(vector)), (1000, 1, 1000, 500500))
+        vector[1] = 20
+        self.assertEqual(vector.array()[:3].tolist(), [1, 20, 3])
+        self.assertEqual(vector.pop(), 1000)
+        vector.resize(0)
+        self.assertEqual(list(vector), [])
+        for use in (vector.pop, lambda: vector[0]):
+            with self.assertRaises(IndexError):
+                use()
+
+    def test_a_map_is_used_like_a_dict(self) -> None:
+        numbers = self.region.map("numbers", "string", "f8")
+        numbers["a"] = 1
+        numbers["é"] = 2.5
+        self.assertEqual(dict(numbers), {"a": 1, "é": 2.5})
+        self.assertEqual((len(numbers), "a" in numbers, numbers.get("b"), numbers.pop("a")), (2, True, None, 1))
+        self.assertEqual(numbers.change("count", lambda old: (old or 0) + 1), 1)
+        self.assertEqual(numbers.change("count", lambda old: old + 1), 2)
+        with self.assertRaises(KeyError):
+            del numbers["a"]
+        texts = self.region.map("texts", "u4", "string")
+        texts[7] = "x" * 1000
+        self.assertEqual(texts[7], "x" * 1000)
+        points = self.region.map("points", "i8", {"x": "f8", "n": "u1"})
+        points[-1] = {"x": 0.5, "n": 3}
+        self.assertEqual(self.region.map("points")[-1], {"x": 0.5, "n": 3})
+
+    def test_a_condition_waits_until_something_is_true(self) -> None:
+        params = self.region.struct("params", {"step": "u4"})
+
+        def step() -> None:
+            with dhmem.Region(self.region.name) as other:
+                for _ in range(5):
+                    with other.mutex("turn").lock():
+                        other.struct("params").step += 1
+                        other.condition("changed").notify_all()
+
+        thread = threading.Thread(target=step)
+        with self.region.mutex("turn").lock() as held:
+            thread.start()
+            self.region.condition("changed").wait(held, lambda: params.step == 5, timeout=60)
+            with self.fails("DHMEM_TIMEOUT"):
+                self.region.condition("changed").wait(held, lambda: False, timeout=0.01)
+            with self.assertRaises(ZeroDivisionError):
+                self.region.condition("changed").wait(held, lambda: 1 / 0)
+        thread.join(60)
+
+    def test_a_token_finds_a_block_in_another_process(self) -> None:
+        block = self.region.allocate(800)
+        block.array("f8")[:] = 1.5
+        token = self.region.save(block)
+        array = self.region.save(self.region.array("grid", "f8", 3))
+        program = """
+import sys, dhmem
+region = dhmem.Region(sys.argv[1])
+block = region.load(sys.argv[2])
+print(sum(memoryview(block).cast("d")))
+memoryview(block).cast("d")[0] = 2
+print(region.load(sys.argv[3]).shape)
+"""
+        child = python(program, self.region.name, token, array)
+        self.assertEqual(child.communicate()[0], "150.0\n(3,)\n")
+        loaded = self.region.load(token)
+        assert isinstance(loaded, dhmem.Block)
+        self.assertEqual(loaded.array("f8")[0], 2)
+        with self.fails("DHMEM_BAD_ARGUMENT", "belongs to the region"):
+            loaded.free()
+        self.region.free_saved(token)
+        with self.fails("DHMEM_BAD_HANDLE"):
+            self.region.load(token)
+
+    def test_a_reader_reads_and_changes_nothing(self) -> None:
+        self.region.struct("params", {"a": "f8"}).a = 1.5
+        self.region.array("grid", "f8", 3).data[:] = 2
+        self.region.map("names", "string", "f8")["x"] = 3
+        with dhmem.Region(self.region.name, mode="read-only") as reader:
+            params = reader.struct("params")
+            self.assertEqual((params.a, reader.array("grid").data.sum(), reader.map("names")["x"]), (1.5, 6, 3))
+            self.region.struct("params").a = 2.5
+            self.assertEqual(params.a, 2.5)
+            with self.assertRaises(TypeError):
+                params.a = 1
+            with self.assertRaises(ValueError):
+                reader.array("grid").data[0] = 1
+            for use in (lambda: reader.allocate(1), lambda: reader.queue("q").producer(), lambda: reader.mutex("m")):
+                with self.fails("DHMEM_READ_ONLY"):
+                    use()
+
+
+if __name__ == "__main__":
+    unittest.main()

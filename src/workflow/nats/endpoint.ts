@@ -1,0 +1,81 @@
+/** What the two endpoints of a link over NATS have in common: their names on the server, and their epochs. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { isErrorNamed } from "../../errors.js";
+import type { Region } from "../../region.js";
+import type { Link } from "../links.js";
+import { bucketOf, namesOf, type StreamNames } from "./names.js";
+import { isAbsent, type Session } from "./session.js";
+
+export interface EndpointOptions {
+	readonly region: Region;
+	readonly task: string;
+	readonly link: Link;
+	/** True if a runner runs the workflow. */
+	readonly isRun: boolean;
+	readonly log: (text: string) => void;
+	/** The connection of the task, which its first link opens. */
+	readonly session: () => Promise<Session>;
+}
+
+export interface Endpoint {
+	readonly session: Session;
+	readonly names: StreamNames;
+	/**
+	 * Each opening of an endpoint has a higher epoch than those before it. The latest one holds the endpoint,
+	 * since over a network a dead process and a slow one look alike.
+	 */
+	readonly epoch: number;
+	currentEpoch(): Promise<number>;
+}
+
+/** Milliseconds for which a bucket that was just created may be unknown, and between attempts. */
+const PATIENCE = 5000;
+const PAUSE = 20;
+/** Milliseconds for which a server may be silent while an endpoint is opened. What is open waits longer. */
+const SILENCE = 30_000;
+
+/** Takes the endpoint from its holder, if it has one. */
+export async function openEndpoint(
+	{ region, task, link, session: connect }: EndpointOptions,
+	side: "sender" | "receiver",
+): Promise<Endpoint> {
+	const session = await connect();
+	const names = namesOf(region.name, link);
+	const bucket = await session.bucket(bucketOf(region.name));
+	const key = side === "sender" ? names.senderKey : names.receiverKey;
+	// The revision of an entry is higher than that of every entry before.
+	const epoch = await patiently(() => bucket.put(key, task));
+	return {
+		session,
+		names,
+		epoch,
+		currentEpoch: async () => (await bucket.get(key))?.revision ?? 0,
+	};
+}
+
+/** The result of `open`, which is repeated while the server does not answer. Its errors become errors of ours. */
+export async function explaining<T>({ session }: EndpointOptions, open: () => Promise<T>): Promise<T> {
+	const { explain } = await session();
+	const deadline = performance.now() + SILENCE;
+	for (;;) {
+		try {
+			return await open();
+		} catch (error) {
+			if (!isAbsent(error) || performance.now() > deadline) throw explain(error);
+		}
+		await sleep(PAUSE);
+	}
+}
+
+/** Repeats a publish that nothing has answered: another process may have created the bucket just now. */
+async function patiently<T>(publish: () => Promise<T>): Promise<T> {
+	const deadline = performance.now() + PATIENCE;
+	for (;;) {
+		try {
+			return await publish();
+		} catch (error) {
+			if (!isErrorNamed(error, "JetStreamNotEnabled") || performance.now() > deadline) throw error;
+			await sleep(PAUSE);
+		}
+	}
+}

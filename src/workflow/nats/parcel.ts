@@ -1,0 +1,22 @@
+/** What is appended to a stream together. */
+import { Buffer } from "node:buffer";
+import type { Kind } from "./names.js";
+
+/** The records of one message, or of the end. They follow one another in the stream. */
+export interface Parcel {
+	readonly records: readonly { readonly kind: Kind; payload: Uint8Array }[];
+	/** Called with the position of the last record when all are stored; or with the error. */
+	onSettled(error: unknown, position: number): void;
+	/** The number of records that the stream has. */
+	stored?: number;
+	/** True if the caller has given up. It is dropped as soon as that is possible. */
+	withdrawn?: boolean;
+}
+
+/** What a parcel is settled with that was withdrawn in time. */
+export const withdrawnError = new Error("withdrawn");
+
+/** Copies the payloads of a parcel that outlives the call that has sent it. */
+export function keepBytes(parcel: Parcel): void {
+	for (const record of parcel.records) record.payload = Buffer.from(record.payload);
+}

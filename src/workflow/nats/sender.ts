@@ -1,0 +1,323 @@
+/** The sending end of a link over NATS. */
+import { clearTimeout, setTimeout } from "node:timers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DhmemError, isFull } from "../../errors.js";
+import type { Block } from "../../memory/block.js";
+import { checkMessageSize } from "../../queue/message-sender.js";
+import type { Sendable } from "../../queue/sendable.js";
+import type { Region } from "../../region.js";
+import { bytesOf, type WaitOptions } from "../../values/arguments.js";
+import { reasonOf } from "../../values/signal.js";
+import { onAbort } from "../../waiting/any-signal.js";
+import { LONGEST_TIMER, tooLate } from "../../waiting/timeout.js";
+import { completeOwnRun, noteEnd } from "../completion.js";
+import { type Link, linkName } from "../links.js";
+import type { LinkSender } from "../transport.js";
+import { recordsOf } from "./chunks.js";
+import { type Endpoint, type EndpointOptions, explaining, openEndpoint } from "./endpoint.js";
+import { checkStream, type Notes, notesOf } from "./notes.js";
+import { keepBytes, type Parcel, withdrawnError } from "./parcel.js";
+import { Publisher } from "./publisher.js";
+import { openStream } from "./stream.js";
+
+/** Milliseconds for which a send that was given up waits for the answer to what is on its way. */
+const LAST_ANSWER = 1000;
+/** Milliseconds between attempts to allocate. */
+const PAUSE = 20;
+const DEFAULT_KEEP = 16;
+
+interface Opened extends Endpoint {
+	readonly publisher: Publisher;
+}
+
+export class NatsSender implements LinkSender {
+	/** What is sent is copied in any case. */
+	readonly inline = Number.POSITIVE_INFINITY;
+	readonly #region: Region;
+	readonly #link: Link;
+	readonly #notes: Notes;
+	readonly #options: EndpointOptions;
+	readonly #ready: Promise<Opened | "ended before">;
+	/** The positions of the first records of the messages that are kept. */
+	readonly #kept: number[] = [];
+	/** Those that are sending, in their order. */
+	#line: Promise<unknown> = Promise.resolve();
+	#unlimited = 0;
+	#unsettled = 0;
+	#isFull = false;
+	#isEnded = false;
+	#isClosed = false;
+	#endStored: Promise<void> | undefined;
+	#stop: (() => void) | undefined;
+
+	constructor(options: EndpointOptions) {
+		const { region, link, task } = options;
+		this.#options = options;
+		this.#region = region;
+		this.#link = link;
+		completeOwnRun(region, task, link);
+		this.#notes = notesOf(region, link);
+		this.#notes.sending = 0;
+		this.#ready = explaining(options, () => this.#open());
+		// Each call that waits for it gets the error.
+		this.#ready.catch(() => {});
+	}
+
+	async #open(): Promise<Opened | "ended before"> {
+		const { link, isRun, log } = this.#options;
+		const endpoint = await openEndpoint(this.#options, "sender");
+		const { session, names } = endpoint;
+		const info = await openStream(session, names, link);
+		checkStream(this.#notes, info.created);
+		this.#notes.capacity = info.config.max_bytes;
+		const last = info.state.last_seq;
+		// Without a runner, a task that a signal ended after its work can't be distinguished from one that failed.
+		if (isRun && (await isEndOfFailedRun(endpoint, last, this.#notes.written))) {
+			log(
+				`${linkName(link)} had already ended before this task was restarted; messages sent there now are dropped`,
+			);
+			return "ended before";
+		}
+		const publisher = new Publisher({
+			...endpoint,
+			last,
+			limit: info.config.max_bytes,
+			onFull: (isFull) => {
+				this.#isFull = isFull;
+				this.#noteWaiting();
+			},
+		});
+		this.#stop = () => publisher.stop(this.#closedError());
+		return { ...endpoint, publisher };
+	}
+
+	#noteWaiting(): void {
+		if (!this.#isClosed) this.#notes.sending = this.#isFull ? this.#unlimited : 0;
+	}
+
+	async send(
+		data: Sendable,
+		options: WaitOptions & { block?: Block | undefined },
+		isLimited: boolean,
+	): Promise<void> {
+		if (this.#isClosed) throw this.#closedError();
+		if (this.#isEnded) throw ended(linkName(this.#link));
+		const { block } = options;
+		const bytes = bytesOf(data);
+		this.#region.lookWith((attachment) => {
+			// Its receiver puts the message into a block.
+			checkMessageSize(bytes.length, attachment.path, attachment.largestBlock);
+			block?.lend(attachment);
+		});
+		const count = isLimited ? 0 : 1;
+		this.#unlimited += count;
+		this.#unsettled++;
+		this.#noteWaiting();
+		try {
+			await this.#inLine(data, options);
+		} finally {
+			this.#unlimited -= count;
+			this.#unsettled--;
+			this.#noteWaiting();
+			block?.giveBack();
+		}
+		block?.free();
+	}
+
+	/** Never called, because an output shares a block only among links that do not copy what they send. */
+	async sendBlock(): Promise<void> {
+		throw new Error("a message over NATS is not sent as a block");
+	}
+
+	/** Sends a message behind all that were sent before. */
+	async #inLine(data: Sendable, options: WaitOptions & { block?: Block | undefined }): Promise<void> {
+		const { timeout, signal, block } = options;
+		const deadline = performance.now() + (timeout ?? Number.POSITIVE_INFINITY);
+		let isOver = false;
+		const started = this.#line.then(async () => {
+			const opened = await this.#ready;
+			if (isOver || opened === "ended before") return undefined;
+			const records = recordsOf(opened.session.maxPayload, bytesOf(data), block?.bytes);
+			const left = timeout === undefined ? undefined : Math.max(deadline - performance.now(), 0);
+			const stored = this.#stored(opened, records, timeout, left, signal);
+			// If nobody waits for it any more, its failure is of no interest.
+			stored.catch(() => {});
+			return { stored };
+		});
+		this.#line = started.catch(() => {});
+		try {
+			await (await limited(started, options, () => this.#what()))?.stored;
+		} finally {
+			isOver = true;
+		}
+	}
+
+	/** Resolves when all records are stored, or rejects when the wait is over. */
+	#stored(
+		opened: Opened,
+		records: Parcel["records"],
+		timeout: number | undefined,
+		left: number | undefined,
+		signal: WaitOptions["signal"],
+	): Promise<void> {
+		const { publisher } = opened;
+		const bytes = records.reduce((sum, { payload }) => sum + payload.length, 0);
+		return new Promise((resolve, reject) => {
+			let reason: unknown;
+			let answer: NodeJS.Timeout | undefined;
+			let timer: NodeJS.Timeout | undefined;
+			let stop: (() => void) | undefined;
+			const parcel: Parcel = {
+				records,
+				onSettled: (error, position) => {
+					clearTimeout(answer);
+					clearTimeout(timer);
+					stop?.();
+					if (error === withdrawnError) return reject(reason);
+					if (error !== undefined) return reject(error);
+					this.#noteSent(opened, bytes, position - records.length + 1);
+					resolve();
+				},
+			};
+			const giveUp = (why: unknown) => {
+				reason = why;
+				if (publisher.withdraw(parcel)) return;
+				// It may be on the server already. The caller's bytes are free after this.
+				answer = setTimeout(() => {
+					keepBytes(parcel);
+					reject(why);
+				}, LAST_ANSWER);
+			};
+			publisher.send(parcel);
+			if (signal !== undefined) stop = onAbort(signal, () => giveUp(reasonOf(signal)));
+			if (timeout !== undefined && left !== undefined && left <= LONGEST_TIMER)
+				timer = setTimeout(() => giveUp(tooLate(this.#what(), timeout)), left);
+		});
+	}
+
+	#what(): string {
+		return `room in ${linkName(this.#link)}`;
+	}
+
+	#noteSent(opened: Opened, bytes: number, first: number): void {
+		if (this.#isClosed) return;
+		this.#notes.sent++;
+		this.#notes.bytes += bytes;
+		if (this.#link.policy !== "block") void this.#dropOlder(opened, first).catch(() => {});
+	}
+
+	async #dropOlder({ session, names }: Endpoint, first: number): Promise<void> {
+		const { policy, keep = DEFAULT_KEEP } = this.#link;
+		this.#kept.push(first);
+		const surplus = this.#kept.length - (policy === "latest" ? 1 : keep);
+		if (surplus <= 0) return;
+		this.#kept.splice(0, surplus);
+		const [oldest = first] = this.#kept;
+		const { purged } = await session.manager.streams.purge(names.stream, { seq: oldest });
+		if (!this.#isClosed) this.#notes.dropped += purged;
+	}
+
+	async allocate(bytes: number, { timeout, signal }: WaitOptions): Promise<Block> {
+		const deadline = performance.now() + (timeout ?? Number.POSITIVE_INFINITY);
+		for (;;) {
+			const block = this.tryBlock(bytes);
+			if (block !== undefined) return block;
+			if (performance.now() >= deadline) throw tooLate(`memory for ${linkName(this.#link)}`, timeout ?? 0);
+			await sleep(PAUSE, undefined, signal === undefined ? {} : { signal }).catch(() => {
+				if (signal !== undefined) throw reasonOf(signal);
+			});
+		}
+	}
+
+	tryBlock(bytes: number): Block | undefined {
+		try {
+			return this.#region.allocate(bytes);
+		} catch (error) {
+			// What this link still sends gives its blocks back afterwards.
+			if (isFull(error) && this.#unlimited > 0) return undefined;
+			throw error;
+		}
+	}
+
+	end(): void {
+		if (this.#isEnded) return;
+		this.#isEnded = true;
+		this.#unsettled++;
+		this.#endStored = this.#line.then(async () => {
+			const opened = await this.#ready;
+			if (opened === "ended before") return;
+			await new Promise<void>((resolve, reject) => {
+				opened.publisher.send({
+					records: [{ kind: "end", payload: new Uint8Array(0) }],
+					onSettled: (error, position) => {
+						if (error !== undefined) return reject(error);
+						this.#notes.ended = position;
+						resolve();
+					},
+				});
+			});
+			noteEnd(this.#region, this.#options.task, this.#link, this.#options.isRun);
+		});
+		void this.#endStored.finally(() => this.#unsettled--).catch(() => {});
+	}
+
+	get name(): string {
+		return linkName(this.#link);
+	}
+
+	/** True while the server has not confirmed everything. */
+	get isUnsettled(): boolean {
+		return this.#unsettled > 0;
+	}
+
+	async close(): Promise<void> {
+		if (this.#isEnded) await this.#endStored;
+		else await this.#line;
+		this.#isClosed = true;
+		this.#notes.sending = 0;
+		this.#stop?.();
+	}
+
+	#closedError(): DhmemError {
+		return new DhmemError(
+			"DHMEM_CLOSED",
+			`This task has left ${linkName(this.#link)}; open a new one to send`,
+		);
+	}
+}
+
+function ended(link: string): DhmemError {
+	return new DhmemError("DHMEM_QUEUE_ENDED", `${link} was ended; send before calling end()`);
+}
+
+/** True if the last record of the stream is an end that no successful run has written. */
+async function isEndOfFailedRun(
+	{ session, names }: Endpoint,
+	last: number,
+	written: number,
+): Promise<boolean> {
+	if (last === 0 || last === written) return false;
+	const record = await session.manager.streams.getMessage(names.stream, { seq: last });
+	return record !== null && record.subject === `${names.subject}.end`;
+}
+
+/** The result of `promise`, unless the wait is over before. */
+function limited<T>(promise: Promise<T>, { timeout, signal }: WaitOptions, what: () => string): Promise<T> {
+	if (timeout === undefined && signal === undefined) return promise;
+	return new Promise((resolve, reject) => {
+		let timer: NodeJS.Timeout | undefined;
+		let stop: (() => void) | undefined;
+		const settle = (act: () => void) => {
+			clearTimeout(timer);
+			stop?.();
+			act();
+		};
+		promise.then(
+			(value) => settle(() => resolve(value)),
+			(error) => settle(() => reject(error)),
+		);
+		if (signal !== undefined) stop = onAbort(signal, () => settle(() => reject(reasonOf(signal))));
+		if (timeout !== undefined && timeout <= LONGEST_TIMER)
+			timer = setTimeout(() => settle(() => reject(tooLate(what(), timeout))), timeout);
+	});
+}

@@ -1,0 +1,90 @@
+/** The environment variables that say where the NATS server is, and how to log in to it. */
+import { badArgument } from "../../errors.js";
+
+const DEFAULT_SERVER = "nats://127.0.0.1:4222";
+const MOST_REPLICAS = 5;
+
+/** Where the NATS server is, and how to log in to it. */
+export interface ServerSettings {
+	/** Addresses without a user and a password, so that they can be shown. */
+	readonly servers: readonly string[];
+	readonly user: string | undefined;
+	readonly password: string | undefined;
+	/** The paths of files. */
+	readonly credentials: string | undefined;
+	readonly ca: string | undefined;
+	readonly certificate: string | undefined;
+	readonly key: string | undefined;
+	/** The number of servers of a cluster that store each message. */
+	readonly replicas: number;
+}
+
+/** The variables, for a container that gets them from the runner's environment. */
+export const serverVariables = [
+	"DHMEM_NATS",
+	"DHMEM_NATS_USER",
+	"DHMEM_NATS_PASSWORD",
+	"DHMEM_NATS_CREDS",
+	"DHMEM_NATS_CA",
+	"DHMEM_NATS_CERT",
+	"DHMEM_NATS_KEY",
+	"DHMEM_NATS_REPLICAS",
+] as const;
+
+/** @throws DHMEM_BAD_ARGUMENT */
+export function readServer(variables: Readonly<Record<string, unknown>>): ServerSettings {
+	const read = (name: (typeof serverVariables)[number]): string | undefined => {
+		const value = variables[name];
+		if (value === undefined || value === "") return undefined;
+		if (typeof value === "string") return value;
+		throw badArgument(name, value, "a string");
+	};
+	const urls = (read("DHMEM_NATS") ?? DEFAULT_SERVER)
+		.split(",")
+		.map((text) => text.trim())
+		.filter((text) => text !== "")
+		.map(parseServer);
+	const [first] = urls;
+	if (first === undefined) throw badArgument("DHMEM_NATS", read("DHMEM_NATS"), "the address of a server");
+	return {
+		servers: urls.map(({ protocol, host }) => `${protocol}//${host}`),
+		// The client library ignores a user and a password in the address.
+		user: read("DHMEM_NATS_USER") ?? decoded(first.username),
+		password: read("DHMEM_NATS_PASSWORD") ?? decoded(first.password),
+		credentials: read("DHMEM_NATS_CREDS"),
+		ca: read("DHMEM_NATS_CA"),
+		certificate: read("DHMEM_NATS_CERT"),
+		key: read("DHMEM_NATS_KEY"),
+		replicas: parseReplicas(read("DHMEM_NATS_REPLICAS")),
+	};
+}
+
+function parseServer(text: string): URL {
+	const wanted = "an address such as nats://127.0.0.1:4222, or several with commas between them";
+	let url: URL;
+	try {
+		url = new URL(text.includes("://") ? text : `nats://${text}`);
+	} catch {
+		// The text may contain a password.
+		throw badArgument("DHMEM_NATS", "no address", wanted);
+	}
+	if (!["nats:", "tls:"].includes(url.protocol) || url.hostname === "")
+		throw badArgument("DHMEM_NATS", `${url.protocol}//${url.host}`, wanted);
+	return url;
+}
+
+function decoded(text: string): string | undefined {
+	if (text === "") return undefined;
+	try {
+		return decodeURIComponent(text);
+	} catch {
+		// The text may be a password.
+		throw badArgument("DHMEM_NATS", "an address", "one whose user and password have % only as %25");
+	}
+}
+
+function parseReplicas(text: string | undefined): number {
+	const count = Number(text ?? 1);
+	if (Number.isInteger(count) && count >= 1 && count <= MOST_REPLICAS) return count;
+	throw badArgument("DHMEM_NATS_REPLICAS", text, `a whole number from 1 to ${MOST_REPLICAS}`);
+}

@@ -1,0 +1,136 @@
+/** The stream of a link: it holds the messages that were sent and not released. */
+import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
+import { DhmemError } from "../../errors.js";
+import { formatSize } from "../../terminal/format-size.js";
+import type { Link } from "../links.js";
+import type { StreamNames } from "./names.js";
+import type { Session } from "./session.js";
+
+const DEFAULT_CAPACITY = 2 ** 20;
+/** A stream needs room for a message, its subject and its headers. */
+const LEAST_CAPACITY = 2 ** 16;
+
+/** Error codes of the server. */
+export const NO_ROOM = 10077;
+export const WRONG_LAST = 10071;
+export const NO_STREAM = 10059;
+const STREAM_EXISTS = 10058;
+const NO_STORAGE = 10047;
+
+/** The capacity of a `block` link's stream in bytes; -1 with other policies, whose senders drop messages. */
+export function capacityOf({ policy, capacity }: Link): number {
+	return policy === "block" ? Math.max(capacity ?? DEFAULT_CAPACITY, LEAST_CAPACITY) : -1;
+}
+
+/**
+ * Opens the stream of a link, or creates it.
+ *
+ * @throws DHMEM_TYPE_MISMATCH if the other side has other options; DHMEM_NO_SPACE if the server has no room
+ */
+export async function openStream(session: Session, names: StreamNames, link: Link): Promise<StreamInfo> {
+	const { manager, packages, replicas } = session;
+	const { RetentionPolicy, StorageType, DiscardPolicy } = packages.jetstream;
+	const description = describe(link);
+	for (;;) {
+		const known = await findStream(manager, names.stream);
+		if (known !== undefined) {
+			if (known.config.description === description) return known;
+			throw new DhmemError(
+				"DHMEM_TYPE_MISMATCH",
+				`The other side has opened the link as "${known.config.description}", and this one as "${description}"; give both the same options`,
+			);
+		}
+		try {
+			return await manager.streams.add({
+				name: names.stream,
+				description,
+				subjects: [`${names.subject}.*`],
+				retention: RetentionPolicy.Workqueue,
+				storage: StorageType.File,
+				discard: DiscardPolicy.New,
+				max_bytes: capacityOf(link),
+				num_replicas: replicas,
+			});
+		} catch (error) {
+			// The other side may have created it just now.
+			if (codeOf(error) !== STREAM_EXISTS) throw storageError(error, names.link);
+		}
+	}
+}
+
+/** What both sides must agree on. Operators see it too. */
+function describe(link: Link): string {
+	const options = [
+		`policy=${link.policy}`,
+		...(link.policy === "block" ? [`capacity=${capacityOf(link)}`] : []),
+		...(link.keep === undefined ? [] : [`keep=${link.keep}`]),
+	];
+	const { from, to } = link;
+	return [`${from.task}.${from.port}>${to.task}.${to.port}`, ...options].join(";");
+}
+
+/** Undefined if there is no such stream. */
+export async function findStream(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
+	try {
+		return await manager.streams.info(name);
+	} catch (error) {
+		if (codeOf(error) === NO_STREAM) return undefined;
+		throw error;
+	}
+}
+
+/** Raises the limit of a stream, for a message that is too large for it. */
+export async function enlarge(
+	{ manager }: Session,
+	{ stream, link }: StreamNames,
+	bytes: number,
+): Promise<void> {
+	try {
+		await manager.streams.update(stream, { max_bytes: bytes });
+	} catch (error) {
+		throw storageError(error, link, bytes);
+	}
+}
+
+function storageError(error: unknown, link: string, bytes?: number): unknown {
+	if (codeOf(error) !== NO_STORAGE) return error;
+	const what = bytes === undefined ? "its stream" : formatSize(bytes);
+	return new DhmemError(
+		"DHMEM_NO_SPACE",
+		`The NATS server has no storage left for ${link} (${what}); raise max_file_store of its JetStream, or give links a ` +
+			"smaller capacity",
+		{ cause: error },
+	);
+}
+
+/** The server's number for an error; undefined for other errors. */
+export function codeOf(error: unknown): number | undefined {
+	const isObject = typeof error === "object" && error !== null;
+	return isObject && "code" in error && typeof error.code === "number" ? error.code : undefined;
+}
+
+/** The error for a stream that somebody has removed during the run. */
+export function streamGone({ link, stream }: StreamNames): DhmemError {
+	return new DhmemError(
+		"DHMEM_CORRUPT",
+		`The stream ${stream} of ${link} is gone from the NATS server: it was removed there, or the server has lost its ` +
+			"data; run the workflow again",
+	);
+}
+
+/** The error for a sender that was replaced by another. */
+export function taken({ link }: StreamNames): DhmemError {
+	return new DhmemError(
+		"DHMEM_ENDPOINT_TAKEN",
+		`Another process sends to ${link} now; run each task only once at a time`,
+	);
+}
+
+/** The error for a stream that is shorter than the server has confirmed. */
+export function lost({ link }: StreamNames, last: number, known: number): DhmemError {
+	return new DhmemError(
+		"DHMEM_CORRUPT",
+		`The NATS server has lost messages of ${link}: it has ${last} records, and had confirmed ${known}; was its data ` +
+			"removed, or did the machine lose power? Run the workflow again",
+	);
+}

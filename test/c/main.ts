@@ -1,0 +1,11 @@
+/** The library for C, with Node on the other side: `scripts/test-c.sh` compiles it and runs this. */
+import { test } from "uvu";
+import "./collections.js";
+import "./descriptor.js";
+import "./exchange.js";
+import "./faults.js";
+import "./memory.js";
+import "./processes.js";
+import "./queues.js";
+
+test.run();

@@ -1,0 +1,180 @@
+/* Commands about processes: one that is killed again and again while it sends and receives, and one that forks. */
+#include "peer.h"
+
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Of each queue, the last number that was sent and received; and behind them, whether to stop. */
+enum { QUEUES = 4, STOP = 2 * QUEUES };
+
+struct chaos {
+	volatile double *progress;
+	int out;
+	int in;
+	dhmem_producer *producer;
+	dhmem_consumer *consumer;
+};
+
+/* A message: its number, and number % 200 bytes; each seventh has a block. */
+static size_t fill(unsigned char *bytes, unsigned long number) {
+	const double as_double = (double)number;
+	memcpy(bytes, &as_double, sizeof as_double);
+	memset(bytes + sizeof as_double, (int)(number & 0xff), number % 200);
+	return sizeof as_double + number % 200;
+}
+
+static int send_next(struct chaos *chaos) {
+	unsigned char bytes[300];
+	const unsigned long number = (unsigned long)chaos->progress[2 * chaos->out] + 1;
+	const size_t length = fill(bytes, number);
+	struct dhmem_block block;
+	int code;
+	if (number % 7 == 0) {
+		code = dhmem_allocate(region, 1000 + number % 5000, &block);
+		if (code != DHMEM_OK) {
+			return code;
+		}
+		memset(block.data, (int)(number & 0xff), block.length);
+		code = dhmem_send_block(chaos->producer, bytes, length, &block, 0);
+		if (code == DHMEM_TIMEOUT) {
+			dhmem_free(region, &block);
+		}
+	} else {
+		code = dhmem_send(chaos->producer, bytes, length, 0);
+	}
+	if (code == DHMEM_OK) {
+		chaos->progress[2 * chaos->out] = (double)number;
+	}
+	return code;
+}
+
+/* False if a message is missing, or is not what was sent. One may come again after its receiver was killed. */
+static bool is_right(struct chaos *chaos, const struct dhmem_message *message) {
+	unsigned char bytes[300], kind[40], wanted[40];
+	double number;
+	memcpy(&number, message->data, sizeof number);
+	const size_t length = fill(bytes, (unsigned long)number);
+	const double last = chaos->progress[2 * chaos->in + 1];
+	if (number > last + 1 || length != message->length || memcmp(bytes, message->data, length) != 0) {
+		return false;
+	}
+	if (((unsigned long)number % 7 == 0) != (message->block.data != NULL)) {
+		return false;
+	}
+	if (message->block.data != NULL) {
+		describe_bytes(message->block.data, message->block.length, (char *)kind);
+		snprintf((char *)wanted, sizeof wanted, "%lu times %d", 1000 + (unsigned long)number % 5000,
+			(int)((unsigned long)number & 0xff));
+		if (strcmp((char *)kind, (char *)wanted) != 0) {
+			return false;
+		}
+	}
+	if (number > last) {
+		chaos->progress[2 * chaos->in + 1] = number;
+	}
+	return true;
+}
+
+static int receive_next(struct chaos *chaos) {
+	struct dhmem_message message;
+	const int code = dhmem_receive(chaos->consumer, &message, 1);
+	if (code != DHMEM_OK) {
+		return code;
+	}
+	if (!is_right(chaos, &message)) {
+		printf("wrong: %.17g after %.17g, %zu bytes\n", *(double *)message.data,
+			chaos->progress[2 * chaos->in + 1], message.length);
+		fflush(stdout);
+		abort();
+	}
+	return dhmem_release(chaos->consumer, &message);
+}
+
+/* Sends and receives until it should stop, and then receives what is left. */
+static int exchange(struct chaos *chaos) {
+	for (;;) {
+		const bool stops = chaos->progress[STOP] != 0;
+		int code = stops ? DHMEM_OK : send_next(chaos);
+		if (code == DHMEM_OK || code == DHMEM_TIMEOUT) {
+			code = receive_next(chaos);
+		}
+		if (code != DHMEM_OK && code != DHMEM_TIMEOUT) {
+			return code;
+		}
+		if (stops && code == DHMEM_TIMEOUT && chaos->progress[STOP] == 2) {
+			return DHMEM_OK;
+		}
+	}
+}
+
+/* chaos OUT IN: the numbers of the queues. */
+static void run_chaos(const struct line *line) {
+	struct chaos chaos = { .out = atoi(line->name), .in = (int)line->number };
+	const struct dhmem_queue_options options = { .capacity = 4096, .patient = true };
+	char out[20], in[20];
+	dhmem_memory *progress;
+	snprintf(out, sizeof out, "queue-%d", chaos.out);
+	snprintf(in, sizeof in, "queue-%d", chaos.in);
+	int code = dhmem_array_open(region, "progress", NULL, NULL, &progress);
+	code = code == DHMEM_OK ? dhmem_producer_open(region, out, &options, &chaos.producer) : code;
+	code = code == DHMEM_OK ? dhmem_consumer_open(region, in, &options, &chaos.consumer) : code;
+	if (code == DHMEM_OK) {
+		chaos.progress = dhmem_memory_data(progress);
+		code = exchange(&chaos);
+	}
+	answer(code, "exchanged");
+}
+
+/* What a child can do with the opening that it has inherited, and with one of its own. */
+static int use_in_child(dhmem_producer *producer, const char *path) {
+	dhmem_region *own;
+	dhmem_producer *more;
+	const struct dhmem_options options = { .mode = DHMEM_OPEN, .label = "child" };
+	if (dhmem_send(producer, "x", 1, 0) != DHMEM_CLOSED) {
+		return 1;
+	}
+	dhmem_close(region);
+	if (dhmem_open(path, &options, &own) != DHMEM_OK ||
+		dhmem_producer_open(own, "child", NULL, &more) != DHMEM_OK ||
+		dhmem_send(more, "from the child", 14, 0) != DHMEM_OK) {
+		return 2;
+	}
+	dhmem_producer_close(more);
+	dhmem_close(own);
+	return 0;
+}
+
+/* fork QUEUE: a child tries things; and then another stays, whose process id is the answer. */
+static void run_fork(const struct line *line) {
+	char path[1000], text[30];
+	int status;
+	snprintf(path, sizeof path, "%s", dhmem_path(region));
+	pid_t child = fork();
+	if (child == 0) {
+		_exit(use_in_child(line->it->producer, path));
+	}
+	if (waitpid(child, &status, 0) != child || status != 0) {
+		printf("the child ended with %d\n", status);
+		return;
+	}
+	/* It has closed what it inherited once fork() has returned in it. */
+	int ready[2];
+	if (pipe(ready) != 0) {
+		abort();
+	}
+	child = fork();
+	if (child == 0) {
+		if (write(ready[1], "", 1) == 1) {
+			pause();
+		}
+		_exit(0);
+	}
+	if (read(ready[0], text, 1) != 1) {
+		abort();
+	}
+	snprintf(text, sizeof text, "%d", (int)child);
+	answer(0, text);
+}
+
+const struct command process_commands[] = { { "chaos", run_chaos }, { "fork", run_fork }, { NULL, NULL } };

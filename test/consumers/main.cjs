@@ -1,0 +1,4 @@
+const dhmem = require("dhmem");
+const workflow = require("dhmem/workflow");
+
+import("./use.mjs").then(({ use }) => use(dhmem, workflow));

@@ -1,0 +1,111 @@
+/** Mutations that remove guards of the bulk space, and of giving memory back. */
+import { type Mutation, mutation } from "./mutation.js";
+
+export const bulk: readonly Mutation[] = [
+	mutation(
+		"claiming bulk spans has no intent",
+		"bulk: allocate",
+		"bulk",
+		"	intend(me, INTENT_BULK, first, count, block, 0);\n	for (let i",
+		"	for (let i",
+	),
+	mutation(
+		"freeing a bulk block has no intent",
+		"bulk: free",
+		"bulk",
+		"		intend(me, INTENT_BULK, first, count, block, 0);\n		settleBulk",
+		"		settleBulk",
+	),
+	mutation(
+		"a dead participant keeps the bulk spans that it has claimed",
+		"bulk: allocate",
+		"recovery",
+		"return settleBulk(me, a, b, c);",
+		"return done(me);",
+	),
+	mutation(
+		"an undone claim keeps the spans that name the block",
+		"bulk: allocate",
+		"bulk",
+		"if (holder == mine || (owned && holder == block))",
+		"if (holder == mine)",
+	),
+	mutation(
+		"an undone claim leaves the block its spans",
+		"bulk: allocate",
+		"bulk",
+		"		store<u32>(block, 0, BULK_SPANS);\n		store<u32>(block, 0, BULK_FIRST);\n",
+	),
+	mutation(
+		"a new slab of bulk blocks keeps old bytes",
+		"bulk: allocate",
+		"slabs",
+		"if (sizeClass == CLASS_OBJECT || sizeClass == CLASS_BULK) memory",
+		"if (sizeClass == CLASS_OBJECT) memory",
+	),
+	mutation(
+		"a bulk block may cross a window",
+		"cross a window",
+		"bulk",
+		"		if (span % BULK_WINDOW == 0) run = 0;\n		run = holderOf(atomic.load<u32>(bulkState(span))) == 0 ? run + 1 : 0;\n		if (run == count)",
+		"		run = holderOf(atomic.load<u32>(bulkState(span))) == 0 ? run + 1 : 0;\n		if (run == count)",
+	),
+	mutation(
+		"bulk spans are handed out without pages",
+		"bulk: allocate",
+		"bulk",
+		"	if (status < 0) return -status;\n	// As long",
+		"	// As long",
+	),
+	mutation(
+		"bulk spans that are given back still count as spans with pages",
+		"give back",
+		"trim",
+		"setBulk(me, first, count, BULK_LEFT);",
+	),
+	mutation(
+		"spans of the heap that are given back still count as spans with pages",
+		"give back",
+		"trim",
+		"			clearBit(HEADER_COMMITTED, first + i);\n",
+	),
+	mutation(
+		"what a vector has left is given back",
+		"give back: what a vector",
+		"trim",
+		" && !hasPagesBit(span, SPAN_READ_LATE)",
+	),
+	mutation(
+		"what an array has left is never given back",
+		"give back: what an array",
+		"replace",
+		"if (kind == KIND_VECTOR || kind == KIND_MAP) markReadLate(old);",
+		"if (kind != 0) markReadLate(old);",
+	),
+	mutation(
+		"only the first span that a vector has left keeps its pages",
+		"give back: what a vector",
+		"spans",
+		"stateOf(first) == SPAN_RUN ? runLength(first) : 1",
+		"<u32>1",
+	),
+	mutation(
+		"what a dead participant had begun to give back is forgotten in the bulk space",
+		"nothing is left",
+		"trim",
+		"setBulk(me, first, count, BULK_LEFT);",
+		"setBulk(me, first, count, 0);",
+	),
+	mutation(
+		"what a dead participant had begun to give back is forgotten in the heap",
+		"in the heap",
+		"trim",
+		"setPagesBit(first + i, SPAN_LEFT, true);",
+	),
+	mutation(
+		"after a claim was cancelled the record of the block stays",
+		"claim of many is undone",
+		"bulk",
+		"	if (block != 0 && isBulk(block) && isOwn(me, block)) freeBulk(me, block);\n",
+	),
+];

@@ -1,0 +1,10 @@
+/** The contract of transports, for NATS. */
+import { contract } from "./contract.js";
+import { Server } from "./server.js";
+
+const server = await Server.start();
+contract(
+	"NATS",
+	() => ({ DHMEM_TRANSPORT: "nats", DHMEM_NATS: server.address }),
+	() => server[Symbol.asyncDispose](),
+);

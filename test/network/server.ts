@@ -1,0 +1,123 @@
+/** A NATS server for tests, with a folder and a port of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+
+/** `nats-server` in Debian is in a folder that may not be in the PATH of a user. */
+const PROGRAM = process.env.NATS_SERVER ?? "nats-server";
+
+export interface ServerOptions {
+	/** More lines of its configuration. */
+	readonly configuration?: string;
+	readonly jetStream?: boolean;
+	/** Bytes for streams. */
+	readonly storage?: number;
+}
+
+export class Server {
+	readonly #folder = mkdtempSync(join(tmpdir(), "dhmem-nats-"));
+	readonly #options: ServerOptions;
+	#child: ChildProcess | undefined;
+	/** Known after the first start, and the same after each. */
+	port = -1;
+
+	constructor(options: ServerOptions = {}) {
+		this.#options = options;
+	}
+
+	static async start(options: ServerOptions = {}): Promise<Server> {
+		const server = new Server(options);
+		await server.start();
+		return server;
+	}
+
+	get address(): string {
+		return `nats://127.0.0.1:${this.port}`;
+	}
+
+	async start(): Promise<void> {
+		const { configuration = "", jetStream = true, storage } = this.#options;
+		const limit = storage === undefined ? "" : `, max_file_store: ${storage}`;
+		const file = join(this.#folder, "server.conf");
+		writeFileSync(
+			file,
+			[
+				`listen: "127.0.0.1:${this.port}"`,
+				`ports_file_dir: "${this.#folder}"`,
+				...(jetStream ? [`jetstream { store_dir: "${join(this.#folder, "data")}"${limit} }`] : []),
+				configuration,
+			].join("\n"),
+		);
+		const child = spawn(PROGRAM, ["-c", file], { stdio: ["ignore", "ignore", "pipe"] });
+		this.#child = child;
+		let log = "";
+		child.stderr?.setEncoding("utf8").on("data", (text) => {
+			log += text;
+		});
+		const ports = join(this.#folder, `nats-server_${child.pid}.ports`);
+		// The file is there before it is written.
+		while (!existsSync(ports) || readFileSync(ports).length === 0) {
+			if (child.exitCode !== null) throw new Error(`${PROGRAM} has ended: ${log}`);
+			await sleep(20);
+		}
+		const { nats } = JSON.parse(readFileSync(ports, "utf8"));
+		this.port = Number(new URL(nats[0]).port);
+	}
+
+	/** The names of all streams; tests must leave none. */
+	async streams(): Promise<string[]> {
+		const connection = await connect({ servers: this.address });
+		try {
+			const manager = await jetstreamManager(connection);
+			const names: string[] = [];
+			for await (const name of manager.streams.names()) names.push(name);
+			return names;
+		} finally {
+			await connection.close();
+		}
+	}
+
+	/** The number of records in the streams of links. */
+	async records(): Promise<number> {
+		const connection = await connect({ servers: this.address });
+		try {
+			let count = 0;
+			for await (const { config, state } of (await jetstreamManager(connection)).streams.list())
+				if (config.name.startsWith("dhmem_")) count += state.messages;
+			return count;
+		} finally {
+			await connection.close();
+		}
+	}
+
+	/** Stops the server's process, or lets it continue. */
+	signal(signal: NodeJS.Signals): void {
+		this.#child?.kill(signal);
+	}
+
+	/** Stops the server's process, and resolves when all of its threads have stopped. */
+	async freeze(): Promise<void> {
+		this.signal("SIGSTOP");
+		const folder = `/proc/${this.#child?.pid}/task`;
+		const isStopped = (thread: string) => /\) T /.test(readFileSync(join(folder, thread, "stat"), "latin1"));
+		while (!readdirSync(folder).every(isStopped)) await sleep(5);
+	}
+
+	async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+		const child = this.#child;
+		this.#child = undefined;
+		if (child === undefined) return;
+		child.kill(signal);
+		if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.kill();
+		rmSync(this.#folder, { recursive: true });
+	}
+}
