@@ -3,12 +3,12 @@ import { BULK_SPAN_BYTES, CORRUPT, FULL, NEED_COMMIT, STATUS_LIMIT } from "../..
 import type { Core } from "../core/core.js";
 import { DhmemError } from "../errors.js";
 import { publish } from "../events.js";
-import { findRoom } from "../host/file-system.js";
 import { commitRequest } from "./committing.js";
 import { debug } from "./debug.js";
 import type { Mapping } from "./mapping.js";
 import type { Spans } from "./pages.js";
 import { MOST_TURNS, recoverAll } from "./participants.js";
+import { roomFor } from "./room.js";
 import { trimAll, trimmable } from "./trimming.js";
 
 /** Blocks from this size on are in the bulk space, where rounding up to its spans costs little. */
@@ -105,10 +105,9 @@ export function allocateBy(
 	}
 }
 
-/** Gives back the pages of free memory if the file system then has room for `bytes` elsewhere in the region. */
+/** Gives back the pages of free memory if there is then room for `bytes` elsewhere in the region. */
 function trimFor(mapping: Mapping, bytes: number): void {
-	const room = findRoom(mapping.path)?.free ?? 0;
-	if (room + trimmable(mapping) < bytes) return;
+	if (roomFor(mapping.path) + trimmable(mapping) < bytes) return;
 	try {
 		trimAll(mapping);
 	} catch (error) {

@@ -15,13 +15,9 @@ import {
 	SLOT_REQUEST_COUNT,
 	SLOT_REQUEST_FIRST,
 } from "../../assembly/layout.js";
-import { findRoom } from "../host/file-system.js";
-import { noSpace } from "../host/system-error.js";
 import type { Mapping } from "./mapping.js";
 import { commitRange, giveBackRange, type Spans } from "./pages.js";
-
-/** Before committing more than this, it is worth asking whether there is room. */
-const MUCH = 2 ** 24;
+import { checkRoom } from "./room.js";
 
 /**
  * Commits the pages of the bulk spans in this participant's request, and those of the rest of the run. Returns the run.
@@ -34,7 +30,7 @@ export function commitBulk(mapping: Mapping, whole: Spans | undefined): Spans {
 	if (whole !== undefined && first >= whole.first && first + count <= whole.first + whole.count) return whole;
 	const run = runOf(mapping, { first, count });
 	const fresh = withoutPages(mapping, run);
-	checkRoom(mapping, fresh);
+	checkRoom(mapping.path, fresh.reduce((sum, each) => sum + each.count, 0) * BULK_SPAN_BYTES);
 	try {
 		for (const each of fresh)
 			commitRange(mapping, offsetOf(mapping, each.first), each.count * BULK_SPAN_BYTES);
@@ -75,18 +71,6 @@ function withoutPages(mapping: Mapping, { first, count }: Spans): Spans[] {
 		else ranges.push({ first: span, count: 1 });
 	}
 	return ranges;
-}
-
-/**
- * Throws if the file system has no room for the pages, before it is filled with many of them for nothing.
- *
- * @throws DHMEM_NO_SPACE
- */
-function checkRoom(mapping: Mapping, ranges: readonly Spans[]): void {
-	const bytes = ranges.reduce((sum, { count }) => sum + count * BULK_SPAN_BYTES, 0);
-	if (bytes <= MUCH) return;
-	const free = findRoom(mapping.path)?.free;
-	if (free !== undefined && bytes > free) throw noSpace(mapping.path, bytes);
 }
 
 /** Gives back the pages of spans that this participant still claims. */

@@ -35,6 +35,7 @@ import { noSpace } from "../host/system-error.js";
 import { commitBulk } from "./bulk-committing.js";
 import type { Mapping } from "./mapping.js";
 import { commitRange, giveBackRange, type Spans } from "./pages.js";
+import { checkRoom } from "./room.js";
 
 /**
  * Commits the pages that the core asks for in this participant's slot, and those of the rest of the run.
@@ -55,6 +56,7 @@ export function commitRequest(mapping: Mapping, bytes: number, whole: Spans | un
 	if (whole !== undefined && first >= whole.first && end <= whole.first + whole.count) return whole;
 	const run = runOf(mapping, { first, count: end - first });
 	const fresh = withoutPages(mapping, run);
+	checkRoom(mapping.path, fresh.reduce((sum, each) => sum + each.count, 0) * SPAN_BYTES);
 	try {
 		for (const each of fresh) commitRange(mapping, each.first * SPAN_BYTES, each.count * SPAN_BYTES);
 	} catch (error) {

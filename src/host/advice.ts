@@ -4,6 +4,7 @@
  */
 import { dirname } from "node:path";
 import type { Item, Mount, Room, User } from "./file-system.js";
+import type { MemoryLimit } from "./memory-limit.js";
 
 const MIB = 2 ** 20;
 /** The number that stands for every user or group without a mapping in this user namespace. */
@@ -46,6 +47,15 @@ export function howToMakeRoom(mount: Mount | undefined, room: Room | undefined, 
 	return (
 		`the tmpfs at ${mount?.point} is full${has}: free some space, or enlarge it where it is mounted ` +
 		'("mount -o remount,size=…" on the host, "size=" of a volume, "sizeLimit" of an emptyDir)'
+	);
+}
+
+/** Explains that the kernel would kill this process for using `bytes` more, and what to do. */
+export function howToRaiseMemory({ limit, left }: MemoryLimit, bytes: number): string {
+	return (
+		`this process may use only ${mebibytes(left)} more of ${mebibytes(limit)} of memory, and the kernel would kill it: ` +
+		`free some blocks, or start the container with --memory=${enough((limit + bytes) / 2)}m (Kubernetes: resources.limits.memory, ` +
+		'elsewhere the limit of its cgroup, such as "MemoryMax=" of a service)'
 	);
 }
 

@@ -8,6 +8,7 @@ import {
 	howToGetFolder,
 	howToGetQuota,
 	howToMakeRoom,
+	howToRaiseMemory,
 	isOutOfFiles,
 	whyKept,
 	whyNoRegion,
@@ -17,6 +18,7 @@ import {
 } from "./advice.js";
 import { denied, isDenied } from "./engines.js";
 import { findItem, findLimit, findMount, findRoom, findUser } from "./file-system.js";
+import type { MemoryLimit } from "./memory-limit.js";
 
 /**
  * Actions that need permissions of the file's folder instead of the file. For `Listing`, the path is the
@@ -141,6 +143,14 @@ export function noSpace(path: string, bytes: number, options?: ErrorOptions): Dh
 	const isFile = room !== undefined && isOutOfFiles(room) && room.free >= bytes;
 	const wanted = isFile ? `${path} can't be created` : `${path} needs ${bytes} more bytes`;
 	return new DhmemError("DHMEM_NO_SPACE", `${wanted}: ${advice}`, options);
+}
+
+/** The error for `bytes` more in memory than the kernel lets this process use. */
+export function memoryLimited(path: string, bytes: number, limit: MemoryLimit): DhmemError {
+	return new DhmemError(
+		"DHMEM_NO_SPACE",
+		`${path} needs ${bytes} more bytes: ${howToRaiseMemory(limit, bytes)}`,
+	);
 }
 
 /** Explains who may create, replace or remove the file. The path may be that of the folder. */

@@ -3,5 +3,6 @@ import "./doctor.js";
 import "./documented.js";
 import "./errors.js";
 import "./library.js";
+import "./memory.js";
 import "./exported.js";
 import "./workflow.js";

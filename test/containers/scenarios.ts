@@ -131,6 +131,27 @@ const scenarios: Record<string, (...parameters: string[]) => Promise<void> | voi
 		say(ways);
 		await asleep(region);
 	},
+	/** Allocates a block in a region of this size, fills it, and prints the outcome. */
+	fill(size, bytes) {
+		try {
+			using region = Region.open("numbers", { ...shared, size: size as "1GiB" });
+			using block = region.allocate(Number(bytes));
+			block.bytes.fill(1);
+			say({ code: "nothing", message: "" });
+		} catch (error) {
+			if (!(error instanceof DhmemError)) throw error;
+			const { code, message } = error;
+			say({ code, message });
+		}
+	},
+	/** Hands over a block, then allocates until the kernel kills it. */
+	async swallow(bytes) {
+		const region = Region.open("numbers", { mode: "open" });
+		const block = region.allocate(Number(bytes));
+		block.bytes.fill(7);
+		await region.queue("kept").producer().send("", { block });
+		for (;;) region.allocate(Number(bytes));
+	},
 	/** Opens a region, uses memory of it, and prints the outcome. */
 	open(mode, bytes, permissions) {
 		try {
