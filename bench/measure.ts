@@ -30,6 +30,8 @@ export interface Contender {
 	/** The count of a full round. */
 	readonly count: number;
 	readonly size?: number;
+	/** True if `npm run bench:peers` doesn't make it. */
+	readonly apart?: boolean;
 	/** @throws Missing if something that it needs is not installed */
 	start(scratch: Scratch): Promise<Running>;
 }

@@ -1,4 +1,4 @@
-/** Contenders in C++: programs in `bench/native/` that print their figure. */
+/** Contenders in C++ and Rust: programs in `bench/native/` that print their figure. */
 import { execFile } from "node:child_process";
 import { access } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -18,6 +18,8 @@ export interface NativeOptions {
 	/** The command that starts the program, such as `mpirun` with its options. */
 	launcher?: readonly string[];
 	env?: Readonly<Record<string, string>>;
+	/** How the program is built, if not with the others. */
+	build?: string;
 }
 
 function programOf(program: string): string {
@@ -31,6 +33,7 @@ function reasonOf(error: unknown): string {
 
 export function native(options: NativeOptions): Contender {
 	const { name, role, count, size, args = [], launcher = [], env = {} } = options;
+	const { build = "bench/native/build.sh builds it, and names missing packages" } = options;
 	const program = programOf(options.program);
 	const round = async (job: Job) => {
 		const numbers = [job.count, job.spoilt, job.size].map(String);
@@ -56,9 +59,27 @@ export function native(options: NativeOptions): Contender {
 			() => true,
 			() => false,
 		);
-		if (!isThere)
-			throw new Missing("not built: in a clone, bench/native/build.sh builds it, and names missing packages");
+		if (!isThere) throw new Missing(`not built: in a clone, ${build}`);
 		return { round, stop: async () => {} };
 	};
 	return { name, role, count, ...(size === undefined ? {} : { size }), start };
+}
+
+/**
+ * iceoryx2, which publishes and subscribes in shared memory. It needs a current Rust and minutes to compile, so it is
+ * built apart from the others.
+ *
+ * @param work see `bench/native/iceoryx2/src/main.rs`
+ */
+export function iceoryx2(work: string, count: number, size?: number): Contender {
+	const contender = native({
+		name: "iceoryx2 in Rust",
+		role: "beside",
+		program: "iceoryx2/release/contender",
+		args: [work],
+		count,
+		...(size === undefined ? {} : { size }),
+		build: "bench/native/iceoryx2/build.sh builds it, with Rust 1.89 or newer",
+	});
+	return { ...contender, apart: true };
 }

@@ -1,7 +1,7 @@
 /** Messages of 64 B, with one call for each on both sides. */
 import { MessageSource, Meter } from "../data.js";
 import type { Measure } from "../measure.js";
-import { native } from "../native.js";
+import { iceoryx2, native } from "../native.js";
 import { pair, peer, type Works } from "../pair.js";
 import { InPlace, openRegion, present } from "../region.js";
 
@@ -32,12 +32,13 @@ export const messages: Measure = {
 		}),
 		pair({ name: "ringbuf.js, threads", role: "beside", from: peer("ringbuf"), work, count: 2 ** 20 }),
 		pair({ name: "MessagePort, threads", role: "beside", from: peer("message-port"), work, count: 2 ** 15 }),
+		iceoryx2("messages", 2 ** 21),
 		native({ name: "spsc_queue in C++", role: "floor", program: "spsc", args: [work], count: 2 ** 23 }),
 	],
 	leavesOut:
 		"The program's own work to make and use the messages. The peers are npm packages and Node's own ways to send " +
-		"between processes, with one write for each message; beside them stand a combination of two packages, and ways " +
-		"that work only between threads.",
+		"between processes, with one write for each message; beside them stand a combination of two packages, ways " +
+		"that work only between threads, and iceoryx2, which also serves many subscribers.",
 };
 
 /** The same, compared with boost's queue for messages between processes. */

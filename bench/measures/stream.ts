@@ -2,7 +2,7 @@
 import type { Queue, Region, Reservation } from "../../src/index.js";
 import { LargeMessages, Meter, PATTERNS, patternOf, recordOf } from "../data.js";
 import type { Job, Measure } from "../measure.js";
-import { native } from "../native.js";
+import { iceoryx2, native } from "../native.js";
 import { type Half, pair, type Works } from "../pair.js";
 import { openRegion, present } from "../region.js";
 import { spin } from "../spin.js";
@@ -52,6 +52,7 @@ export const stream: Measure = {
 			count: 2 ** 12,
 			size: MESSAGE,
 		}),
+		iceoryx2("stream", 2 ** 12, MESSAGE),
 	],
 	leavesOut: "dhmem fills and compares on two cores at once, the peer on one; a fill reads no source.",
 };

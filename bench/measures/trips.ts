@@ -2,7 +2,7 @@
 import type { WaitOptions } from "../../src/index.js";
 import { checkRecord, MessageSource, meanTrip, recordOf, trips } from "../data.js";
 import { type Measure, median } from "../measure.js";
-import { native } from "../native.js";
+import { iceoryx2, native } from "../native.js";
 import { pair, peer, type Works } from "../pair.js";
 import { InPlace, openRegion, present } from "../region.js";
 import { spin } from "../spin.js";
@@ -29,6 +29,7 @@ export const spinning: Measure = {
 			count: 2 ** 17,
 		}),
 		pair({ name: "dhmem, 64 B each way", role: "beside", from, work: "spinning-64", count: 2 ** 17 }),
+		iceoryx2("trips", 2 ** 17),
 	],
 	leavesOut:
 		"One number each way, as with the peer: a record, pushed and popped. Each process has its own core.",
