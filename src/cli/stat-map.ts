@@ -11,7 +11,7 @@ export const kinds: Readonly<Record<PartKind, { mark: string; style: Style; name
 	small: { mark: "░▒▓█", style: "cyan", name: "small blocks, by the share in use" },
 	large: { mark: "■", style: "magenta", name: "large blocks" },
 	free: { mark: "·", style: "green", name: "free, with pages kept for the next block" },
-	untouched: { mark: "-", style: "dim", name: "free, without pages (not drawn at the end)" },
+	untouched: { mark: "-", style: "dim", name: "free, without pages (long parts are cut short)" },
 	changing: { mark: "?", style: "yellow", name: "being claimed or given back" },
 };
 

@@ -1,9 +1,16 @@
 /** How a region's memory is used, from its first byte to its last, as plain data. */
 import {
+	BULK_BITS,
+	BULK_PAGES,
+	BULK_SPAN_BYTES,
+	BULK_TAG_SHIFT,
 	DESCRIPTOR_SPANS,
+	HEADER_BULK_READY,
+	HEADER_BULK_STATES,
 	HEADER_COMMITTED,
 	OWNER_FREE,
 	OWNER_NONE,
+	SLOTS,
 	SPAN_BYTES,
 	SPAN_FREE,
 	SPAN_RUN,
@@ -13,7 +20,8 @@ import { Memory } from "../verify/memory.js";
 
 /**
  * `"tables"`: the header, the participant slots and the tables about the heap; most of it has no pages.
- * `"small"`: spans of 64 KiB that are cut into blocks of one size. `"large"`: one block of whole spans.
+ * `"small"`: spans of 64 KiB that are cut into blocks of one size. `"large"`: one block of whole spans, of 64 KiB or, in
+ * the bulk space, of 2 MiB.
  * `"free"`: free, and its pages are kept for the next block. `"untouched"`: free, and without pages.
  * `"changing"`: a participant was just claiming it or giving it back.
  */
@@ -35,34 +43,62 @@ export interface MemoryPart {
 export function readMemoryMap(attachment: Attachment): MemoryPart[] {
 	const memory = new Memory(attachment.bytes);
 	const parts: MemoryPart[] = [];
-	const add = (kind: PartKind, from: number, spans: number, used = 0, blockBytes?: number) => {
-		const bytes = spans * SPAN_BYTES;
+	let at = 0;
+	const add = (kind: PartKind, bytes: number, used = 0, blockBytes?: number) => {
 		const last = parts.at(-1);
 		// Large blocks stay apart, so that each can be seen.
 		if (last?.kind === kind && kind !== "large" && last.blockBytes === blockBytes) {
 			last.bytes += bytes;
 			last.used += used;
-		} else if (bytes > 0) parts.push({ kind, at: from * SPAN_BYTES, bytes, used, blockBytes });
+		} else if (bytes > 0) parts.push({ kind, at, bytes, used, blockBytes });
+		at += bytes;
 	};
+	addHeap(memory, add);
+	// Behind the heap, up to the next whole span, there is nothing.
+	add("untouched", attachment.bulk.spans === 0 ? 0 : attachment.bulk.start - at);
+	addBulk(memory, attachment.bulk.spans, add);
+	return parts;
+}
+
+type Add = (kind: PartKind, bytes: number, used?: number, blockBytes?: number) => void;
+
+function addHeap(memory: Memory, add: Add): void {
 	const heap = Math.min(memory.heap, memory.spans);
-	add("tables", 0, heap);
+	add("tables", heap * SPAN_BYTES);
 	for (let span = heap; span < memory.ready; ) {
 		const state = memory.state(span);
 		const sizeClass = memory.classOf(span);
 		const length = state === SPAN_RUN ? lengthOfRun(memory, span) : 1;
+		const bytes = length * SPAN_BYTES;
 		if (sizeClass >= 0) {
 			const size = memory.blockBytes(sizeClass);
-			add("small", span, 1, usedBlocks(memory, span, size) * size, size);
-		} else if (state === SPAN_RUN) {
-			const bytes = length * SPAN_BYTES;
-			add("large", span, length, bytes, bytes);
-		} else if (state !== SPAN_FREE) add("changing", span, 1);
-		else add(memory.bit(memory.word(HEADER_COMMITTED), span) ? "free" : "untouched", span, 1);
+			add("small", bytes, usedBlocks(memory, span, size) * size, size);
+		} else if (state === SPAN_RUN) add("large", bytes, bytes, bytes);
+		else if (state !== SPAN_FREE) add("changing", bytes);
+		else add(memory.bit(memory.word(HEADER_COMMITTED), span) ? "free" : "untouched", bytes);
 		span += length;
 	}
 	const described = Math.max(heap, memory.ready);
-	add("untouched", described, memory.spans - described);
-	return parts;
+	add("untouched", (memory.spans - described) * SPAN_BYTES);
+}
+
+function addBulk(memory: Memory, spans: number, add: Add): void {
+	const ready = Math.min(memory.word(HEADER_BULK_READY), spans);
+	const states = memory.word(HEADER_BULK_STATES);
+	const stateOf = (span: number) => memory.word(states + span * 4);
+	const holderOf = (span: number) => (stateOf(span) & ~BULK_BITS) >>> 0;
+	for (let span = 0; span < ready; ) {
+		const holder = holderOf(span);
+		const isBlock = holder >>> BULK_TAG_SHIFT > SLOTS;
+		let end = span + 1;
+		while (isBlock && end < ready && holderOf(end) === holder) end++;
+		const bytes = (end - span) * BULK_SPAN_BYTES;
+		if (isBlock) add("large", bytes, bytes, bytes);
+		else if (holder !== 0) add("changing", bytes);
+		else add((stateOf(span) & BULK_PAGES) === 0 ? "untouched" : "free", bytes);
+		span = end;
+	}
+	add("untouched", (spans - ready) * BULK_SPAN_BYTES);
 }
 
 function lengthOfRun(memory: Memory, span: number): number {

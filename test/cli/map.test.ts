@@ -51,6 +51,23 @@ test("a large region has larger cells, each of the kind that has most of it", ()
 	);
 });
 
+test("untouched memory that is longer than all the rest takes one cell, wherever it is", () => {
+	const parts = partsOf(
+		["tables", 1],
+		["small", 2, 1],
+		["untouched", 65_000],
+		["large", 32, 1],
+		["free", 32],
+		["untouched", 70_000],
+	);
+	assert.equal(marks(parts, 100), [
+		...["tables", "small", "small", "untouched"],
+		...Array(32).fill("large"),
+		...Array(32).fill("free"),
+	]);
+	for (const most of [4, 5, 7, 20, 67]) assert.ok(cellsOf(parts, most).cells.length <= most, `${most}`);
+});
+
 placeTest("the map says how much memory each kind of use has", async (place) => {
 	using region = Region.open("r", { directory: place.regions, size: "16MiB" });
 	const blocks = [region.allocate(1000), region.allocate(300_000)];
@@ -73,6 +90,17 @@ placeTest("the map says how much memory each kind of use has", async (place) => 
 	assert.is(wrong.code, 2);
 	assert.match(wrong.stderr, "the picture can't be written: ENOENT");
 	assert.is(blocks.length, 2);
+	region.unlink();
+});
+
+placeTest("the map shows the bulk space", async (place) => {
+	using region = Region.open("r", { directory: place.regions, size: "8GiB" });
+	const block = region.allocate(10 * 2 ** 20);
+	const { stdout } = await place.run(["stat", "r", "--map"]);
+	assert.match(stdout, /r\.dhmem: 10\.0 MiB of 8\.0 GiB are in use\n/);
+	assert.match(stdout, /■ +large blocks +10\.0 MiB +10\.0 MiB\n/);
+	assert.match(stdout, /\n=░-■{77}\n■{80}\n■{3}\n/);
+	assert.is(block.length, 10 * 2 ** 20);
 	region.unlink();
 });
 

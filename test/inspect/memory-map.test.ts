@@ -46,6 +46,25 @@ test("blocks are seen with their sizes, and what was freed keeps its pages", () 
 	assert.is(used, region.stats().used);
 });
 
+test("blocks in the bulk space are seen too, and count as in use", () => {
+	const MIB = 2 ** 20;
+	const region = open({ size: "8GiB" });
+	const blocks = [9, 20, 8].map((size) => region.allocate(size * MIB));
+	blocks[1]?.free();
+	const bulk = mapOf(region).filter(({ at }) => at >= 2 ** 32);
+	assert.equal(
+		bulk.map(({ kind, bytes, used }) => [kind, bytes / MIB, used / MIB]),
+		[
+			["large", 10, 10],
+			["free", 20, 0],
+			["large", 8, 8],
+			["untouched", 8 * 1024 - 4096 - 38, 0],
+		],
+	);
+	const used = mapOf(region).reduce((sum, part) => sum + part.used, 0);
+	assert.is(used, region.stats().used);
+});
+
 test("a watcher reads it too", () => {
 	const region = open();
 	region.allocate(1000);

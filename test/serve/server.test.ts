@@ -202,4 +202,19 @@ serverTest("the memory of a region is served as few cells, which account for all
 	assert.ok(sum("small") >= sum("used") && sum("used") >= 100 * 1000);
 });
 
+serverTest("so is that of a region with a bulk space", async (url) => {
+	const region = open("climate", { size: "16GiB" });
+	const bytes = 10 * 2 ** 20;
+	region.allocate(bytes);
+	const { body } = await ask(url, "/memory.json?region=climate");
+	const { cells, cellBytes, start, rest } = JSON.parse(body) as MemoryCells;
+	const shown = cells.reduce((total, { skipped }) => total + (skipped ?? cellBytes), 0);
+	assert.is(start + shown + rest, region.size);
+	assert.is(cells.filter(({ skipped }) => skipped !== undefined).length, 1);
+	assert.is(
+		cells.reduce((total, { large = 0 }) => total + large, 0),
+		bytes,
+	);
+});
+
 test.run();

@@ -56,7 +56,7 @@ const MEANINGS = {
 	untouched: "untouched",
 };
 
-/** The heap of a region, cell by cell. */
+/** The memory of a region, cell by cell. */
 export class MemoryDrawing {
 	#cells = element("div", "cells");
 	#note = element("p", "note");
@@ -66,19 +66,28 @@ export class MemoryDrawing {
 	update({ start, cellBytes, cells, rest, tables }) {
 		while (this.#cells.childElementCount > cells.length) this.#cells.lastElementChild?.remove();
 		while (this.#cells.childElementCount < cells.length) this.#cells.append(element("i"));
+		let at = start;
 		cells.forEach((cell, index) => {
+			const bytes = cell.skipped ?? cellBytes;
 			const shown = /** @type {HTMLElement} */ (this.#cells.children[index]);
 			const kind = mainKind(cell);
 			shown.className = kind;
 			// Small blocks are darker the more of them are in use.
 			shown.style.opacity =
 				kind === "small" ? String(0.35 + (0.65 * (cell.used ?? 0)) / (cell.small ?? 1)) : "";
-			shown.title = describe(cell, start + index * cellBytes, cellBytes);
+			shown.title = describe(cell, at, bytes);
+			at += bytes;
 		});
 		this.#note.textContent =
-			`Each cell is ${size(cellBytes)}. Behind the last one, ${size(rest)} of addresses are untouched; ` +
+			`Each cell is ${size(cellBytes)}${skippedIn(cells)}. Behind the last one, ${size(rest)} of addresses are untouched; ` +
 			`the tables before the first one take ${size(tables)} of addresses. Untouched addresses take no memory.`;
 	}
+}
+
+/** @param {readonly MemoryCell[]} cells */
+function skippedIn(cells) {
+	const skipped = cells.find((cell) => cell.skipped !== undefined)?.skipped;
+	return skipped === undefined ? "" : `, except one that stands for ${size(skipped)} untouched addresses`;
 }
 
 /** @param {MemoryCell} cell @returns {keyof typeof MEANINGS} */
