@@ -9,6 +9,9 @@ import { type Cell, figure, table } from "../terminal/table.js";
 import { onOutput } from "./on-output.js";
 import { UsageError } from "./usage-error.js";
 
+/** Larger regions have a bulk space, in bytes. */
+const LARGEST_HEAP = 2 ** 32;
+
 interface StatOptions {
 	map?: true;
 	svg?: string;
@@ -57,10 +60,17 @@ function heading({ path, size }: Region, parts: readonly MemoryPart[]): string {
 }
 
 function inWords(path: string, stats: RegionStats, entries: readonly Entry[]): string {
-	const { size, committed, used, trimmable, largestFree, participants, queues } = stats;
-	const sizes = [size, committed, used, trimmable, largestFree].map((bytes) => figure(formatSize(bytes)));
+	const { size, committed, used, bulk, trimmable, largestFree, participants, queues } = stats;
+	const sizes: [string, number][] = [
+		["size", size],
+		["committed", committed],
+		["used", used],
+		...(size > LARGEST_HEAP ? [["in bulk", bulk] as [string, number]] : []),
+		["trimmable", trimmable],
+		["largest free", largestFree],
+	];
 	const tables: [string[], Cell[][]][] = [
-		[["size", "committed", "used", "trimmable", "largest free"], [sizes]],
+		[sizes.map(([name]) => name), [sizes.map(([, bytes]) => figure(formatSize(bytes)))]],
 		[
 			["participant", "slot", ""],
 			participants.map(({ label, slot, alive }) => [

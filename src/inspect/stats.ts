@@ -1,5 +1,9 @@
 /** Figures about a region, its participants and its queues, read while others may change them. */
 import {
+	BULK_SPAN_BYTES,
+	BULK_TAG_SHIFT,
+	HEADER_BULK_READY,
+	HEADER_BULK_STATES,
 	KIND_MAILBOX,
 	KIND_QUEUE,
 	KIND_RECORDS,
@@ -21,6 +25,7 @@ import {
 	QUEUE_RECEIVED,
 	QUEUE_SENT,
 	QUEUE_TAIL,
+	SLOTS,
 } from "../../assembly/layout.js";
 import type { Attachment } from "../attachment/attachment.js";
 import { type Participant, readParticipants } from "../attachment/participants.js";
@@ -44,6 +49,8 @@ export interface RegionStats {
 	size: number;
 	/** Bytes in blocks that are in use: they belong to participants, messages or objects. */
 	used: number;
+	/** Bytes of these in the bulk space, where regions of more than 4 GiB have their large blocks. */
+	bulk: number;
 	/** Bytes of the file that the file system has allocated. */
 	committed: number;
 	/**
@@ -145,6 +152,7 @@ export function readStats(attachment: Attachment): RegionStats {
 	return {
 		size: attachment.fileSize,
 		used: attachment.core.used(),
+		bulk: usedInBulk(attachment),
 		committed: attachment.shim.statFile(attachment.file).committed,
 		trimmable: trimmable(attachment),
 		largestFree: largestFree(attachment),
@@ -152,6 +160,15 @@ export function readStats(attachment: Attachment): RegionStats {
 		objects: [...listObjects(attachment)].length,
 		queues: queuesOf(attachment).map((at) => readQueue(attachment, at)),
 	};
+}
+
+function usedInBulk(attachment: Attachment): number {
+	const ready = Math.min(attachment.header(HEADER_BULK_READY), attachment.bulk.spans);
+	const first = attachment.header(HEADER_BULK_STATES) >>> 2;
+	let count = 0;
+	for (let span = 0; span < ready; span++)
+		if ((attachment.words[first + span] as number) >>> BULK_TAG_SHIFT > SLOTS) count++;
+	return count * BULK_SPAN_BYTES;
 }
 
 function largestFree({ core, spans, bulk }: Attachment): number {

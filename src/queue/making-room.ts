@@ -3,10 +3,13 @@
  * none if no number is enough. This only reads the region. Other participants may allocate and free
  * meanwhile, which can make the answer wrong, but never harmful.
  *
- * Room is a block of the same size class, or a run of free spans. The core takes the first run that is long
- * enough, so if the file system is full, that run must have its pages already.
+ * Room is a block of the same size class, or a run of free spans. If the file system is full, there must also be enough
+ * pages: those of the first run that is long enough, which the core takes, or those of all free memory, which a send
+ * that fails gives back before it tries again. A block in the bulk space makes no run in the heap, but has pages.
  */
 import {
+	CLASS_BULK,
+	CLASS_SHARE,
 	DESCRIPTOR_BYTES,
 	DESCRIPTOR_STATE,
 	HEADER_COMMITTED,
@@ -28,13 +31,17 @@ import {
 	RECORD_BLOCK,
 	RECORD_HEADER,
 	REFERENCE_OFFSET,
+	SHARE_BLOCK,
 	SHARE_BYTES,
 	SHARE_OWNERS,
 	SLAB_LARGEST,
 	SPAN_BYTES,
 	SPAN_FREE,
+	SPAN_SLAB,
 } from "../../assembly/layout.js";
 import type { Attachment } from "../attachment/attachment.js";
+import { roomFor } from "../attachment/room.js";
+import { trimmable } from "../attachment/trimming.js";
 import type { NamedObject } from "../objects/named-object.js";
 
 /**
@@ -88,12 +95,18 @@ function olderMessages(mailbox: NamedObject): number[] {
 }
 
 /** Returns the block that a message carries, 0 if none, and whether it is a reference to a shared block. */
-function attachedTo({ words, core }: Attachment, envelope: number): { block: number; reference: boolean } {
+function attachedTo(attachment: Attachment, envelope: number): { block: number; reference: boolean } {
+	const { words } = attachment;
 	if (words[(envelope + 4) >>> 2] !== RECORD_BLOCK) return { block: 0, reference: false };
 	const block = words[(envelope + RECORD_HEADER + REFERENCE_OFFSET) >>> 2] ?? 0;
-	// One in the bulk space makes no room in the heap.
-	if (core.fileOffsetOf(block) !== 0) return { block: 0, reference: false };
-	return { block, reference: core.bytesOf(block) >>> 0 !== block };
+	const reference = isOfClass(attachment, block, CLASS_SHARE) && block % SHARE_BYTES >= SHARE_OWNERS;
+	return { block, reference };
+}
+
+function isOfClass(attachment: Attachment, offset: number, sizeClass: number): boolean {
+	const table = attachment.header(HEADER_DESCRIPTORS) + DESCRIPTOR_STATE;
+	const span = Math.floor(offset / SPAN_BYTES);
+	return attachment.words[(table + span * DESCRIPTOR_BYTES) >>> 2] === (SPAN_SLAB | (sizeClass << 8));
 }
 
 /** The region's free memory, as it would be after certain blocks were freed. */
@@ -101,8 +114,11 @@ class Room {
 	readonly #attachment: Attachment;
 	readonly #block: number;
 	readonly #spans: number;
-	readonly #needsPages: boolean;
-	/** The run that the core would try first, if that run lacks pages. */
+	/** Bytes of pages that there would be; undefined if there are enough anyway. */
+	#pages: number | undefined;
+	/** True if a run is long enough. */
+	#hasRun = false;
+	/** The run that the core would try first. */
 	#firstRun = Number.POSITIVE_INFINITY;
 	/** For each run of free spans, its length, at the index of its first and of its last span. */
 	readonly #runs: Uint32Array;
@@ -116,7 +132,7 @@ class Room {
 		this.#attachment = attachment;
 		this.#block = sizeOfBlock(bytes);
 		this.#spans = Math.ceil(this.#block / SPAN_BYTES);
-		this.#needsPages = needsPages;
+		this.#pages = needsPages ? roomFor(attachment.path) + trimmable(attachment) : undefined;
 		this.#runs = new Uint32Array(attachment.spans + 1);
 		this.#findRuns();
 	}
@@ -134,16 +150,23 @@ class Room {
 		}
 	}
 
-	/** Records a run of free spans. Returns true if it provides the room. */
+	/** Records a run of free spans. Returns true if there is room then. */
 	#isRunEnough(start: number, length: number): boolean {
 		this.#runs[start] = length;
 		this.#runs[start + length - 1] = length;
+		this.#hasRun ||= length >= this.#spans;
+		if (this.#hasRun && this.#hasPages) return true;
 		if (length < this.#spans || start >= this.#firstRun) return false;
-		if (this.#needsPages) this.#firstRun = start;
-		return !this.#needsPages || this.#hasPages(start);
+		this.#firstRun = start;
+		return this.#isCommitted(start);
 	}
 
-	#hasPages(start: number): boolean {
+	/** True if all free memory together has enough pages. */
+	get #hasPages(): boolean {
+		return this.#pages === undefined || this.#pages >= this.#spans * SPAN_BYTES;
+	}
+
+	#isCommitted(start: number): boolean {
 		const table = this.#attachment.header(HEADER_COMMITTED);
 		for (let span = start; span < start + this.#spans; span++) {
 			const bits = this.#attachment.words[(table >>> 2) + (span >>> 5)] ?? 0;
@@ -157,6 +180,7 @@ class Room {
 		const size = this.#attachment.core.capacityOf(block) >>> 0;
 		const span = Math.floor(block / SPAN_BYTES);
 		if (block === 0 || size === 0) return false;
+		if (isOfClass(this.#attachment, block, CLASS_BULK)) return this.#freeBulk(size);
 		if (size > SLAB_LARGEST) return this.#freeRun(span, size / SPAN_BYTES);
 		if (size === this.#block) return true;
 		const owners = this.#attachment.header(HEADER_OWNERS) + span * OWNERS_PER_SPAN;
@@ -165,10 +189,9 @@ class Room {
 
 	/** Counts a reference as freed. Returns true if it was the last one and there is room then. */
 	freeReference(reference: number): boolean {
-		const { core } = this.#attachment;
 		const share = reference - (reference % SHARE_BYTES);
 		const isLast = this.#isLast(share, share + SHARE_OWNERS, SHARE_BYTES - SHARE_OWNERS);
-		return isLast && this.free(core.bytesOf(reference) >>> 0);
+		return isLast && this.free(this.#attachment.words[(share + SHARE_BLOCK) >>> 2] ?? 0);
 	}
 
 	/**
@@ -185,8 +208,15 @@ class Room {
 		return owned === 1;
 	}
 
+	#freeBulk(bytes: number): boolean {
+		if (this.#pages === undefined) return false;
+		this.#pages += bytes;
+		return this.#hasRun && this.#hasPages;
+	}
+
 	#freeRun(first: number, count: number): boolean {
 		if (first + count > this.#attachment.spans) return false;
+		if (this.#pages !== undefined) this.#pages += count * SPAN_BYTES;
 		const before = first > 0 ? (this.#runs[first - 1] ?? 0) : 0;
 		const after = this.#runs[first + count] ?? 0;
 		return this.#isRunEnough(first - before, before + count + after);

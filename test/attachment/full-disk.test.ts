@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmdirSync, statfsSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { type DhmemErrorCode, Region } from "dhmem";
+import { type Block, type DhmemErrorCode, Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { codeOf } from "../fixture/index.js";
@@ -158,6 +158,34 @@ test("on a full disk a send drops older messages only if their pages make room",
 			[2, 3, 4, 9],
 		);
 	});
+});
+
+test("on a full disk a send drops older messages whose pages make room elsewhere", () => {
+	const body = (region: Region, free: () => number, block: () => Block) => {
+		const queue = region.queue("log", { policy: "drop-oldest", keep: 8 });
+		const producer = queue.producer();
+		for (let i = 0; i < 4; i++) {
+			producer.trySend(new Uint8Array(1).fill(i), { block: block() });
+			// So that no run has room for the next message.
+			region.allocate(64 * 1024);
+		}
+		leave(region, 0, free);
+		producer.trySend(new Uint8Array(10 * MIB).fill(9));
+		const consumer = queue.consumer();
+		assert.equal(
+			consumer.receiveMany(10).map((message) => message.bytes[0]),
+			[2, 3, 9],
+		);
+	};
+	onDisk(40, (region, free) => body(region, free, () => region.allocate(6 * MIB)));
+	onDisk(40, (region, free) => body(region, free, () => region.allocate(8 * MIB)), "16GiB");
+	const shared = (region: Region) => {
+		const block = region.allocate(8 * MIB);
+		const clone = block.clone();
+		block.free();
+		return clone;
+	};
+	onDisk(40, (region, free) => body(region, free, () => shared(region)), "16GiB");
 });
 
 test.run();

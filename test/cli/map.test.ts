@@ -100,6 +100,7 @@ placeTest("the map shows the bulk space", async (place) => {
 	assert.match(stdout, /r\.dhmem: 10\.0 MiB of 8\.0 GiB are in use\n/);
 	assert.match(stdout, /■ +large blocks +10\.0 MiB +10\.0 MiB\n/);
 	assert.match(stdout, /\n=░-■{77}\n■{80}\n■{3}\n/);
+	assert.match((await place.run(["stat", "r"])).stdout, / in bulk .*\n.* 10\.0 MiB /);
 	assert.is(block.length, 10 * 2 ** 20);
 	region.unlink();
 });

@@ -63,6 +63,7 @@ test("blocks in the bulk space are seen too, and count as in use", () => {
 	);
 	const used = mapOf(region).reduce((sum, part) => sum + part.used, 0);
 	assert.is(used, region.stats().used);
+	assert.is(region.stats().bulk, 18 * MIB);
 });
 
 test("a watcher reads it too", () => {
