@@ -6,6 +6,7 @@ import { DhmemError } from "../errors.js";
 import type { Message } from "../queue/message.js";
 import type { Sendable } from "../queue/sendable.js";
 import { bytesPer, type DType, dtypes, type TypedArrayOf, typedArray } from "../values/dtypes.js";
+import type { Struct } from "../values/schema.js";
 import { UsageError } from "./usage-error.js";
 
 export interface FramingOptions {
@@ -143,17 +144,28 @@ function* lineOf(numbers: TypedArrayOf<DType>): Generator<string> {
 	yield "\n";
 }
 
-/** JavaScript writes -0 as 0, which is another number. */
 function textOf(numbers: TypedArrayOf<DType>, separator: string): string {
-	return Array.from<number | bigint, string>(numbers, (number) =>
-		Object.is(number, -0) ? "-0" : String(number),
-	).join(separator);
+	return Array.from<number | bigint, string>(numbers, textOfNumber).join(separator);
+}
+
+/** JavaScript writes -0 as 0, which is another number. */
+function textOfNumber(number: number | bigint): string {
+	return Object.is(number, -0) ? "-0" : String(number);
 }
 
 /** Formats records for a stream: one line for each, or their bytes. */
 export function writtenRecords(records: TypedArrayOf<DType>, raw?: true): string | Uint8Array {
 	if (!raw) return `${textOf(records, "\n")}\n`;
 	return new Uint8Array(records.buffer, records.byteOffset, records.byteLength);
+}
+
+/** Formats a struct as a line of JSON. What JSON has no number for is a string: 64-bit integers, NaN and infinities. */
+export function structLine(record: Struct): string {
+	const fields = Object.entries(record).map(([name, value]) => {
+		const isNumber = typeof value === "number" && Number.isFinite(value);
+		return `${JSON.stringify(name)}:${isNumber ? textOfNumber(value) : `"${value}"`}`;
+	});
+	return `{${fields.join(",")}}\n`;
 }
 
 /**
@@ -177,4 +189,9 @@ export function checkRecords(dtype: DType, as: DType = dtype): void {
 		throw new UsageError(
 			`the queue has records of type ${dtype}, not ${as}; use --as ${dtype}, or leave --as out`,
 		);
+}
+
+/** @throws UsageError if structs are to be written as something else than JSON */
+export function checkStructs(as: DType | undefined, raw: true | undefined): void {
+	if (as !== undefined || raw) throw new UsageError("structs are written as JSON; leave out --as and --raw");
 }

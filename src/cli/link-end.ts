@@ -10,6 +10,7 @@ import type { RecordProducer } from "../queue/record-producer.js";
 import { RecordQueue, StructQueue } from "../queue/record-queue.js";
 import { Region } from "../region.js";
 import type { DType } from "../values/dtypes.js";
+import type { Schema } from "../values/schema.js";
 import { Input } from "../workflow/input.js";
 import { Interruption } from "../workflow/interruption.js";
 import { Output } from "../workflow/output.js";
@@ -22,6 +23,12 @@ export interface Records<End> {
 	readonly dtype: DType;
 }
 
+/** The consumer of a queue of structs, and their type. */
+export interface Structs {
+	readonly end: StructConsumer;
+	readonly schema: Schema;
+}
+
 /**
  * Runs `body` with the input that `names` means, which is `INPUT` of this task or `REGION QUEUE`, and with
  * the signal that ends its waits. Region and queue are created only with `create`.
@@ -29,14 +36,15 @@ export interface Records<End> {
 export async function withInput(
 	names: readonly string[],
 	create: boolean,
-	body: (input: Input | Records<RecordConsumer> | StructConsumer, signal: AbortSignal) => Promise<void>,
+	body: (input: Input | Records<RecordConsumer> | Structs, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
 	await withEnd(names, create, body, {
 		ofTask: (task, name) => task.input(name),
 		ofQueue: (queue, signal) => {
 			if (queue instanceof RecordQueue)
 				return { end: queue.consumer({ patient: true, signal }), dtype: queue.dtype };
-			if (queue instanceof StructQueue) return queue.consumer({ patient: true, signal });
+			if (queue instanceof StructQueue)
+				return { end: queue.consumer({ patient: true, signal }), schema: queue.schema };
 			return new Input(queue.name, [queue.consumer({ patient: true })], signal);
 		},
 	});

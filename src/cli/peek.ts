@@ -4,11 +4,20 @@
  */
 
 import type { Peeked } from "../inspect/peek.js";
+import { localStruct } from "../memory/struct-view.js";
 import { Region } from "../region.js";
 import { bytesPer, type DType, type TypedArrayOf, typedArray } from "../values/dtypes.js";
+import type { Schema } from "../values/schema.js";
 import { readEnvironment } from "../workflow/environment.js";
 import { linkName, noSuchPort } from "../workflow/links.js";
-import { checkRecords, type FramingOptions, written, writtenRecords } from "./framing.js";
+import {
+	checkRecords,
+	checkStructs,
+	type FramingOptions,
+	structLine,
+	written,
+	writtenRecords,
+} from "./framing.js";
 import { checkInTask, wrongNames } from "./link-end.js";
 import { writeOut } from "./write-out.js";
 
@@ -17,17 +26,22 @@ export async function writePeeked(
 	{ count = Number.POSITIVE_INFINITY, as, raw }: FramingOptions & { count?: number },
 ): Promise<void> {
 	let left = count;
-	for (const { dtype, pieces } of peekedAt(names)) {
+	for (const { type, pieces } of peekedAt(names)) {
 		for (const piece of pieces) {
 			if (left <= 0) return;
-			if (dtype === undefined) {
+			if (type === undefined) {
 				for (const part of written(piece, { as, raw })) await writeOut(part);
 				left--;
-			} else {
-				checkRecords(dtype, as);
-				const records = recordsIn(piece, dtype).subarray(0, left);
+			} else if (typeof type === "string") {
+				checkRecords(type, as);
+				const records = recordsIn(piece, type).subarray(0, left);
 				await writeOut(writtenRecords(records, raw));
 				left -= records.length;
+			} else {
+				checkStructs(as, raw);
+				const lines = structLines(piece, type, left);
+				await writeOut(lines.join(""));
+				left -= lines.length;
 			}
 		}
 	}
@@ -54,4 +68,14 @@ function linksOf(input: string) {
 
 function recordsIn({ buffer, length }: Uint8Array, dtype: DType): TypedArrayOf<DType> {
 	return typedArray(dtype, buffer as SharedArrayBuffer, 0, length / bytesPer(dtype));
+}
+
+/** The first `most` structs in a piece, as lines. */
+function structLines(piece: Uint8Array, schema: Schema, most: number): string[] {
+	const { struct, bytes } = localStruct(schema);
+	const count = Math.min(piece.length / schema.size, most);
+	return Array.from({ length: count }, (_, index) => {
+		bytes.set(piece.subarray(index * schema.size, (index + 1) * schema.size));
+		return structLine(struct);
+	});
 }

@@ -1,18 +1,20 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type RecordConsumer, StructConsumer } from "../queue/record-consumer.js";
+import { localStruct } from "../memory/struct-view.js";
+import type { RecordConsumer } from "../queue/record-consumer.js";
 import { type DType, type TypedArrayOf, typedArray } from "../values/dtypes.js";
 import { Input } from "../workflow/input.js";
 import {
 	checkNoBlock,
 	checkRecords,
+	checkStructs,
 	type FramingOptions,
 	framingOptions,
+	structLine,
 	written,
 	writtenRecords,
 } from "./framing.js";
-import { type Records, withInput } from "./link-end.js";
+import { type Records, type Structs, withInput } from "./link-end.js";
 import { writePeeked } from "./peek.js";
-import { UsageError } from "./usage-error.js";
 import { writeOut } from "./write-out.js";
 
 export interface RecvOptions extends FramingOptions {
@@ -46,7 +48,7 @@ export function recv(program: Command): void {
 				: withInput(names, options.create ?? false, (input, signal) =>
 						input instanceof Input
 							? writeMessages(input, options, signal)
-							: input instanceof StructConsumer
+							: "schema" in input
 								? writeStructs(input, options, signal)
 								: writeRecords(input, options, signal),
 					),
@@ -100,17 +102,17 @@ async function writeRecords(
 
 /** Writes each struct as a line of JSON. */
 async function writeStructs(
-	consumer: StructConsumer,
+	{ end: consumer, schema }: Structs,
 	{ count = Number.POSITIVE_INFINITY, timeout, as, raw }: RecvOptions,
 	signal: AbortSignal,
 ): Promise<void> {
-	if (as !== undefined || raw) throw new UsageError("structs are written as JSON; leave out --as and --raw");
-	for (let left = count; left > 0 && (await consumer.wait({ timeout })); left--)
-		await writeOut(Buffer.from(`${jsonOf(consumer.pop())}\n`), signal);
-}
-
-function jsonOf(record: unknown): string {
-	return JSON.stringify(record, (_, value) => (typeof value === "bigint" ? String(value) : value));
+	checkStructs(as, raw);
+	const { struct, bytes } = localStruct(schema);
+	for (let left = count; left > 0 && (await consumer.wait({ timeout })); left--) {
+		consumer.peekInto(bytes);
+		await writeOut(structLine(struct), signal);
+		consumer.discard(1);
+	}
 }
 
 function ofLength(dtype: DType, length: number): TypedArrayOf<DType> {

@@ -28,12 +28,11 @@ import { DhmemError } from "../errors.js";
 import { describeObject } from "../objects/describe.js";
 import { findObject } from "../objects/directory.js";
 import type { NamedObject } from "../objects/named-object.js";
-import { recordTypeAt } from "../queue/record-type.js";
-import { bytesPer, type DType } from "../values/dtypes.js";
+import { type RecordType, recordTypeAt, sizeOf } from "../queue/record-type.js";
 
 export interface Peeked {
 	/** The type of the records; undefined for a queue of messages. */
-	readonly dtype: DType | undefined;
+	readonly type: RecordType | undefined;
 	/** Copies: each is one message, or in a queue of records one piece with many records. */
 	readonly pieces: Iterable<Uint8Array>;
 }
@@ -51,18 +50,13 @@ export function peekAt(attachment: Attachment, name: string): Peeked {
 		);
 	switch (queue.word(OBJECT_KIND)) {
 		case KIND_QUEUE:
-			return { dtype: undefined, pieces: inRing(queue) };
+			return { type: undefined, pieces: inRing(queue) };
 		case KIND_MAILBOX:
-			return { dtype: undefined, pieces: inMailbox(queue) };
+			return { type: undefined, pieces: inMailbox(queue) };
 		case KIND_RECORDS: {
 			const type = recordTypeAt(attachment, queue.at);
 			if (type === undefined) throw corrupted(queue);
-			if (typeof type !== "string")
-				throw new DhmemError(
-					"DHMEM_UNSUPPORTED",
-					`Queue ${name} carries structs, which can't be looked at; receive them in a program, or with dhmem recv`,
-				);
-			return { dtype: type, pieces: inRecords(queue, bytesPer(type)) };
+			return { type, pieces: inRecords(queue, sizeOf(type)) };
 		}
 		default:
 			throw new DhmemError(
@@ -123,7 +117,7 @@ function* inRecords(queue: NamedObject, size: number): Generator<Uint8Array> {
 	const end = queue.word(QUEUE_TAIL);
 	while (ahead(end, position) > 0) {
 		const start = position & (capacity - 1);
-		const count = Math.min(ahead(end, position), capacity - start, PIECE / size);
+		const count = Math.min(ahead(end, position), capacity - start, Math.max(1, Math.floor(PIECE / size)));
 		const at = queue.word(OBJECT_DATA) + start * size;
 		const piece = sliceOf(queue, at, count * size) ?? new Uint8Array();
 		queue.attachment.fence();

@@ -131,16 +131,37 @@ long(regionTest)("recv writes the zero below zero as the number that it is", asy
 regionTest("recv writes structs as lines of JSON, and only programs send them", async (place, region) => {
 	const producer = region.queue("q", { record: { id: "u64", x: "f64" } }).producer();
 	producer.push({ id: 2n ** 60n, x: 0.5 });
-	producer.push({ id: 1n, x: -1 });
-	assert.is((await place.run(["recv", "--peek", "r", "q"])).code, 1);
+	for (const x of [-0, Number.NaN, -Infinity]) producer.push({ id: 1n, x });
+	const [first, ...others] = [
+		'{"id":"1152921504606846976","x":0.5}\n',
+		'{"id":"1","x":-0}\n',
+		'{"id":"1","x":"NaN"}\n',
+		'{"id":"1","x":"-Infinity"}\n',
+	];
+	assert.is((await place.run(["recv", "--peek", "r", "q"])).stdout, [first, ...others].join(""));
+	assert.is((await place.run(["recv", "--peek", "--count=1", "r", "q"])).stdout, first);
 	assert.is((await place.run(["recv", "--as=f64", "r", "q"])).code, 2);
+	assert.is((await place.run(["recv", "--peek", "--raw", "r", "q"])).code, 2);
+	assert.is((await place.run(["recv", "--count=1", "r", "q"])).stdout, first);
 	producer.end();
-	assert.is(
-		(await place.run(["recv", "r", "q"])).stdout,
-		'{"id":"1152921504606846976","x":0.5}\n{"id":"1","x":-1}\n',
-	);
+	assert.is((await place.run(["recv", "r", "q"])).stdout, others.join(""));
 	producer.close();
 	assert.is((await send(place, "1\n")).code, 2);
+});
+
+regionTest("recv leaves the records that it could not write", async (place, region) => {
+	region.queue("numbers", { record: "u8" }).producer().push(7);
+	region
+		.queue("structs", { record: { x: "u8" } })
+		.producer()
+		.push({ x: 7 });
+	for (const [queue, line] of [
+		["numbers", "7\n"],
+		["structs", '{"x":7}\n'],
+	] as const) {
+		assert.is((await place.shell(`dhmem recv r ${queue} > /dev/full`)).code, 1);
+		assert.is((await place.run(["recv", "--count=1", "r", queue])).stdout, line);
+	}
 });
 
 regionTest("recv reads the newest messages of a queue that drops the oldest", async (place, region) => {
