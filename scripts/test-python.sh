@@ -40,7 +40,8 @@ echo "the README's first program runs in an empty environment"
 "$folder/venv/bin/abi3audit" --strict --summary "$folder"/packed/*.whl
 DHMEM_DIR=$regions "$python" "$folder/readme-3.py"
 diff <(DHMEM_DIR=$regions "$python" "$folder/readme-4.py") <(echo "field 1 0.5")
-DHMEM_DIR=$regions "$python" "$folder/readme-5.py"
+diff <(DHMEM_DIR=$regions "$python" "$folder/readme-5.py") <(printf "['step 1', 'step 2']\n10\n")
+DHMEM_DIR=$regions "$python" "$folder/readme-6.py"
 rm "$regions"/*
 
 include=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')

@@ -186,6 +186,34 @@ static void run_flood(const struct line *line) {
 	answer(flood(line->it, (unsigned long)line->number, (size_t)line->second), "sent");
 }
 
+static void run_send_many(const struct line *line) {
+	char texts[100][32], text[40];
+	struct dhmem_bytes messages[100];
+	const size_t count = (size_t)line->number;
+	size_t sent;
+	for (size_t i = 0; i < count; i++) {
+		const int length = snprintf(texts[i], sizeof *texts, "message %zu", i);
+		messages[i] = (struct dhmem_bytes){ texts[i], (size_t)length };
+	}
+	const int code = dhmem_send_many(line->it->producer, messages, count, &sent);
+	snprintf(text, sizeof text, "%zu sent", sent);
+	answer(code, text);
+}
+
+static void run_receive_many(const struct line *line) {
+	struct dhmem_message messages[100];
+	size_t received;
+	char text[4000] = "";
+	const int code = dhmem_receive_many(line->it->consumer, messages, (size_t)line->number, &received);
+	for (size_t i = 0; code == DHMEM_OK && i < received; i++) {
+		const size_t used = strlen(text);
+		snprintf(text + used, sizeof text - used, "%s%.*s", i > 0 ? ", " : "", (int)messages[i].length,
+			(const char *)messages[i].data);
+		dhmem_release(line->it->consumer, &messages[i]);
+	}
+	answer(code, text);
+}
+
 static void run_end(const struct line *line) {
 	answer(dhmem_end(line->it->producer), "ended");
 }
@@ -208,7 +236,8 @@ static void run_count(const struct line *line) {
 
 const struct command queue_commands[] = { { "producer", run_producer }, { "consumer", run_consumer },
 	{ "leave", run_leave }, { "send", run_send }, { "reserve", run_reserve }, { "block", run_block },
-	{ "large", run_large }, { "flood", run_flood }, { "end", run_end }, { "receive", run_receive },
+	{ "large", run_large }, { "flood", run_flood }, { "send-many", run_send_many },
+	{ "receive-many", run_receive_many }, { "end", run_end }, { "receive", run_receive },
 	{ "hold", run_hold }, { "take", run_take }, { "count", run_count }, { "poll", run_poll },
 	{ "echo", run_echo }, { "mail-producer", run_mail_producer }, { "mail-consumer", run_mail_consumer },
 	{ NULL, NULL } };

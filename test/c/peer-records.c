@@ -48,6 +48,14 @@ static void run_pop(const struct line *line) {
 	answer(code, text);
 }
 
+static void run_wait_room(const struct line *line) {
+	answer(dhmem_push_wait(line->it->records_in, patience), "room");
+}
+
+static void run_wait_records(const struct line *line) {
+	answer(dhmem_pop_wait(line->it->records_out, patience), "records");
+}
+
 static void run_push_struct(const struct line *line) {
 	const struct point point = { .id = (uint32_t)line->number, .x = line->second };
 	if (dhmem_sizeof("{ id: u32, x: f64 }") != sizeof point) {
@@ -77,6 +85,6 @@ static void run_leave_records(const struct line *line) {
 }
 
 const struct command record_commands[] = { { "push-to", run_push_to }, { "pop-from", run_pop_from },
-	{ "push", run_push }, { "pop", run_pop }, { "push-struct", run_push_struct },
-	{ "pop-struct", run_pop_struct }, { "end-records", run_end_records },
-	{ "leave-records", run_leave_records }, { NULL, NULL } };
+	{ "wait-room", run_wait_room }, { "wait-records", run_wait_records }, { "push", run_push },
+	{ "pop", run_pop }, { "push-struct", run_push_struct }, { "pop-struct", run_pop_struct },
+	{ "end-records", run_end_records }, { "leave-records", run_leave_records }, { NULL, NULL } };

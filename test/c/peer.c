@@ -11,6 +11,8 @@
  *	receive QUEUE TIMEOUT	hold QUEUE TIMEOUT		take QUEUE TIMEOUT
  *	count QUEUE		(receives to the end, and answers with the number of messages and of their bytes)
  *	flood QUEUE COUNT LENGTH	(sends that many messages)
+ *	send-many QUEUE COUNT	(messages at once, of "message" and a number)
+ *	receive-many QUEUE COUNT	(up to so many that are there; answers with them)
  *	lock MUTEX TIMEOUT	unlock MUTEX			remove NAME
  *	die
  *
@@ -19,6 +21,7 @@
  *	mail-producer QUEUE KEEP	mail-consumer QUEUE KEEP	(0 for the latest message)
  *	push-to QUEUE TYPE	(opens the producer; pop-from the consumer)
  *	push QUEUE FIRST COUNT	(numbers of f64, from FIRST on)
+ *	wait-room QUEUE		wait-records QUEUE
  *	pop QUEUE COUNT		(answers with the sum of that many numbers)
  *	push-struct QUEUE ID X	(a struct { id: u32, x: f64 })
  *	pop-struct QUEUE

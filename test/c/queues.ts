@@ -106,6 +106,43 @@ peerTest("numbers go through a queue of records, in both directions", async (reg
 	assert.is(await back.wait({ timeout: 10_000 }), false);
 });
 
+peerTest("many messages are sent and received at once", async (region, peer) => {
+	await peer.ask("producer back 1024", "producer");
+	await peer.ask("consumer there", "consumer");
+	await peer.ask("send-many back 100", "42 sent");
+	const back = region.queue("back").consumer();
+	assert.equal(
+		back.receiveMany(100).map((message) => message.text()),
+		Array.from({ length: 42 }, (_, index) => `message ${index}`),
+	);
+	const there = region.queue("there").producer();
+	await peer.ask("receive-many there 10", "");
+	there.sendMany(["one", "two", "three"]);
+	await peer.ask("receive-many there 2", "one, two");
+	await peer.ask("receive-many there 10", "three");
+	there.end();
+	await peer.ask("receive-many there 10", "end");
+	await peer.ask("receive-many there 10", "end");
+});
+
+peerTest("either side waits for records or for room without moving any", async (region, peer) => {
+	await peer.ask("pop-from there f64", "consumer");
+	await peer.ask("push-to back f64", "producer");
+	const records = peer.ask("wait-records there");
+	const there = region.queue("there", { record: "f64" }).producer();
+	there.push(2);
+	assert.is(await records, "records");
+	await peer.ask("wait-records there", "records");
+	await peer.ask("pop there 1", "2");
+	await peer.ask("push back 1 4096", "pushed");
+	const room = peer.ask("wait-room back");
+	const back = region.queue("back", { record: "f64" }).consumer();
+	assert.is(back.popInto(new Float64Array(1)), 1);
+	assert.is(await room, "room");
+	there.end();
+	await peer.ask("wait-records there", "end");
+});
+
 peerTest("structs go through a queue of records, in both directions", async (region, peer) => {
 	const record = { id: "u32", x: "f64" } as const;
 	await peer.ask("pop-from there {id:u32,x:f64}", "consumer");

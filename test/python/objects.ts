@@ -69,6 +69,45 @@ peerTest("tokens and conditions work in both directions", async (region, peer) =
 	assert.is(await reached, "done");
 });
 
+peerTest("records go through a queue in both directions", async (region, peer) => {
+	await peer.ask('exec there = region.queue("there", record="f8").consumer(timeout=60)', "done");
+	await peer.ask('exec back = region.queue("back", record={"id": "u4", "x": "f8"}).producer()', "done");
+	const there = region.queue("there", { record: "f64" }).producer();
+	assert.is(there.pushMany(Float64Array.of(0.5, 1.5, 2.5)), 3);
+	await peer.ask("eval (there.pop(), there.pop())", "(0.5, 1.5)");
+	await peer.ask("exec numbers = memoryview(bytearray(80)).cast('d')", "done");
+	await peer.ask("eval (there.pop_into(numbers), numbers[0])", "(1, 2.5)");
+	const waiting = peer.ask("eval there.wait()");
+	there.end();
+	assert.is(await waiting, "False");
+	await peer.ask('eval back.push({"id": 7, "x": 0.25}) and back.push_many([{"id": 8, "x": -1}])', "1");
+	await peer.ask("exec back.end()", "done");
+	const points = region.queue("back", { record: { id: "u32", x: "f64" } }).consumer();
+	assert.ok(points.waitSync({ timeout: 10_000 }));
+	assert.equal({ ...points.pop() }, { id: 7, x: 0.25 });
+	assert.equal({ ...points.pop() }, { id: 8, x: -1 });
+	assert.not(points.waitSync({ timeout: 10_000 }));
+});
+
+peerTest("messages go many at once, and vectors by their token", async (region, peer) => {
+	await peer.ask('exec there = region.queue("there").consumer(timeout=60)', "done");
+	await peer.ask('exec back = region.queue("back").producer()', "done");
+	assert.is(region.queue("there").producer().sendMany(["one", "two", "three"]), 3);
+	await peer.ask("eval [m.text() for m in there.receive_many(2)]", "['one', 'two']");
+	await peer.ask("eval [m.text() for m in next(there.batches(9))]", "['three']");
+	await peer.ask('eval back.send_many(["1", b"2", bytes(2000000)])', "3");
+	const received = region.queue("back").consumer().receiveMany(9);
+	assert.equal(
+		received.map(({ length }) => length),
+		[1, 1, 2_000_000],
+	);
+	const vector = region.vector("numbers", "f64");
+	vector.push(1, 2);
+	await peer.ask(`eval list(region.load("${region.save(vector)}"))`, "[1.0, 2.0]");
+	const token = await peer.ask('eval region.save(region.vector("numbers"))');
+	assert.equal([...(region.load(token) as typeof vector)], [1, 2]);
+});
+
 peerTest("Node and Python drop messages alike", async (region, peer) => {
 	const queue = region.queue("last", { policy: "drop-oldest", keep: 3 });
 	const producer = queue.producer();

@@ -238,6 +238,19 @@ DHMEM_API int dhmem_reserve(dhmem_producer *producer, size_t length, double time
 /* Sends the first `length` bytes of the reservation. */
 DHMEM_API int dhmem_commit(dhmem_producer *producer, size_t length);
 DHMEM_API int dhmem_abort(dhmem_producer *producer);
+
+/* The content of a message. */
+struct dhmem_bytes {
+	const void *data;
+	size_t length;
+};
+
+/*
+ * Sends copies of the `count` messages in order, as many as there is room for, and publishes them in one step. Never waits.
+ * `sent` is set to their number, also if there is a failure.
+ */
+DHMEM_API int dhmem_send_many(dhmem_producer *producer, const struct dhmem_bytes *messages, size_t count,
+	size_t *sent);
 /* Ends the stream: the consumer receives what was sent, and then DHMEM_END. A second call does nothing. */
 DHMEM_API int dhmem_end(dhmem_producer *producer);
 
@@ -271,6 +284,12 @@ DHMEM_API void dhmem_consumer_close(dhmem_consumer *consumer);
  *	}
  */
 DHMEM_API int dhmem_receive(dhmem_consumer *consumer, struct dhmem_message *message, double timeout);
+/*
+ * Receives up to `count` messages that are there now, and sets `received` to their number. Never waits. DHMEM_END if there
+ * is none because the stream has ended.
+ */
+DHMEM_API int dhmem_receive_many(dhmem_consumer *consumer, struct dhmem_message *messages, size_t count,
+	size_t *received);
 /* Gives the message's room back, and frees its block. Messages can be released in any order. */
 DHMEM_API int dhmem_release(dhmem_consumer *consumer, struct dhmem_message *message);
 /* Makes the message's block this participant's own, and releases the message. */
@@ -309,6 +328,8 @@ DHMEM_API void dhmem_record_producer_close(dhmem_record_producer *producer);
  */
 DHMEM_API int dhmem_push(dhmem_record_producer *producer, const void *records, size_t count, double timeout,
 	size_t *pushed);
+/* Waits until there is room for a record. */
+DHMEM_API int dhmem_push_wait(dhmem_record_producer *producer, double timeout);
 /* As dhmem_end(). */
 DHMEM_API int dhmem_record_end(dhmem_record_producer *producer);
 
@@ -322,6 +343,8 @@ DHMEM_API void dhmem_record_consumer_close(dhmem_record_consumer *consumer);
  */
 DHMEM_API int dhmem_pop(dhmem_record_consumer *consumer, void *records, size_t count, double timeout,
 	size_t *popped);
+/* Waits until there is a record. DHMEM_END if the stream has ended. */
+DHMEM_API int dhmem_pop_wait(dhmem_record_consumer *consumer, double timeout);
 
 /* ----------------------------------------------------------------------------------------- structs, arrays */
 
@@ -365,6 +388,8 @@ DHMEM_API int dhmem_vector_open(dhmem_region *region, const char *name, const ch
 	dhmem_vector **vector);
 /* NULL is allowed. */
 DHMEM_API void dhmem_vector_close(dhmem_vector *vector);
+/* Its name in the region, until it is closed. */
+DHMEM_API const char *dhmem_vector_name(const dhmem_vector *vector);
 DHMEM_API const char *dhmem_vector_dtype(const dhmem_vector *vector);
 /* The elements in place, and their number. They are valid until the vector grows. */
 DHMEM_API int dhmem_vector_view(dhmem_vector *vector, void **data, size_t *length);

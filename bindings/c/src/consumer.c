@@ -145,6 +145,26 @@ int dhmem_receive(dhmem_consumer *consumer, struct dhmem_message *message, doubl
 	GUARDED(consumer->end.object.region, receive(&receiving, timeout));
 }
 
+static int receive_many(dhmem_consumer *consumer, struct dhmem_message *messages, size_t count,
+	size_t *received) {
+	int code = object_check(&consumer->end.object);
+	size_t done = 0;
+	*received = 0;
+	while (code == DHMEM_OK && done < count) {
+		struct receiving receiving = { consumer, &messages[done] };
+		code = consumer->end.ended ? DHMEM_END : attempt(&receiving);
+		done += code == DHMEM_OK;
+	}
+	*received = done;
+	/* What ends it after some messages is found again by the next call. */
+	return done > 0 || code == PENDING ? DHMEM_OK : code;
+}
+
+int dhmem_receive_many(dhmem_consumer *consumer, struct dhmem_message *messages, size_t count,
+	size_t *received) {
+	GUARDED(consumer->end.object.region, receive_many(consumer, messages, count, received));
+}
+
 static int not_held(const dhmem_consumer *consumer) {
 	return fail(DHMEM_BAD_ARGUMENT,
 		"This message is not held by this consumer of queue %s; release each once",

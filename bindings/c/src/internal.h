@@ -446,6 +446,10 @@ struct sending {
 	bool reserve;
 };
 
+/* DHMEM_OK, or why no region of this size could have the message. */
+int sending_check(const struct sending *sending);
+/* Sends messages until there is no room, and publishes them together. `sent` is valid whatever the result is. */
+int sending_many(dhmem_producer *producer, const struct dhmem_bytes *messages, size_t count, size_t *sent);
 /* For endpoint_wait(), with a `struct sending`. */
 int sending_attempt(void *context);
 int sending_published(dhmem_producer *producer, uint32_t result);

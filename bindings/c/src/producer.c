@@ -40,17 +40,8 @@ static int check_sending(const dhmem_producer *producer) {
 static int send(struct sending *sending, const struct dhmem_block *block, double timeout) {
 	dhmem_region *region = sending->producer->end.object.region;
 	int code = check_sending(sending->producer);
-	if (code != DHMEM_OK) {
-		return code;
-	}
-	if (sending->length > region->size) {
-		return fail(DHMEM_MESSAGE_TOO_LARGE,
-			"A message of %zu bytes does not fit the region %s, where a message can have at most %zu bytes; "
-			"split it, or "
-			"make the region larger",
-			sending->length, region->path, region->size);
-	}
-	if (block != NULL) {
+	code = code == DHMEM_OK ? sending_check(sending) : code;
+	if (code == DHMEM_OK && block != NULL) {
 		code = block_owned(region, block, &sending->block);
 		sending->block_length = (uint32_t)block->length;
 	}
@@ -78,6 +69,18 @@ int dhmem_send_block(dhmem_producer *producer, const void *data, size_t length, 
 		return fail(DHMEM_BAD_ARGUMENT, "block is NULL; it must be a block of this region");
 	}
 	GUARDED(producer->end.object.region, send_with(&sending, block, timeout));
+}
+
+static int send_many(dhmem_producer *producer, const struct dhmem_bytes *messages, size_t count,
+	size_t *sent) {
+	*sent = 0;
+	const int code = check_sending(producer);
+	return code == DHMEM_OK ? sending_many(producer, messages, count, sent) : code;
+}
+
+int dhmem_send_many(dhmem_producer *producer, const struct dhmem_bytes *messages, size_t count,
+	size_t *sent) {
+	GUARDED(producer->end.object.region, send_many(producer, messages, count, sent));
 }
 
 static int reserve(struct sending *sending, double timeout, void **data) {

@@ -171,18 +171,22 @@ static int measure(struct batch *batch, uint32_t *position) {
 		: region_unexpected(records->end.object.region, CORE_CORRUPT, records->end.what);
 }
 
-static int attempt_push(void *context) {
-	struct batch *batch = context;
-	struct endpoint *end = &batch->records->end;
-	uint32_t position;
+static int look_for_room(void *context) {
+	const struct batch *batch = context;
+	const struct endpoint *end = &batch->records->end;
 	const uint32_t status = END_CALL(end, recordsRoom);
 	if (status == CORE_NO_ROOM) {
 		return PENDING;
 	}
-	if (status != CORE_OK) {
-		return region_unexpected(end->object.region, status, end->what);
-	}
-	const int code = measure(batch, &position);
+	return status == CORE_OK ? DHMEM_OK : region_unexpected(end->object.region, status, end->what);
+}
+
+static int attempt_push(void *context) {
+	struct batch *batch = context;
+	struct endpoint *end = &batch->records->end;
+	uint32_t position;
+	int code = look_for_room(batch);
+	code = code == DHMEM_OK ? measure(batch, &position) : code;
 	if (code != DHMEM_OK) {
 		return code;
 	}
@@ -190,11 +194,10 @@ static int attempt_push(void *context) {
 	return wake(end->object.region, END_CALL(end, recordsPublish, (uint32_t)batch->done), end->what);
 }
 
-static int attempt_pop(void *context) {
-	struct batch *batch = context;
+static int look_for_records(void *context) {
+	const struct batch *batch = context;
 	struct endpoint *end = &batch->records->end;
 	dhmem_region *region = end->object.region;
-	uint32_t position;
 	const uint32_t status = END_CALL(end, recordsAvailable);
 	if (status == CORE_EMPTY) {
 		return PENDING;
@@ -204,15 +207,20 @@ static int attempt_pop(void *context) {
 		const int code = wake(region, result_of(region, CORE_SLOT_RESULT), end->what);
 		return code == DHMEM_OK ? DHMEM_END : code;
 	}
-	if (status != CORE_OK) {
-		return region_unexpected(region, status, end->what);
-	}
-	const int code = measure(batch, &position);
+	return status == CORE_OK ? DHMEM_OK : region_unexpected(region, status, end->what);
+}
+
+static int attempt_pop(void *context) {
+	struct batch *batch = context;
+	struct endpoint *end = &batch->records->end;
+	uint32_t position;
+	int code = look_for_records(batch);
+	code = code == DHMEM_OK ? measure(batch, &position) : code;
 	if (code != DHMEM_OK) {
 		return code;
 	}
 	copy(batch, position, false);
-	return wake(region, END_CALL(end, recordsRelease, (uint32_t)batch->done), end->what);
+	return wake(end->object.region, END_CALL(end, recordsRelease, (uint32_t)batch->done), end->what);
 }
 
 static int push(struct batch *batch, double timeout, size_t *pushed) {
@@ -235,6 +243,17 @@ int dhmem_push(dhmem_record_producer *producer, const void *records, size_t coun
 	GUARDED(producer->records.end.object.region, push(&batch, timeout, pushed));
 }
 
+static int wait_for_room(struct batch *batch, double timeout) {
+	struct endpoint *end = &batch->records->end;
+	const int code = endpoint_check_sending(end);
+	return code == DHMEM_OK ? endpoint_wait(end, look_for_room, batch, timeout) : code;
+}
+
+int dhmem_push_wait(dhmem_record_producer *producer, double timeout) {
+	struct batch batch = { .records = &producer->records };
+	GUARDED(producer->records.end.object.region, wait_for_room(&batch, timeout));
+}
+
 static int pop(struct batch *batch, double timeout, size_t *popped) {
 	struct endpoint *end = &batch->records->end;
 	int code = object_check(&end->object);
@@ -253,6 +272,20 @@ static int pop(struct batch *batch, double timeout, size_t *popped) {
 int dhmem_pop(dhmem_record_consumer *consumer, void *records, size_t count, double timeout, size_t *popped) {
 	struct batch batch = { .records = &consumer->records, .data = records, .count = count };
 	GUARDED(consumer->records.end.object.region, pop(&batch, timeout, popped));
+}
+
+static int wait_for_records(struct batch *batch, double timeout) {
+	struct endpoint *end = &batch->records->end;
+	const int code = object_check(&end->object);
+	if (code != DHMEM_OK || end->ended) {
+		return code != DHMEM_OK ? code : DHMEM_END;
+	}
+	return endpoint_wait(end, look_for_records, batch, timeout);
+}
+
+int dhmem_pop_wait(dhmem_record_consumer *consumer, double timeout) {
+	struct batch batch = { .records = &consumer->records };
+	GUARDED(consumer->records.end.object.region, wait_for_records(&batch, timeout));
 }
 
 static int end_records(struct endpoint *end) {

@@ -8,6 +8,18 @@ static size_t most_inline(const dhmem_producer *producer) {
 	return producer->capacity / 2 - CORE_RECORD_HEADER;
 }
 
+int sending_check(const struct sending *sending) {
+	const dhmem_region *region = sending->producer->end.object.region;
+	if (sending->length <= region->size) {
+		return DHMEM_OK;
+	}
+	return fail(DHMEM_MESSAGE_TOO_LARGE,
+		"A message of %zu bytes does not fit the region %s, where a message can have at most %zu bytes; "
+		"split it, or "
+		"make the region larger",
+		sending->length, region->path, region->size);
+}
+
 int sending_published(dhmem_producer *producer, uint32_t result) {
 	return wake(producer->end.object.region, result, producer->end.what);
 }
@@ -145,4 +157,54 @@ int sending_attempt(void *context) {
 	}
 	const bool is_large = sending->block == 0 && sending->length > most_inline(sending->producer);
 	return is_large ? send_large(sending) : send_inline(sending);
+}
+
+/* Publishes `count` staged messages. */
+static int publish(dhmem_producer *producer, uint32_t count) {
+	return count == 0 ? DHMEM_OK : sending_published(producer, END_CALL(&producer->end, publish, count));
+}
+
+/* Writes a message that is published later, together with others. */
+static int stage(const struct sending *sending) {
+	dhmem_producer *producer = sending->producer;
+	dhmem_region *region = producer->end.object.region;
+	uint32_t payload;
+	const int code = reserve_room(sending, sending->length, &payload);
+	if (code != DHMEM_OK) {
+		return code;
+	}
+	if (sending->length > 0) {
+		memcpy(region->base + payload, sending->data, sending->length);
+	}
+	const uint32_t status = END_CALL(&producer->end, stage, (uint32_t)sending->length);
+	return status == CORE_OK ? DHMEM_OK : region_unexpected(region, status, producer->end.what);
+}
+
+int sending_many(dhmem_producer *producer, const struct dhmem_bytes *messages, size_t count, size_t *sent) {
+	const bool is_mailbox = producer->end.kind == CORE_KIND_MAILBOX;
+	uint32_t staged = 0;
+	int code = DHMEM_OK;
+	for (*sent = 0; *sent < count; ++*sent) {
+		struct sending sending = { .producer = producer,
+			.data = messages[*sent].data,
+			.length = messages[*sent].length };
+		if (!is_mailbox && sending.length <= most_inline(producer)) {
+			code = stage(&sending);
+			staged += code == DHMEM_OK;
+		} else {
+			/* It is published by itself, after those that are staged before it. */
+			code = publish(producer, staged);
+			staged = 0;
+			code = code == DHMEM_OK ? sending_check(&sending) : code;
+			code = code == DHMEM_OK ? sending_attempt(&sending) : code;
+		}
+		if (code != DHMEM_OK) {
+			break;
+		}
+	}
+	if (producer->end.object.region->failed != DHMEM_OK) {
+		return code;
+	}
+	const int published = publish(producer, staged);
+	return code == DHMEM_OK || code == PENDING ? published : code;
 }

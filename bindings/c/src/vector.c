@@ -110,6 +110,10 @@ void dhmem_vector_close(dhmem_vector *vector) {
 	}
 }
 
+const char *dhmem_vector_name(const dhmem_vector *vector) {
+	return vector->lock.object.name;
+}
+
 const char *dhmem_vector_dtype(const dhmem_vector *vector) {
 	return dtype_name(vector->dtype);
 }

@@ -16,10 +16,12 @@ from ._errors import DhmemError, check_platform
 
 check_platform()
 
+from ._mutex import Mutex
 from ._native import Block, Held, Message, Reservation
 from ._objects import Array, Condition, Map, Struct, Vector
 from ._queue import Consumer, Producer, Queue
-from ._region import Mutex, Region, unlink
+from ._records import RecordConsumer, RecordProducer, RecordQueue
+from ._region import Region, unlink
 from ._sizes import Size
 
 __version__ = "0.1.0"
@@ -36,6 +38,9 @@ __all__ = [
     "Mutex",
     "Producer",
     "Queue",
+    "RecordConsumer",
+    "RecordProducer",
+    "RecordQueue",
     "Region",
     "Reservation",
     "Size",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, cast
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Literal
 
 from . import _native
 from ._errors import bad_argument
-from ._sizes import Size, parse_size
+from ._sizes import Size, check_count, parse_size
 from ._waiting import Timeout, until
 
 if TYPE_CHECKING:
-    from ._native import Block, Data, Message
-    from ._region import Region
+    from ._native import Block, Data, Message, Region
 
 Policy = Literal["block", "drop-oldest", "latest"]
 _POLICIES = {"block": 0, "latest": 1, "drop-oldest": 2}
@@ -76,7 +76,7 @@ class Producer(_native.Producer):
         """Send as `send()` does, and let the event loop run while there is no room."""
         limit = self.timeout if timeout is ... else timeout
         await until(
-            cast("Region", self.region),
+            self.region,
             lambda: self.try_send(data, block=block) or None,
             limit,
             f"room in queue {self.name}",
@@ -104,8 +104,30 @@ class Consumer(_native.Consumer):
             return (message,) if message is not None or self.ended else None
 
         limit = self.timeout if timeout is ... else timeout
-        (message,) = await until(cast("Region", self.region), attempt, limit, f"a message from queue {self.name}")
+        (message,) = await until(self.region, attempt, limit, f"a message from queue {self.name}")
         return message
+
+    def batches(self, max: int) -> Iterator[list[Message]]:
+        """Iterate in lists of 1 to `max` messages: those that are there. Waits for the first of each list.
+
+            for batch in consumer.batches(100):
+                total += sum(len(message) for message in batch)
+
+        The messages of a list are released when the loop asks for the next one, as those of a plain loop are.
+        """
+        check_count("max", max)
+        while (first := self.receive()) is not None:
+            batch = [first, *self.receive_many(max - 1)]
+            yield batch
+            finish(batch)
+
+    async def batches_async(self, max: int) -> AsyncIterator[list[Message]]:
+        """Iterate as `batches()` does, and let the event loop run meanwhile."""
+        check_count("max", max)
+        while (first := await self.receive_async()) is not None:
+            batch = [first, *self.receive_many(max - 1)]
+            yield batch
+            finish(batch)
 
     def __aiter__(self) -> Consumer:
         return self
@@ -120,6 +142,12 @@ class Consumer(_native.Consumer):
 
     def __repr__(self) -> str:
         return f"<dhmem.Consumer of {self.name!r}>"
+
+
+def finish(batch: list[Message]) -> None:
+    """Release messages, each as soon as its last view is gone."""
+    for message in batch:
+        message.__exit__(None, None, None)
 
 
 for _class in (Queue, Producer, Consumer):

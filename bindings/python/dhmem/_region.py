@@ -6,15 +6,17 @@ import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
 from . import _native
-from ._errors import DhmemError, bad_argument
+from ._errors import bad_argument
+from ._mutex import Mutex
 from ._objects import Array, Condition, Map, Struct, Vector, array_text, entry_text
 from ._queue import Policy, Queue
+from ._records import RecordQueue
 from ._sizes import Size, parse_size
 from ._types import Layout, dtype_text
-from ._waiting import Waits, until
+from ._waiting import WaitingRegion, Waits
 
 if TYPE_CHECKING:
     from ._types import DType
@@ -27,7 +29,7 @@ _MODES = {"open-or-create": 0, "create": 1, "open": 2, "force-create": 3, "read-
 _LIFETIMES = {"persistent": 0, "last-close": 1}
 
 
-class Region(_native.Region):
+class Region(WaitingRegion):
     """Memory that processes share, also across containers: a file in /dev/shm, which all open by its name.
 
         with dhmem.Region("climate", size="1GiB") as region:
@@ -115,16 +117,39 @@ class Region(_native.Region):
     def __exit__(self, *args: object) -> None:
         self.close()
 
+    @overload
     def queue(
         self, name: str, *, capacity: Size | None = None, policy: Policy = "block", keep: int | None = None
-    ) -> Queue:
+    ) -> Queue: ...
+
+    @overload
+    def queue(
+        self, name: str, *, record: DType | Mapping[str, DType], capacity: int | None = None
+    ) -> RecordQueue: ...
+
+    def queue(
+        self,
+        name: str,
+        *,
+        record: DType | Mapping[str, DType] | None = None,
+        capacity: Any = None,
+        policy: Policy = "block",
+        keep: int | None = None,
+    ) -> Queue | RecordQueue:
         """Return the queue of this name. Opening one of its ends makes it.
 
         `capacity` is room for messages that are sent and not yet released, in bytes or as "8MiB": by default 1 MiB for
         a new queue. `policy` says what happens when the consumer is slower. "block": the producer waits. "drop-oldest":
         the queue has the last `keep` messages, by default 16. "latest": it has only the newest.
+
+        With `record`, a dtype or the fields of a struct, it is a queue of such records, and `capacity` is their number:
+        by default 4096 for a new queue.
         """
         self._check()
+        if record is not None:
+            if policy != "block" or keep is not None:
+                bad_argument("policy", policy, "left out, and keep too, for a queue of records")
+            return RecordQueue(self, name, record, capacity)
         return Queue(self, name, capacity, policy, keep)
 
     def struct(self, name: str, fields: Mapping[str, DType] | None = None) -> Struct:
@@ -169,14 +194,14 @@ class Region(_native.Region):
         """Open or make the condition of this name."""
         return Condition(region=self, name=name)
 
-    def save(self, saved: _native.Block | Array | Struct) -> str:
+    def save(self, saved: _native.Block | Array | Struct | Vector) -> str:
         """Return a token of printable characters, under which any process finds it again by `load()`.
 
         A saved block belongs to the region from then on. BufferError while a view of it exists.
         """
         return saved._save()
 
-    def load(self, token: str) -> _native.Block | Array | Struct:
+    def load(self, token: str) -> _native.Block | Array | Struct | Vector:
         """Return what was saved under a token. DHMEM_BAD_HANDLE if it is gone, or was never a token of this region."""
         kind = self._token_kind(token)
         if kind == 0:
@@ -185,7 +210,7 @@ class Region(_native.Region):
             return Struct(region=self, name="", token=token)
         if kind == 4:
             return Array(region=self, name="", token=token)
-        raise DhmemError("DHMEM_UNSUPPORTED", "In Python, tokens of vectors can't be loaded yet; open the vector by its name")
+        return Vector(region=self, name="", token=token)
 
     def mutex(self, name: str) -> Mutex:
         """Open or make the mutex of this name."""
@@ -203,31 +228,6 @@ class Region(_native.Region):
         raise TypeError(f"a Region can't be sent to another process; open {self.name!r} there by its name")
 
 
-class Mutex(_native.Mutex):
-    """Mutual exclusion between participants. From `Region.mutex()`.
-
-    A participant holds it, and not a thread: threads that exclude one another open the region once each.
-    """
-
-    async def lock_async(self, *, timeout: float | None = None) -> _native.Held:
-        """Lock as `lock()` does, and let the event loop run until the mutex is free."""
-        try:
-            return await until(cast(Region, self.region), self.try_lock, timeout, f"mutex {self.name}")
-        except BaseException:
-            self._stop_asking()
-            raise
-
-    def _stop_asking(self) -> None:
-        """Give up the turn among those who wait."""
-        try:
-            self.lock(timeout=1e-6).unlock()
-        except DhmemError:
-            pass
-
-    def __repr__(self) -> str:
-        return f"<dhmem.Mutex {self.name!r}>"
-
-
 def unlink(name: str, *, directory: Directory | None = None) -> None:
     """Remove the file of the region `name`. Participants that have it open keep it."""
     _native.unlink(name=check_name(name), directory=None if directory is None else os.fspath(directory))
@@ -243,6 +243,4 @@ def check_name(name: str) -> str:
     return name
 
 
-for _class in (Region, Mutex):
-    _class.__module__ = "dhmem"
-unlink.__module__ = "dhmem"
+Region.__module__ = unlink.__module__ = "dhmem"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+
 from ._errors import bad_argument
 
 Size = int | str
@@ -34,3 +35,9 @@ def parse_size(what: str, size: Size) -> int:
     if number <= 0:
         bad_argument(what, size, 'a positive number of bytes, or a string such as "64MiB" or "1.5 GB"')
     return number
+
+
+def check_count(what: str, count: int) -> int:
+    if not isinstance(count, int) or count < 1:
+        bad_argument(what, count, "a whole number, 1 or more")
+    return count

@@ -87,6 +87,16 @@ class Layout:
         found = re.findall(field, text[1:-1])
         return cls({json.loads(name) if name[0] == '"' else name: dtype for name, dtype in found})
 
+    def numpy(self) -> dict[str, Any]:
+        """What numpy.dtype() takes for the same struct."""
+        formats = {code: name for _, name, _, code in _NUMBERS}
+        return {
+            "names": list(self.offsets),
+            "formats": [formats[code] for code in self.codes.values()],
+            "offsets": list(self.offsets.values()),
+            "itemsize": self.size,
+        }
+
     def pack(self, values: Mapping[str, float]) -> bytes:
         data = bytearray(self.size)
         for name, offset in self.offsets.items():

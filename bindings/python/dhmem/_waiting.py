@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from types import EllipsisType
-from typing import TYPE_CHECKING, Callable, TypeVar
+from typing import Callable, TypeVar, cast
 
+from . import _native
 from ._errors import DhmemError
-
-if TYPE_CHECKING:
-    from ._region import Region
 
 T = TypeVar("T")
 
@@ -24,7 +22,7 @@ class Waits:
         self._futures: dict[asyncio.AbstractEventLoop, set[asyncio.Future[None]]] = {}
         self._descriptor = -1
 
-    def enter(self, region: Region, future: asyncio.Future[None]) -> None:
+    def enter(self, region: _native.Region, future: asyncio.Future[None]) -> None:
         loop = future.get_loop()
         if loop not in self._futures:
             self._descriptor = region._fd()
@@ -39,7 +37,7 @@ class Waits:
         if not futures and self._futures.pop(loop, None) is not None:
             loop.remove_reader(self._descriptor)
 
-    def _wake(self, region: Region) -> None:
+    def _wake(self, region: _native.Region) -> None:
         """Let every task try again, because the descriptor does not say which of them can go on."""
         try:
             region._fd_clear()
@@ -70,15 +68,22 @@ def _finish(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-async def until(region: Region, attempt: Callable[[], T | None], timeout: float | None, what: str) -> T:
+class WaitingRegion(_native.Region):
+    """What a region has for those who wait in it."""
+
+    _waits: Waits
+
+
+async def until(region: _native.Region, attempt: Callable[[], T | None], timeout: float | None, what: str) -> T:
     """Wait until `attempt`, which must not wait itself, returns something."""
+    waits = cast(WaitingRegion, region)._waits
     result = attempt()
     loop = asyncio.get_running_loop()
     deadline = None if timeout is None else loop.time() + timeout
     while result is None:
         future = loop.create_future()
         # Before the attempt, so that what happens after that is not missed.
-        region._waits.enter(region, future)
+        waits.enter(region, future)
         try:
             result = attempt()
             if result is None:
@@ -92,5 +97,5 @@ async def until(region: Region, attempt: Callable[[], T | None], timeout: float 
                     f"Waited {(timeout or 0) * 1000:g} ms for {what}; allow more time, or check that the other side is running",
                 ) from None
         finally:
-            region._waits.leave(future)
+            waits.leave(future)
     return result

@@ -177,6 +177,16 @@ bool data_from(PyObject *object, struct data *data) {
 	return true;
 }
 
+bool writable_from(PyObject *object, struct data *data) {
+	if (PyObject_GetBuffer(object, &data->buffer, PyBUF_WRITABLE) != 0) {
+		data->buffer.obj = NULL;
+		return false;
+	}
+	data->bytes = data->buffer.buf;
+	data->length = (size_t)data->buffer.len;
+	return true;
+}
+
 void data_done(struct data *data) {
 	if (data->buffer.obj != NULL) {
 		PyBuffer_Release(&data->buffer);

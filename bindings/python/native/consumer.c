@@ -84,6 +84,44 @@ static PyObject *consumer_try_receive(PyObject *object, PyObject *Py_UNUSED(unus
 	return code == DHMEM_OK ? message : wait_raise(&self->waited, code);
 }
 
+/* Objects for messages that were received. Those without one are delivered again to the next consumer. */
+static bool append_all(PyObject *list, struct consumer *self, const struct dhmem_message *messages,
+	size_t count) {
+	for (size_t i = 0; i < count; i++) {
+		PyObject *message = message_new(self, &messages[i]);
+		const bool done = message != NULL && PyList_Append(list, message) == 0;
+		Py_XDECREF(message);
+		if (!done) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static PyObject *consumer_receive_many(PyObject *object, PyObject *argument) {
+	struct consumer *self = (struct consumer *)object;
+	struct dhmem_message messages[32];
+	const size_t room = sizeof messages / sizeof *messages;
+	size_t most, received = room;
+	if (!is_open(&self->waited, self->handle) || !size_from("max", argument, &most)) {
+		return NULL;
+	}
+	PyObject *list = PyList_New(0);
+	while (list != NULL && most > 0 && received == room) {
+		const int code = dhmem_receive_many(self->handle, messages, most < room ? most : room, &received);
+		self->ended = self->ended || code == DHMEM_END;
+		/* After some messages, the next call finds the failure again. */
+		const bool has_failed = code < 0 && PyList_Size(list) == 0;
+		received = code == DHMEM_OK ? received : 0;
+		most -= received;
+		if (has_failed || !append_all(list, self, messages, received)) {
+			Py_CLEAR(list);
+			return has_failed ? raise_last(code) : NULL;
+		}
+	}
+	return list;
+}
+
 /* Releases the message that the iteration has returned last, if that was not done. */
 static bool release_current(struct consumer *self) {
 	struct message *current = self->current;
@@ -145,6 +183,10 @@ static PyMethodDef methods[] = {
 		"DHMEM_PEER_GONE." },
 	{ "try_receive", consumer_try_receive, METH_NOARGS,
 		"try_receive($self, /)\n--\n\nReturn the next Message if there is one now, else None." },
+	{ "receive_many", consumer_receive_many, METH_O,
+		"receive_many($self, max, /)\n--\n\n"
+		"Return a list of up to `max` Messages that are there now. Never waits.\n\n"
+		"After the last message of a stream it is empty, and `ended` is true." },
 	{ "close", consumer_close, METH_NOARGS,
 		"close($self, /)\n--\n\n"
 		"Leave the queue, so that another consumer can take its place.\n\n"

@@ -2,7 +2,8 @@
 #include "native.h"
 
 PyTypeObject *region_type, *block_type, *producer_type, *reservation_type, *consumer_type, *message_type,
-	*mutex_type, *held_type, *memory_type, *vector_type, *map_type, *condition_type;
+	*record_producer_type, *record_consumer_type, *mutex_type, *held_type, *memory_type, *vector_type,
+	*map_type, *condition_type;
 PyObject *error_type;
 
 static PyObject *unlink_region(PyObject *Py_UNUSED(module), PyObject *args, PyObject *keywords) {
@@ -46,6 +47,8 @@ PyMODINIT_FUNC PyInit__native(void) {
 		add(module, "Reservation", &reservation_spec, &reservation_type) &&
 		add(module, "Consumer", &consumer_spec, &consumer_type) &&
 		add(module, "Message", &message_spec, &message_type) &&
+		add(module, "RecordProducer", &record_producer_spec, &record_producer_type) &&
+		add(module, "RecordConsumer", &record_consumer_spec, &record_consumer_type) &&
 		add(module, "Mutex", &mutex_spec, &mutex_type) && add(module, "Held", &held_spec, &held_type) &&
 		add(module, "Memory", &memory_spec, &memory_type) &&
 		add(module, "Vector", &vector_spec, &vector_type) && add(module, "Map", &map_spec, &map_type) &&

@@ -5,8 +5,8 @@
  *	arguments.c	arguments of calls, errors
  *	waits.c		waits: without the interpreter's lock while the thread sleeps, and ended by signals
  *	views.c		the buffer protocol of blocks, messages and reservations
- *	region.c, block.c, producer.c, reservation.c, consumer.c, message.c, mutex.c, condition.c, memory.c,
- *	vector.c, map.c	a class each
+ *	region.c, block.c, producer.c, reservation.c, consumer.c, message.c, records.c, mutex.c, condition.c,
+ *	memory.c, vector.c, map.c	a class each, or the two of records
  *	module.c	the module
  *
  * The interpreter's lock is what makes regions safe for several threads: every call of the library runs with it, except
@@ -84,6 +84,20 @@ struct consumer {
 	struct dhmem_message loose;
 	/* Messages to be released when their last view is gone, borrowed. */
 	struct message *later;
+};
+
+struct record_producer {
+	struct waited waited;
+	dhmem_record_producer *handle;
+	/* Bytes of a record. */
+	size_t size;
+};
+
+struct record_consumer {
+	struct waited waited;
+	dhmem_record_consumer *handle;
+	size_t size;
+	bool ended;
 };
 
 struct message {
@@ -167,6 +181,7 @@ struct data {
 };
 
 bool data_from(PyObject *object, struct data *data);
+bool writable_from(PyObject *object, struct data *data);
 void data_done(struct data *data);
 
 /* waits.c */
@@ -227,9 +242,11 @@ void messages_abandon(struct consumer *consumer);
 /* The classes. */
 
 extern PyTypeObject *region_type, *block_type, *producer_type, *reservation_type, *consumer_type,
-	*message_type, *mutex_type, *held_type, *memory_type, *vector_type, *map_type, *condition_type;
+	*message_type, *record_producer_type, *record_consumer_type, *mutex_type, *held_type, *memory_type,
+	*vector_type, *map_type, *condition_type;
 extern PyType_Spec region_spec, block_spec, producer_spec, reservation_spec, consumer_spec, message_spec,
-	mutex_spec, held_spec, memory_spec, vector_spec, map_spec, condition_spec;
+	record_producer_spec, record_consumer_spec, mutex_spec, held_spec, memory_spec, vector_spec, map_spec,
+	condition_spec;
 extern PyObject *error_type;
 
 /* References to objects of this folder's types. */

@@ -93,6 +93,55 @@ static PyObject *producer_try_send(PyObject *object, PyObject *const *args, Py_s
 	return PyBool_FromLong(code == DHMEM_OK);
 }
 
+/* The most messages that are published at once. */
+#define MOST 64
+
+/* The contents of the messages from `first` on, as many as are published at once. */
+static bool contents_from(PyObject *items, Py_ssize_t first, struct data *data, struct dhmem_bytes *messages,
+	size_t *count) {
+	for (*count = 0; *count < MOST && first + (Py_ssize_t)*count < PyList_Size(items); ++*count) {
+		if (!data_from(PyList_GetItem(items, first + (Py_ssize_t)*count), &data[*count])) {
+			return false;
+		}
+		messages[*count] = (struct dhmem_bytes){ data[*count].bytes, data[*count].length };
+	}
+	return true;
+}
+
+static PyObject *producer_send_many(PyObject *object, PyObject *given) {
+	struct producer *self = (struct producer *)object;
+	struct data data[MOST];
+	struct dhmem_bytes messages[MOST];
+	size_t count = 0, sent = 0;
+	Py_ssize_t all = 0;
+	int code = DHMEM_OK;
+	/* One of these is a sequence of characters or numbers, which nobody means. */
+	if (PyUnicode_Check(given) || PyObject_CheckBuffer(given)) {
+		PyErr_Format(PyExc_TypeError,
+			"it must be a sequence of messages, not %R; for a single one, use try_send", Py_TYPE(given));
+		return NULL;
+	}
+	PyObject *items = is_open(&self->waited, self->handle) ? PySequence_List(given) : NULL;
+	bool is_done = items == NULL;
+	while (!is_done) {
+		const bool is_right = contents_from(items, all, data, messages, &count);
+		/* Making the list may have closed it. */
+		if (is_open(&self->waited, self->handle) && count > 0) {
+			code = dhmem_send_many(self->handle, messages, count, &sent);
+			all += (Py_ssize_t)sent;
+		}
+		for (size_t i = 0; i < count; i++) {
+			data_done(&data[i]);
+		}
+		is_done = !is_right || code < 0 || sent < count || count < MOST;
+	}
+	Py_XDECREF(items);
+	if (PyErr_Occurred() != NULL) {
+		return NULL;
+	}
+	return code < 0 ? raise_last(code) : PyLong_FromSsize_t(all);
+}
+
 static PyObject *producer_reserve(PyObject *object, PyObject *const *args, Py_ssize_t count,
 	PyObject *keywords) {
 	static const struct signature signature = { "reserve", { "size", "timeout" }, 1, 1 };
@@ -135,6 +184,10 @@ static PyMethodDef methods[] = {
 	{ "try_send", METHOD(producer_try_send), FAST,
 		"try_send($self, /, data, *, block=None)\n--\n\nSend if there is room now. Return whether it was "
 		"sent." },
+	{ "send_many", producer_send_many, METH_O,
+		"send_many($self, messages, /)\n--\n\n"
+		"Send as many of a sequence of messages as there is room for now, and return their number.\n\n"
+		"They are published together. Never waits: send `messages[number:]` later." },
 	{ "reserve", METHOD(producer_reserve), FAST,
 		"reserve($self, /, size, *, timeout=...)\n--\n\n"
 		"Reserve room for a message of up to `size` bytes, to write it in place. Waits for room.\n\n"

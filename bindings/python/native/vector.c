@@ -2,21 +2,27 @@
 #include "native.h"
 
 static int vector_init(PyObject *object, PyObject *args, PyObject *keywords) {
-	static const struct signature signature = { "Vector", { "region", "name", "dtype" }, 2, 0 };
+	static const struct signature signature = { "Vector", { "region", "name", "dtype", "token" }, 2, 0 };
 	struct vector *self = (struct vector *)object;
 	PyObject *values[MOST_PARAMETERS];
-	const char *name, *dtype;
+	const char *name, *dtype, *token;
 	if (!parse_keywords(&signature, args, keywords, values) || !text_from(values[2], &dtype) ||
-		!waited_init(&self->waited, values[0], values[1], NULL) || !text_from(values[1], &name)) {
+		!text_from(values[3], &token) || !waited_init(&self->waited, values[0], values[1], NULL) ||
+		!text_from(values[1], &name)) {
 		return -1;
 	}
-	const int code = dhmem_vector_open(self->waited.region->handle, name, dtype, &self->handle);
+	dhmem_region *region = self->waited.region->handle;
+	const int code = token != NULL ? dhmem_vector_load(region, token, &self->handle)
+								   : dhmem_vector_open(region, name, dtype, &self->handle);
 	if (code < 0) {
 		self->handle = NULL;
 		raise_last(code);
 		return -1;
 	}
-	return 0;
+	/* A token does not say it. */
+	Py_DECREF(self->waited.name);
+	self->waited.name = PyUnicode_FromString(dhmem_vector_name(self->handle));
+	return self->waited.name != NULL ? 0 : -1;
 }
 
 static void vector_dealloc(PyObject *object) {
@@ -104,6 +110,16 @@ static PyObject *vector_resize(PyObject *object, PyObject *argument) {
 	return none_or_raise(dhmem_vector_resize(self->handle, length));
 }
 
+static PyObject *vector_save(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	struct vector *self = (struct vector *)object;
+	char token[DHMEM_TOKEN_BYTES];
+	if (!is_open(&self->waited, self->handle)) {
+		return NULL;
+	}
+	const int code = dhmem_vector_save(self->handle, token);
+	return code < 0 ? raise_last(code) : PyUnicode_FromString(token);
+}
+
 static PyObject *get_dtype(PyObject *object, void *Py_UNUSED(closure)) {
 	struct vector *self = (struct vector *)object;
 	return is_open(&self->waited, self->handle) ? PyUnicode_FromString(dhmem_vector_dtype(self->handle))
@@ -115,6 +131,7 @@ static PyMethodDef methods[] = {
 	{ "_append", vector_append, METH_VARARGS, NULL },
 	{ "_write", vector_write, METH_VARARGS, NULL },
 	{ "_pop", vector_pop, METH_NOARGS, NULL },
+	{ "_save", vector_save, METH_NOARGS, NULL },
 	{ "resize", vector_resize, METH_O,
 		"resize($self, length, /)\n--\n\nChange the number of elements. New ones are 0." },
 	{ 0 },

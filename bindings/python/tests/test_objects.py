@@ -115,6 +115,18 @@ print(region.load(sys.argv[3]).shape)
         with self.fails("DHMEM_BAD_HANDLE"):
             self.region.load(token)
 
+    def test_a_token_finds_a_vector(self) -> None:
+        vector = self.region.vector("numbers", "f4")
+        vector.extend([1, 2])
+        loaded = self.region.load(self.region.save(vector))
+        assert isinstance(loaded, dhmem.Vector)
+        loaded.append(3)
+        self.assertEqual((list(vector), loaded.name, loaded.dtype), ([1, 2, 3], "numbers", "f4"))
+        token = self.region.save(vector)
+        self.region.remove("numbers")
+        with self.fails("DHMEM_BAD_HANDLE"):
+            self.region.load(token)
+
     def test_a_reader_reads_and_changes_nothing(self) -> None:
         self.region.struct("params", {"a": "f8"}).a = 1.5
         self.region.array("grid", "f8", 3).data[:] = 2

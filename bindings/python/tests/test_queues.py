@@ -154,7 +154,7 @@ class Queues(RegionTest):
         with self.fails("DHMEM_BAD_ARGUMENT", "keep is 3"):
             self.region.queue("other", keep=3)
         with self.fails("DHMEM_BAD_ARGUMENT", "one of block, latest, drop-oldest"):
-            self.region.queue("other", policy="newest")  # type: ignore[arg-type]
+            self.region.queue("other", policy="newest")  # type: ignore[call-overload]
 
 
 class Blocks(RegionTest):
