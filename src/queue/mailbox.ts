@@ -107,9 +107,12 @@ export class MailboxProducer extends Producer {
 		commit: (bytes: number, envelope: number): void => {
 			this.checkOpen();
 			this.#commit(envelope, bytes);
+			this.onUnreserved();
 		},
 		abort: (envelope: number): void => {
-			if (!this.closed) this.attachment.core.free(this.attachment.me, envelope);
+			if (this.closed) return;
+			this.onUnreserved();
+			this.attachment.core.free(this.attachment.me, envelope);
 		},
 	};
 

@@ -11,6 +11,9 @@ import { Endpoint } from "./endpoint.js";
 import type { Reservation } from "./reservation.js";
 import type { Sendable } from "./sendable.js";
 
+/** Chaining onto this promise runs a function in the next microtask. */
+const soon = Promise.resolve();
+
 /** When a producer may send, what each kind of queue does to send, and how links send blocks. */
 export abstract class MessageSender extends Endpoint {
 	#ended = false;
@@ -40,6 +43,35 @@ export abstract class MessageSender extends Endpoint {
 				`Queue ${this.queue.name} has an open reservation; commit() or abort() it first`,
 			);
 		}
+	}
+
+	/**
+	 * As `waitFor`, for what fails while a reservation is open. One that was opened later holds the wait up instead.
+	 *
+	 * @internal
+	 */
+	protected waitUnreserved<T>(
+		what: string,
+		attempt: () => T | typeof PENDING,
+		options?: WaitOptions,
+	): Promise<T> {
+		try {
+			this.checkOpen();
+			this.checkSending();
+		} catch (error) {
+			return Promise.reject(error);
+		}
+		return this.waitFor(what, this.unlessReserved(attempt), options);
+	}
+
+	/** An attempt of a wait that goes on after a reservation that was opened later. @internal */
+	protected unlessReserved<T>(attempt: () => T | typeof PENDING): () => T | typeof PENDING {
+		return () => (this.reservation?.open ? PENDING : attempt());
+	}
+
+	/** Called when a reservation is about to be over: waits that it has held up go on. @internal */
+	protected onUnreserved(): void {
+		if (this.isWaiting) soon.then(() => this.attachment.waiter.onRing());
 	}
 
 	/** True after the end was sent. @internal */
@@ -77,7 +109,7 @@ export abstract class MessageSender extends Endpoint {
 			const made = block();
 			return (made !== undefined && this.putBlock(made)) || PENDING;
 		};
-		await this.waitFor("room in", attempt, options);
+		await this.waitUnreserved("room in", attempt, options);
 	}
 
 	/**

@@ -74,10 +74,12 @@ export abstract class Producer extends MessageSender {
 		try {
 			const { content, block } = readOnce(data, options);
 			const turn = this.beginWait(options, sendNames);
-			if (turn.now && this.#attempt(content, block)) return Promise.resolve();
+			if (turn.now) {
+				if (this.#attempt(content, block)) return Promise.resolve();
+			} else this.checkSending();
 			// Checked again each time, because the buffer may have been transferred meanwhile.
 			const attempt = () => (this.#attempt(contentOf(content), block) ? undefined : PENDING);
-			return this.waitInTurn("room in", attempt, turn);
+			return this.waitInTurn("room in", this.unlessReserved(attempt), turn);
 		} catch (error) {
 			return Promise.reject(error);
 		}
@@ -92,7 +94,7 @@ export abstract class Producer extends MessageSender {
 
 	/**
 	 * Reserves room to write a message of up to `length` bytes in place. Only one reservation can be open at a
-	 * time.
+	 * time. A `send` that was waiting before goes on after it.
 	 *
 	 * @returns undefined if there is no room now
 	 * @throws as `trySend`; DHMEM_BAD_ARGUMENT while another reservation is open
@@ -146,7 +148,7 @@ export abstract class Producer extends MessageSender {
 	 * ```
 	 */
 	wait(bytes: number, options?: WaitOptions): Promise<true> {
-		return this.waitFor("room in", this.#lookForRoom(bytes), options);
+		return this.waitUnreserved("room in", this.#lookForRoom(bytes), options);
 	}
 
 	/**

@@ -207,9 +207,11 @@ export class RingProducer extends Producer {
 			this.checkOpen();
 			if (block === 0) this.#commit(bytes);
 			else this.#commitBlock(REFERENCE_BYTES, 1, block, bytes);
+			this.onUnreserved();
 		},
 		abort: (block: number): void => {
 			if (this.closed) return;
+			this.onUnreserved();
 			const { core, me } = this.attachment;
 			core.abort(me, this.at);
 			if (block !== 0) core.free(me, block);
@@ -262,9 +264,12 @@ export class RingProducer extends Producer {
 				this.checkOpen();
 				this.#publish();
 				this.wake(attachment.core.commitMany(attachment.me, at, count) >>> 0);
+				this.onUnreserved();
 			},
 			abort: () => {
-				if (!this.closed) attachment.core.abort(attachment.me, at);
+				if (this.closed) return;
+				this.onUnreserved();
+				attachment.core.abort(attachment.me, at);
 			},
 		});
 	}

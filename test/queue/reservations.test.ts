@@ -1,4 +1,5 @@
 /** Reservations: messages that are written in place. */
+import type { Producer } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { QUEUE_CLAIMED, QUEUE_TAIL } from "../../assembly/layout.js";
@@ -66,6 +67,44 @@ test("one reservation is open at a time, and nothing is sent past it", async () 
 	assert.ok(producer.trySend("after"));
 	assert.equal(drain(consumer), ["reserved", "after"]);
 });
+
+const flows = {
+	"a send": (producer: Producer) => producer.send(new Uint8Array(100), patience),
+	"a wait for room": (producer: Producer) => producer.wait(100, patience),
+};
+const openings = {
+	"a reservation": (producer: Producer) => producer.tryReserve(8),
+	"a reservation of many": (producer: Producer) => producer.tryReserveMany(8, 2),
+};
+for (const [flow, begin] of Object.entries(flows)) {
+	for (const [opening, reserve] of Object.entries(openings)) {
+		for (const end of ["commit", "abort"] as const) {
+			test(`${flow} that began before ${opening} goes on after its ${end}`, async () => {
+				const { producer, consumer } = ends();
+				fill(producer);
+				let over = false;
+				const pending = begin(producer).finally(() => {
+					over = true;
+				});
+				drain(consumer);
+				const reservation = reserve(producer);
+				if (reservation === undefined) throw new Error("there is no room");
+				// The doorbell rings for another wait of this opening, so the attempts are made.
+				const other = new AbortController();
+				const receiving = consumer.receive({ signal: other.signal });
+				await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+				assert.not(over);
+				await failsLater("DHMEM_BAD_ARGUMENT", begin(producer));
+				other.abort();
+				await receiving.catch(() => {});
+				reservation[end]();
+				await pending;
+				const own = end === "abort" ? 0 : "count" in reservation ? reservation.count : 1;
+				assert.is(drain(consumer).length, own + (flow === "a send" ? 1 : 0));
+			});
+		}
+	}
+}
 
 test("a reservation can't be committed twice, with more than its length, or used after a commit", () => {
 	const { producer, consumer } = ends();
