@@ -1,10 +1,12 @@
 /** What the two endpoints of a link over NATS have in common: their names on the server, and their epochs. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { KV } from "@nats-io/kv";
 import { isErrorNamed } from "../../errors.js";
 import type { Region } from "../../region.js";
 import type { Link } from "../links.js";
 import { bucketOf, namesOf, type StreamNames } from "./names.js";
 import { isAbsent, type Session } from "./session.js";
+import { codeOf, WRONG_LAST } from "./stream.js";
 
 export interface EndpointOptions {
 	readonly region: Region;
@@ -25,6 +27,8 @@ export interface Endpoint {
 	 * since over a network a dead process and a slow one look alike.
 	 */
 	readonly epoch: number;
+	/** True if another process has opened it before. */
+	readonly hasPredecessor: boolean;
 	currentEpoch(): Promise<number>;
 }
 
@@ -43,12 +47,12 @@ export async function openEndpoint(
 	const names = namesOf(region.name, link);
 	const bucket = await session.bucket(bucketOf(region.name));
 	const key = side === "sender" ? names.senderKey : names.receiverKey;
-	// The revision of an entry is higher than that of every entry before.
-	const epoch = await patiently(() => bucket.put(key, task));
+	const { epoch, hasPredecessor } = await nextEpoch(bucket, key, task);
 	return {
 		session,
 		names,
 		epoch,
+		hasPredecessor,
 		currentEpoch: async () => (await bucket.get(key))?.revision ?? 0,
 	};
 }
@@ -67,14 +71,24 @@ export async function explaining<T>({ session }: EndpointOptions, open: () => Pr
 	}
 }
 
-/** Repeats a publish that nothing has answered: another process may have created the bucket just now. */
-async function patiently<T>(publish: () => Promise<T>): Promise<T> {
+/** Writes the entry of an endpoint. Its revision is higher than that of every entry before. */
+async function nextEpoch(
+	bucket: KV,
+	key: string,
+	task: string,
+): Promise<Pick<Endpoint, "epoch" | "hasPredecessor">> {
 	const deadline = performance.now() + PATIENCE;
 	for (;;) {
 		try {
-			return await publish();
+			const { revision = 0 } = (await bucket.get(key)) ?? {};
+			return {
+				epoch: await bucket.put(key, task, { previousSeq: revision }),
+				hasPredecessor: revision !== 0,
+			};
 		} catch (error) {
-			if (!isErrorNamed(error, "JetStreamNotEnabled") || performance.now() > deadline) throw error;
+			// Another process has written it just now. Or nothing has answered, because one has just created the bucket.
+			const isTemporary = codeOf(error) === WRONG_LAST || isErrorNamed(error, "JetStreamNotEnabled");
+			if (!isTemporary || performance.now() > deadline) throw error;
 			await sleep(PAUSE);
 		}
 	}

@@ -8,11 +8,13 @@ export type Kind = (typeof kinds)[number];
 
 /** The header with the epoch of the sender. */
 export const EPOCH = "Dhmem-Epoch";
+/** The header with the number of the record among those of its sender. */
+export const NUMBER = "Dhmem-Record";
 
 export interface StreamNames {
 	readonly link: string;
 	readonly stream: string;
-	/** The beginning of the subjects. The kind of record follows. */
+	/** The beginning of the subjects. The sender's epoch and the kind of record follow. */
 	readonly subject: string;
 	/** Subject of hints to a sender that there may be room. It is not stored. */
 	readonly room: string;

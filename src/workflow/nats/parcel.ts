@@ -13,10 +13,23 @@ export interface Parcel {
 	withdrawn?: boolean;
 }
 
+/** Bytes that a stream stores beside the payload of a record: at most, for subject and headers. */
+const OVERHEAD = 1024;
+
+/** The bytes that a stream needs for a parcel, at most. */
+export function storedBytes({ records }: Parcel): number {
+	return records.reduce((sum, { payload }) => sum + payload.length + OVERHEAD, 0);
+}
+
 /** What a parcel is settled with that was withdrawn in time. */
 export const withdrawnError = new Error("withdrawn");
 
 /** Copies the payloads of a parcel that outlives the call that has sent it. */
 export function keepBytes(parcel: Parcel): void {
 	for (const record of parcel.records) record.payload = Buffer.from(record.payload);
+}
+
+/** A record that a receiver ignores: the rest of a message that it does not have. */
+export function mark(): Parcel {
+	return { records: [{ kind: "more", payload: new Uint8Array(0) }], onSettled: () => {} };
 }

@@ -2,13 +2,29 @@
  * Appends records to a stream, in order and each once. Up to a window of them are on their way at a time. Each says
  * which sequence number the stream must have reached, so the server refuses everything behind a record that it
  * has refused. The publisher then begins again with that record.
+ *
+ * The server may store a record later than it says how far the stream has come, so a record that may be on its
+ * way is sent again at the same place, and nothing else is: whichever copy comes first takes the place. An older
+ * sender that still publishes could take it too. So the stream admits only records of the latest sender, and the
+ * first of these is a mark, alone, which it may repeat. When that is stored, nothing of an older sender can follow.
  */
 import { clearTimeout, setTimeout } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { EPOCH, type StreamNames } from "./names.js";
-import { type Parcel, withdrawnError } from "./parcel.js";
+import { EPOCH, NUMBER, type StreamNames } from "./names.js";
+import { mark, type Parcel, storedBytes } from "./parcel.js";
+import { Pending } from "./pending.js";
 import { type Session, textOf } from "./session.js";
-import { enlarge, findStream, lost, NO_ROOM, streamGone, taken, WRONG_LAST } from "./stream.js";
+import {
+	admits,
+	enlarge,
+	findStream,
+	lost,
+	NO_ROOM,
+	NO_STREAM_LISTENS,
+	parseAnswer,
+	streamGone,
+	taken,
+} from "./stream.js";
 
 /** The most records and bytes that are on their way. */
 const WINDOW = 256;
@@ -18,15 +34,10 @@ const LOOK = 100;
 /** Milliseconds without an answer after which the stream is asked how far it has come. */
 const SILENCE = 5000;
 const RETRY = 250;
-/** Bytes that a stream stores beside the payload of a record: at most, for subject and headers. */
-const OVERHEAD = 1024;
+/** Milliseconds before a stream is looked at that did not take a record. */
+const PAUSE = 20;
 
 const EXPECTED = "Nats-Expected-Last-Sequence";
-
-interface Underway {
-	readonly parcel: Parcel;
-	readonly index: number;
-}
 
 export interface PublisherOptions {
 	readonly session: Session;
@@ -36,6 +47,8 @@ export interface PublisherOptions {
 	/** The stream's limit in bytes; -1 for none. */
 	readonly limit: number;
 	readonly epoch: number;
+	/** True if there may be an older sender that does not know yet that it was replaced. */
+	readonly hasPredecessor: boolean;
 	/** The epoch of the endpoint now. */
 	currentEpoch(): Promise<number>;
 	/** Called when the stream becomes full, and when it is not any more. */
@@ -45,15 +58,17 @@ export interface PublisherOptions {
 export class Publisher {
 	readonly #options: PublisherOptions;
 	readonly #inbox: string;
-	/** Not known to be stored, in order. The first `#flown` are on their way. */
-	#records: Underway[] = [];
+	/** The first `#flown` are on their way. */
+	readonly #records = new Pending();
 	#flown = 0;
 	#flownBytes = 0;
 	/** The sequence number of the last record that is known to be stored. */
 	#last: number;
 	#limit: number;
-	/** So many of the first records were on their way and may be stored, until the stream has been asked. */
-	#unsure = 0;
+	/** The number of connections that were lost. What was sent over one of those may still arrive. */
+	#connection = 0;
+	/** True when no older sender can take a place in the stream. */
+	#isFenced: boolean;
 	/** Answers to publishes of an older round mean nothing any more. */
 	#round = 0;
 	#isPaused = false;
@@ -67,6 +82,7 @@ export class Publisher {
 		this.#options = options;
 		this.#last = options.last;
 		this.#limit = options.limit;
+		this.#isFenced = !options.hasPredecessor;
 		const { session, names } = options;
 		const { connection, packages } = session;
 		this.#inbox = packages.transport.createInbox();
@@ -81,11 +97,15 @@ export class Publisher {
 			() => hints.unsubscribe(),
 		);
 		// Without a connection the client keeps what is published, as views of bytes that their owner may change.
-		session.onDisconnect(() => this.#pause());
+		session.onDisconnect(() => {
+			this.#connection++;
+			this.#halt();
+		});
 		session.onReconnect(() => void this.#lookAgain());
 		session.onRefusal((subject, error) => {
 			if (subject.startsWith(`${names.subject}.`)) this.#fail(error);
 		});
+		if (!this.#isFenced) this.send(mark());
 	}
 
 	/** True while something is not known to be stored. */
@@ -98,52 +118,43 @@ export class Publisher {
 			parcel.onSettled(this.#failure, 0);
 			return;
 		}
-		for (const index of parcel.records.keys()) this.#records.push({ parcel, index });
+		this.#records.add(parcel);
 		this.#fly();
 	}
 
 	/**
-	 * Gives a parcel up. It is not sent if no record of it can have arrived, or if it is found that none has.
-	 * Otherwise it is settled as if it had not been given up, except that records of it that are still here are
-	 * dropped, and so is the message then by its receiver.
+	 * Gives a parcel up. It is not sent if no record of it can have arrived. Otherwise it is settled as if it had not
+	 * been given up, except that records of it that can't have arrived are dropped, and so is the message then by its
+	 * receiver.
 	 *
 	 * @returns true if it is dropped already
 	 */
 	withdraw(parcel: Parcel): boolean {
 		parcel.withdrawn = true;
-		const mayArrive = this.#records.slice(0, this.#mayArrive).some((each) => each.parcel === parcel);
-		if (!mayArrive) this.#dropWithdrawn();
+		const mayArrive = this.#records.mayArrive(parcel);
+		if (!mayArrive) this.#records.dropWithdrawn();
 		return !mayArrive;
-	}
-
-	/** How many of the first records may be stored, or become so. */
-	get #mayArrive(): number {
-		return Math.max(this.#flown, this.#unsure);
-	}
-
-	#dropWithdrawn(): void {
-		const isKept = ({ parcel }: Underway, at: number) => at < this.#mayArrive || parcel.withdrawn !== true;
-		const dropped = new Set(
-			this.#records.filter((each, at) => !isKept(each, at)).map(({ parcel }) => parcel),
-		);
-		this.#records = this.#records.filter(isKept);
-		for (const parcel of dropped) parcel.onSettled(withdrawnError, 0);
 	}
 
 	/** Publishes what is not on its way, as far as the window has room. */
 	#fly(): void {
 		const { session, names, epoch } = this.#options;
-		while (!this.#isPaused && this.#flown < this.#records.length && this.#flown < WINDOW) {
-			const { parcel, index } = this.#records[this.#flown] as Underway;
+		const window = this.#isFenced ? WINDOW : 1;
+		while (!this.#isPaused && this.#flown < window) {
+			const record = this.#records.at(this.#flown);
+			if (record === undefined) break;
+			const { parcel, index, number } = record;
 			const { kind, payload } = parcel.records[index] as Parcel["records"][number];
 			if (this.#flown > 0 && this.#flownBytes + payload.length > WINDOW_BYTES) break;
 			const expected = this.#last + this.#flown;
+			record.sentBy ??= this.#connection;
 			this.#flown++;
 			this.#flownBytes += payload.length;
 			const headers = session.packages.transport.headers();
 			headers.set(EXPECTED, String(expected));
 			headers.set(EPOCH, String(epoch));
-			session.connection.publish(`${names.subject}.${kind}`, payload, {
+			headers.set(NUMBER, String(number));
+			session.connection.publish(`${names.subject}.${epoch}.${kind}`, payload, {
 				headers,
 				reply: `${this.#inbox}.${this.#round}.${expected + 1}`,
 			});
@@ -175,15 +186,10 @@ export class Publisher {
 			// Nothing that is on its way is stored any more, since it expects a record that is not there.
 			this.#halt();
 			void this.#waitForRoom();
-		} else void this.#lookAgain(error === WRONG_LAST);
+		} else void this.#lookAgain(error === NO_STREAM_LISTENS ? PAUSE : 0);
 	}
 
-	/** Publishes no more until the stream has been asked what it has stored. */
-	#pause(): void {
-		this.#unsure = this.#mayArrive;
-		this.#halt();
-	}
-
+	/** Publishes no more until `#lookAgain`. */
 	#halt(): void {
 		this.#round++;
 		this.#isPaused = true;
@@ -193,25 +199,25 @@ export class Publisher {
 	}
 
 	#stored(): void {
-		const { parcel, index } = this.#records.shift() as Underway;
+		const { parcel, index } = this.#records.shift();
 		this.#last++;
-		if (this.#flown > 0) {
-			this.#flown--;
-			this.#flownBytes -= parcel.records[index]?.payload.length ?? 0;
-		}
+		this.#isFenced = true;
+		if (this.#flown > 0) this.#flownBytes -= parcel.records[index]?.payload.length ?? 0;
+		this.#flown = Math.max(this.#flown - 1, 0);
 		parcel.stored = index + 1;
 		if (parcel.stored === parcel.records.length) parcel.onSettled(undefined, this.#last);
 	}
 
 	async #waitForRoom(): Promise<void> {
-		this.#dropWithdrawn();
+		this.#records.noteRefused(this.#connection);
 		this.#options.onFull(true);
 		try {
-			await this.#enlargeFor(this.#records[0]?.parcel);
+			await this.#enlargeFor(this.#records.at(0)?.parcel);
 		} catch (error) {
-			const [first] = this.#records;
-			if (first === undefined || (first.parcel.stored ?? 0) > 0) return this.#fail(error);
-			this.#records = this.#records.filter(({ parcel }) => parcel !== first.parcel);
+			const first = this.#records.at(0);
+			if (first === undefined || first.sentBy !== undefined || (first.parcel.stored ?? 0) > 0)
+				return this.#fail(error);
+			this.#records.remove(first.parcel);
 			first.parcel.onSettled(this.#options.session.explain(error), 0);
 		}
 		if (this.#records.length > 0) {
@@ -223,7 +229,7 @@ export class Publisher {
 				};
 			});
 			this.#hint = undefined;
-			this.#dropWithdrawn();
+			this.#records.dropWithdrawn();
 		}
 		await this.#lookAgain();
 	}
@@ -231,20 +237,17 @@ export class Publisher {
 	/** One message always has room, however large it is, and the next one beside it. */
 	async #enlargeFor(parcel: Parcel | undefined): Promise<void> {
 		if (parcel === undefined || this.#limit < 0) return;
-		const need = parcel.records.reduce((sum, { payload }) => sum + payload.length + OVERHEAD, 0);
+		const need = storedBytes(parcel);
 		if (need * 2 <= this.#limit) return;
 		await enlarge(this.#options.session, this.#options.names, need * 2);
 		this.#limit = need * 2;
 	}
 
-	/**
-	 * Asks how far the stream has come, and goes on from there.
-	 *
-	 * @param wasRefused true if the server has said that it did not store the first record that is underway
-	 */
-	async #lookAgain(wasRefused = false): Promise<void> {
-		this.#pause();
+	/** Asks how far the stream has come, and goes on from there. */
+	async #lookAgain(pause = 0): Promise<void> {
+		this.#halt();
 		const round = this.#round;
+		if (pause > 0) await sleep(pause);
 		while (!this.#isStopped && this.#failure === undefined) {
 			try {
 				const { session, names } = this.#options;
@@ -253,16 +256,16 @@ export class Publisher {
 				if (round !== this.#round) return;
 				if (info === undefined) return this.#fail(streamGone(names));
 				if (epoch !== this.#options.epoch) return this.#fail(taken(names));
+				// An older sender may have changed that later than we have.
+				if (!(await admits(session, info, names, epoch))) continue;
 				const last = info.state.last_seq;
 				if (last < this.#last) return this.#fail(lost(names, last, this.#last));
-				const ours = await this.#oursUpTo(last, wasRefused);
+				const ours = await this.#oursUpTo(last);
 				if (round !== this.#round) return;
 				for (const isOurs of ours) {
 					if (isOurs) this.#stored();
 					else this.#last++;
 				}
-				this.#unsure = 0;
-				this.#dropWithdrawn();
 				this.#isPaused = false;
 				this.#fly();
 				return;
@@ -276,18 +279,22 @@ export class Publisher {
 	}
 
 	/**
-	 * For each record behind the last one that is known to be ours: whether it is ours too. The others are of an
-	 * older sender, which did not know yet that it was replaced. What the receiver has acknowledged is not there
-	 * any more; if it was not refused, it was ours.
+	 * For each record of the stream behind the last one that is known to be ours: whether it is the next one of ours.
+	 * What the receiver has acknowledged is not there any more: it was ours, unless an older sender may have stored it.
 	 */
-	async #oursUpTo(last: number, wasRefused: boolean): Promise<boolean[]> {
+	async #oursUpTo(last: number): Promise<boolean[]> {
 		const { session, names, epoch } = this.#options;
 		const ours: boolean[] = [];
 		let count = 0;
 		for (let position = this.#last + 1; position <= last; position++) {
-			const record = await session.manager.streams.getMessage(names.stream, { seq: position });
-			const isOurs = record === null ? !wasRefused : record.header.get(EPOCH) === String(epoch);
-			ours.push(isOurs && count < this.#records.length);
+			const stored = await session.manager.streams.getMessage(names.stream, { seq: position });
+			const next = this.#records.at(count);
+			const isOurs =
+				next?.sentBy !== undefined &&
+				(stored === null
+					? this.#isFenced
+					: stored.header.get(EPOCH) === String(epoch) && stored.header.get(NUMBER) === String(next.number));
+			ours.push(isOurs);
 			if (isOurs) count++;
 		}
 		return ours;
@@ -297,8 +304,7 @@ export class Publisher {
 		const error = this.#options.session.explain(cause);
 		this.#failure = error;
 		this.#options.onFull(false);
-		const parcels = new Set(this.#records.splice(0).map(({ parcel }) => parcel));
-		for (const parcel of parcels) parcel.onSettled(error, 0);
+		for (const parcel of this.#records.clear()) parcel.onSettled(error, 0);
 	}
 
 	/** Stops. What is not stored is not sent. */
@@ -310,11 +316,4 @@ export class Publisher {
 		for (const stop of this.#stops) stop();
 		this.#fail(error);
 	}
-}
-
-function parseAnswer(text: string, status: number): { seq?: number; error?: number } {
-	if (status !== 0 || text === "") return { error: status };
-	const answer = JSON.parse(text) as { seq?: number; error?: { err_code?: number } };
-	if (answer.error !== undefined) return { error: answer.error.err_code ?? 0 };
-	return answer.seq === undefined ? {} : { seq: answer.seq };
 }

@@ -15,10 +15,11 @@ import { type Link, linkName } from "../links.js";
 import type { LinkSender } from "../transport.js";
 import { recordsOf } from "./chunks.js";
 import { type Endpoint, type EndpointOptions, explaining, openEndpoint } from "./endpoint.js";
+import { limited } from "./limited.js";
 import { checkStream, type Notes, notesOf } from "./notes.js";
 import { keepBytes, type Parcel, withdrawnError } from "./parcel.js";
 import { Publisher } from "./publisher.js";
-import { openStream } from "./stream.js";
+import { admitOnly, openStream, taken } from "./stream.js";
 
 /** Milliseconds for which a send that was given up waits for the answer to what is on its way. */
 const LAST_ANSWER = 1000;
@@ -67,7 +68,10 @@ export class NatsSender implements LinkSender {
 		const { link, isRun, log } = this.#options;
 		const endpoint = await openEndpoint(this.#options, "sender");
 		const { session, names } = endpoint;
-		const info = await openStream(session, names, link);
+		const found = await openStream(session, names, link);
+		const info = endpoint.hasPredecessor ? await admitOnly(session, names, endpoint.epoch) : found;
+		// One that was replaced meanwhile must not publish, since the stream would take it.
+		if ((await endpoint.currentEpoch()) !== endpoint.epoch) throw taken(names);
 		checkStream(this.#notes, info.created);
 		this.#notes.capacity = info.config.max_bytes;
 		const last = info.state.last_seq;
@@ -298,26 +302,5 @@ async function isEndOfFailedRun(
 ): Promise<boolean> {
 	if (last === 0 || last === written) return false;
 	const record = await session.manager.streams.getMessage(names.stream, { seq: last });
-	return record !== null && record.subject === `${names.subject}.end`;
-}
-
-/** The result of `promise`, unless the wait is over before. */
-function limited<T>(promise: Promise<T>, { timeout, signal }: WaitOptions, what: () => string): Promise<T> {
-	if (timeout === undefined && signal === undefined) return promise;
-	return new Promise((resolve, reject) => {
-		let timer: NodeJS.Timeout | undefined;
-		let stop: (() => void) | undefined;
-		const settle = (act: () => void) => {
-			clearTimeout(timer);
-			stop?.();
-			act();
-		};
-		promise.then(
-			(value) => settle(() => resolve(value)),
-			(error) => settle(() => reject(error)),
-		);
-		if (signal !== undefined) stop = onAbort(signal, () => settle(() => reject(reasonOf(signal))));
-		if (timeout !== undefined && timeout <= LONGEST_TIMER)
-			timer = setTimeout(() => settle(() => reject(tooLate(what(), timeout))), timeout);
-	});
+	return record?.subject.endsWith(".end") ?? false;
 }

@@ -13,6 +13,8 @@ const LEAST_CAPACITY = 2 ** 16;
 /** Error codes of the server. */
 export const NO_ROOM = 10077;
 export const WRONG_LAST = 10071;
+/** The status of a publish that no stream takes. */
+export const NO_STREAM_LISTENS = 503;
 export const NO_STREAM = 10059;
 const STREAM_EXISTS = 10058;
 const NO_STORAGE = 10047;
@@ -44,7 +46,7 @@ export async function openStream(session: Session, names: StreamNames, link: Lin
 			return await manager.streams.add({
 				name: names.stream,
 				description,
-				subjects: [`${names.subject}.*`],
+				subjects: [`${names.subject}.*.*`],
 				retention: RetentionPolicy.Workqueue,
 				storage: StorageType.File,
 				discard: DiscardPolicy.New,
@@ -79,6 +81,28 @@ export async function findStream(manager: JetStreamManager, name: string): Promi
 	}
 }
 
+/** True if the stream stores what the sender of this epoch publishes. Otherwise it does so from now on. */
+export async function admits(
+	session: Session,
+	{ config }: StreamInfo,
+	names: StreamNames,
+	epoch: number,
+): Promise<boolean> {
+	const subjects = [`${names.subject}.*.*`, `${names.subject}.${epoch}.*`];
+	if (subjects.some((each) => config.subjects.includes(each))) return true;
+	await admitOnly(session, names, epoch);
+	return false;
+}
+
+/** Lets the stream store only what the sender of this epoch publishes, and nothing of older ones. */
+export function admitOnly(
+	{ manager }: Session,
+	{ stream, subject }: StreamNames,
+	epoch: number,
+): Promise<StreamInfo> {
+	return manager.streams.update(stream, { subjects: [`${subject}.${epoch}.*`] });
+}
+
 /** Raises the limit of a stream, for a message that is too large for it. */
 export async function enlarge(
 	{ manager }: Session,
@@ -107,6 +131,14 @@ function storageError(error: unknown, link: string, bytes?: number): unknown {
 export function codeOf(error: unknown): number | undefined {
 	const isObject = typeof error === "object" && error !== null;
 	return isObject && "code" in error && typeof error.code === "number" ? error.code : undefined;
+}
+
+/** The answer to a publish: the position of the record, or the number of an error. */
+export function parseAnswer(text: string, status: number): { seq?: number; error?: number } {
+	if (status !== 0 || text === "") return { error: status };
+	const answer = JSON.parse(text) as { seq?: number; error?: { err_code?: number } };
+	if (answer.error !== undefined) return { error: answer.error.err_code ?? 0 };
+	return answer.seq === undefined ? {} : { seq: answer.seq };
 }
 
 /** The error for a stream that somebody has removed during the run. */

@@ -8,9 +8,11 @@ import type { ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import { DhmemError, isFull } from "../../errors.js";
 import type { Block } from "../../memory/block.js";
 import { LENGTHS, lengthsIn } from "./chunks.js";
+import { nameOf, removeOlder, taken } from "./consumers.js";
 import { type Endpoint, type EndpointOptions, explaining, openEndpoint } from "./endpoint.js";
 import { EPOCH, type Kind, type StreamNames } from "./names.js";
 import { checkStream, type Notes } from "./notes.js";
+import { textOf } from "./session.js";
 import { codeOf, NO_STREAM, openStream, streamGone } from "./stream.js";
 
 /**
@@ -67,13 +69,20 @@ export class Subscriber {
 	/** True after the end has come. What follows belongs to the next stream. */
 	#hasEnd = false;
 	#isClosed = false;
+	/** True when nothing is received any more, so that releases mean nothing either. */
+	#hasFailed = false;
 
 	constructor(options: EndpointOptions, notes: Notes, handlers: Handlers) {
 		this.#options = options;
 		this.#notes = notes;
 		this.#handlers = handlers;
 		this.#ready = explaining(options, () => this.#open());
-		this.#ready.catch((error) => handlers.onFailure(error));
+		this.#ready.catch((error) => this.#fail(error));
+	}
+
+	#fail(error: unknown): void {
+		this.#hasFailed = true;
+		this.#handlers.onFailure(error);
 	}
 
 	async #open(): Promise<Endpoint> {
@@ -88,7 +97,7 @@ export class Subscriber {
 				/^\$JS\.(API\.CONSUMER\.MSG\.NEXT|ACK)\./.test(subject) &&
 				subject.split(".").includes(names.stream)
 			)
-				this.#handlers.onFailure(error);
+				this.#fail(error);
 		});
 		await this.#subscribe(endpoint);
 		session.onReconnect(() => void this.#beginAgain(endpoint));
@@ -126,15 +135,13 @@ export class Subscriber {
 		if (round !== this.#round || this.#isClosed) return messages.stop();
 		this.#messages = messages;
 		void this.#follow(messages, endpoint, round);
-		void this.#pump(messages, names, round).catch((error) =>
-			this.#handlers.onFailure(session.explain(error)),
-		);
+		void this.#pump(messages, names, round).catch((error) => this.#fail(session.explain(error)));
 	}
 
 	async #follow(messages: ConsumerMessages, endpoint: Endpoint, round: number): Promise<void> {
 		for await (const { type } of messages.status()) {
 			if (round !== this.#round || this.#isClosed) return;
-			if (type === "stream_not_found") this.#handlers.onFailure(streamGone(endpoint.names));
+			if (type === "stream_not_found") this.#fail(streamGone(endpoint.names));
 			// A deletion alone proves nothing: the server may have lost the consumer.
 			if (type === "consumer_deleted" || type === "consumer_not_found") void this.#beginAgain(endpoint);
 		}
@@ -147,8 +154,8 @@ export class Subscriber {
 			try {
 				return await this.#subscribe(endpoint);
 			} catch (error) {
-				if (error instanceof DhmemError) return this.#handlers.onFailure(error);
-				if (codeOf(error) === NO_STREAM) return this.#handlers.onFailure(streamGone(endpoint.names));
+				if (error instanceof DhmemError) return this.#fail(error);
+				if (codeOf(error) === NO_STREAM) return this.#fail(streamGone(endpoint.names));
 				await sleep(RETRY);
 			}
 		}
@@ -174,7 +181,7 @@ export class Subscriber {
 			}
 			this.#newest = epoch;
 			this.#records.set(seq, record);
-			const kind = record.subject.slice(names.subject.length + 1) as Kind;
+			const kind = record.subject.slice(record.subject.lastIndexOf(".") + 1) as Kind;
 			if (!(await this.#take(kind, record, names))) return;
 		}
 	}
@@ -284,33 +291,13 @@ export class Subscriber {
 		this.#partial?.data?.free();
 		this.#partial?.carried?.free();
 		this.#partial = undefined;
-		if (endpoint === undefined || this.#lastReply === undefined) return;
+		if (endpoint === undefined || this.#hasFailed || this.#lastReply === undefined) return;
 		const { connection, explain } = endpoint.session;
 		try {
 			// The server handles acknowledgements in their order, and answers this one, which repeats the last.
 			await connection.request(this.#lastReply, "+ACK", { timeout: 5000 });
 		} catch (error) {
-			throw explain(error);
+			throw /no responders/i.test(textOf(error)) ? taken(endpoint.names.link) : explain(error);
 		}
-	}
-}
-
-function nameOf(epoch: number): string {
-	return `r${epoch}`;
-}
-
-/** Deletes the consumers of older epochs. @throws DHMEM_ENDPOINT_TAKEN if there is one of a newer epoch */
-async function removeOlder({ session, names, epoch }: Endpoint): Promise<void> {
-	const { consumers } = session.manager;
-	for await (const { name } of consumers.list(names.stream)) {
-		if (Number(name.slice(1)) > epoch) {
-			throw new DhmemError(
-				"DHMEM_ENDPOINT_TAKEN",
-				`Another process receives from ${names.link} now; run each task only once at a time`,
-			);
-		}
-		await consumers.delete(names.stream, name).catch((error) => {
-			if (codeOf(error) !== 10014) throw error;
-		});
 	}
 }
