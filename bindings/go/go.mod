@@ -1,0 +1,3 @@
+module dhmem
+
+go 1.25

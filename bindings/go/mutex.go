@@ -1,0 +1,153 @@
+package dhmem
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"dhmem/internal/native"
+)
+
+// Mutex is mutual exclusion between participants. From Region.Mutex. A region holds it, and not a goroutine: goroutines
+// that exclude one another also need a sync.Mutex, or open the region once each.
+type Mutex struct {
+	region *Region
+	name   string
+	handle native.Mutex
+}
+
+// Mutex opens the mutex of this name, or makes it.
+func (r *Region) Mutex(name string) (*Mutex, error) {
+	s := r.state
+	s.Lock()
+	defer s.Unlock()
+	handle, err := got(s, func() (native.Mutex, native.Code) { return s.calls.OpenMutex(name) })
+	if err != nil {
+		return nil, err
+	}
+	m := &Mutex{r, name, handle}
+	runtime.AddCleanup(m, func(handle native.Mutex) { closeLater(s, s.calls.CloseMutex, handle) }, handle)
+	return m, nil
+}
+
+// Name is the mutex's name.
+func (m *Mutex) Name() string { return m.name }
+
+// Lock waits for the mutex and locks it. ErrBadArgument if this region holds it already; ErrTimeout after the context's
+// deadline.
+//
+//	held, err := mutex.Lock(ctx)
+//	if err != nil {
+//		return err
+//	}
+//	defer held.Unlock()
+func (m *Mutex) Lock(ctx context.Context) (*Held, error) {
+	s := m.region.state
+	abandoned := false
+	code, err := s.wait(ctx, func() (code native.Code) {
+		abandoned, code = s.calls.Lock(m.handle)
+		return code
+	})
+	if code == native.Timeout {
+		s.Lock()
+		s.calls.StopLocking(s.waiting, m.handle)
+		s.Unlock()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Held{m, abandoned}, nil
+}
+
+// TryLock locks the mutex if it is free; else it returns nil.
+func (m *Mutex) TryLock() (*Held, error) {
+	s := m.region.state
+	s.Lock()
+	defer s.Unlock()
+	abandoned, code := s.calls.Lock(m.handle)
+	if code == native.Timeout {
+		return nil, nil
+	}
+	if code != native.OK {
+		return nil, failed(s.calls, code)
+	}
+	return &Held{m, abandoned}, nil
+}
+
+// Held is a mutex that this region holds.
+type Held struct {
+	mutex *Mutex
+	// Abandoned is true if the last holder died while it held the mutex, so that what it guards may be half changed.
+	Abandoned bool
+}
+
+// Unlock unlocks the mutex. ErrBadArgument if this region does not hold it.
+func (h *Held) Unlock() error {
+	s := h.mutex.region.state
+	s.Lock()
+	defer s.Unlock()
+	if code := s.calls.Unlock(h.mutex.handle); code != native.OK {
+		return failed(s.calls, code)
+	}
+	return nil
+}
+
+// Condition is for waiting until something has changed that a mutex guards. From Region.Condition.
+type Condition struct {
+	region *Region
+	name   string
+	handle native.Condition
+}
+
+// Condition opens the condition of this name, or makes it.
+func (r *Region) Condition(name string) (*Condition, error) {
+	s := r.state
+	s.Lock()
+	defer s.Unlock()
+	handle, err := got(s, func() (native.Condition, native.Code) { return s.calls.OpenCondition(name) })
+	if err != nil {
+		return nil, err
+	}
+	c := &Condition{r, name, handle}
+	runtime.AddCleanup(c, func(handle native.Condition) { closeLater(s, s.calls.CloseCondition, handle) }, handle)
+	return c, nil
+}
+
+// Wait waits until `until` returns true. That is called while this region has the mutex, which is unlocked while it sleeps,
+// and held again afterwards, whatever the result is. A waiting goroutine holds a thread, unlike in other waits.
+func (c *Condition) Wait(ctx context.Context, held *Held, until func() bool) error {
+	s := c.region.state
+	waiting := native.NewWaiting(sleeper{s, ctx})
+	defer waiting.Delete()
+	begun := time.Now()
+	for !until() {
+		if ctx.Err() != nil {
+			text := "Waited 0 ms for condition " + c.name + "; allow more time, or check that the other side is running"
+			return late(ctx, text, begun)
+		}
+		s.Lock()
+		_, err := s.result(s.calls.SleepOn(waiting, c.handle, held.mutex.handle))
+		s.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	runtime.KeepAlive(c)
+	return nil
+}
+
+// NotifyOne wakes one participant that waits. Call it after the change, with the mutex.
+func (c *Condition) NotifyOne() error { return c.notify(false) }
+
+// NotifyAll wakes all participants that wait. Call it after the change, with the mutex.
+func (c *Condition) NotifyAll() error { return c.notify(true) }
+
+func (c *Condition) notify(all bool) error {
+	s := c.region.state
+	s.Lock()
+	defer s.Unlock()
+	if code := s.calls.Notify(c.handle, all); code != native.OK {
+		return failed(s.calls, code)
+	}
+	return nil
+}

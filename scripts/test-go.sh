@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# The module for Go: packed, used by programs in empty modules, checked, tried under the race detector, and with Node on the
+# other side; and Newton's method with tasks in three languages. DHMEM_GO_KILLS (3) seconds of killed programs.
+#
+# Needs a C compiler, Python 3.11 or newer with headers, and a built clone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+folder=$(mktemp -d)
+regions=$(mktemp -d -p /dev/shm)
+trap 'chmod -R u+w "$folder"; rm -rf "$folder" "$regions"' EXIT
+for _ in 1 2 3; do PATH=$(node scripts/go-path.mjs) && break; done
+export PATH GOTOOLCHAIN=local GOPROXY=off GOFLAGS=-buildvcs=false
+# It is compiled twice here, and never measured.
+export CGO_CFLAGS="-O1"
+
+module=$folder/dhmem
+node scripts/pack-go.mjs "$module" >/dev/null
+unformatted=$(gofmt -l bindings/go examples/newton/steer-go)
+[ -z "$unformatted" ] || { echo "gofmt would change $unformatted" >&2; exit 1; }
+
+# The README's programs, each in an empty module.
+node --input-type=module - "$folder" <<'PROGRAM'
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+
+const text = readFileSync("bindings/go/README.md", "utf8");
+for (const [index, [, program]] of [...text.matchAll(/^```go\n(.*?)^```$/gms)].entries()) {
+	mkdirSync(`${process.argv[2]}/readme-${index + 1}`);
+	writeFileSync(`${process.argv[2]}/readme-${index + 1}/main.go`, program);
+}
+PROGRAM
+for program in "$folder"/readme-*; do
+	(
+		cd "$program"
+		go mod init "example/$(basename "$program")" 2>/dev/null
+		go mod edit -replace "dhmem=$module"
+		go get dhmem 2>/dev/null
+		go build -o program
+	)
+done
+export DHMEM_DIR=$regions
+"$folder/readme-1/program" >"$folder/printed" &
+"$folder/readme-2/program"
+wait $!
+diff "$folder/printed" <(printf 'step %s\n' 0 1 2 3 4 5 6 7 8 9)
+diff <("$folder/readme-3/program") <(echo "field 1 0.5")
+diff <("$folder/readme-4/program") <(echo "x 1")
+rm "$regions"/*
+echo "the README's programs run in empty modules"
+
+(cd "$module" && go vet ./... && go test ./workflow && go build -o "$folder/peer" ./internal/peer)
+(cd "$module" && go test -race .)
+
+# The tests of the library for C, with Go in its place.
+DHMEM_C_PEER=$folder/peer DHMEM_SPOILT=${DHMEM_SPOILT:-20} node dist/test/go/main.js
+
+# Newton's method with evaluate in Python, steer in Go and visualize in TypeScript, against all in TypeScript.
+cp -r examples/newton/steer-go "$folder/steer"
+(
+	cd "$folder/steer"
+	go mod edit -replace "dhmem=$module"
+	go vet .
+	go build -o "$folder/newton-steer"
+)
+node --input-type=module - "$folder/python" <<'PROGRAM'
+import { stage } from "./scripts/pack-python.mjs";
+
+stage(process.argv[2]);
+PROGRAM
+python() { (cd "$folder/python" && python3 "$@"); }
+include=$(python -c 'import sysconfig; print(sysconfig.get_path("include"))')
+core=$(make -s -C bindings/c core-flags)
+# shellcheck disable=SC2046,SC2086 # Several words.
+cc -O1 -w -std=c11 -D_GNU_SOURCE -fno-strict-aliasing -pthread -shared -fPIC $core -I"$include" \
+	$(printf -- "-I$folder/python/libdhmem%s " "" /include /core /host) \
+	"$folder"/python/native/*.c "$folder"/python/libdhmem/*/*.c -o "$folder/python/dhmem/_native.so" -ldl
+mkdir "$folder/newton" "$folder/newton-languages"
+for workflow in newton newton-languages; do
+	sed "s|^    directory: .*|    directory: $folder/$workflow|; s| dist/newton-steer| $folder/newton-steer|; s| dist/| $PWD/dist/|; s| examples/| $PWD/examples/|" \
+		"examples/newton/$workflow.yaml" >"$folder/$workflow.yaml"
+	NEWTON_PROBLEMS=$PWD/examples/newton/problems.csv PYTHONPATH=$folder/python NEWTON_RESULTS=results.json \
+		node dist/src/cli/main.js run "$folder/$workflow.yaml" >/dev/null
+done
+diff -r "$folder/newton" "$folder/newton-languages"
+[ "$(ls "$folder/newton")" = "$(printf '%s\n' newton.json newton.svg results.json)" ]
+echo "Newton in three languages: the same results"
