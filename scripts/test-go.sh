@@ -62,23 +62,71 @@ cp -r examples/newton/steer-go "$folder/steer"
 	go vet .
 	go build -o "$folder/newton-steer"
 )
+# The library for C, and the package for Python over it.
 node --input-type=module - "$folder/python" <<'PROGRAM'
 import { stage } from "./scripts/pack-python.mjs";
 
 stage(process.argv[2]);
 PROGRAM
-python() { (cd "$folder/python" && python3 "$@"); }
-include=$(python -c 'import sysconfig; print(sysconfig.get_path("include"))')
-core=$(make -s -C bindings/c core-flags)
-# shellcheck disable=SC2046,SC2086 # Several words.
-cc -O1 -w -std=c11 -D_GNU_SOURCE -fno-strict-aliasing -pthread -shared -fPIC $core -I"$include" \
-	$(printf -- "-I$folder/python/libdhmem%s " "" /include /core /host) \
-	"$folder"/python/native/*.c "$folder"/python/libdhmem/*/*.c -o "$folder/python/dhmem/_native.so" -ldl
+library=$folder/python/libdhmem
+include=$(cd "$folder" && python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')
+# shellcheck disable=SC2046 # Several words.
+cc -O1 -w -std=c11 -D_GNU_SOURCE -DDHMEM_BUILD -fno-strict-aliasing -pthread -shared -fPIC \
+	$(make -s -C bindings/c core-flags) -I"$library" -I"$library/include" -I"$library/core" -I"$library/host" \
+	"$library"/*/*.c -o "$folder/libdhmem.so" -ldl
+cc -O1 -w -std=c11 -D_GNU_SOURCE -shared -fPIC -I"$include" -I"$library/include" "$folder"/python/native/*.c \
+	"$folder/libdhmem.so" -o "$folder/python/dhmem/_native.so"
+export PYTHONPATH=$folder/python PYTHONDONTWRITEBYTECODE=1
+
+# The program of docs/languages.md in each language gets the same fields.
+node --input-type=module - "$folder/languages" <<'PROGRAM'
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+
+mkdirSync(process.argv[2]);
+const text = readFileSync("docs/languages.md", "utf8");
+for (const [, language, program] of text.matchAll(/^```(js|python|go|c)\n(.*?)^```$/gms))
+	writeFileSync(`${process.argv[2]}/main.${language}`, program);
+PROGRAM
+(
+	mkdir "$folder/languages/module"
+	cd "$folder/languages/module"
+	mv ../main.go .
+	go mod init example/languages 2>/dev/null
+	go mod edit -replace "dhmem=$module"
+	go get dhmem 2>/dev/null
+	go build -o ../main-go
+)
+cc -Wall -Wextra -Werror -I"$library/include" "$folder/languages/main.c" "$folder/libdhmem.so" -Wl,-rpath,"$folder" \
+	-o "$folder/languages/main-c"
+mkdir -p "$folder/languages/node_modules"
+ln -s "$PWD" "$folder/languages/node_modules/dhmem"
+mv "$folder/languages/main.js" "$folder/languages/main.mjs"
+cat >"$folder/languages/ask.mjs" <<'PROGRAM'
+import { Region } from "dhmem";
+
+const region = Region.open("climate");
+const fields = region.queue("fields").producer();
+for (let step = 0; step < 3; step++) {
+	const block = region.allocate(80_000);
+	block.as("f64").fill(step + 0.5);
+	await fields.send(`step ${step}`, { block });
+}
+fields.end();
+for await (const mean of region.queue("means").consumer()) console.log(mean.text());
+PROGRAM
+for command in "node $folder/languages/main.mjs" "python3 $folder/languages/main.python" "$folder/languages/main-go" "$folder/languages/main-c"; do
+	$command &
+	diff <(timeout 120 node "$folder/languages/ask.mjs") <(printf 'step %s: %s.5\n' 0 0 1 1 2 2)
+	wait $!
+done
+rm "$regions"/*
+echo "the program of docs/languages.md gives the same answers in each language"
+
 mkdir "$folder/newton" "$folder/newton-languages"
 for workflow in newton newton-languages; do
 	sed "s|^    directory: .*|    directory: $folder/$workflow|; s| dist/newton-steer| $folder/newton-steer|; s| dist/| $PWD/dist/|; s| examples/| $PWD/examples/|" \
 		"examples/newton/$workflow.yaml" >"$folder/$workflow.yaml"
-	NEWTON_PROBLEMS=$PWD/examples/newton/problems.csv PYTHONPATH=$folder/python NEWTON_RESULTS=results.json \
+	NEWTON_PROBLEMS=$PWD/examples/newton/problems.csv NEWTON_RESULTS=results.json \
 		node dist/src/cli/main.js run "$folder/$workflow.yaml" >/dev/null
 done
 diff -r "$folder/newton" "$folder/newton-languages"

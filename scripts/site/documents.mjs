@@ -9,6 +9,7 @@ const groups = {
 		"docs/installing.md",
 		"docs/workflows.md",
 		"docs/transports.md",
+		"docs/languages.md",
 		"docs/command-line.md",
 		"docs/containers.md",
 		"docs/watching.md",
