@@ -9,10 +9,10 @@ process.chdir(new URL("..", import.meta.url).pathname);
 const isWhole = process.argv.includes("--all");
 
 /**
- * What is built, each by an npm script: the sources that it reads, and the file that it writes. Those before the last one
- * need nothing of each other, so they are built at the same time.
+ * What is built, each by an npm script: the sources that it reads, and the file that it writes. These need nothing of
+ * each other, so they are built at the same time.
  */
-const steps = [
+const first = [
 	{ script: "build:core", sources: ["assembly", "asconfig.json"], result: "dist/core.wasm" },
 	// Compares the sources by itself, and mostly compiles nothing.
 	{ script: "build:shim" },
@@ -33,6 +33,10 @@ const steps = [
 		],
 		result: "dist/.tsbuildinfo",
 	},
+];
+
+/** What is made of those, likewise. */
+const second = [
 	{
 		script: "build:package",
 		sources: [
@@ -53,6 +57,28 @@ const steps = [
 			"scripts/build-package.mjs",
 		],
 		result: "dist/package/package.json",
+	},
+	{
+		script: "build:tests",
+		sources: [
+			"dist/.tsbuildinfo",
+			"dist/core.wasm",
+			"dist/schema",
+			"assembly",
+			"bench",
+			"bin",
+			"docs",
+			"examples",
+			"native-shim",
+			"prebuilds",
+			"schema",
+			"scripts",
+			"src",
+			"test",
+			"README.md",
+			"package.json",
+		],
+		result: "dist/bundled/package.json",
 	},
 ];
 
@@ -98,7 +124,12 @@ async function build(step) {
 	return status === 0;
 }
 
+/** Returns whether all succeeded. */
+async function buildAll(steps) {
+	const built = await Promise.all(steps.map(build));
+	return built.every(Boolean);
+}
+
 mkdirSync("dist", { recursive: true });
 removeOrphans();
-const built = await Promise.all(steps.slice(0, -1).map(build));
-process.exitCode = built.every(Boolean) && (await build(steps.at(-1))) ? 0 : 1;
+process.exitCode = (await buildAll(first)) && (await buildAll(second)) ? 0 : 1;

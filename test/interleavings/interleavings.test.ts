@@ -11,7 +11,7 @@ import { Steppers } from "./stepper.js";
 
 // `node dist/test/interleavings/main.js` does more: more preemptions, and many more random schedules.
 
-const steppers = new Steppers(coreBytes, isLong);
+const steppers = new Steppers(coreBytes, isLong());
 /** Pairs with at most this many accesses are small enough for two preemptions here. */
 const SMALL = 100;
 /** The number of random schedules of each pair; fewer if they are long. */
