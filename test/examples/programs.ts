@@ -21,7 +21,7 @@ export async function node(
 		cwd: ROOT,
 		env: { ...process.env, DHMEM_DIR: place.regions, ...environment },
 		stdio: ["ignore", "pipe", "pipe"],
-		timeout: 120_000,
+		timeout: 300_000,
 		killSignal: "SIGKILL",
 	});
 	const output = Promise.all([text(child.stdout), text(child.stderr)]);

@@ -31,7 +31,7 @@ export interface Ending {
 }
 
 /** Milliseconds allowed for what takes a time slice of 50 ms, on a machine however busy. */
-export const PATIENCE = Number(process.env.STEPS_PATIENCE ?? 20_000);
+export const PATIENCE = Number(process.env.STEPS_PATIENCE ?? 60_000);
 
 const SPARE = "spare";
 /** The bytes that have pages after a survivor has worked, and may be used again. */

@@ -8,7 +8,7 @@ import type { Findings } from "./user.js";
 
 const MODULE = new URL("./user.js", import.meta.url).href;
 /** Milliseconds after which a process that was told to stop counts as hanging: its operation has not returned. */
-const PATIENCE = 60_000;
+const PATIENCE = 180_000;
 const USERS = ["read-write", "read-write", "read-write", "read-only"];
 
 export interface Siege {

@@ -1,7 +1,7 @@
 import { type Mutex, Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Child, codeOf, count, regionTest, within } from "../fixture/index.js";
+import { Child, codeOf, count, PATIENCE, regionTest, within } from "../fixture/index.js";
 
 const module = new URL("./remove-child.js", import.meta.url).href;
 const TURNS = Number(process.env.DHMEM_STEPS ?? count(1000, 3000));
@@ -224,7 +224,7 @@ regionTest(
 			}
 			await victim.kill();
 		}
-		for (const other of others) assert.is(await within(60_000, "churning", other.hear()), "done");
+		for (const other of others) assert.is(await within(PATIENCE, "churning", other.hear()), "done");
 		await Promise.all(others.map((other) => other.ended));
 		region.recover();
 		for (const { name } of region.entries()) region.remove(name);

@@ -37,7 +37,7 @@ function problemsOf(names: readonly PublicName[]): string[] {
 	if (errors.length > 0) return [...missing, ...errors];
 	program.emit();
 	const programs = paths.map((path) => path.replace(/ts$/, "js"));
-	const options = { encoding: "utf8", timeout: 120_000, killSignal: "SIGKILL" } as const;
+	const options = { encoding: "utf8", timeout: 300_000, killSignal: "SIGKILL" } as const;
 	const { status, signal, stdout, stderr } = spawnSync(
 		process.execPath,
 		[RUNNER, folder, ...programs],

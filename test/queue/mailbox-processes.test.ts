@@ -1,7 +1,7 @@
 /** Mailboxes between processes that are stopped and killed. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Child, count, regionTest, within } from "../fixture/index.js";
+import { Child, count, PATIENCE, regionTest, within } from "../fixture/index.js";
 import { KEEP_FEW, NUMBERS } from "./mailbox-child.js";
 import { numbered, patience, statsOf, textsOf } from "./mailbox-stage.js";
 
@@ -20,9 +20,9 @@ for (const consumers of ["promptly", "late"]) {
 			assert.is(await receiver.hear(), "ready");
 			if (consumers === "late") receiver.signal("SIGSTOP");
 			const sender = new Child(module, "send", [region.name, count, "ends"]);
-			assert.is(await within(60_000, "sending", sender.hear()), "sent");
+			assert.is(await within(PATIENCE, "sending", sender.hear()), "sent");
 			receiver.signal("SIGCONT");
-			const got = (await within(60_000, "receiving", receiver.hear())) as Record<string, unknown>;
+			const got = (await within(PATIENCE, "receiving", receiver.hear())) as Record<string, unknown>;
 			assert.equal({ last: got.last, wrong: got.wrong }, { last: count, wrong: "" });
 			await receiver.ended;
 			await sender.ended;
@@ -49,7 +49,7 @@ regionTest(
 			});
 			const began = performance.now();
 			for (let sent = 0; !isConsuming || sent < 2000; sent++) {
-				if (performance.now() - began > 60_000) throw new Error("nobody receives");
+				if (performance.now() - began > PATIENCE) throw new Error("nobody receives");
 				producer.sendSync("x", sent % 3 === 0 ? { block: region.allocate(100) } : {});
 				if (sent % 20 === 0) await new Promise(setImmediate);
 			}

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { childrenOf, DHMEM, placeTest, processEnd } from "../fixture/index.js";
+import { childrenOf, DHMEM, PATIENCE, placeTest, processEnd } from "../fixture/index.js";
 
 /** Bytes that a process has written so far. */
 function written(pid: number): number {
@@ -17,7 +17,7 @@ placeTest("a signal ends a run whose terminal nobody reads", async (place) => {
 	const terminal = spawn("script", ["-qfc", `exec ${process.execPath} ${DHMEM} run ${file}`, "/dev/null"], {
 		env: { ...process.env, DHMEM_DIR: place.regions, SHELL: "/bin/sh" },
 		stdio: ["pipe", "pipe", "ignore"],
-		timeout: 60_000,
+		timeout: PATIENCE,
 		killSignal: "SIGKILL",
 	});
 	await place.participants(1);

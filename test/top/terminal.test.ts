@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { childrenOf, DHMEM, long, type Place, placeTest, processEnd } from "../fixture/index.js";
+import { childrenOf, DHMEM, long, PATIENCE, type Place, placeTest, processEnd } from "../fixture/index.js";
 
 const ENTER = "\u001b[?1049h\u001b[?25l";
 const LEAVE = "\u001b[?25h\u001b[?1049l";
@@ -14,7 +14,7 @@ function start(place: Place) {
 	const terminal = spawn("script", ["-qefc", command, "/dev/null"], {
 		env: { ...process.env, DHMEM_DIR: place.regions, SHELL: "/bin/sh", TERM: "xterm-256color" },
 		stdio: ["pipe", "pipe", "ignore"],
-		timeout: 60_000,
+		timeout: PATIENCE,
 		killSignal: "SIGKILL",
 	});
 	const output = text(terminal.stdout);
