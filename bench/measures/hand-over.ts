@@ -1,5 +1,5 @@
 /** Handing a block to another process and getting it back. */
-import type { Block, Producer } from "../../src/index.js";
+import type { Block, Producer, Size } from "../../src/index.js";
 import { checkRecord, meanTrip, recordOf } from "../data.js";
 import type { Measure } from "../measure.js";
 import { native } from "../native.js";
@@ -37,8 +37,8 @@ export const handOver: Measure = {
 
 const none = new Uint8Array(0);
 
-function ends(place: string, asks: boolean) {
-	const region = openRegion(place, "2GiB");
+function ends(place: string, asks: boolean, size: Size) {
+	const region = openRegion(place, size);
 	const [out, back] = asks ? ["there", "back"] : ["back", "there"];
 	const producer = region.queue(out as string).producer();
 	const consumer = region.queue(back as string).consumer();
@@ -52,10 +52,10 @@ function give(producer: Producer, block: Block): void {
 /** The number that fills the block, except its first and last element. */
 const FILL = 7.5;
 
-export const works: Works = {
-	"hand-over": {
+function handingOver(size: Size): Works[string] {
+	return {
 		measure: (place) => {
-			const { region, producer, take } = ends(place, true);
+			const { region, producer, take } = ends(place, true, size);
 			let block: Block | undefined;
 			return (job) => {
 				const last = job.size / 8 - 1;
@@ -81,7 +81,7 @@ export const works: Works = {
 			};
 		},
 		serve: (place) => {
-			const { producer, take } = ends(place, false);
+			const { producer, take } = ends(place, false, size);
 			return ({ count, size }) => {
 				const last = size / 8 - 1;
 				for (let sequence = 0; sequence < count; sequence++) {
@@ -93,5 +93,10 @@ export const works: Works = {
 				}
 			};
 		},
-	},
+	};
+}
+
+export const works: Works = {
+	"hand-over": handingOver("2GiB"),
+	"hand-over-bulk": handingOver("16GiB"),
 };

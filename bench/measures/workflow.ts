@@ -74,10 +74,15 @@ export const wide: Measure = {
 export const long = workflow("long", "workflow `long`, m = 7", 0.6);
 export const simple = workflow("simple", "workflow `simple`", 0.6);
 
-/** Starts a process for each task, which waits for one job after another. */
-async function startTasks(shape: Shape, place: string): Promise<(job: Job) => Promise<number>> {
-	const tasks = Array.from({ length: tasksOf(linksOf(shape, MIDDLE)) }, (_, task) =>
-		fork(TASK, [place, shape, `${MIDDLE}`, `${task}`]),
+/** Starts a process for each task, which waits for one job after another. A size of the region saves memory, too. */
+export async function startTasks(
+	shape: Shape,
+	place: string,
+	middle = MIDDLE,
+	...region: string[]
+): Promise<(job: Job) => Promise<number>> {
+	const tasks = Array.from({ length: tasksOf(linksOf(shape, middle)) }, (_, task) =>
+		fork(TASK, [place, shape, `${middle}`, `${task}`, ...region]),
 	);
 	const answers = () =>
 		Promise.all(

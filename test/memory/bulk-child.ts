@@ -16,6 +16,15 @@ async function echo(_: Talk, name: string): Promise<void> {
 	back.end();
 }
 
+/** Sends each block back as it came, until it is killed. */
+async function bounce(talk: Talk, name: string): Promise<void> {
+	using region = Region.open(name, { mode: "open" });
+	using back = region.queue("back").producer();
+	using there = region.queue("there").consumer();
+	talk.say("ready");
+	for await (const message of there) await back.send(message.text(), { block: message.take() });
+}
+
 /** Takes a block and a clone of it, and waits to be killed. */
 async function hold(talk: Talk, name: string): Promise<void> {
 	using region = Region.open(name, { mode: "open" });
@@ -49,4 +58,4 @@ function read(talk: Talk, name: string, token: string): void {
 	talk.say([block.readUInt8(block.length - 1), array.get(1_999_999), region.size]);
 }
 
-serve(import.meta.url, { echo, hold, pass, read });
+serve(import.meta.url, { bounce, echo, hold, pass, read });

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { type Block, Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { BULK_TAG_SHIFT, HEADER_BULK_STATES } from "../../assembly/layout.js";
+import { BULK_PAGES, BULK_TAG_SHIFT, HEADER_BULK_STATES } from "../../assembly/layout.js";
 import { attach, detach } from "../../src/attachment/files.js";
 import { fileOptions } from "../../src/attachment/region-options.js";
 import {
@@ -188,6 +188,34 @@ bulkTest(
 		assert.is(block?.length, 10 * MIB);
 		block?.free();
 		assert.is(region.stats().used, before);
+	},
+);
+
+bulkTest(
+	"a block of 3.9 GiB is handed from process to process, and nobody touches its bytes",
+	async (region) => {
+		region.allocate(8 * MIB).free();
+		// As if it had pages already: then it is sparse, and the file shows whether anybody touches them.
+		const length = 1996 * 2 * MIB;
+		region.lookWith((attachment) => {
+			const first = attachment.header(HEADER_BULK_STATES) >>> 2;
+			attachment.words.fill(BULK_PAGES, first + 4, first + 1996);
+		});
+		using there = region.queue("there").producer();
+		using back = region.queue("back").consumer();
+		const passing = new Child(child, "bounce", [region.name]);
+		await passing.hear();
+		let block = region.allocate(length);
+		const { committed } = region.stats();
+		for (let time = 0; time < 100; time++) {
+			await there.send(`${time}`, { block });
+			const message = await back.receive();
+			assert.is(message?.text(), `${time}`);
+			block = message?.take() as Block;
+		}
+		assert.is(block.length, length);
+		assert.is(region.stats().committed, committed);
+		block.free();
 	},
 );
 
