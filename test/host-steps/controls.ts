@@ -160,6 +160,28 @@ export const controls: readonly Control[] = [
 		finds: /bytes have pages after a trim/,
 	},
 	{
+		name: "a block whose window can't be mapped is lost",
+		changes: [
+			change("dist/src/attachment/allocation.js", "mapping.core.free(mapping.me, block);", "void block;"),
+		],
+		operation: "map a window",
+		mode: "fail-once",
+		finds: /it leaves something behind/,
+	},
+	{
+		name: "a window that could not be mapped whole stays",
+		changes: [
+			change(
+				"native-shim/host/mapping.c",
+				"if (!done) {\n\t\tmapping_close(mapping);",
+				"if (!done && mapping->is_first) {\n\t\tmapping_close(mapping);",
+			),
+		],
+		operation: "map a window",
+		mode: "fail-once",
+		finds: /it leaves something behind/,
+	},
+	{
 		name: "a file that could not be opened whole is not closed",
 		changes: [
 			change(

@@ -1,5 +1,6 @@
 /** Allocating, and constructing objects that need memory. */
-import type { Region } from "dhmem";
+import { readFileSync } from "node:fs";
+import type { Region, RegionOptions } from "dhmem";
 import * as assert from "uvu/assert";
 import { MUTEX, QUEUE } from "./expected.js";
 import { type Operation, WORKED_IN } from "./operation.js";
@@ -55,6 +56,54 @@ function changing(
 	};
 }
 
+/** Gives back the memory of two of three blocks of so many mebibytes. */
+function trimming(
+	name: string,
+	[first = 0, kept = 0, last = 0]: readonly number[],
+	size: RegionOptions["size"],
+): Operation {
+	return {
+		name,
+		victim(stage) {
+			const region = stage.open({ mode: "open", size });
+			const blocks = [first, kept, last].map((mebibytes) => region.allocate(mebibytes * 2 ** 20));
+			blocks[0]?.free();
+			blocks[2]?.free();
+			return () => region.trim();
+		},
+		survivor(stage) {
+			const survivor = stage.enter({ size });
+			const own = survivor.region.allocate(100_000);
+			own.bytes.fill(7);
+			return {
+				verify({ result }) {
+					const { region } = survivor;
+					// What the other one kept has its pages, also after it has left.
+					const most = kept * 2 ** 20 + WORKED_IN;
+					if (result === "done") assert.ok(survivor.grown <= most, `${survivor.grown} bytes have pages`);
+					region.recover();
+					assert.ok(own.bytes.every((byte) => byte === 7));
+					region.trim();
+					assert.is(region.stats().trimmable, 0);
+					assert.ok(survivor.grown <= WORKED_IN, `${survivor.grown} bytes have pages after a trim`);
+					own.free();
+					survivor.goOn();
+				},
+			};
+		},
+	};
+}
+
+/** The bytes in use, and the mappings of the file; undefined if that can't be read, because everything fails. */
+function leftIn(region: Region): string | undefined {
+	try {
+		const maps = readFileSync("/proc/self/maps", "utf8").split("\n");
+		return `${region.stats().used} bytes, ${maps.filter((line) => line.includes(region.path)).length} mappings`;
+	} catch {
+		return undefined;
+	}
+}
+
 /** What a participant that dies holds. */
 export function hold(stage: VictimStage): void {
 	const region = stage.open({ mode: "open" });
@@ -98,34 +147,28 @@ export const memory: Operation[] = [
 			map.set(1000, 1);
 		},
 	),
+	trimming("trim", [1, 2, 1], SIZE),
+	trimming("trim the bulk space", [8, 10, 8], "8GiB"),
 	{
-		name: "trim",
+		name: "map a window",
 		victim(stage) {
-			const region = stage.open({ mode: "open" });
-			const blocks = [1, 2, 1].map((mebibytes) => region.allocate(mebibytes * 2 ** 20));
-			blocks[0]?.free();
-			blocks[2]?.free();
-			return () => region.trim();
+			const region = stage.open({ mode: "open", size: "8GiB" });
+			const before = leftIn(region);
+			return () => {
+				try {
+					region.allocate(9_000_000);
+				} catch (error) {
+					// What failed must be undone at once, not only when the region is closed.
+					const after = leftIn(region);
+					if (after !== undefined && after !== before)
+						throw new Error(`it leaves something behind: ${after} instead of ${before}`);
+					throw error;
+				}
+			};
 		},
 		survivor(stage) {
-			const survivor = stage.enter();
-			const kept = survivor.region.allocate(100_000);
-			kept.bytes.fill(7);
-			return {
-				verify({ result }) {
-					const { region } = survivor;
-					// What the other one kept has its pages, also after it has left.
-					const most = 2 * 2 ** 20 + WORKED_IN;
-					if (result === "done") assert.ok(survivor.grown <= most, `${survivor.grown} bytes have pages`);
-					region.recover();
-					assert.ok(kept.bytes.every((byte) => byte === 7));
-					region.trim();
-					assert.is(region.stats().trimmable, 0);
-					assert.ok(survivor.grown <= WORKED_IN, `${survivor.grown} bytes have pages after a trim`);
-					kept.free();
-					survivor.goOn();
-				},
-			};
+			const survivor = stage.enter({ size: "8GiB" });
+			return { verify: () => survivor.goOn() };
 		},
 	},
 	{
