@@ -3,13 +3,14 @@
 # clippy; their own tests, among them programs that must not compile; and Node on the other side.
 # DHMEM_C_KILLS (2) is for how many seconds programs are killed, DHMEM_SPOILT (20) how many regions are spoilt.
 #
-# Needs Rust 1.63 or newer with cargo, clippy and rustfmt, a C compiler, Python 3 with pip, and a built clone. Debian's Rust is
-# installed where there is none.
+# Needs Rust with cargo, clippy and rustfmt, a C compiler, Python 3 with pip, and a built clone. Where there is no Rust, Debian's
+# newer one is installed: the cargo of its ordinary one, which is 1.63 as the crates need, can't use the registry's present index.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if ! { cargo --version && cargo clippy --version && cargo fmt --version; } >/dev/null 2>&1; then
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends rustc cargo rust-clippy rustfmt >/dev/null
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+		rustc-web cargo-web rust-web-clippy rustfmt-web >/dev/null
 fi
 
 folder=$(mktemp -d)
@@ -62,7 +63,7 @@ cd $rust
 [ -e ../c/core/core.c ] || node ../../scripts/translate-core.mjs
 cargo fmt --all --check
 cargo clippy --all-targets --locked -- -D warnings
-RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked -p dhmem -p dhmem-sys
 DHMEM_DIR=$regions cargo test --locked
 cargo build --locked -p dhmem-peer
 

@@ -85,14 +85,15 @@ fn functions_in_c() -> BTreeMap<String, String> {
 }
 
 fn functions_in_rust() -> BTreeMap<String, String> {
-    let text = words(&read("src/lib.rs"));
+    // As on one line each.
+    let text = words(&read("src/lib.rs")).replace("Option< ", "Option<").replace(", >", ">");
     let (_, code) = text.split_once("extern \"C\" { pub fn").expect("declarations");
     let of = |declaration: &str| {
         let (name, rest) = declaration.split_once('(').expect("a function");
         let (parameters, result) = rest.rsplit_once(')').expect("the end of its parameters");
         let result = result.split(';').next().unwrap_or_default().trim().trim_start_matches("-> ");
         let type_of = |each: &String| {
-            let (_, kind) = each.split_once(": ").expect("a name");
+            let (_, kind) = each.split_once(": ").unwrap_or_else(|| panic!("no name: {each} of {name}"));
             let function = match kind.strip_prefix("Option<unsafe extern \"C\" fn(") {
                 Some(function) => function,
                 None => return kind.to_owned(),
@@ -122,8 +123,8 @@ fn every_function_is_declared_as_the_header_has_it() {
 fn every_struct_has_the_fields_of_the_header() {
     let (code, rust) = (header(), words(&read("src/lib.rs")));
     let mut count = 0;
-    for definition in code.split("struct dhmem_").skip(1) {
-        let (name, rest) = match definition.split_once(" {") {
+    for (at, start) in code.match_indices("struct dhmem_") {
+        let (name, rest) = match code[at + start.len()..].split_once(" {") {
             Some((name, rest)) if name.chars().all(|c| c.is_alphanumeric() || c == '_') => (name, rest),
             _ => continue,
         };

@@ -4,13 +4,14 @@
 //!     get-params                  set-params A STEP       (the struct "params")
 //!     token NAME                  load NAME TOKEN         (of arrays)
 //!     points - KEY X              (sets an entry of the map "points", and answers with the old one)
-//!     read-only PATH
+//!     read-only PATH              pace QUEUE BATCHES      (for bench.mjs)
 //!
 //! A mutex that is held and a message that is kept are values on the stack here: commands go on inside them.
 #![deny(unsafe_code)]
 
 mod chaos;
 mod objects;
+mod pace;
 mod process;
 mod queues;
 
@@ -83,7 +84,7 @@ fn number(text: &str) -> (f64, &str) {
 }
 
 /// Why commands end, inside something that is on the stack.
-enum End {
+pub enum End {
     Input,
     Close,
     Unlock(String),
@@ -177,6 +178,7 @@ impl Peer {
                 let removed = self.region()?.remove(line.name)?;
                 Ok(if removed { "removed" } else { "not there" }.into())
             }
+            "pace" => pace::run(self, line),
             "chaos" => chaos::run(&self.region()?, line),
             "fork" => {
                 let producers = self.producers.borrow();
