@@ -24,9 +24,9 @@ export function makeRootFileSystem(root: string): void {
 	copyProgram(root, process.execPath, "/usr/bin/node");
 	writeProgram(root, IDLE, 'setInterval(() => {}, 2 ** 30); process.on("SIGTERM", () => process.exit());');
 	writeProgram(root, "/usr/bin/dhmem", `import("${APP}/dist/src/cli/main.js");`);
-	// The package contains links to files outside of it.
-	const published = join(PROJECT, "dist/package");
-	const filter = (path: string) => path !== published;
+	// These contain links to files outside of them.
+	const linking = ["dist/package", "dist/bundled"].map((path) => join(PROJECT, path));
+	const filter = (path: string) => !linking.includes(path);
 	for (const part of ["package.json", "dist", "prebuilds", "examples", "schema", ...dependencies()]) {
 		cpSync(join(PROJECT, part), join(root, APP, part), { recursive: true, dereference: true, filter });
 	}
