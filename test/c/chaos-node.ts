@@ -2,10 +2,6 @@
 import { Region, type SharedArray } from "dhmem";
 import { serve } from "../fixture/index.js";
 
-export const QUEUES = 4;
-/** Where `progress` says whether to stop: 1 to send no more, 2 to end when nothing is left. */
-export const STOP = 2 * QUEUES;
-
 function contentOf(number: number): Uint8Array {
 	const bytes = new Uint8Array(8 + (number % 200)).fill(number & 0xff);
 	new DataView(bytes.buffer).setFloat64(0, number, true);
@@ -17,18 +13,25 @@ function isFilled(bytes: Uint8Array, number: number): boolean {
 }
 
 serve(import.meta.url, {
-	async chaos({ say }, name, out, input) {
-		const region = Region.open(name as string, { mode: "open" });
+	async chaos({ say }, path, out, input, lose) {
+		const [, directory, name = ""] = /^(.*)\/(.*)\.dhmem$/.exec(String(path)) ?? [];
+		const region = Region.open(name, { directory, mode: "open" });
 		const progress = region.array("progress") as SharedArray<"f64">;
 		const options = { capacity: 4096 };
 		using producer = region.queue(`queue-${out}`, options).producer({ patient: true });
 		using consumer = region.queue(`queue-${input}`, options).consumer({ patient: true });
+		/** Where `progress` says whether to stop: 1 to send no more, 2 to end when nothing is left. */
+		const end = progress.data.length - 1;
 		const sent = 2 * Number(out);
 		const received = 2 * Number(input) + 1;
 
 		const sendNext = (): void => {
 			const number = (progress.data[sent] as number) + 1;
 			const content = contentOf(number);
+			if (number === Number(lose)) {
+				progress.data[sent] = number;
+				return;
+			}
 			if (number % 7 === 0) {
 				using block = region.allocate(1000 + (number % 5000));
 				block.bytes.fill(number & 0xff);
@@ -55,7 +58,7 @@ serve(import.meta.url, {
 		};
 		say("ready");
 		for (;;) {
-			const stop = progress.data[STOP];
+			const stop = progress.data[end];
 			if (stop === 0) sendNext();
 			if (receiveNext()) continue;
 			if (stop === 2) break;

@@ -5,11 +5,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of each queue, the last number that was sent and received; and behind them, whether to stop. */
-enum { QUEUES = 4, STOP = 2 * QUEUES };
-
 struct chaos {
+	/* Of each queue, the last number that was sent and received; and behind them, whether to stop. */
 	volatile double *progress;
+	size_t stop;
 	int out;
 	int in;
 	dhmem_producer *producer;
@@ -94,7 +93,7 @@ static int receive_next(struct chaos *chaos) {
 /* Sends and receives until it should stop, and then receives what is left. */
 static int exchange(struct chaos *chaos) {
 	for (;;) {
-		const bool stops = chaos->progress[STOP] != 0;
+		const bool stops = chaos->progress[chaos->stop] != 0;
 		int code = stops ? DHMEM_OK : send_next(chaos);
 		if (code == DHMEM_OK || code == DHMEM_TIMEOUT) {
 			code = receive_next(chaos);
@@ -102,7 +101,7 @@ static int exchange(struct chaos *chaos) {
 		if (code != DHMEM_OK && code != DHMEM_TIMEOUT) {
 			return code;
 		}
-		if (stops && code == DHMEM_TIMEOUT && chaos->progress[STOP] == 2) {
+		if (stops && code == DHMEM_TIMEOUT && chaos->progress[chaos->stop] == 2) {
 			return DHMEM_OK;
 		}
 	}
@@ -121,6 +120,7 @@ static void run_chaos(const struct line *line) {
 	code = code == DHMEM_OK ? dhmem_consumer_open(region, in, &options, &chaos.consumer) : code;
 	if (code == DHMEM_OK) {
 		chaos.progress = dhmem_memory_data(progress);
+		chaos.stop = dhmem_memory_length(progress) / sizeof(double) - 1;
 		code = exchange(&chaos);
 	}
 	answer(code, "exchanged");

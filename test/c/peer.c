@@ -2,7 +2,7 @@
  * A participant in C that a test drives: it reads a command from each line, and answers with a line. Errors are
  * answered with their code and text.
  *
- *	open PATH LABEL		open-as PATH MODE		close
+ *	open PATH LABEL		open-as PATH MODE		create PATH GIBIBYTES		close
  *	trim			patience MILLISECONDS	(of push, pop, and so on)
  *	producer QUEUE CAPACITY	consumer QUEUE CAPACITY		leave QUEUE
  *	send QUEUE TEXT		reserve QUEUE TEXT		end QUEUE
@@ -118,6 +118,11 @@ static void run_open_as(const struct line *line) {
 	answer(dhmem_open(line->name, &options, &region), "open");
 }
 
+static void run_create(const struct line *line) {
+	const struct dhmem_options options = { .mode = DHMEM_CREATE, .size = (uint64_t)line->number << 30 };
+	answer(dhmem_open(line->name, &options, &region), "open");
+}
+
 static void run_patience(const struct line *line) {
 	patience = atof(line->name);
 	answer(0, "patient");
@@ -170,9 +175,9 @@ static void run_die(const struct line *line) {
 }
 
 static const struct command commands[] = { { "open", run_open }, { "open-as", run_open_as },
-	{ "trim", run_trim }, { "patience", run_patience }, { "close", run_close }, { "lock", run_lock },
-	{ "poll-lock", run_poll_lock }, { "unlock", run_unlock }, { "remove", run_remove }, { "die", run_die },
-	{ NULL, NULL } };
+	{ "create", run_create }, { "trim", run_trim }, { "patience", run_patience }, { "close", run_close },
+	{ "lock", run_lock }, { "poll-lock", run_poll_lock }, { "unlock", run_unlock }, { "remove", run_remove },
+	{ "die", run_die }, { NULL, NULL } };
 
 static bool run(const struct command *among, const char *name, const struct line *line) {
 	for (; among->name != NULL; among++) {

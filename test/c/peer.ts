@@ -16,8 +16,8 @@ export class Peer {
 	readonly #lines: AsyncIterator<string>;
 
 	/** Starts it, and lets it open the region. */
-	static async in(region: Region, label = "peer"): Promise<Peer> {
-		const peer = new Peer();
+	static async in(region: Region, label = "peer", program = PROGRAM): Promise<Peer> {
+		const peer = new Peer(program);
 		try {
 			await peer.ask(`open ${region.path} ${label}`, "open");
 			return peer;
@@ -27,8 +27,8 @@ export class Peer {
 		}
 	}
 
-	constructor() {
-		this.#process = spawn(PROGRAM, [], { stdio: ["pipe", "pipe", "inherit"] });
+	constructor(program = PROGRAM) {
+		this.#process = spawn(program, [], { stdio: ["pipe", "pipe", "inherit"] });
 		// One that has crashed is noticed by its missing answer.
 		this.#process.stdin.on("error", () => {});
 		this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
@@ -69,11 +69,11 @@ export function peerTest(
 }
 
 /** A test in a folder of its own. */
-export function folderTest(title: string, body: (folder: string) => Promise<void>): void {
+export function folderTest(title: string, body: (folder: string) => Promise<void>, limit = 60_000): void {
 	test(title, async () => {
 		const folder = temporaryFolder();
 		try {
-			await within(60_000, title, body(folder));
+			await within(limit, title, body(folder));
 		} finally {
 			rmSync(folder, { recursive: true });
 		}

@@ -102,7 +102,10 @@ enum dhmem_lifetime {
 
 struct dhmem_options {
 	enum dhmem_mode mode;
-	/* Bytes, 64 KiB to 4 GiB: address space, not memory. The default is 4 GiB. */
+	/*
+	 * Bytes, 64 KiB to 16 TiB: address space, not memory. The default is 4 GiB. A block, message or array has less than
+	 * 4 GiB in any region; what is above that size can only be used by blocks, messages and arrays of at least 2 MiB.
+	 */
 	uint64_t size;
 	/* The file's mode when it is created, regardless of the umask. The default is 0600. */
 	unsigned permissions;

@@ -3,6 +3,11 @@
 
 #include <stdio.h>
 
+/* Blocks from this size on are in the bulk space, where rounding up to its spans costs little. */
+#define BULK_LEAST (4 * CORE_BULK_SPAN_BYTES)
+/* A largest block that a larger region would hardly raise: a block has less than 4 GiB in any region. */
+#define NEARLY_MOST 4000000000u
+
 static uint32_t ask(dhmem_region *region, enum part part, size_t bytes) {
 	switch (part) {
 	case PART_OBJECT:
@@ -11,6 +16,8 @@ static uint32_t ask(dhmem_region *region, enum part part, size_t bytes) {
 		return CALL(region, allocateHandle, region->me);
 	case PART_SHARE:
 		return CALL(region, allocateShare, region->me);
+	case PART_LARGE:
+		return CALL(region, allocateBulk, region->me, (uint32_t)bytes);
 	default:
 		return CALL(region, allocate, region->me, (uint32_t)bytes);
 	}
@@ -31,6 +38,28 @@ static uint32_t allocate_once(dhmem_region *region, enum part part, size_t bytes
 	return CORE_CORRUPT;
 }
 
+static uint64_t largest_in_heap(const dhmem_region *region) {
+	return region->size - (uint64_t)word_at(region, CORE_HEADER_HEAP) * SPAN;
+}
+
+uint64_t largest_block(const dhmem_region *region) {
+	const uint64_t in_heap = largest_in_heap(region), in_bulk = bulk_largest(region);
+	return in_heap > in_bulk ? in_heap : in_bulk;
+}
+
+/* In the space that suits the block better, or else in the other one. */
+static uint32_t allocate_in_either(dhmem_region *region, size_t bytes, int *code) {
+	const enum part first = bytes < BULK_LEAST ? PART_BLOCK : PART_LARGE;
+	uint32_t result = CORE_FULL;
+	for (int turn = 0; turn < 2 && result == CORE_FULL; turn++) {
+		const enum part part = turn == 0 ? first : first == PART_BLOCK ? PART_LARGE : PART_BLOCK;
+		if (part == PART_LARGE || bytes <= largest_in_heap(region)) {
+			result = allocate_once(region, part, bytes, code);
+		}
+	}
+	return result;
+}
+
 static void give_pages_back(dhmem_region *region) {
 	char text[sizeof region->failure];
 	uint64_t ignored;
@@ -40,31 +69,35 @@ static void give_pages_back(dhmem_region *region) {
 }
 
 uint32_t allocate_part(dhmem_region *region, enum part part, size_t bytes, int *code) {
-	const size_t largest = region->size - (size_t)word_at(region, CORE_HEADER_HEAP) * SPAN;
+	const bool either = part == PART_LARGE && region->extent.bulk > 0 && bytes >= CORE_BULK_SPAN_BYTES;
+	const uint64_t largest = either ? largest_block(region) : largest_in_heap(region);
 	if (bytes > largest) {
-		*code = fail(DHMEM_REGION_FULL,
-			"%zu bytes are more than the largest block of %s, %zu bytes; create it with a larger size", bytes,
-			region->path, largest);
+		*code = fail(DHMEM_REGION_FULL, "%zu bytes are more than the largest block of %s, %llu bytes; %s",
+			bytes, region->path, (unsigned long long)largest,
+			largest < NEARLY_MOST ? "create it with a larger size" : "divide it, as no block has 4 GiB");
 		return 0;
 	}
+	part = part == PART_LARGE ? PART_BLOCK : part;
 	for (int again = 0;; again++) {
 		unsigned recovered;
 		*code = DHMEM_OK;
-		const uint32_t result = allocate_once(region, part, bytes, code);
+		const uint32_t result =
+			either ? allocate_in_either(region, bytes, code) : allocate_once(region, part, bytes, code);
 		if (result >= CORE_STATUS_LIMIT) {
-			if (is_inside(region, result, bytes)) {
+			if (is_inside(region, result, either ? 1 : bytes)) {
 				return result;
 			}
 			*code = region_unexpected(region, CORE_CORRUPT, "Allocating");
 			return 0;
 		}
 		if (*code == DHMEM_OK) {
-			*code = result != CORE_FULL ? region_unexpected(region, result, "Allocating")
-										: fail(DHMEM_REGION_FULL,
-											  "The region %s of %zu bytes has no contiguous run of %zu free "
-											  "bytes; free some blocks, or create "
-											  "it with a larger size",
-											  region->path, region->size, bytes);
+			*code = result != CORE_FULL
+				? region_unexpected(region, result, "Allocating")
+				: fail(DHMEM_REGION_FULL,
+					  "The region %s of %llu bytes has no contiguous run of %zu free "
+					  "bytes; free some blocks, or create "
+					  "it with a larger size",
+					  region->path, (unsigned long long)extent_bytes(region->extent), bytes);
 		}
 		const bool is_full = *code == DHMEM_REGION_FULL || *code == DHMEM_NO_SPACE;
 		if (*code == DHMEM_NO_SPACE && region->failed == DHMEM_OK) {
@@ -87,6 +120,12 @@ uint32_t allocate_part(dhmem_region *region, enum part part, size_t bytes, int *
 int block_at(dhmem_region *region, uint32_t at, uint32_t length, struct dhmem_block *block) {
 	/* The block may be a reference to a shared one, whose bytes are elsewhere. */
 	const uint32_t bytes = CALL(region, bytesOf, at);
+	if (bytes == 0 && region->extent.bulk > 0) {
+		uint8_t *data;
+		const int code = bulk_at(region, (uint64_t)CALL(region, fileOffsetOf, at), length, &data);
+		*block = (struct dhmem_block){ .data = code == DHMEM_OK ? data : NULL, .length = length, .at = at };
+		return code;
+	}
 	if (!is_inside(region, bytes, length)) {
 		return region_unexpected(region, CORE_CORRUPT, "A block");
 	}
@@ -123,12 +162,16 @@ static int allocate(dhmem_region *region, size_t length, struct dhmem_block *blo
 	if (length == 0) {
 		return fail(DHMEM_BAD_ARGUMENT, "The length is 0; it must be 1 or more");
 	}
-	const uint32_t at = allocate_part(region, PART_BLOCK, length, &code);
+	const uint32_t at = allocate_part(region, PART_LARGE, length, &code);
 	if (at == 0) {
 		return code;
 	}
-	*block = (struct dhmem_block){ .data = region->base + at, .length = length, .at = at };
-	return DHMEM_OK;
+	/* While nothing is in it yet: if there are no addresses for it, nothing is lost. */
+	code = block_at(region, at, (uint32_t)length, block);
+	if (code != DHMEM_OK && region->failed == DHMEM_OK) {
+		CALL(region, free, region->me, at);
+	}
+	return code;
 }
 
 int dhmem_allocate(dhmem_region *region, size_t length, struct dhmem_block *block) {

@@ -3,12 +3,15 @@
 
 #include <errno.h>
 
-int commit_range(dhmem_region *region, uint32_t offset, uint32_t length) {
+/* A range of the file. */
+struct range {
+	uint64_t offset;
+	uint64_t length;
+};
+
+static int commit(dhmem_region *region, struct range range) {
 	struct failure failure;
-	if (!is_inside(region, offset, length)) {
-		return region_unexpected(region, CORE_CORRUPT, "Committing memory");
-	}
-	if (length == 0 || file_commit(&region->file, offset, length, &failure)) {
+	if (range.length == 0 || file_commit(&region->file, (off_t)range.offset, (off_t)range.length, &failure)) {
 		return DHMEM_OK;
 	}
 	/* A peer has truncated the file. */
@@ -18,12 +21,35 @@ int commit_range(dhmem_region *region, uint32_t offset, uint32_t length) {
 	return system_fail(&failure, region->path, "Committing memory of");
 }
 
+int commit_range(dhmem_region *region, uint32_t offset, uint32_t length) {
+	return is_inside(region, offset, length) ? commit(region, (struct range){ offset, length })
+											 : region_unexpected(region, CORE_CORRUPT, "Committing memory");
+}
+
+/* The bulk spans of the request. False if there are no such spans. */
+static bool bulk_range(const dhmem_region *region, struct range *range) {
+	const uint64_t first = result_of(region, CORE_SLOT_REQUEST_FIRST);
+	const uint64_t count = result_of(region, CORE_SLOT_REQUEST_COUNT);
+	*range = (struct range){ bulk_start(region->extent.spans) + first * CORE_BULK_SPAN_BYTES,
+		count * CORE_BULK_SPAN_BYTES };
+	return count != 0 && first + count <= region->extent.bulk;
+}
+
+static int commit_bulk(dhmem_region *region) {
+	struct range range;
+	return bulk_range(region, &range) ? commit(region, range)
+									  : region_unexpected(region, CORE_CORRUPT, "Committing memory");
+}
+
 int commit_request(dhmem_region *region) {
 	int result = commit_range(region, result_of(region, CORE_SLOT_REQUEST_OFFSET),
 		result_of(region, CORE_SLOT_REQUEST_LENGTH));
 	if (result == DHMEM_OK && result_of(region, CORE_SLOT_REQUEST_LENGTH_2) != 0) {
 		result = commit_range(region, result_of(region, CORE_SLOT_REQUEST_OFFSET_2),
 			result_of(region, CORE_SLOT_REQUEST_LENGTH_2));
+	}
+	if (result == DHMEM_OK && result_of(region, CORE_SLOT_REQUEST) == CORE_REQUEST_BULK) {
+		result = commit_bulk(region);
 	}
 	if (result == DHMEM_OK) {
 		CALL(region, committed, region->me);
@@ -34,14 +60,17 @@ int commit_request(dhmem_region *region) {
 }
 
 /* The piece that the core has claimed for it. Nobody else can get it until `punched`. */
-static int punch_request(dhmem_region *region, uint32_t *length) {
+static int punch_request(dhmem_region *region, uint64_t *length) {
 	struct failure failure;
-	const uint32_t offset = result_of(region, CORE_SLOT_REQUEST_OFFSET);
-	*length = result_of(region, CORE_SLOT_REQUEST_LENGTH);
+	struct range range = { result_of(region, CORE_SLOT_REQUEST_OFFSET),
+		result_of(region, CORE_SLOT_REQUEST_LENGTH) };
 	int code = DHMEM_OK;
-	if (*length == 0 || !is_inside(region, offset, *length)) {
+	const bool is_right = range.length != 0 ? is_inside(region, (uint32_t)range.offset, range.length)
+											: bulk_range(region, &range);
+	*length = range.length;
+	if (!is_right) {
 		code = region_unexpected(region, CORE_CORRUPT, "Giving back memory");
-	} else if (!file_punch(&region->file, offset, *length, &failure)) {
+	} else if (!file_punch(&region->file, (off_t)range.offset, (off_t)range.length, &failure)) {
 		code = failure.error == -ENXIO ? region_unexpected(region, CORE_CORRUPT, "Giving back memory")
 									   : system_fail(&failure, region->path, "Giving back memory of");
 	}
@@ -55,8 +84,8 @@ static int punch_request(dhmem_region *region, uint32_t *length) {
 
 int trim_region(dhmem_region *region, uint64_t *given) {
 	/* Others may free more meanwhile, so there is a bound. */
-	for (*given = 0; *given < region->size;) {
-		uint32_t length;
+	for (*given = 0; *given < extent_bytes(region->extent);) {
+		uint64_t length;
 		const uint32_t status = CALL(region, trim, region->me);
 		if (status == CORE_OK) {
 			break;

@@ -42,11 +42,14 @@ static int allocate_parts(dhmem_region *region, const struct wanted *wanted, str
 	}
 	/* The largest part comes last: if the file system is full, its pages are given back. */
 	if (code == DHMEM_OK && wanted->bytes != 0) {
-		parts->data = allocate_part(region, PART_BLOCK, wanted->bytes, &code);
-		if (parts->data != 0 && wanted->initial != NULL) {
-			memcpy(region->base + parts->data, wanted->initial, wanted->bytes);
-		} else if (parts->data != 0 && wanted->zeroed) {
-			memset(region->base + parts->data, 0, wanted->bytes);
+		struct dhmem_block data;
+		parts->data = allocate_part(region, wanted->kind == CORE_KIND_ARRAY ? PART_LARGE : PART_BLOCK,
+			wanted->bytes, &code);
+		code = parts->data != 0 ? block_at(region, parts->data, wanted->bytes, &data) : code;
+		if (code == DHMEM_OK && wanted->initial != NULL) {
+			memcpy(data.data, wanted->initial, wanted->bytes);
+		} else if (code == DHMEM_OK && wanted->zeroed) {
+			memset(data.data, 0, wanted->bytes);
 		}
 	}
 	if (code != DHMEM_OK) {

@@ -4,6 +4,8 @@
  *	error.c		codes and texts
  *	trap.c		what a trap of the core does
  *	state.c		whether an opening can still be used
+ *	extents.c	how large regions are
+ *	bulk.c		the part of a large region behind the core's memory
  *	names.c		the path, the header, the owner and the join lock of a region
  *	tidying.c	what dead processes left in a folder
  *	waking.c	waking those who sleep
@@ -38,12 +40,22 @@
 #include <setjmp.h>
 
 #define SPAN CORE_SPAN_BYTES
+/* Of the heap: two spans less than 4 GiB, as in the library for TypeScript. */
+#define MOST_SPANS 65534u
 #define JOIN_LOCK 1024u
 #define READER_LOCK 4096u
 /* Limit for the calls of the core in one operation. Recovering the largest region takes 257. */
 #define MOST_TURNS 1000
 /* Not a result for users: an attempt must be repeated later. */
 #define PENDING 3
+
+/* How large a region is: the spans of the heap, which is the core's memory, and of the bulk space, 0 for none. */
+struct extent {
+	uint32_t spans;
+	uint32_t bulk;
+};
+
+struct window;
 
 struct dhmem_region {
 	struct file file;
@@ -53,7 +65,11 @@ struct dhmem_region {
 	char *path;
 	/* The region and one span more, which is this process's own: the core reads names there. */
 	uint8_t *base;
+	/* The bytes of the heap. */
 	size_t size;
+	struct extent extent;
+	/* The mapped parts of the bulk space; NULL before the first. */
+	struct window *windows;
 	/* The option, or NULL. */
 	char *trust;
 	/* The pipes of peers that are open, by the index that the host knows them by, and which is replaced next. */
@@ -161,6 +177,29 @@ static inline uint32_t slot_id(const dhmem_region *region, uint32_t slot) {
 	return atomic_load(atomic_at(region, slot_start(slot) + CORE_SLOT_ID));
 }
 
+/* extents.c */
+
+/* The size that a header says. */
+struct extent extent_in(const uint32_t *header);
+/* Where the bulk space begins in the file. */
+uint64_t bulk_start(uint32_t spans);
+/* The length of the file. */
+uint64_t extent_bytes(struct extent extent);
+/* The size that the options ask for. */
+int extent_of(const struct dhmem_options *options, struct extent *extent);
+/* Refuses a region that is smaller than asked for. */
+int check_size(const struct dhmem_options *options, const uint32_t *header, const char *path);
+
+/* bulk.c */
+
+/* The bytes of the largest block that the bulk space could ever contain. */
+uint64_t bulk_largest(const dhmem_region *region);
+/* The address of `length` bytes that a block has in the file. */
+int bulk_at(dhmem_region *region, uint64_t offset, uint64_t length, uint8_t **at);
+/* Unmaps the file there. Pointers still read zeros. */
+void bulk_shut(dhmem_region *region);
+void bulk_drop(dhmem_region *region);
+
 /* names.c */
 
 /* The path for a name and a folder; free it. NULL and `*code` if the name is not allowed. */
@@ -209,8 +248,11 @@ int wake(dhmem_region *region, uint32_t result, const char *what);
 
 /* allocation.c: a block's offset, or 0 and `*code`. */
 
-enum part { PART_BLOCK, PART_OBJECT, PART_HANDLE, PART_SHARE };
+/* PART_LARGE is a block whose bytes the core never touches, so they may be in the bulk space. */
+enum part { PART_BLOCK, PART_LARGE, PART_OBJECT, PART_HANDLE, PART_SHARE };
 uint32_t allocate_part(dhmem_region *region, enum part part, size_t bytes, int *code);
+/* The bytes of the largest block that the region could ever contain. */
+uint64_t largest_block(const dhmem_region *region);
 /* Describes the block at an offset, whose bytes may be elsewhere. */
 int block_at(dhmem_region *region, uint32_t at, uint32_t length, struct dhmem_block *block);
 /* The offset of a block that is this participant's. */

@@ -73,15 +73,22 @@ static int find_data(struct dhmem_memory *memory) {
 		type_free(&type);
 	}
 	const uint32_t data = object_word(object, CORE_OBJECT_DATA);
+	struct dhmem_block block = { .data = region->base };
 	is_sound = is_sound && object_word(object, CORE_OBJECT_CAPACITY) == bytes;
 	if (bytes > 0) {
-		is_sound = is_sound && data % CORE_BLOCK_ALIGNMENT == 0 && is_inside(region, data, bytes) &&
-			CALL(region, capacityOf, data) >= bytes;
+		is_sound = is_sound && data % CORE_BLOCK_ALIGNMENT == 0 &&
+			is_inside(region, data, CORE_BLOCK_ALIGNMENT) && CALL(region, capacityOf, data) >= bytes;
+	}
+	if (is_sound && bytes > 0) {
+		const int code = block_at(region, data, (uint32_t)bytes, &block);
+		if (code != DHMEM_OK) {
+			return code;
+		}
 	}
 	if (!is_sound) {
 		return object_corrupt(object);
 	}
-	memory->data = region->base + data;
+	memory->data = block.data;
 	memory->length = bytes;
 	return DHMEM_OK;
 }

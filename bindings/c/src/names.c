@@ -46,18 +46,24 @@ char *region_path(const char *name, const struct dhmem_options *options, int *co
 static bool tables_are_sound(const uint32_t *header) {
 	static const uint32_t tables[] = { CORE_HEADER_BUSY, CORE_HEADER_COMMITTED, CORE_HEADER_OWNED,
 		CORE_HEADER_BUCKETS, CORE_HEADER_TOUCHED, CORE_HEADER_DESCRIPTORS, CORE_HEADER_AVAILABLE,
-		CORE_HEADER_OWNERS };
+		CORE_HEADER_BULK_STATES, CORE_HEADER_OWNERS };
+	const uint64_t bulk = header[CORE_HEADER_BULK_SPANS / 4];
 	uint64_t end = CORE_SLOTS_START + CORE_SLOTS * CORE_SLOT_BYTES;
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+		if (tables[i] == CORE_HEADER_BULK_STATES && bulk == 0) {
+			continue;
+		}
 		if (header[tables[i] / 4] < end) {
 			return false;
 		}
 		end = header[tables[i] / 4];
 	}
+	const uint64_t states = (uint64_t)header[CORE_HEADER_OWNERS / 4] - header[CORE_HEADER_BULK_STATES / 4];
 	const uint64_t heap = (uint64_t)header[CORE_HEADER_HEAP / 4] * SPAN;
 	const uint64_t buckets = ((uint64_t)header[CORE_HEADER_BUCKET_MASK / 4] + 1) * CORE_BUCKET_BYTES;
 	const uint64_t touched = (uint64_t)header[CORE_HEADER_TOUCHED_BYTES / 4] * CORE_SLOTS;
-	return heap >= end && (uint64_t)header[CORE_HEADER_SPANS / 4] * SPAN >= heap &&
+	return (bulk == 0 || bulk * 4 <= states) && heap >= end &&
+		(uint64_t)header[CORE_HEADER_SPANS / 4] * SPAN >= heap &&
 		buckets <= header[CORE_HEADER_TOUCHED / 4] - header[CORE_HEADER_BUCKETS / 4] &&
 		touched <= header[CORE_HEADER_DESCRIPTORS / 4] - header[CORE_HEADER_TOUCHED / 4];
 }
@@ -80,13 +86,12 @@ int check_header(const struct file *file, const char *path, uint32_t header[CORE
 			"sides",
 			path, version, all, write, CORE_LAYOUT_VERSION);
 	}
-	if (header[CORE_HEADER_BULK_SPANS / 4] != 0) {
-		return fail(DHMEM_VERSION,
-			"%s has memory beyond 4 GiB, which this dhmem does not know: use the same version on all sides",
-			path);
+	const struct extent extent = extent_in(header);
+	if (extent.spans > MOST_SPANS || extent.bulk > CORE_BULK_MOST) {
+		return fail(DHMEM_FORMAT, "%s says that it is larger than a region can be; remove it", path);
 	}
-	const uint64_t size = (uint64_t)header[CORE_HEADER_SPANS / 4] * SPAN;
-	if (size == 0 || size > 65535ull * SPAN || (uint64_t)file->size != size) {
+	const uint64_t size = extent_bytes(extent);
+	if (extent.spans == 0 || (uint64_t)file->size != size) {
 		return fail(DHMEM_FORMAT,
 			"%s is %lld bytes long, but its header says %llu: it was truncated or extended; remove it", path,
 			(long long)file->size, (unsigned long long)size);

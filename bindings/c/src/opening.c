@@ -9,10 +9,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* Two spans less than 4 GiB, as in the library for TypeScript. */
-#define MOST_SPANS 65534u
-#define FEWEST_SPANS 8u
-
 enum outcome { FOUND, ABSENT, CHANGED, FAILED };
 
 static dhmem_region *region_new(const char *path, const char *trust) {
@@ -34,10 +30,11 @@ static dhmem_region *region_new(const char *path, const char *trust) {
 	return region;
 }
 
-/* Maps the file, with a private span behind it, and sets up the core over both. */
-static int map(dhmem_region *region) {
+/* Maps the heap of the file, with a private span behind it, and sets up the core over both. */
+static int map(dhmem_region *region, struct extent extent) {
 	struct failure failure;
-	region->size = (size_t)region->file.size;
+	region->extent = extent;
+	region->size = (size_t)extent.spans * SPAN;
 	const size_t length = region->size + SPAN;
 	void *base =
 		mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -48,7 +45,8 @@ static int map(dhmem_region *region) {
 			region->path);
 	}
 	region->base = base;
-	if (!mapping_open(&region->mapping, &region->file, base, region->read_only, &failure)) {
+	if (!mapping_open_part(&region->mapping, NULL, &region->file, base, 0, region->size, region->read_only,
+			&failure)) {
 		return system_fail(&failure, region->path, "Mapping");
 	}
 	region->mapped = true;
@@ -78,18 +76,6 @@ static int join(dhmem_region *region, const struct dhmem_options *options) {
 	return participant_join(region, label_of(options, label, sizeof label));
 }
 
-static int spans_of(const struct dhmem_options *options, uint32_t *spans) {
-	const uint64_t size = options->size;
-	*spans = 0;
-	if (size != 0 && (size < SPAN || size > 1ull << 32)) {
-		return fail(DHMEM_BAD_ARGUMENT, "size is %llu; it must be from 64 KiB to 4 GiB",
-			(unsigned long long)size);
-	}
-	const uint64_t wanted = size == 0 ? MOST_SPANS : (size + SPAN - 1) / SPAN;
-	*spans = (uint32_t)(wanted > MOST_SPANS ? MOST_SPANS : wanted < FEWEST_SPANS ? FEWEST_SPANS : wanted);
-	return DHMEM_OK;
-}
-
 static int format(dhmem_region *region, const struct dhmem_options *options) {
 	uint32_t identity[2];
 	int result = commit_range(region, 0, CORE_HEADER_BYTES);
@@ -101,7 +87,8 @@ static int format(dhmem_region *region, const struct dhmem_options *options) {
 			strerror(errno));
 	}
 	CALL(region, format, (uint32_t)(region->size / SPAN), identity[0], identity[1],
-		options->lifetime == DHMEM_LAST_CLOSE ? CORE_LIFETIME_LAST_CLOSE : CORE_LIFETIME_PERSISTENT, 0);
+		options->lifetime == DHMEM_LAST_CLOSE ? CORE_LIFETIME_LAST_CLOSE : CORE_LIFETIME_PERSISTENT,
+		region->extent.bulk);
 	result = commit_range(region, 0, word_at(region, CORE_HEADER_TOUCHED));
 	return result == DHMEM_OK ? join(region, options) : result;
 }
@@ -157,22 +144,22 @@ static enum outcome publish(dhmem_region *region, const char *path, const struct
 static enum outcome create(const char *path, const struct dhmem_options *options, dhmem_region *region,
 	int *code) {
 	struct failure failure;
-	uint32_t spans;
+	struct extent extent;
 	const char *slash = strrchr(path, '/');
 	char *folder = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
 	if (folder == NULL) {
 		*code = no_memory();
 		return FAILED;
 	}
-	*code = spans_of(options, &spans);
+	*code = extent_of(options, &extent);
 	if (*code == DHMEM_OK) {
 		const mode_t mode = options->permissions != 0 ? options->permissions : 0600;
-		if (!file_create(&region->file, folder, (off_t)spans * SPAN, mode, &failure)) {
+		if (!file_create(&region->file, folder, (off_t)extent_bytes(extent), mode, &failure)) {
 			*code = system_fail(&failure, path, "Creating");
 		}
 	}
 	free(folder);
-	*code = *code == DHMEM_OK ? map(region) : *code;
+	*code = *code == DHMEM_OK ? map(region, extent) : *code;
 	*code = *code == DHMEM_OK ? format_guarded(region, options) : *code;
 	if (*code != DHMEM_OK) {
 		return FAILED;
@@ -180,13 +167,17 @@ static enum outcome create(const char *path, const struct dhmem_options *options
 	return publish(region, path, options, code);
 }
 
-static int join_and_map(dhmem_region *region, const struct dhmem_options *options) {
-	const int result = map(region);
+static int join_and_map(dhmem_region *region, const struct dhmem_options *options, struct extent extent) {
+	const int result = map(region, extent);
 	return result == DHMEM_OK ? join(region, options) : result;
 }
 
+static bool is_last_close(const uint32_t *header) {
+	return header[CORE_HEADER_LIFETIME / 4] == CORE_LIFETIME_LAST_CLOSE;
+}
+
 /* With the join lock held. */
-static int join_named(dhmem_region *region, const struct dhmem_options *options, bool is_last_close,
+static int join_named(dhmem_region *region, const struct dhmem_options *options, const uint32_t *header,
 	enum outcome *outcome) {
 	struct failure failure;
 	bool named, removed = false;
@@ -194,7 +185,7 @@ static int join_named(dhmem_region *region, const struct dhmem_options *options,
 	if (!file_is_named(&region->file, region->path, &named, &failure)) {
 		return system_fail(&failure, region->path, "Opening");
 	}
-	if (named && is_last_close) {
+	if (named && is_last_close(header)) {
 		const int result = remove_if_empty(&region->file, region->path, &removed);
 		if (result != DHMEM_OK) {
 			return result;
@@ -204,7 +195,7 @@ static int join_named(dhmem_region *region, const struct dhmem_options *options,
 		return DHMEM_OK;
 	}
 	*outcome = FOUND;
-	GUARDED(region, join_and_map(region, options));
+	GUARDED(region, join_and_map(region, options, extent_in(header)));
 }
 
 static int recover_guarded(dhmem_region *region) {
@@ -212,22 +203,11 @@ static int recover_guarded(dhmem_region *region) {
 	GUARDED(region, recover_all(region, &ignored));
 }
 
-static int check_size(const struct dhmem_options *options, const uint32_t *header, const char *path) {
-	uint32_t wanted;
-	const int result = spans_of(options, &wanted);
-	if (result != DHMEM_OK || options->size == 0 || wanted <= header[CORE_HEADER_SPANS / 4]) {
-		return result;
-	}
-	return fail(DHMEM_TYPE_MISMATCH,
-		"%s has a size of %llu bytes, but %llu were asked for; ask for no more, or unlink it first", path,
-		(unsigned long long)header[CORE_HEADER_SPANS / 4] * SPAN, (unsigned long long)wanted * SPAN);
-}
-
 /* Maps the region for reading, without the join lock. An abandoned region counts as absent. */
-static enum outcome read_existing(dhmem_region *region, const char *path, bool is_last_close, int *code) {
+static enum outcome read_existing(dhmem_region *region, const char *path, const uint32_t *header, int *code) {
 	struct failure failure;
 	bool held = true, named;
-	if (is_last_close && !has_participants(&region->file) &&
+	if (is_last_close(header) && !has_participants(&region->file) &&
 		lock_is_held(&region->file, READER_LOCK, &held, &failure) && !held) {
 		return ABSENT;
 	}
@@ -239,7 +219,7 @@ static enum outcome read_existing(dhmem_region *region, const char *path, bool i
 	if (*code == DHMEM_OK && !named) {
 		return CHANGED;
 	}
-	*code = *code == DHMEM_OK ? map(region) : *code;
+	*code = *code == DHMEM_OK ? map(region, extent_in(header)) : *code;
 	return *code == DHMEM_OK ? FOUND : FAILED;
 }
 
@@ -261,15 +241,14 @@ static enum outcome open_existing(const char *path, const struct dhmem_options *
 	*code = check_trusted(&region->file, path, options);
 	*code = *code == DHMEM_OK ? check_header(&region->file, path, header) : *code;
 	*code = *code == DHMEM_OK ? check_size(options, header, path) : *code;
-	const bool is_last_close = header[CORE_HEADER_LIFETIME / 4] == CORE_LIFETIME_LAST_CLOSE;
 	if (*code == DHMEM_OK && region->read_only) {
-		return read_existing(region, path, is_last_close, code);
+		return read_existing(region, path, header, code);
 	}
 	*code = *code == DHMEM_OK ? wait_for_lock(&region->file, JOIN_LOCK, path) : *code;
 	if (*code != DHMEM_OK) {
 		return FAILED;
 	}
-	*code = join_named(region, options, is_last_close, &outcome);
+	*code = join_named(region, options, header, &outcome);
 	if (region->failed == DHMEM_OK) {
 		lock_drop(&region->file, JOIN_LOCK, &failure);
 	}

@@ -116,7 +116,7 @@ const char *dhmem_path(const dhmem_region *region) {
 }
 
 uint64_t dhmem_size(const dhmem_region *region) {
-	return region->size;
+	return extent_bytes(region->extent);
 }
 
 int dhmem_check(dhmem_region *region) {

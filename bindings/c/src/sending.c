@@ -10,14 +10,16 @@ static size_t most_inline(const dhmem_producer *producer) {
 
 int sending_check(const struct sending *sending) {
 	const dhmem_region *region = sending->producer->end.object.region;
-	if (sending->length <= region->size) {
+	const uint64_t in_bulk = bulk_largest(region);
+	const uint64_t largest = in_bulk > region->size ? in_bulk : region->size;
+	if (sending->length <= largest) {
 		return DHMEM_OK;
 	}
 	return fail(DHMEM_MESSAGE_TOO_LARGE,
-		"A message of %zu bytes does not fit the region %s, where a message can have at most %zu bytes; "
+		"A message of %zu bytes does not fit the region %s, where a message can have at most %llu bytes; "
 		"split it, or "
 		"make the region larger",
-		sending->length, region->path, region->size);
+		sending->length, region->path, (unsigned long long)largest);
 }
 
 int sending_published(dhmem_producer *producer, uint32_t result) {
@@ -68,43 +70,48 @@ int sending_commit_block(dhmem_producer *producer, size_t bytes, uint32_t large,
  * Allocates a block for the open reservation, which is aborted if there is no memory: PENDING if there will be when
  * the consumer releases messages.
  */
-static int allocate_large(dhmem_producer *producer, size_t length, uint32_t *block) {
+static int allocate_large(dhmem_producer *producer, size_t length, struct dhmem_block *block) {
 	const struct endpoint *end = &producer->end;
 	int code;
 	/* Read before: a message that is released while the allocation fails makes room for the next attempt. */
 	const bool room_will_come =
 		object_word(&end->object, CORE_QUEUE_TAIL) != object_word(&end->object, CORE_QUEUE_HEAD);
-	*block = allocate_part(end->object.region, PART_BLOCK, length, &code);
-	if (*block != 0) {
+	dhmem_region *region = end->object.region;
+	const uint32_t at = allocate_part(region, PART_LARGE, length, &code);
+	code = at != 0 ? block_at(region, at, (uint32_t)length, block) : code;
+	if (code == DHMEM_OK) {
 		return DHMEM_OK;
 	}
-	if (end->object.region->failed == DHMEM_OK) {
+	if (region->failed == DHMEM_OK) {
 		sending_abort(producer);
+		if (at != 0) {
+			CALL(region, free, region->me, at);
+		}
 	}
 	return (code == DHMEM_REGION_FULL || code == DHMEM_NO_SPACE) && room_will_come ? PENDING : code;
 }
 
-static void note_reservation(dhmem_producer *producer, uint32_t at, size_t length, uint32_t block) {
-	producer->reserved = producer->end.object.region->base + at;
+static void note_reservation(dhmem_producer *producer, void *at, size_t length, uint32_t block) {
+	producer->reserved = at;
 	producer->reserved_length = length;
 	producer->reserved_block = block;
 }
 
 static int send_large(const struct sending *sending) {
 	dhmem_producer *producer = sending->producer;
-	dhmem_region *region = producer->end.object.region;
-	uint32_t payload, block;
+	struct dhmem_block block;
+	uint32_t payload;
 	int code = reserve_room(sending, CORE_REFERENCE_BYTES, &payload);
 	code = code == DHMEM_OK ? allocate_large(producer, sending->length, &block) : code;
 	if (code != DHMEM_OK) {
 		return code;
 	}
 	if (sending->reserve) {
-		note_reservation(producer, block, sending->length, block);
+		note_reservation(producer, block.data, sending->length, block.at);
 		return DHMEM_OK;
 	}
-	memcpy(region->base + block, sending->data, sending->length);
-	return sending_commit_block(producer, CORE_REFERENCE_BYTES, 1, block, (uint32_t)sending->length);
+	memcpy(block.data, sending->data, sending->length);
+	return sending_commit_block(producer, CORE_REFERENCE_BYTES, 1, block.at, (uint32_t)sending->length);
 }
 
 static int send_inline(const struct sending *sending) {
@@ -118,7 +125,7 @@ static int send_inline(const struct sending *sending) {
 		return code;
 	}
 	if (sending->reserve) {
-		note_reservation(producer, payload, sending->length, 0);
+		note_reservation(producer, region->base + payload, sending->length, 0);
 		return DHMEM_OK;
 	}
 	if (sending->length > 0) {
@@ -141,7 +148,7 @@ static int send_mail(const struct sending *sending) {
 	}
 	const uint32_t payload = envelope + CORE_RECORD_HEADER;
 	if (sending->reserve) {
-		note_reservation(producer, payload, sending->length, envelope);
+		note_reservation(producer, producer->end.object.region->base + payload, sending->length, envelope);
 		return DHMEM_OK;
 	}
 	if (sending->length > 0) {

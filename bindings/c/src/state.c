@@ -17,6 +17,7 @@ void region_drop(dhmem_region *region) {
 	}
 	region_shut(region);
 	/* A forked child does not have these pages (MADV_DONTFORK), and may have others at their addresses. */
+	bulk_drop(region);
 	if (region->base != NULL && !region->file.inherited) {
 		munmap(region->base, region->size + SPAN);
 	}
@@ -27,6 +28,8 @@ void region_drop(dhmem_region *region) {
 
 void region_shut(dhmem_region *region) {
 	if (region->mapped && !region->file.inherited) {
+		/* The heap last, where faults are noticed. */
+		bulk_shut(region);
 		mapping_close(&region->mapping);
 	}
 	region->mapped = false;
@@ -44,13 +47,15 @@ static int region_fail(dhmem_region *region, int code, const char *text) {
 static int displaced(dhmem_region *region) {
 	struct failure ignored;
 	struct stat status;
+	const uint64_t size = extent_bytes(region->extent);
 	char text[sizeof region->failure];
-	if (file_status(&region->file, &status, &ignored) && (size_t)status.st_size < region->size) {
+	if (file_status(&region->file, &status, &ignored) && (uint64_t)status.st_size < size) {
 		snprintf(text, sizeof text,
-			"Another program truncated %s from %zu to %lld bytes, so this participant has left; its contents "
+			"Another program truncated %s from %llu to %lld bytes, so this participant has left; its "
+			"contents "
 			"are lost: "
 			"remove it",
-			region->path, region->size, (long long)status.st_size);
+			region->path, (unsigned long long)size, (long long)status.st_size);
 		return region_fail(region, DHMEM_TRUNCATED, text);
 	}
 	if (mapping_is_broken(&region->mapping)) {

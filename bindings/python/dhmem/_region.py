@@ -37,8 +37,9 @@ class Region(WaitingRegion):
             steps.send("step 1")
 
     `mode`: "open-or-create", "create" (it must be new), "open" (it must exist), "force-create" (it replaces one that
-    exists), or "read-only" (structs, arrays, vectors, maps and tokens can be read, and nothing changed). `size`: how large it may grow, in bytes
-    or as "64MiB"; by default 4 GiB, which is address space and not memory. `permissions`: the file's mode when it is
+    exists), or "read-only" (structs, arrays, vectors, maps and tokens can be read, and nothing changed). `size`: how large
+    it may grow, in bytes or as "64MiB", up to "16TiB"; by default 4 GiB, which is address space and not memory. A block,
+    message or array has less than 4 GiB in any region. `permissions`: the file's mode when it is
     created, by default 0o600. `directory`: the file's folder, by default $DHMEM_DIR, else /dev/shm. `lifetime`:
     "persistent", or "last-close" to remove the file after the last participant. `label`: what others see this participant
     as. `trust`: whose regions are accepted in a folder where anyone can create files; by default $DHMEM_TRUST, else

@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 import dhmem
+from chaos import Chaos
 from dhmem import _native
 from dhmem._waiting import Waits
 
@@ -25,20 +26,25 @@ kept: list[object] = []
 
 
 def bytes_text(data: bytes) -> str:
-    return f"{len(data)} times {data[0] if data else 0}" if len(set(data)) < 2 else "mixed"
+    return f"{len(data)} times {data[0] if data else 0}" if data.count(data[:1]) >= len(data) else "mixed"
 
 
 class RegionAt(dhmem.Region):
     """A region that is opened by its path, as the library for C allows it."""
 
-    def __init__(self, path: str, label: str) -> None:
+    def __init__(self, path: str, label: str | None = None, *, mode: int = 0, size: int = 16 << 20) -> None:
         self._waits = Waits()
-        _native.Region.__init__(self, name=path, size=16 << 20, label=label)
+        _native.Region.__init__(self, name=path, mode=mode, size=size, label=label)
 
 
-def open_region(path: str, label: str) -> str:
+def open_region(command: str, path: str, rest: str) -> str:
     global region
-    region = RegionAt(path, label)
+    if command == "open-as":
+        region = RegionAt(path, mode=int(rest))
+    elif command == "create":
+        region = RegionAt(path, mode=1, size=int(rest) << 30)
+    else:
+        region = RegionAt(path, rest)
     return "open"
 
 
@@ -117,9 +123,17 @@ def use_object(command: str, name: str, rest: str) -> str | None:
     elif command == "sum":
         return str(sum(objects[name]))
     elif command == "array":
-        objects[name] = region.array(name, "f8", 10) if rest else region.array(name)
+        size = rest.partition("[")[2].rstrip("]")
+        objects[name] = region.array(name, "f8", int(size)) if size else region.array(name)
+    elif command == "get":
+        return f"{memoryview(objects[name]).cast('d')[int(rest)]:g}"
+    elif command == "set":
+        memoryview(objects[name]).cast("d")[int(rest.split()[0])] = float(rest.split()[1])
     elif command == "allocate":
         objects[name] = region.allocate(int(rest.split()[0]))
+        memoryview(objects[name])[:] = bytes([int(rest.split()[1])]) * len(objects[name])
+    elif command == "bytes":
+        return bytes_text(bytes(objects[name]))
     elif command == "clone":
         objects[rest] = objects[name].clone()
     elif command == "free":
@@ -128,6 +142,7 @@ def use_object(command: str, name: str, rest: str) -> str | None:
         return region.save(objects[name])
     elif command == "load-block":
         objects[name] = region.load(rest)
+        return bytes_text(bytes(objects[name]))
     elif command == "free-saved":
         region.free_saved(name)
     elif command == "trim":
@@ -147,8 +162,8 @@ def names() -> dict[str, object]:
 
 def answer(line: str) -> str:
     command, name, rest = (line.split(" ", 2) + ["", ""])[:3]
-    if command == "open":
-        return open_region(name, rest)
+    if command in ("open", "open-as", "create"):
+        return open_region(command, name, rest)
     if command == "close":
         region.close()
         return "closed"
@@ -193,6 +208,8 @@ def answer(line: str) -> str:
     if command == "exec":
         exec(line.removeprefix("exec "), names())
         return "done"
+    if command == "chaos":
+        return Chaos(region, int(name), int(rest)).exchange()
     if command == "patience":
         return "patient"
     if command == "die":
