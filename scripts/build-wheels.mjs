@@ -2,10 +2,11 @@
 // and for musl, and checks what is in them. `node scripts/build-wheels.mjs [FOLDER]`; by default dist/python/.
 //
 // The compiler is Zig's, as for prebuilds/. Needs a built clone, Python 3.11 or newer with pip and headers, and binutils.
-import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { packSources, stage } from "./pack-python.mjs";
 import { fromPyPI } from "./pypi.mjs";
 import { root } from "./shim-sources.mjs";
@@ -31,10 +32,12 @@ function headers(scratch) {
 	return folder;
 }
 
-function build(target, folder, into, scratch) {
+/** Builds a wheel in a copy of the sources, so that several can be built at once. */
+async function build(target, sources, into, scratch) {
+	const folder = join(scratch, target.platform);
+	cpSync(sources, folder, { recursive: true });
 	const compiler = `${zig()} cc -target ${target.zig} -mcpu=baseline`;
-	rmSync(join(folder, "build"), { recursive: true, force: true });
-	const output = execFileSync(
+	const { stdout } = await promisify(execFile)(
 		"python3",
 		["setup.py", "bdist_wheel", `--plat-name=${target.platform}`, `--dist-dir=${into}`],
 		{
@@ -51,10 +54,10 @@ function build(target, folder, into, scratch) {
 				ZIG_GLOBAL_CACHE_DIR: join(cache, "zig"),
 				ZIG_LOCAL_CACHE_DIR: join(scratch, "zig"),
 			},
-			stdio: ["ignore", "pipe", "ignore"],
+			maxBuffer: 2 ** 26,
 		},
 	);
-	const [name] = /dhmem-\S+\.whl/.exec(output) ?? [];
+	const [name] = /dhmem-\S+\.whl/.exec(stdout) ?? [];
 	return join(into, name ?? `dhmem-${version}-cp311-abi3-${target.platform}.whl`);
 }
 
@@ -116,7 +119,12 @@ try {
 	stage(folder);
 	mkdirSync(into, { recursive: true });
 	console.log(packSources(folder, into));
-	for (const target of targets) check(build(target, folder, into, scratch), target, scratch);
+	// Two at a time, as most machines have as many processors.
+	for (let i = 0; i < targets.length; i += 2) {
+		const pair = targets.slice(i, i + 2);
+		const wheels = await Promise.all(pair.map((target) => build(target, folder, into, scratch)));
+		for (const [index, wheel] of wheels.entries()) check(wheel, pair[index], scratch);
+	}
 } finally {
 	rmSync(scratch, { recursive: true });
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The package for Python: wheels for all machines, checked; built from the source package alone; installed into an empty
-# environment; checked by a strict type checker, and tried with itself and with Node on the other side.
+# environment; checked by a strict type checker, and tried with itself and with Node on the other side. Longer, by variables:
+# DHMEM_MINUTE (3) seconds of killed programs in Node, C and Python, DHMEM_SPOILT (60) spoilt regions.
 #
 # Needs a C compiler, binutils, Python 3.11 or newer with pip, venv and headers, and a built clone.
 set -euo pipefail
@@ -8,18 +9,26 @@ cd "$(dirname "$0")/.."
 
 folder=$(mktemp -d)
 regions=$(mktemp -d -p /dev/shm)
-trap 'rm -rf "$folder" "$regions"' EXIT
+# shellcheck disable=SC2046 # Several words, or none.
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$folder" "$regions"' EXIT
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=1 PYTHONDONTWRITEBYTECODE=1
 tests=$PWD/bindings/python/tests
 
-node scripts/build-wheels.mjs "$folder/packed"
-(cd "$folder" && python3 -m pip wheel --no-deps --wheel-dir "$folder/built" "$folder"/packed/dhmem-*.tar.gz)
-python3 -m venv "$folder/venv"
 python=$folder/venv/bin/python
-"$python" -m pip install --no-index "$folder"/built/dhmem-*-abi3-*.whl
+tools() {
+	python3 -m venv "$folder/venv" && "$python" -m pip install numpy==2.4.6 mypy==2.4.1 abi3audit==0.0.26
+}
+# Downloading takes no processor.
+tools &
+node scripts/build-wheels.mjs "$folder/packed"
+wait $!
+(cd "$folder" && python3 -m pip wheel --no-deps --wheel-dir "$folder/built" "$folder"/packed/dhmem-*.tar.gz)
+python3 -m venv "$folder/empty"
+empty=$folder/empty/bin/python
+"$empty" -m pip install --no-index "$folder"/built/dhmem-*-abi3-*.whl
 
 # The README's first program and its other side, with nothing but the package.
-"$python" - "$folder" <<'PROGRAM'
+"$empty" - "$folder" <<'PROGRAM'
 import re, sys
 from pathlib import Path
 
@@ -27,16 +36,15 @@ text = Path("bindings/python/README.md").read_text()
 for number, program in enumerate(re.findall(r"^```python\n(.*?)^```$", text, re.S | re.M), 1):
     Path(sys.argv[1], f"readme-{number}.py").write_text(program)
 PROGRAM
-DHMEM_DIR=$regions "$python" "$folder/readme-1.py" >"$folder/printed" &
-DHMEM_DIR=$regions "$python" "$folder/readme-2.py"
+DHMEM_DIR=$regions "$empty" "$folder/readme-1.py" >"$folder/printed" &
+DHMEM_DIR=$regions "$empty" "$folder/readme-2.py"
 wait $!
 diff "$folder/printed" <(printf 'step %s\n' 0 1 2 3 4 5 6 7 8 9)
 rm "$regions"/*
 echo "the README's first program runs in an empty environment"
 
 # From here on with the wheel for everybody's machine.
-"$python" -m pip install --no-index --force-reinstall "$folder"/packed/dhmem-*-manylinux_*_"$(uname -m)".whl
-"$python" -m pip install numpy==2.4.6 mypy==2.4.1 abi3audit==0.0.26
+"$python" -m pip install --no-index "$folder"/packed/dhmem-*-manylinux_*_"$(uname -m)".whl
 "$folder/venv/bin/abi3audit" --strict --summary "$folder"/packed/*.whl
 DHMEM_DIR=$regions "$python" "$folder/readme-3.py"
 diff <(DHMEM_DIR=$regions "$python" "$folder/readme-4.py") <(echo "field 1 0.5")
@@ -66,3 +74,12 @@ echo "Newton with evaluate in Python: the same results"
 printf '#!/bin/sh\nexec %s %s/peer.py\n' "$python" "$tests" >"$folder/peer"
 chmod +x "$folder/peer"
 DHMEM_C_PEER=$folder/peer node dist/test/python/main.js
+
+# Both together with Node, in one region, while they are killed.
+mkdir "$folder/sources"
+tar xzf "$folder"/packed/dhmem-*.tar.gz --strip-components=1 -C "$folder/sources"
+library=$folder/sources/libdhmem
+# shellcheck disable=SC2046 # Several words.
+cc -std=c11 -D_GNU_SOURCE -O1 -w -fno-strict-aliasing $(make -s -C bindings/c core-flags) -I"$library" -I"$library/include" \
+	-I"$library/core" -I"$library/host" "$library"/*/*.c test/c/peer*.c -pthread -ldl -o "$folder/peer-c"
+DHMEM_C_PEER=$folder/peer-c DHMEM_PYTHON_PEER=$folder/peer node dist/test/python/minute.js "${DHMEM_MINUTE:-3}"

@@ -154,15 +154,9 @@ int block_owned(dhmem_region *region, const struct dhmem_block *block, uint32_t 
 	}
 }
 
-static int allocate(dhmem_region *region, size_t length, struct dhmem_block *block) {
-	int code = region_check_writable(region);
-	if (code != DHMEM_OK) {
-		return code;
-	}
-	if (length == 0) {
-		return fail(DHMEM_BAD_ARGUMENT, "The length is 0; it must be 1 or more");
-	}
-	const uint32_t at = allocate_part(region, PART_LARGE, length, &code);
+int allocate_block(dhmem_region *region, enum part part, size_t length, struct dhmem_block *block) {
+	int code;
+	const uint32_t at = allocate_part(region, part, length, &code);
 	if (at == 0) {
 		return code;
 	}
@@ -172,6 +166,17 @@ static int allocate(dhmem_region *region, size_t length, struct dhmem_block *blo
 		CALL(region, free, region->me, at);
 	}
 	return code;
+}
+
+static int allocate(dhmem_region *region, size_t length, struct dhmem_block *block) {
+	const int code = region_check_writable(region);
+	if (code != DHMEM_OK) {
+		return code;
+	}
+	if (length == 0) {
+		return fail(DHMEM_BAD_ARGUMENT, "The length is 0; it must be 1 or more");
+	}
+	return allocate_block(region, PART_LARGE, length, block);
 }
 
 int dhmem_allocate(dhmem_region *region, size_t length, struct dhmem_block *block) {

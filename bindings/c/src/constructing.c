@@ -31,6 +31,22 @@ static void release(dhmem_region *region, const struct parts *parts) {
 	}
 }
 
+static int allocate_data(dhmem_region *region, const struct wanted *wanted, struct parts *parts) {
+	struct dhmem_block data;
+	const enum part part = wanted->kind == CORE_KIND_ARRAY ? PART_LARGE : PART_BLOCK;
+	const int code = allocate_block(region, part, wanted->bytes, &data);
+	if (code != DHMEM_OK) {
+		return code;
+	}
+	parts->data = data.at;
+	if (wanted->initial != NULL) {
+		memcpy(data.data, wanted->initial, wanted->bytes);
+	} else if (wanted->zeroed) {
+		memset(data.data, 0, wanted->bytes);
+	}
+	return DHMEM_OK;
+}
+
 static int allocate_parts(dhmem_region *region, const struct wanted *wanted, struct parts *parts) {
 	int code;
 	*parts = (struct parts){ .object = allocate_part(region, PART_OBJECT, CORE_OBJECT_BYTES, &code) };
@@ -42,15 +58,7 @@ static int allocate_parts(dhmem_region *region, const struct wanted *wanted, str
 	}
 	/* The largest part comes last: if the file system is full, its pages are given back. */
 	if (code == DHMEM_OK && wanted->bytes != 0) {
-		struct dhmem_block data;
-		parts->data = allocate_part(region, wanted->kind == CORE_KIND_ARRAY ? PART_LARGE : PART_BLOCK,
-			wanted->bytes, &code);
-		code = parts->data != 0 ? block_at(region, parts->data, wanted->bytes, &data) : code;
-		if (code == DHMEM_OK && wanted->initial != NULL) {
-			memcpy(data.data, wanted->initial, wanted->bytes);
-		} else if (code == DHMEM_OK && wanted->zeroed) {
-			memset(data.data, 0, wanted->bytes);
-		}
+		code = allocate_data(region, wanted, parts);
 	}
 	if (code != DHMEM_OK) {
 		release(region, parts);

@@ -255,6 +255,8 @@ uint32_t allocate_part(dhmem_region *region, enum part part, size_t bytes, int *
 uint64_t largest_block(const dhmem_region *region);
 /* Describes the block at an offset, whose bytes may be elsewhere. */
 int block_at(dhmem_region *region, uint32_t at, uint32_t length, struct dhmem_block *block);
+/* Allocates a block for bytes, and describes it. */
+int allocate_block(dhmem_region *region, enum part part, size_t length, struct dhmem_block *block);
 /* The offset of a block that is this participant's. */
 int block_owned(dhmem_region *region, const struct dhmem_block *block, uint32_t *at);
 

@@ -72,21 +72,15 @@ int sending_commit_block(dhmem_producer *producer, size_t bytes, uint32_t large,
  */
 static int allocate_large(dhmem_producer *producer, size_t length, struct dhmem_block *block) {
 	const struct endpoint *end = &producer->end;
-	int code;
 	/* Read before: a message that is released while the allocation fails makes room for the next attempt. */
 	const bool room_will_come =
 		object_word(&end->object, CORE_QUEUE_TAIL) != object_word(&end->object, CORE_QUEUE_HEAD);
-	dhmem_region *region = end->object.region;
-	const uint32_t at = allocate_part(region, PART_LARGE, length, &code);
-	code = at != 0 ? block_at(region, at, (uint32_t)length, block) : code;
+	const int code = allocate_block(end->object.region, PART_LARGE, length, block);
 	if (code == DHMEM_OK) {
 		return DHMEM_OK;
 	}
-	if (region->failed == DHMEM_OK) {
+	if (end->object.region->failed == DHMEM_OK) {
 		sending_abort(producer);
-		if (at != 0) {
-			CALL(region, free, region->me, at);
-		}
 	}
 	return (code == DHMEM_REGION_FULL || code == DHMEM_NO_SPACE) && room_will_come ? PENDING : code;
 }
