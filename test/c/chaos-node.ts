@@ -2,6 +2,11 @@
 import { Region, type SharedArray } from "dhmem";
 import { serve } from "../fixture/index.js";
 
+/** What tests of other languages count with. */
+export const QUEUES = 4;
+/** Where `progress` says whether to stop: 1 to send no more, 2 to end when nothing is left. */
+export const STOP = 2 * QUEUES;
+
 function contentOf(number: number): Uint8Array {
 	const bytes = new Uint8Array(8 + (number % 200)).fill(number & 0xff);
 	new DataView(bytes.buffer).setFloat64(0, number, true);
@@ -14,13 +19,12 @@ function isFilled(bytes: Uint8Array, number: number): boolean {
 
 serve(import.meta.url, {
 	async chaos({ say }, path, out, input, lose) {
-		const [, directory, name = ""] = /^(.*)\/(.*)\.dhmem$/.exec(String(path)) ?? [];
-		const region = Region.open(name, { directory, mode: "open" });
+		const [, directory, name] = /^(.*)\/(.*)\.dhmem$/.exec(String(path)) ?? [];
+		const region = Region.open(name ?? String(path), { directory, mode: "open" });
 		const progress = region.array("progress") as SharedArray<"f64">;
 		const options = { capacity: 4096 };
 		using producer = region.queue(`queue-${out}`, options).producer({ patient: true });
 		using consumer = region.queue(`queue-${input}`, options).consumer({ patient: true });
-		/** Where `progress` says whether to stop: 1 to send no more, 2 to end when nothing is left. */
 		const end = progress.data.length - 1;
 		const sent = 2 * Number(out);
 		const received = 2 * Number(input) + 1;

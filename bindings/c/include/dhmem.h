@@ -506,6 +506,23 @@ DHMEM_API int dhmem_fd_clear(dhmem_region *region);
 
 /* ------------------------------------------------------------------------------- bindings of other languages */
 
+/* What has happened in a queue of messages so far, for those who run workflows. All counts are modulo 2^32. */
+struct dhmem_activity {
+	/* How many producers and consumers have opened it. */
+	uint32_t producers, consumers;
+	/* The number of the last stream if its producer, which has the same number, has ended it; else 0. */
+	uint32_t ended;
+	/* How many ends its consumers have read. */
+	uint32_t ends_read;
+	/*
+	 * Positions in the ring: the first message that is not released, and the one that is received next. Both are 0 for a
+	 * queue that drops messages.
+	 */
+	uint32_t head, next;
+};
+
+/* Looks at a queue without opening it. DHMEM_NOT_FOUND if there is none. */
+DHMEM_API int dhmem_queue_activity(dhmem_region *region, const char *queue, struct dhmem_activity *activity);
 /* DHMEM_OK, or why the region can't be used any more. It is fast. */
 DHMEM_API int dhmem_check(dhmem_region *region);
 /*

@@ -25,7 +25,7 @@
  *	endpoint.c	what producers and consumers have in common
  *	mailbox.c	queues that drop their oldest messages
  *	sending.c	sending a message in each of its ways
- *	producer.c, consumer.c, records.c, memory.c, vector.c, map.c, entries.c, mutex.c, condition.c, region.c	the interface
+ *	producer.c, consumer.c, records.c, activity.c, memory.c, vector.c, map.c, entries.c, mutex.c, condition.c, region.c	the interface
  *
  * docs/core-abi.md says what a host of the core must do, by numbered duties.
  */

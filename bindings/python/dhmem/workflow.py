@@ -17,20 +17,20 @@ import os
 import select
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime, timezone
-from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
+from ._completion import complete_own
 from ._errors import DhmemError
+from ._link_ends import Receiver, Sender, counting
 from ._links import Link, read_environment
 from ._native import Block, Message
-from ._objects import Struct
-from ._queue import Consumer, Producer, Queue
+from ._queue import Consumer, finish
 from ._region import Region
+from ._sizes import check_count
+from ._termination import handle_termination, on_termination
 
 if TYPE_CHECKING:
     from ._native import Data
@@ -39,23 +39,6 @@ __all__ = ["Input", "Output", "Task"]
 
 # Seconds between looks whether the runner is there.
 _LOOK = 0.5
-
-# What the tasks of a link note about themselves for `dhmem run`, as src/workflow/link-state.ts says.
-_NOTES = {
-    "bytes": "f8",
-    "sending": "u4",
-    "receiving": "u4",
-    "polling": "u4",
-    "written": "u4",
-    "again": "u4",
-    "ends": "u4",
-    "consumers": "u4",
-    "from": "u4",
-    "to": "u4",
-}
-# In "from" and "to": by shared memory.
-_SHM = 1
-
 
 class Task:
     """One task of a workflow, with its named inputs and outputs. From `Task.from_environment()`.
@@ -83,7 +66,7 @@ class Task:
             mode="open-or-create" if environment.runner is None else "open",
             size=environment.size if environment.runner is None else None,
         )
-        self._handles_termination = _handle_termination()
+        self._handles_termination = handle_termination()
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str] = os.environ) -> Task:
@@ -97,27 +80,19 @@ class Task:
     def input(self, name: str) -> Input:
         """Return the input of this name."""
         if name not in self._inputs:
-            links = self._links_of(name, "input")
-            notes = [self._notes(link) for link in links]
-            queues = [self._queue(link).consumer(patient=True) for link in links]
-            for note in notes:
-                note.receiving = note.polling = 0
-                note.to = _SHM
-            self._inputs[name] = Input(self, name, queues, notes)
+            self._inputs[name] = Input(self, name, [Receiver(self.region, self.name, link) for link in self._links_of(name, "input")])
         return self._inputs[name]
 
     def output(self, name: str) -> Output:
         """Return the output of this name."""
         if name not in self._outputs:
+            is_run = self._runner is not None
             links = self._links_of(name, "output")
-            # Before the endpoint is taken, because this may fail for lack of room.
-            notes = [self._notes(link) for link in links]
-            queues = [self._queue(link).producer(patient=True) for link in links]
-            for note in notes:
-                # A killed predecessor may have left another number.
-                note.sending = 0
-                setattr(note, "from", _SHM)
-            self._outputs[name] = Output(self, name, queues, notes)
+            senders = [Sender(self.region, self.name, link, is_run) for link in links]
+            for sender in senders:
+                if sender.had_ended:
+                    self.log(f"{sender.link.name} had ended before this task was restarted; what is sent there now is dropped")
+            self._outputs[name] = Output(self, name, senders)
         return self._outputs[name]
 
     def log(self, *objects: object) -> None:
@@ -127,17 +102,17 @@ class Task:
 
     def close(self) -> None:
         """Leave the workflow. A successor can take the inputs and outputs then."""
-        if self._handles_termination and signal.getsignal(signal.SIGTERM) is _on_termination:
+        if self._handles_termination and signal.getsignal(signal.SIGTERM) is on_termination:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self._handles_termination = False
         try:
             self.region._check()
             for input in self._inputs.values():
-                for note in input._notes:
-                    note.to = 0
+                for receiver in input._receivers:
+                    receiver.notes.to = 0
             for output in self._outputs.values():
-                for note in output._notes:
-                    setattr(note, "from", 0)
+                for sender in output._senders:
+                    setattr(sender.notes, "from", 0)
         except DhmemError:
             # The region is gone, and the notes with it.
             pass
@@ -146,17 +121,24 @@ class Task:
     def __enter__(self) -> Task:
         return self
 
-    def __exit__(self, *args: object) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        # A runner notes how the process exits.
+        if self._runner is None and (error is None or (isinstance(error, SystemExit) and not error.code)):
+            self._complete()
         self.close()
+
+    def _complete(self) -> None:
+        try:
+            ends: list[Input | Output] = [*self._inputs.values(), *self._outputs.values()]
+            for end in ends:
+                for link in end._links:
+                    complete_own(self.region, self.name, link)
+        except DhmemError:
+            # The region is gone together with its streams.
+            pass
 
     def __repr__(self) -> str:
         return f"<dhmem.workflow.Task {self.name!r}>"
-
-    def _queue(self, link: Link) -> Queue:
-        return self.region.queue(link.name, capacity=link.capacity, policy=link.policy, keep=link.keep)
-
-    def _notes(self, link: Link) -> Struct:
-        return self.region.struct(f"{link.name}#", _NOTES)
 
     def _links_of(self, name: str, what: str) -> list[Link]:
         ours = [link for link in self._links if (link.source if what == "output" else link.target)[0] == self.name]
@@ -187,11 +169,12 @@ class Input:
     restarted.
     """
 
-    def __init__(self, task: Task, name: str, consumers: list[Consumer], notes: list[Struct]) -> None:
-        self._notes = notes
+    def __init__(self, task: Task, name: str, receivers: list[Receiver]) -> None:
         self.name = name
         self._task = task
-        self._consumers = consumers
+        self._receivers = receivers
+        self._links = [receiver.link for receiver in receivers]
+        self._notes = [receiver.notes for receiver in receivers]
         self._next = 0
         # The consumer whose message the iteration has returned last.
         self._last: Consumer | None = None
@@ -199,7 +182,7 @@ class Input:
     @property
     def ended(self) -> bool:
         """True when all links have ended and all their messages were received."""
-        return all(consumer.ended for consumer in self._consumers)
+        return all(receiver.ended for receiver in self._receivers)
 
     def try_receive(self) -> Message | None:
         """Return the next message if there is one now, else None."""
@@ -210,6 +193,22 @@ class Input:
         """Wait for the next message. None when all links have ended. `timeout` is in seconds."""
         received = self._receive(timeout)
         return None if received is None else received[1]
+
+    def receive_many(self, max: int) -> list[Message]:
+        """Return up to `max` messages that are there now. Never waits."""
+        check_count("max", max)
+        messages: list[Message] = []
+        while len(messages) < max and (message := self.try_receive()) is not None:
+            messages.append(message)
+        return messages
+
+    def batches(self, max: int) -> Iterator[list[Message]]:
+        """Iterate in lists of 1 to `max` messages: those that are there. They are released when the next is asked for."""
+        check_count("max", max)
+        while (first := self.receive()) is not None:
+            batch = [first, *(self.receive_many(max - 1) if max > 1 else [])]
+            yield batch
+            finish(batch)
 
     def __iter__(self) -> Iterator[Message]:
         return self
@@ -225,18 +224,18 @@ class Input:
         return message
 
     def _try(self) -> tuple[Consumer, Message] | None:
-        count = len(self._consumers)
+        count = len(self._receivers)
         for turn in range(self._next, self._next + count):
-            consumer = self._consumers[turn % count]
-            message = None if consumer.ended else consumer.try_receive()
+            receiver = self._receivers[turn % count]
+            message = receiver.try_receive()
             if message is not None:
                 self._next = (turn + 1) % count
-                return consumer, message
+                return receiver.consumer, message
         return None
 
     def _receive(self, timeout: float | None) -> tuple[Consumer, Message] | None:
         deadline = None if timeout is None else time.monotonic() + timeout
-        with _counting(self._notes, "receiving" if timeout is None else "polling"):
+        with counting(self._notes, "receiving" if timeout is None else "polling"):
             for slice in _slices(self._task, deadline):
                 received = self._wait(slice)
                 if received is not None or self.ended:
@@ -248,16 +247,11 @@ class Input:
         )
 
     def _wait(self, seconds: float) -> tuple[Consumer, Message] | None:
-        if len(self._consumers) > 1:
+        if len(self._receivers) > 1:
             return self._wait_at_several(seconds)
-        (consumer,) = self._consumers
-        try:
-            message = consumer.receive(timeout=seconds)
-        except DhmemError as error:
-            if error.code != "DHMEM_TIMEOUT":
-                raise
-            return None
-        return None if message is None else (consumer, message)
+        (receiver,) = self._receivers
+        message = receiver.receive(seconds)
+        return None if message is None else (receiver.consumer, message)
 
     def _wait_at_several(self, seconds: float) -> tuple[Consumer, Message] | None:
         region = self._task.region
@@ -277,11 +271,11 @@ class Output:
     restarted.
     """
 
-    def __init__(self, task: Task, name: str, producers: list[Producer], notes: list[Struct]) -> None:
-        self._notes = notes
+    def __init__(self, task: Task, name: str, senders: list[Sender]) -> None:
         self.name = name
         self._task = task
-        self._producers = producers
+        self._senders = senders
+        self._links = [sender.link for sender in senders]
 
     def send(self, data: Data, *, block: Block | None = None, timeout: float | None = None) -> None:
         """Send to every link. Waits for room on links with policy `block`. `timeout` is in seconds.
@@ -291,50 +285,23 @@ class Output:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         size = _size_of(data) + (0 if block is None else len(block))
-        several = block is not None and len(self._producers) > 1
-        for producer, note in zip(self._producers, self._notes):
+        several = block is not None and len(self._senders) > 1
+        for sender in self._senders:
             part = block.clone() if block is not None and several else block
-            with _counting([note] if timeout is None else [], "sending"):
-                self._send(producer, data, part, deadline)
-            note.bytes += size
+            with counting([sender.notes] if timeout is None else [], "sending"):
+                sender.send(data, part, _slices(self._task, deadline))
+            sender.notes.bytes += size
         if block is not None and several:
             block.free()
 
     def end(self) -> None:
         """End every link. The consumers receive what was sent, and then see the end."""
-        for producer in self._producers:
-            producer.end()
-
-    def _send(self, producer: Producer, data: Data, block: Block | None, deadline: float | None) -> None:
-        for slice in _slices(self._task, deadline):
-            try:
-                producer.send(data, block=block, timeout=slice)
-                return
-            except DhmemError as error:
-                if error.code != "DHMEM_TIMEOUT":
-                    raise
-                late = error
-        raise late
+        for sender in self._senders:
+            sender.end()
 
 
 def _size_of(data: Data) -> int:
     return len(data.encode()) if isinstance(data, str) else memoryview(cast(Any, data)).nbytes
-
-
-@contextmanager
-def _counting(notes: list[Struct], what: str) -> Iterator[None]:
-    """Note a wait that only the other side can end, so that `dhmem run` can name tasks that are stuck."""
-    for note in notes:
-        setattr(note, what, getattr(note, what) + 1)
-    try:
-        yield
-    finally:
-        for note in notes:
-            try:
-                setattr(note, what, getattr(note, what) - 1)
-            except ValueError:
-                # The region was closed meanwhile, and reads zeros.
-                pass
 
 
 def _slices(task: Task, deadline: float | None) -> Iterator[float]:
@@ -345,15 +312,3 @@ def _slices(task: Task, deadline: float | None) -> Iterator[float]:
         if left <= 0:
             return
         task._check_runner()
-
-
-def _handle_termination() -> bool:
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        return False
-    signal.signal(signal.SIGTERM, _on_termination)
-    return True
-
-
-def _on_termination(number: int, frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_DFL)
-    sys.exit(128 + number)

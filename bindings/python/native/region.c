@@ -124,6 +124,22 @@ static PyObject *region_token_kind(PyObject *object, PyObject *token) {
 	return code < 0 ? raise_last(code) : PyLong_FromLong(kind);
 }
 
+/* (consumers, ended, ends read, head, next), or None if there is no such queue. */
+static PyObject *region_activity(PyObject *object, PyObject *queue) {
+	struct dhmem_activity activity;
+	const char *text = handle_of(object) != NULL ? PyUnicode_AsUTF8AndSize(queue, NULL) : NULL;
+	if (text == NULL) {
+		return NULL;
+	}
+	const int code = dhmem_queue_activity(handle_of(object), text, &activity);
+	if (code == DHMEM_NOT_FOUND) {
+		Py_RETURN_NONE;
+	}
+	return code < 0 ? raise_last(code)
+					: Py_BuildValue("IIIII", activity.consumers, activity.ended, activity.ends_read,
+						  activity.head, activity.next);
+}
+
 static PyObject *region_free_saved(PyObject *object, PyObject *token) {
 	const char *text = handle_of(object) != NULL ? PyUnicode_AsUTF8AndSize(token, NULL) : NULL;
 	return text != NULL ? none_or_raise(dhmem_free_saved(handle_of(object), text)) : NULL;
@@ -188,6 +204,7 @@ static PyMethodDef methods[] = {
 	{ "_check", region_check, METH_NOARGS, NULL },
 	{ "_load_block", region_load_block, METH_O, NULL },
 	{ "_token_kind", region_token_kind, METH_O, NULL },
+	{ "_activity", region_activity, METH_O, NULL },
 	{ "free_saved", region_free_saved, METH_O,
 		"free_saved($self, token, /)\n--\n\nFree the saved block under a token. DHMEM_BAD_HANDLE if it is "
 		"gone." },

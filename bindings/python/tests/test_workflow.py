@@ -9,6 +9,7 @@ import sys
 import unittest
 
 import dhmem
+from dhmem import _completion
 from dhmem.workflow import Task
 from fixture import RegionTest
 
@@ -69,6 +70,71 @@ class Workflows(RegionTest):
             a.output("few").end()
             self.assertEqual([message.text() for message in b.input("last")], ["9"])
             self.assertEqual([message.text() for message in b.input("few")], ["7", "8", "9"])
+
+    def test_a_task_that_failed_after_it_has_read_an_end_sees_it_again(self) -> None:
+        links = "x=a.x>b.x"
+        with self.task("a", links) as a:
+            a.output("x").send("only")
+            a.output("x").end()
+        program = """
+from dhmem.workflow import Task
+with Task.from_environment() as task:
+    print([message.text() for message in task.input("x")], flush=True)
+    import sys; sys.exit(1 if sys.argv[1] == "fails" else 0)
+"""
+
+        def run(how: str) -> str:
+            environment = {**os.environ, **self.environment("b", links)}
+            ran = subprocess.run([sys.executable, "-c", program, how], env=environment, stdout=subprocess.PIPE, text=True, timeout=180)
+            return ran.stdout
+
+        self.assertEqual(run("fails"), "['only']\n")
+        self.assertEqual(run("fails"), "[]\n")
+        self.assertEqual(run("succeeds"), "[]\n")
+        with self.task("a", links) as a:
+            a.output("x").send("next")
+            a.output("x").end()
+        self.assertEqual(run("succeeds"), "['next']\n")
+
+    def test_a_task_that_was_killed_before_it_could_note_an_end_sees_it_again(self) -> None:
+        links = "x=a.x>b.x"
+        with self.task("a", links) as a:
+            a.output("x").end()
+        program = """
+import os, signal
+import dhmem.workflow
+dhmem._link_ends.note_read_end = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+with dhmem.workflow.Task.from_environment() as task:
+    task.input("x").receive()
+"""
+        environment = {**os.environ, **self.environment("b", links)}
+        ran = subprocess.run([sys.executable, "-c", program], env=environment, timeout=180)
+        self.assertEqual(ran.returncode, -signal.SIGKILL)
+        with self.task("b", links) as b:
+            self.assertIsNone(b.input("x").receive(timeout=60))
+            self.assertTrue(b.input("x").ended)
+
+    def test_a_stream_that_a_failed_run_has_ended_stays_ended_under_a_runner(self) -> None:
+        links = "x=a.x>b.x"
+        with dhmem.Region(self.region.name, label="runner"), self.task("b", links) as b:
+            a = self.task("a", links, DHMEM_RUNNER="runner")
+            a.output("x").send("first")
+            a.output("x").end()
+            a.close()
+            # As another process: this one would know that the run did not fail.
+            _completion._own.clear()
+            with self.task("a", links, DHMEM_RUNNER="runner") as again:
+                again.output("x").send("dropped", block=again.region.allocate(100))
+                again.output("x").end()
+            self.assertEqual([message.text() for message in b.input("x")], ["first"])
+
+    def test_an_input_receives_in_batches(self) -> None:
+        links = "x=a.x>b.x"
+        with self.task("a", links) as a, self.task("b", links) as b:
+            for i in range(5):
+                a.output("x").send(str(i))
+            a.output("x").end()
+            self.assertEqual([[m.text() for m in batch] for batch in b.input("x").batches(3)], [["0", "1", "2"], ["3", "4"]])
 
     def test_what_is_wrong_in_the_environment_is_named(self) -> None:
         for links, text in (

@@ -72,7 +72,8 @@ int go_map_set(struct calls *calls, uintptr_t waiting, dhmem_map *map, const voi
 	SLEEPING(calls, waiting, dhmem_map_set(map, key, key_length, value, value_length));
 }
 
-int go_map_delete(struct calls *calls, uintptr_t waiting, dhmem_map *map, const void *key, size_t key_length) {
+int go_map_delete(struct calls *calls, uintptr_t waiting, dhmem_map *map, const void *key,
+	size_t key_length) {
 	SLEEPING(calls, waiting, dhmem_map_delete(map, key, key_length, &calls->flag));
 }
 
@@ -119,7 +120,8 @@ static bool has_slept(void *context) {
 	return (*(unsigned *)context)++ > 0;
 }
 
-int go_condition_sleep(struct calls *calls, uintptr_t waiting, dhmem_condition *condition, dhmem_mutex *mutex) {
+int go_condition_sleep(struct calls *calls, uintptr_t waiting, dhmem_condition *condition,
+	dhmem_mutex *mutex) {
 	unsigned looked = 0;
 	SLEEPING(calls, waiting, dhmem_wait(condition, mutex, has_slept, &looked, -1));
 }

@@ -113,7 +113,8 @@ int go_token_kind(struct calls *calls, const char *token) {
 }
 
 int go_producer(struct calls *calls, const char *queue, const struct dhmem_queue_options *options) {
-	return go_note(calls, dhmem_producer_open(calls->region, queue, options, (dhmem_producer **)&calls->handle));
+	return go_note(calls,
+		dhmem_producer_open(calls->region, queue, options, (dhmem_producer **)&calls->handle));
 }
 
 int go_send(struct calls *calls, dhmem_producer *producer, const void *data, size_t length) {
@@ -142,7 +143,8 @@ int go_end(struct calls *calls, dhmem_producer *producer) {
 }
 
 int go_consumer(struct calls *calls, const char *queue, const struct dhmem_queue_options *options) {
-	return go_note(calls, dhmem_consumer_open(calls->region, queue, options, (dhmem_consumer **)&calls->handle));
+	return go_note(calls,
+		dhmem_consumer_open(calls->region, queue, options, (dhmem_consumer **)&calls->handle));
 }
 
 int go_receive(struct calls *calls, dhmem_consumer *consumer) {
@@ -197,7 +199,8 @@ int go_release_many(struct calls *calls, dhmem_consumer *consumer, const uint32_
 	return go_note(calls, code);
 }
 
-int go_record_producer(struct calls *calls, const char *queue, const char *type, size_t capacity, bool patient) {
+int go_record_producer(struct calls *calls, const char *queue, const char *type, size_t capacity,
+	bool patient) {
 	const struct dhmem_record_options options = { .capacity = capacity, .patient = patient };
 	return go_note(calls,
 		dhmem_record_producer_open(calls->region, queue, type, &options,
@@ -215,7 +218,8 @@ int go_record_end(struct calls *calls, dhmem_record_producer *producer) {
 	return go_note(calls, dhmem_record_end(producer));
 }
 
-int go_record_consumer(struct calls *calls, const char *queue, const char *type, size_t capacity, bool patient) {
+int go_record_consumer(struct calls *calls, const char *queue, const char *type, size_t capacity,
+	bool patient) {
 	const struct dhmem_record_options options = { .capacity = capacity, .patient = patient };
 	return go_note(calls,
 		dhmem_record_consumer_open(calls->region, queue, type, &options,
@@ -230,11 +234,13 @@ int go_pop(struct calls *calls, dhmem_record_consumer *consumer, void *records, 
 }
 
 int go_struct(struct calls *calls, const char *name, const char *type, const void *initial) {
-	return go_note(calls, dhmem_struct_open(calls->region, name, type, initial, (dhmem_memory **)&calls->handle));
+	return go_note(calls,
+		dhmem_struct_open(calls->region, name, type, initial, (dhmem_memory **)&calls->handle));
 }
 
 int go_array(struct calls *calls, const char *name, const char *type, const void *initial) {
-	return go_note(calls, dhmem_array_open(calls->region, name, type, initial, (dhmem_memory **)&calls->handle));
+	return go_note(calls,
+		dhmem_array_open(calls->region, name, type, initial, (dhmem_memory **)&calls->handle));
 }
 
 int go_memory_load(struct calls *calls, const char *token) {

@@ -68,10 +68,12 @@ int go_take(struct calls *calls, dhmem_consumer *consumer, struct dhmem_message 
 int go_receive_many(struct calls *calls, dhmem_consumer *consumer, size_t most);
 int go_release_many(struct calls *calls, dhmem_consumer *consumer, const uint32_t *positions, size_t count);
 
-int go_record_producer(struct calls *calls, const char *queue, const char *type, size_t capacity, bool patient);
+int go_record_producer(struct calls *calls, const char *queue, const char *type, size_t capacity,
+	bool patient);
 int go_push(struct calls *calls, dhmem_record_producer *producer, const void *records, size_t count);
 int go_record_end(struct calls *calls, dhmem_record_producer *producer);
-int go_record_consumer(struct calls *calls, const char *queue, const char *type, size_t capacity, bool patient);
+int go_record_consumer(struct calls *calls, const char *queue, const char *type, size_t capacity,
+	bool patient);
 int go_pop(struct calls *calls, dhmem_record_consumer *consumer, void *records, size_t count);
 
 int go_struct(struct calls *calls, const char *name, const char *type, const void *initial);
@@ -113,7 +115,8 @@ int go_unlock(struct calls *calls, dhmem_mutex *mutex);
 
 int go_condition(struct calls *calls, const char *name);
 /* Sleeps once without the mutex, until a notification or for a while. It has the mutex afterwards. */
-int go_condition_sleep(struct calls *calls, uintptr_t waiting, dhmem_condition *condition, dhmem_mutex *mutex);
+int go_condition_sleep(struct calls *calls, uintptr_t waiting, dhmem_condition *condition,
+	dhmem_mutex *mutex);
 int go_notify(struct calls *calls, dhmem_condition *condition, bool all);
 
 #endif
