@@ -50,7 +50,10 @@ export abstract class RegionContents {
 	 */
 	allocate(bytes: number): Block {
 		checkCount("The number of bytes", bytes, 1, Number.MAX_SAFE_INTEGER);
-		return new Block(this.#attachment, allocateBlock(this.#attachment, bytes), bytes);
+		const block = allocateBlock(this.#attachment, bytes);
+		// In the heap a new block is where its bytes are.
+		const address = this.#attachment.bulk.spans === 0 ? block : undefined;
+		return new Block(this.#attachment, block, bytes, "participant", undefined, address);
 	}
 
 	/**

@@ -73,13 +73,17 @@ export class Block implements Payload {
 	readonly #holder: Holder | undefined;
 	#keeper: Keeper;
 
-	/** @internal */
+	/**
+	 * @param address the address of the bytes, if it is known
+	 * @internal
+	 */
 	constructor(
 		attachment: Attachment,
 		offset: number,
 		length: number,
 		keeper: Keeper = "participant",
 		holder?: Holder,
+		address?: number,
 	) {
 		checkMade(attachment instanceof Attachment, "A Block", "call region.allocate(bytes)");
 		this.#attachment = attachment;
@@ -87,6 +91,7 @@ export class Block implements Payload {
 		this.#length = length;
 		this.#keeper = keeper;
 		this.#holder = holder;
+		this.#data = address;
 	}
 
 	/** Tells whether a value is a real Block, not an imitation. @internal */
