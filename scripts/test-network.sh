@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 
 "${NATS_SERVER:-nats-server}" --version
 # Each in a process of its own: they have a server each.
-for suite in over-nats runs errors faults; do node "dist/test/network/$suite.js"; done
+for suite in over-nats runs errors faults leaving; do node "dist/test/network/$suite.js"; done

@@ -17,6 +17,8 @@ export interface EndpointOptions {
 	readonly log: (text: string) => void;
 	/** The connection of the task, which its first link opens. */
 	readonly session: () => Promise<Session>;
+	/** Keeps the process alive until the result is called. */
+	readonly hold: () => () => void;
 }
 
 export interface Endpoint {

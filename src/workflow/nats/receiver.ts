@@ -151,9 +151,11 @@ export class NatsReceiver implements LinkReceiver {
 		}
 		const count = isLimited ? "polling" : "receiving";
 		this.#notes[count]++;
+		const letGo = this.#options.hold();
 		try {
 			await this.#wait(take, timeout, signal);
 		} finally {
+			letGo();
 			if (!this.#isClosed) this.#notes[count]--;
 		}
 	}

@@ -115,13 +115,13 @@ export class NatsSender implements LinkSender {
 		});
 		const count = isLimited ? 0 : 1;
 		this.#unlimited += count;
-		this.#unsettled++;
+		const settle = this.#unsettle();
 		this.#noteWaiting();
 		try {
 			await this.#inLine(data, options);
 		} finally {
 			this.#unlimited -= count;
-			this.#unsettled--;
+			settle();
 			this.#noteWaiting();
 			block?.giveBack();
 		}
@@ -246,7 +246,7 @@ export class NatsSender implements LinkSender {
 	end(): void {
 		if (this.#isEnded) return;
 		this.#isEnded = true;
-		this.#unsettled++;
+		const settle = this.#unsettle();
 		this.#endStored = this.#line.then(async () => {
 			const opened = await this.#ready;
 			if (opened === "ended before") return;
@@ -262,7 +262,17 @@ export class NatsSender implements LinkSender {
 			});
 			noteEnd(this.#region, this.#options.task, this.#link, this.#options.isRun);
 		});
-		void this.#endStored.finally(() => this.#unsettled--).catch(() => {});
+		void this.#endStored.finally(settle).catch(() => {});
+	}
+
+	/** Something is not confirmed until the result is called. */
+	#unsettle(): () => void {
+		this.#unsettled++;
+		const letGo = this.#options.hold();
+		return () => {
+			this.#unsettled--;
+			letGo();
+		};
 	}
 
 	get name(): string {

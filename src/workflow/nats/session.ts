@@ -28,6 +28,8 @@ export interface Session {
 	onReconnect(act: () => void): void;
 	/** Calls `act` each time that the server refuses to let this user publish or subscribe to a subject. */
 	onRefusal(act: (subject: string, error: DhmemError) => void): void;
+	/** Calls `act` each time that something has changed at the connection. */
+	onStatus(act: () => void): void;
 	/** An error of the client in words of ours. */
 	explain(error: unknown): DhmemError;
 	/** Opens the bucket of this name, or creates it. */
@@ -113,9 +115,11 @@ async function sessionOf(
 	let maxPayload = checkPayload(connection, settings);
 	const onLoss = new Set<() => void>();
 	const onReturn = new Set<() => void>();
+	const onStatus = new Set<() => void>();
 	const onRefusal = new Set<(subject: string, error: DhmemError) => void>();
 	void (async () => {
 		for await (const status of connection.status()) {
+			for (const act of onStatus) act();
 			if (status.type === "disconnect") for (const act of onLoss) act();
 			if (status.type === "error") {
 				const subject = refusedSubject(status.error);
@@ -137,6 +141,7 @@ async function sessionOf(
 			return maxPayload;
 		},
 		explain: (error) => explained(error, settings),
+		onStatus: (act) => onStatus.add(act),
 		onDisconnect: (act) => onLoss.add(act),
 		onReconnect: (act) => onReturn.add(act),
 		onRefusal: (act) => onRefusal.add(act),

@@ -10,6 +10,7 @@ import type { Block } from "../../memory/block.js";
 import { LENGTHS, lengthsIn } from "./chunks.js";
 import { nameOf, removeOlder, taken } from "./consumers.js";
 import { type Endpoint, type EndpointOptions, explaining, openEndpoint } from "./endpoint.js";
+import { unrefMonitor } from "./keep-alive.js";
 import { EPOCH, type Kind, type StreamNames } from "./names.js";
 import { checkStream, type Notes } from "./notes.js";
 import { textOf } from "./session.js";
@@ -134,12 +135,14 @@ export class Subscriber {
 		const messages = await consumer.consume({ max_messages: AHEAD });
 		if (round !== this.#round || this.#isClosed) return messages.stop();
 		this.#messages = messages;
+		unrefMonitor(messages);
 		void this.#follow(messages, endpoint, round);
 		void this.#pump(messages, names, round).catch((error) => this.#fail(session.explain(error)));
 	}
 
 	async #follow(messages: ConsumerMessages, endpoint: Endpoint, round: number): Promise<void> {
 		for await (const { type } of messages.status()) {
+			unrefMonitor(messages);
 			if (round !== this.#round || this.#isClosed) return;
 			if (type === "stream_not_found") this.#fail(streamGone(endpoint.names));
 			// A deletion alone proves nothing: the server may have lost the consumer.

@@ -4,6 +4,7 @@ import type { Region } from "../../region.js";
 import type { Link } from "../links.js";
 import type { LinkReceiver, LinkSender, LinkTransport } from "../transport.js";
 import type { EndpointOptions } from "./endpoint.js";
+import { KeepAlive } from "./keep-alive.js";
 import { NatsReceiver } from "./receiver.js";
 import { NatsSender } from "./sender.js";
 import { openSession, type Session } from "./session.js";
@@ -25,6 +26,7 @@ export class NatsTransport implements LinkTransport {
 	readonly #options: NatsOptions;
 	#session: Promise<Session> | undefined;
 	readonly #senders: NatsSender[] = [];
+	readonly #keepAlive = new KeepAlive();
 	readonly #onExit = (code: number) => this.#checkEnds(code);
 
 	constructor(options: NatsOptions) {
@@ -45,10 +47,16 @@ export class NatsTransport implements LinkTransport {
 	#endpoint(link: Link): EndpointOptions {
 		const { region, task, isRun, log, server } = this.#options;
 		const session = () => {
-			this.#session ??= openSession(server, `task ${task} of ${region.name}`, PATIENCE);
+			this.#session ??= this.#open(server, `task ${task} of ${region.name}`);
 			return this.#session;
 		};
-		return { region, task, isRun, log, link, session };
+		return { region, task, isRun, log, link, session, hold: () => this.#keepAlive.hold() };
+	}
+
+	async #open(server: ServerSettings, who: string): Promise<Session> {
+		const session = await openSession(server, who, PATIENCE);
+		this.#keepAlive.attach(session);
+		return session;
 	}
 
 	/** Nothing can be sent any more when the process exits, so a run whose ends are not stored has failed. */
