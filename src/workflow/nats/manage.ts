@@ -1,9 +1,13 @@
 /** What the runner does on the server: it creates the streams of a run, and removes them after it. */
 import type { Link } from "../links.js";
-import { bucketOf, namesOf } from "./names.js";
+import { bucketOf, keyOf, namesOf } from "./names.js";
+import { answerFor } from "./presence.js";
 import { explained, openSession, type Session } from "./session.js";
 import type { ServerSettings } from "./settings.js";
 import { openStream } from "./stream.js";
+
+/** Answers for the run, until it is called. */
+export type StopAnswering = () => Promise<void>;
 
 /**
  * Creates what the links of a run need, so that a missing server or permission is found before a task starts.
@@ -14,11 +18,17 @@ export async function prepareServer(
 	server: ServerSettings,
 	run: string,
 	links: readonly Link[],
-): Promise<void> {
-	await withSession(server, run, async (session) => {
+): Promise<StopAnswering> {
+	const session = await openSession(server, `run ${run}`, 0);
+	try {
+		answerFor(session, keyOf(run));
 		await session.bucket(bucketOf(run));
 		for (const link of links) await openStream(session, namesOf(run, link), link);
-	});
+	} catch (error) {
+		await session.connection.close();
+		throw explained(error, server);
+	}
+	return () => session.connection.close();
 }
 
 /** Removes everything that a run has on the server. */
@@ -27,19 +37,19 @@ export async function clearServer(
 	run: string,
 	links: readonly Link[],
 ): Promise<void> {
-	await withSession(server, run, async ({ manager }) => {
+	await withSession(server, `run ${run}`, async ({ manager }) => {
 		for (const name of [...links.map((link) => namesOf(run, link).stream), `KV_${bucketOf(run)}`]) {
 			await manager.streams.delete(name);
 		}
 	});
 }
 
-async function withSession(
+export async function withSession(
 	server: ServerSettings,
-	run: string,
+	who: string,
 	body: (session: Session) => Promise<void>,
 ): Promise<void> {
-	const session = await openSession(server, `run ${run}`, 0);
+	const session = await openSession(server, who, 0);
 	try {
 		await body(session);
 	} catch (error) {

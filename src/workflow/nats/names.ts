@@ -39,14 +39,19 @@ export function namesOf(run: string, link: Pick<Link, "from" | "to">): StreamNam
 	return {
 		link: name,
 		stream,
-		subject: `dhmem.${readable(run)}_${hash(run)}.${ports}`,
-		room: `dhmem_room.${readable(run)}_${hash(run)}.${ports}`,
+		subject: `dhmem.${keyOf(run)}.${ports}`,
+		room: `dhmem_room.${keyOf(run)}.${ports}`,
 		senderKey: `${stream}.sender`,
 		receiverKey: `${stream}.receiver`,
 	};
 }
 
+/** Distinguishes a run from all others, in names and subjects. */
+export function keyOf(run: string): string {
+	return `${readable(run)}_${hash(run)}`;
+}
+
 /** The bucket with the epochs of a run. */
 export function bucketOf(run: string): string {
-	return `dhmem_${readable(run)}_${hash(run)}`;
+	return `dhmem_${keyOf(run)}`;
 }

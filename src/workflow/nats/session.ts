@@ -45,6 +45,7 @@ export interface Session {
  * DHMEM_UNSUPPORTED without JetStream, or without the packages
  */
 export async function openSession(settings: ServerSettings, who: string, patience: number): Promise<Session> {
+	checkFiles(settings);
 	const packages = await loadPackages();
 	const options = optionsOf(settings, packages, who);
 	const deadline = performance.now() + patience;
@@ -86,18 +87,24 @@ function optionsOf(
 		...(password === undefined ? {} : { pass: password }),
 		...(credentials === undefined
 			? {}
-			: { authenticator: transport.credsAuthenticator(credentialsIn(credentials)) }),
+			: { authenticator: transport.credsAuthenticator(readFileSync(credentials)) }),
 		...(Object.keys(tls).length === 0 ? {} : { tls }),
 	};
 }
 
-function credentialsIn(path: string): Uint8Array {
-	try {
-		return readFileSync(path);
-	} catch (error) {
-		throw new DhmemError("DHMEM_NOT_FOUND", `DHMEM_NATS_CREDS names a file that can't be read: ${error}`, {
-			cause: error,
-		});
+/** @throws DHMEM_NOT_FOUND for a file that can't be read */
+function checkFiles({ credentials, ca, certificate, key }: ServerSettings): void {
+	const files = { CREDS: credentials, CA: ca, CERT: certificate, KEY: key };
+	for (const [name, path] of Object.entries(files)) {
+		try {
+			if (path !== undefined) readFileSync(path);
+		} catch (error) {
+			throw new DhmemError(
+				"DHMEM_NOT_FOUND",
+				`DHMEM_NATS_${name} names a file that can't be read: ${error}; give the path of one that this user may read`,
+				{ cause: error },
+			);
+		}
 	}
 }
 
@@ -191,8 +198,9 @@ export function textOf(error: unknown): string {
 }
 
 /** An error of the client in words of ours. */
-export function explained(error: unknown, { servers, user }: ServerSettings): DhmemError {
+export function explained(error: unknown, settings: ServerSettings): DhmemError {
 	if (error instanceof DhmemError) return error;
+	const { servers, user } = settings;
 	const where = servers.join(", ");
 	const text = textOf(error);
 	const as = (code: "DHMEM_NOT_FOUND" | "DHMEM_PERMISSION" | "DHMEM_UNSUPPORTED", message: string) =>
@@ -232,6 +240,14 @@ export function explained(error: unknown, { servers, user }: ServerSettings): Dh
 	}
 	return as(
 		"DHMEM_NOT_FOUND",
-		`No NATS server answers at ${where}; start one (nats-server -js), or set DHMEM_NATS to its address (${text})`,
+		`No NATS server answers at ${where}; start one (nats-server -js), or set DHMEM_NATS to its address${secrecy(settings)} (${text})`,
 	);
+}
+
+/** A server that wants a certificate of its client says nothing to one that has none. */
+function secrecy({ servers, ca, certificate }: ServerSettings): string {
+	const isSecure = ca !== undefined || servers.some((each) => each.startsWith("tls:"));
+	return isSecure && certificate === undefined
+		? "; set DHMEM_NATS_CERT and DHMEM_NATS_KEY if it asks for a certificate"
+		: "";
 }

@@ -5,6 +5,8 @@ import type { Link } from "../links.js";
 import type { LinkReceiver, LinkSender, LinkTransport } from "../transport.js";
 import type { EndpointOptions } from "./endpoint.js";
 import { KeepAlive } from "./keep-alive.js";
+import { keyOf } from "./names.js";
+import { answerFor } from "./presence.js";
 import { NatsReceiver } from "./receiver.js";
 import { NatsSender } from "./sender.js";
 import { openSession, type Session } from "./session.js";
@@ -47,14 +49,15 @@ export class NatsTransport implements LinkTransport {
 	#endpoint(link: Link): EndpointOptions {
 		const { region, task, isRun, log, server } = this.#options;
 		const session = () => {
-			this.#session ??= this.#open(server, `task ${task} of ${region.name}`);
+			this.#session ??= this.#open(server, task, region.name);
 			return this.#session;
 		};
 		return { region, task, isRun, log, link, session, hold: () => this.#keepAlive.hold() };
 	}
 
-	async #open(server: ServerSettings, who: string): Promise<Session> {
-		const session = await openSession(server, who, PATIENCE);
+	async #open(server: ServerSettings, task: string, run: string): Promise<Session> {
+		const session = await openSession(server, `task ${task} of ${run}`, PATIENCE);
+		answerFor(session, keyOf(run));
 		this.#keepAlive.attach(session);
 		return session;
 	}
