@@ -2,6 +2,17 @@
 #include "internal.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* The most messages that the core describes at once, which costs less than one by one. */
+#define FETCHED 32u
+
+/* As peekMany describes a message without a block. */
+struct described {
+	uint32_t position;
+	uint32_t payload;
+	uint32_t length;
+};
 
 /* A message of a mailbox that was received and not released: its envelope, and the block that it carries, or 0. */
 struct held {
@@ -14,6 +25,10 @@ struct dhmem_consumer {
 	struct held *held;
 	size_t held_count;
 	size_t held_room;
+	/* Messages of a ring that the core has described, and that were not received yet: from `first` to `end`. */
+	struct described fetched[FETCHED];
+	uint32_t first_fetched;
+	uint32_t end_fetched;
 };
 
 struct receiving {
@@ -105,6 +120,36 @@ static void hold(dhmem_consumer *consumer) {
 		(struct held){ result_of(region, CORE_SLOT_RESULT), result_of(region, CORE_SLOT_RESULT_4) };
 }
 
+/* Asks the core for messages without a block. There may be none of them: then it must be asked for the next message alone. */
+static int fetch(dhmem_consumer *consumer) {
+	dhmem_region *region = consumer->end.object.region;
+	const uint32_t scratch = (uint32_t)region->size;
+	const uint32_t status = END_CALL(&consumer->end, peekMany, FETCHED, scratch);
+	if (status != CORE_OK) {
+		return status == CORE_EMPTY ? PENDING : region_unexpected(region, status, consumer->end.what);
+	}
+	const uint32_t count = result_of(region, CORE_SLOT_RESULT);
+	if (count > FETCHED) {
+		return region_unexpected(region, CORE_CORRUPT, consumer->end.what);
+	}
+	memcpy(consumer->fetched, region->base + scratch, count * sizeof *consumer->fetched);
+	consumer->first_fetched = 0;
+	consumer->end_fetched = count;
+	return DHMEM_OK;
+}
+
+static int describe_fetched(dhmem_consumer *consumer, struct dhmem_message *message) {
+	dhmem_region *region = consumer->end.object.region;
+	const struct described found = consumer->fetched[consumer->first_fetched++];
+	if (!is_inside(region, found.payload, found.length)) {
+		return region_unexpected(region, CORE_CORRUPT, consumer->end.what);
+	}
+	*message = (struct dhmem_message){ .data = region->base + found.payload,
+		.length = found.length,
+		.position = found.position };
+	return DHMEM_OK;
+}
+
 static int attempt(void *context) {
 	const struct receiving *receiving = context;
 	dhmem_consumer *consumer = receiving->consumer;
@@ -113,6 +158,15 @@ static int attempt(void *context) {
 	const bool is_mailbox = end->kind == CORE_KIND_MAILBOX;
 	if (is_mailbox && !make_room(consumer)) {
 		return no_memory();
+	}
+	if (!is_mailbox && consumer->first_fetched == consumer->end_fetched) {
+		const int code = fetch(consumer);
+		if (code != DHMEM_OK) {
+			return code;
+		}
+	}
+	if (consumer->first_fetched != consumer->end_fetched) {
+		return describe_fetched(consumer, receiving->message);
 	}
 	const uint32_t payload = is_mailbox ? END_CALL(end, mailboxTake) : END_CALL(end, peek);
 	if (payload >= CORE_STATUS_LIMIT) {

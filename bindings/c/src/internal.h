@@ -115,10 +115,15 @@ int system_fail(const struct failure *failure, const char *path, const char *doi
 struct trap {
 	jmp_buf back;
 	struct trap *outer;
+	/* This thread's innermost one. Finding it costs a call in a shared library, so that is done once. */
+	struct trap **innermost;
 };
 
 struct trap *trap_enter(struct trap *trap);
-void trap_leave(struct trap *trap);
+
+static inline void trap_leave(const struct trap *trap) {
+	*trap->innermost = trap->outer;
+}
 
 /*
  * The body of a function of the interface: runs `call`. If the core traps in it, the participant is dead, as a

@@ -8,13 +8,10 @@
 static _Thread_local struct trap *innermost;
 
 struct trap *trap_enter(struct trap *trap) {
+	trap->innermost = &innermost;
 	trap->outer = innermost;
 	innermost = trap;
 	return trap;
-}
-
-void trap_leave(struct trap *trap) {
-	innermost = trap->outer;
 }
 
 /* What wasm2c's output needs of its runtime, under the names that the Makefile gives these. */
