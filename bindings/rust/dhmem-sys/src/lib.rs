@@ -98,6 +98,13 @@ pub struct dhmem_queue_options {
 
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct dhmem_bytes {
+    pub data: *const c_void,
+    pub length: usize,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct dhmem_message {
     pub data: *mut c_void,
     pub length: usize,
@@ -163,6 +170,12 @@ extern "C" {
     ) -> c_int;
     pub fn dhmem_commit(producer: *mut dhmem_producer, length: usize) -> c_int;
     pub fn dhmem_abort(producer: *mut dhmem_producer) -> c_int;
+    pub fn dhmem_send_many(
+        producer: *mut dhmem_producer,
+        messages: *const dhmem_bytes,
+        count: usize,
+        sent: *mut usize,
+    ) -> c_int;
     pub fn dhmem_end(producer: *mut dhmem_producer) -> c_int;
     pub fn dhmem_consumer_open(
         region: *mut dhmem_region,
@@ -175,6 +188,12 @@ extern "C" {
         consumer: *mut dhmem_consumer,
         message: *mut dhmem_message,
         timeout: c_double,
+    ) -> c_int;
+    pub fn dhmem_receive_many(
+        consumer: *mut dhmem_consumer,
+        messages: *mut dhmem_message,
+        count: usize,
+        received: *mut usize,
     ) -> c_int;
     pub fn dhmem_release(consumer: *mut dhmem_consumer, message: *mut dhmem_message) -> c_int;
     pub fn dhmem_take(
@@ -198,6 +217,7 @@ extern "C" {
         timeout: c_double,
         pushed: *mut usize,
     ) -> c_int;
+    pub fn dhmem_push_wait(producer: *mut dhmem_record_producer, timeout: c_double) -> c_int;
     pub fn dhmem_record_end(producer: *mut dhmem_record_producer) -> c_int;
     pub fn dhmem_record_consumer_open(
         region: *mut dhmem_region,
@@ -214,6 +234,7 @@ extern "C" {
         timeout: c_double,
         popped: *mut usize,
     ) -> c_int;
+    pub fn dhmem_pop_wait(consumer: *mut dhmem_record_consumer, timeout: c_double) -> c_int;
     pub fn dhmem_struct_open(
         region: *mut dhmem_region,
         name: *const c_char,
@@ -246,6 +267,7 @@ extern "C" {
         vector: *mut *mut dhmem_vector,
     ) -> c_int;
     pub fn dhmem_vector_close(vector: *mut dhmem_vector);
+    pub fn dhmem_vector_name(vector: *const dhmem_vector) -> *const c_char;
     pub fn dhmem_vector_dtype(vector: *const dhmem_vector) -> *const c_char;
     pub fn dhmem_vector_view(vector: *mut dhmem_vector, data: *mut *mut c_void, length: *mut usize) -> c_int;
     pub fn dhmem_vector_read(

@@ -129,26 +129,27 @@ impl Consumer {
         self.ended.load(Ordering::Relaxed)
     }
 
-    /// Receives up to `most` messages that are there. The lock of the region is taken once.
+    /// Receives up to `most` messages that are there, with one call of the library for each `BATCH`.
     fn receive_batch<'c>(&'c self, most: usize, mut each: impl FnMut(Message<'c>)) -> Result<(), Error> {
-        let code = self.opened.code(|consumer| {
-            for _ in 0..most {
-                let mut raw = MaybeUninit::uninit();
-                // SAFETY: The consumer is open.
-                let code = unsafe { sys::dhmem_receive(consumer, raw.as_mut_ptr(), 0.0) };
-                if code != sys::DHMEM_OK {
-                    return code;
-                }
-                // SAFETY: The library has set it, and the consumer has received it.
+        let mut left = most;
+        while left > 0 {
+            let wanted = left.min(BATCH);
+            let mut batch = [MaybeUninit::<sys::dhmem_message>::uninit(); BATCH];
+            let mut received = 0;
+            let into: *mut sys::dhmem_message = batch.as_mut_ptr().cast();
+            // SAFETY: The consumer is open, and there is room for so many.
+            let code = self
+                .opened
+                .code(|consumer| unsafe { sys::dhmem_receive_many(consumer, into, wanted, &mut received) });
+            self.note_end(code);
+            checked(code)?;
+            for raw in &batch[..received] {
+                // SAFETY: The library has set it, and this consumer has received it.
                 each(unsafe { Message::new(raw.assume_init(), self) });
             }
-            sys::DHMEM_OK
-        });
-        self.note_end(code);
-        if code == sys::DHMEM_TIMEOUT {
-            return Ok(());
+            left = if received == wanted { left - wanted } else { 0 };
         }
-        checked(code).map(|_| ())
+        Ok(())
     }
 
     fn release_batch(&self, batch: &mut Vec<Message<'_>>) -> Result<(), Error> {

@@ -66,20 +66,24 @@ impl Producer {
         done(code)
     }
 
-    /// Sends each of these while there is room, and returns how many it has sent.
+    /// Sends copies of these in their order, as many as there is room for now, and publishes them in one step. Returns how many.
     ///
     /// # Errors
     ///
     /// As [`Producer::send`]; what was sent before stays sent.
-    pub fn send_many<P: Payload>(&self, data: impl IntoIterator<Item = P>) -> Result<usize, Error> {
-        let mut count = 0;
-        for each in data {
-            if !self.try_send(each)? {
-                break;
-            }
-            count += 1;
-        }
-        Ok(count)
+    pub fn send_many<P: Payload>(&self, data: &[P]) -> Result<usize, Error> {
+        let raw = |data: &P| {
+            let data = data.payload();
+            sys::dhmem_bytes { data: address(data), length: data.len() }
+        };
+        let raw: Vec<_> = data.iter().map(raw).collect();
+        let mut sent = 0;
+        let into: *mut usize = &mut sent;
+        self.opened.call(|producer| {
+            // SAFETY: The producer is open, and the bytes are there.
+            unsafe { sys::dhmem_send_many(producer, raw.as_ptr(), raw.len(), into) }
+        })?;
+        Ok(sent)
     }
 
     /// Sends a copy of text or numbers, and hands over a block with it, which is not copied. Waits for room.

@@ -146,6 +146,20 @@ impl<T: Record> RecordProducer<T> {
         }
     }
 
+    /// Waits until there is room for a record.
+    ///
+    /// # Errors
+    ///
+    /// As [`RecordProducer::push`].
+    pub fn wait(&self) -> Result<(), Error> {
+        let timeout = milliseconds(self.timeout);
+        // SAFETY: The producer is open.
+        let code = self
+            .opened
+            .wait_for_stream(&self.ended, |producer| unsafe { sys::dhmem_push_wait(producer, timeout) });
+        checked(code).map(|_| ())
+    }
+
     /// As [`Producer::end`](crate::Producer::end).
     ///
     /// # Errors
@@ -221,6 +235,23 @@ impl<T: Record> RecordConsumer<T> {
             Err(error) if error.code() == crate::Code::Timeout => Ok(None),
             result => result.map(|_| Some(popped)),
         }
+    }
+
+    /// Waits until there is a record: true; false at the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`RecordConsumer::pop`].
+    pub fn wait(&self) -> Result<bool, Error> {
+        let timeout = milliseconds(self.timeout);
+        let code = self.opened.wait_for_stream(&self.ended, |consumer| {
+            // SAFETY: The consumer is open.
+            let code = unsafe { sys::dhmem_pop_wait(consumer, timeout) };
+            // Other threads that wait for a record see it after their sleep.
+            self.ended.fetch_or(code == sys::DHMEM_END, Ordering::Relaxed);
+            code
+        });
+        checked(code).map(|code| code == sys::DHMEM_OK)
     }
 
     fn pop_within(

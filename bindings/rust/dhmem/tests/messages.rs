@@ -19,7 +19,7 @@ fn a_message_is_released_when_it_is_dropped_in_any_order() -> Result<(), Error> 
     let region = Region::temporary()?;
     let producer = region.queue("steps").capacity(256).producer()?;
     let consumer = region.queue("steps").consumer()?;
-    assert_eq!(producer.send_many((0..100).map(|i| [i as u8; 40]))?, 5);
+    assert_eq!(producer.send_many(&(0..100_u8).map(|i| [i; 40]).collect::<Vec<_>>())?, 5);
     let mut messages = consumer.receive_many(100)?;
     assert_eq!(messages.iter().map(|message| message.bytes()[0]).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
     // The room of a message is free when that of the ones before it is.
@@ -35,7 +35,7 @@ fn a_message_is_released_when_it_is_dropped_in_any_order() -> Result<(), Error> 
 fn a_message_whose_handler_panics_comes_again() -> Result<(), Error> {
     let region = Region::temporary()?;
     let producer = region.queue("steps").producer()?;
-    producer.send_many(["a", "b", "c"])?;
+    producer.send_many(&["a", "b", "c"])?;
     let consumer = region.queue("steps").consumer()?;
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         for message in &consumer {
@@ -59,7 +59,7 @@ fn many_messages_are_polled_in_their_order() -> Result<(), Error> {
     let region = Region::temporary()?;
     let producer = region.queue("numbers").producer()?;
     let consumer = region.queue("numbers").consumer()?;
-    assert_eq!(producer.send_many((0..1000_u32).map(|i| [i]))?, 1000);
+    assert_eq!(producer.send_many(&(0..1000_u32).map(|i| [i]).collect::<Vec<_>>())?, 1000);
     let mut next = 0;
     for most in [0, 1, 31, 32, 33, 500, 1000] {
         let before = next;
@@ -70,6 +70,28 @@ fn many_messages_are_polled_in_their_order() -> Result<(), Error> {
         assert_eq!((polled, polled <= most), ((next - before) as usize, true));
     }
     assert_eq!(next, 1000);
+    Ok(())
+}
+
+#[test]
+fn records_are_waited_for_on_both_sides() -> Result<(), Error> {
+    let region = Region::temporary()?;
+    let queue = region.queue("numbers").capacity(4).records::<f64>();
+    let (producer, consumer) = (queue.producer()?, queue.consumer()?);
+    producer.wait()?;
+    assert_eq!(producer.push_many(&[1.0, 2.0, 3.0, 4.0, 5.0])?, 4);
+    assert_eq!(producer.try_push_many(&[5.0])?, 0);
+    let mut numbers = [0.0; 10];
+    assert_eq!((consumer.wait()?, consumer.pop()?, consumer.pop_many(&mut numbers)?), (true, Some(1.0), 3));
+    assert_eq!(numbers[..3], [2.0, 3.0, 4.0]);
+    assert_eq!(consumer.try_pop_many(&mut numbers)?, None);
+    producer.end()?;
+    assert_eq!(
+        (consumer.wait()?, consumer.pop()?, consumer.try_pop_many(&mut numbers)?),
+        (false, None, Some(0))
+    );
+    let late = producer.push(6.0).map_err(|error| error.code());
+    assert_eq!(late, Err(Code::QueueEnded));
     Ok(())
 }
 
