@@ -4,6 +4,8 @@ import { DhmemError, isErrorNamed } from "../errors.js";
 import process from "./process.js";
 
 const DENO_FLAGS = "--allow-ffi --allow-read --allow-write --allow-env --allow-sys";
+/** Deno lets a program examine what is in /dev, /proc and /sys only with this flag. */
+const DENO_ALL = "--allow-all";
 
 /**
  * Throws if this runtime can't open a region only for reading. Bun's atomic loads write back what they have
@@ -35,9 +37,10 @@ export function isDenied(error: unknown): error is Error {
 
 /** Converts Deno's error to a DhmemError. */
 export function denied(error: Error): DhmemError {
+	const needsAll = error.message.includes(DENO_ALL);
 	return new DhmemError(
 		"DHMEM_PERMISSION",
-		`Deno does not allow this (${error.message}); run it with ${DENO_FLAGS}`,
+		`Deno does not allow this (${error.message}); run it with ${needsAll ? DENO_ALL : DENO_FLAGS}`,
 		{ cause: error },
 	);
 }

@@ -1,6 +1,8 @@
 /** Collects facts about the place of a region's file: its mount, its free space, and its owner. */
 import { readFileSync, realpathSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { errnoOf } from "../errors.js";
+import { isDenied } from "./engines.js";
 import process from "./process.js";
 
 /** A line of `/proc/self/mountinfo`. */
@@ -102,6 +104,16 @@ export function findItem(path: string): Item | undefined {
 			mode: status.mode & 0o7777,
 		};
 	});
+}
+
+/** The error number of a failing `stat`; undefined if it does not fail, or if this runtime does not allow it. */
+export function whyNoItem(path: string): string | undefined {
+	try {
+		statSync(path);
+		return undefined;
+	} catch (error) {
+		return isDenied(error) ? undefined : errnoOf(error);
+	}
 }
 
 export function findRoom(path: string): Room | undefined {

@@ -17,7 +17,7 @@ import {
 	whyTooLarge,
 } from "./advice.js";
 import { denied, isDenied } from "./engines.js";
-import { findItem, findLimit, findMount, findRoom, findUser } from "./file-system.js";
+import { findItem, findLimit, findMount, findRoom, findUser, whyNoItem } from "./file-system.js";
 import type { MemoryLimit } from "./memory-limit.js";
 
 /**
@@ -78,7 +78,7 @@ export function systemError(error: unknown, path: string, doing: string): unknow
 				cause,
 			);
 		case "ELOOP":
-			if (findItem(folder) === undefined) {
+			if (whyNoItem(folder) === "ELOOP") {
 				return new DhmemError(
 					"DHMEM_NOT_FOUND",
 					`${folder} is a symbolic link that leads back to itself; ${howToChooseFolder}`,
@@ -129,10 +129,9 @@ export function notFound(path: string, folder = dirname(path), options?: ErrorOp
 }
 
 function whyNotFound(path: string, folder: string): string {
-	const item = findItem(folder);
-	if (item?.isFolder) return `There is no region at ${path}; ${whyNoRegion(findMount(folder))}`;
-	if (item !== undefined) return `${folder} is not a folder; ${howToChooseFolder}`;
-	return `There is no folder ${folder}; ${howToGetFolder(folder)}`;
+	if (whyNoItem(folder) !== undefined) return `There is no folder ${folder}; ${howToGetFolder(folder)}`;
+	if (findItem(folder)?.isFolder === false) return `${folder} is not a folder; ${howToChooseFolder}`;
+	return `There is no region at ${path}; ${whyNoRegion(findMount(folder))}`;
 }
 
 /** The error for a file system without room for `bytes` more. */

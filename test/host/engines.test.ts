@@ -1,10 +1,13 @@
 /** Other engines than Node, as far as they can be played here; scripts/test-frameworks.sh runs them. */
 import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import process from "node:process";
 import { Region } from "dhmem";
 import { Task } from "dhmem/workflow";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { denied } from "../../src/host/engines.js";
 import { errorOf } from "../fixture/index.js";
 
 const test = suite("engines");
@@ -63,6 +66,34 @@ test("missing permissions in Deno are an error that names the flags", () => {
 		}
 	} finally {
 		Object.defineProperty(process, "env", { value: env, configurable: true });
+	}
+});
+
+test("what Deno allows only with all permissions is an error that says so", () => {
+	const error = Object.assign(
+		new Error('Requires all access to "/dev/shm", run again with the --allow-all flag'),
+		{ name: "NotCapable" },
+	);
+	const { code, message } = denied(error);
+	assert.is(code, "DHMEM_PERMISSION");
+	assert.match(message, /; run it with --allow-all$/);
+});
+
+test("a folder that can't be examined is not said to be missing", () => {
+	const { statSync } = fs;
+	Object.assign(fs, {
+		statSync() {
+			throw Object.assign(new Error("Requires all access"), { name: "NotCapable" });
+		},
+	});
+	syncBuiltinESMExports();
+	try {
+		const { code, message } = errorOf(() => Region.open("not-there", { mode: "open" }));
+		assert.is(code, "DHMEM_NOT_FOUND");
+		assert.match(message, /^There is no region at .*not-there\.dhmem; /);
+	} finally {
+		Object.assign(fs, { statSync });
+		syncBuiltinESMExports();
 	}
 });
 
