@@ -206,6 +206,8 @@ export abstract class Endpoint {
 			what: `${what} queue ${this.queue.name}`,
 			advice: this.#advice,
 			attempt: () => {
+				// One endpoint closes first when the queue is removed, and the other is still open then.
+				this.queue.checkNotRemoved();
 				this.checkOpen();
 				const result = attempt();
 				if (result !== PENDING) return result;

@@ -78,6 +78,28 @@ test("the consumer of a killed producer drains the queue, and then gets DHMEM_PE
 	assert.equal(texts, ["0", "1", "2"]);
 });
 
+test("an empty queue that is removed ends its receives with DHMEM_CLOSED", async () => {
+	const region = open();
+	const queue = region.queue("q", { capacity: 64 });
+	const producer = queue.producer();
+	const receiving = queue.consumer().receive();
+	region.remove("q");
+	await failsLater("DHMEM_CLOSED", receiving);
+	assert.ok(producer.closed);
+});
+
+test("a full queue that is removed ends its sends with DHMEM_CLOSED", async () => {
+	const region = open();
+	const queue = region.queue("q", { capacity: 64 });
+	const consumer = queue.consumer();
+	const producer = queue.producer();
+	fill(producer);
+	const sending = producer.send("x");
+	region.remove("q");
+	await failsLater("DHMEM_CLOSED", sending);
+	assert.ok(consumer.closed);
+});
+
 test("queue.waitForPeer() waits until a participant has the other endpoint", async () => {
 	const { queue, producer, consumer } = ends();
 	await queue.waitForPeer(patience);
