@@ -41,6 +41,8 @@ export function top(program: Command): void {
 				await writeOut(
 					json ? `${toJson(withRates(picture))}\n` : `${draw(picture, initialState, endless).join("\n")}\n`,
 				);
+				// The picture says why the region that was asked for can't be read.
+				if (name !== undefined && picture.snapshot.regions[0]?.error !== undefined) process.exitCode = 1;
 			}
 			watcher.close();
 		});

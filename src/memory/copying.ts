@@ -1,4 +1,5 @@
 /** Copying bytes of a payload out of the region. */
+import { types } from "node:util";
 import { badArgument } from "../errors.js";
 import { bytesOf, lengthIn } from "../values/arguments.js";
 
@@ -42,9 +43,13 @@ export function copied(
 
 /** Copies `count` bytes from byte `from` of a view to byte `at` of `to`. */
 export function copyOut(window: DataView, from: number, to: Uint8Array, at: number, count: number): void {
-	if (count <= FEW && (to === last || to.buffer.byteLength <= KEPT))
-		copyWords(window, from, viewOf(to), at, count);
+	if (count <= FEW && (to === last || isKept(to.buffer))) copyWords(window, from, viewOf(to), at, count);
 	else to.set(new Uint8Array(window.buffer, window.byteOffset + from, count), at);
+}
+
+/** A view of shared memory is not kept, because it may be of a region, which would then stay open. */
+function isKept(buffer: ArrayBufferLike): boolean {
+	return buffer.byteLength <= KEPT && !types.isSharedArrayBuffer(buffer);
 }
 
 function checkedTarget(target: unknown): Uint8Array {

@@ -67,6 +67,22 @@ long(test)(
 	},
 );
 
+test("bytes that were copied into a small region do not keep it open", () => {
+	const script = `
+		const copyInside = () => {
+			const region = Region.open("r", { size: "512KiB", label: "forgotten" });
+			region.allocate(64).copyTo(region.allocate(64).bytes);
+		};
+		copyInside();
+		for (let i = 0; i < 10; i++) {
+			gc();
+			await turn();
+		}
+		const left = Region.open("r").stats().participants.filter(({ label }) => label === "forgotten");
+		console.error(left.length);`;
+	assert.is(errorsOf(script, ["--expose-gc"]), "0\n");
+});
+
 long(test)("NODE_DEBUG=dhmem names openings that were collected and never closed, and no others", () => {
 	const errors = errorsOf(
 		`

@@ -68,7 +68,9 @@ long(placeTest)("where there is no terminal, one picture is printed", async (pla
 	const { code, stdout, stderr } = await place.run(["top", "--interval", "0.1"]);
 	assert.is(code, 0, stderr);
 	assert.match(stdout, /^0 regions .*\n\nThere are no regions in .*\n.*\n$/);
-	const json = JSON.parse((await place.run(["top", "nothing", "--json", "--interval", "0.1"])).stdout);
+	const nothing = await place.run(["top", "nothing", "--json", "--interval", "0.1"]);
+	assert.is(nothing.code, 1);
+	const json = JSON.parse(nothing.stdout);
 	assert.is(json.regions[0].error.code, "DHMEM_NOT_FOUND");
 	for (const interval of ["0", "x", "-1"])
 		assert.is((await place.run(["top", "--interval", interval])).code, 2);
