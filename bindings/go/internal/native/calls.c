@@ -180,15 +180,14 @@ int go_receive_many(struct calls *calls, dhmem_consumer *consumer, size_t most) 
 			return DHMEM_NO_SPACE;
 		}
 	}
-	while (count < most && count < MOST_MESSAGES) {
-		code = dhmem_receive(consumer, &calls->messages[count], 0);
-		if (code != DHMEM_OK) {
-			break;
-		}
-		count++;
+	code = dhmem_receive_many(consumer, calls->messages, most < MOST_MESSAGES ? most : MOST_MESSAGES, &count);
+	if (code == DHMEM_OK && count == 0) {
+		/* This one asks for a ring. */
+		code = dhmem_receive(consumer, calls->messages, 0);
+		count = code == DHMEM_OK;
 	}
 	calls->number = count;
-	return count > 0 ? DHMEM_OK : go_note(calls, code);
+	return go_note(calls, code);
 }
 
 int go_release_many(struct calls *calls, dhmem_consumer *consumer, const uint32_t *positions, size_t count) {
