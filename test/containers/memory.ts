@@ -41,6 +41,13 @@ for (const [space, size] of [
 	});
 }
 
+test("an allocation near the limit takes the pages of free memory", async () => {
+	const container = Container.run("refill", [90 * MIB, 110 * MIB], limited("200m"));
+	const { used, committed } = await container.hear<{ used: number; committed: number }>();
+	await container.finish();
+	assert.ok(used > 110 * MIB && committed < 120 * MIB, `${committed} bytes have pages, ${used} are in use`);
+});
+
 test("a container that the kernel kills for its memory gives back all that it had", async () => {
 	using region = Region.open("numbers", { directory: folder, size: "16GiB", permissions: 0o660 });
 	using consumer = region.queue("kept").consumer();

@@ -144,6 +144,15 @@ const scenarios: Record<string, (...parameters: string[]) => Promise<void> | voi
 			say({ code, message });
 		}
 	},
+	/** Frees a block behind which another one is, allocates a larger one, and says how much has pages then. */
+	refill(before, bytes) {
+		using region = Region.open("numbers", { ...shared, size: "1GiB", trim: "never" });
+		const first = region.allocate(Number(before));
+		const behind = region.allocate(100_000);
+		first.free();
+		region.allocate(Number(bytes)).bytes.fill(1);
+		say({ used: region.stats().used, committed: region.stats().committed, behind: behind.length });
+	},
 	/** Hands over a block, then allocates until the kernel kills it. */
 	async swallow(bytes) {
 		const region = Region.open("numbers", { mode: "open" });
