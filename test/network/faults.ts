@@ -142,6 +142,32 @@ test("bytes of a send that was given up are not sent later, when they may mean s
 	assert.equal(values, [1, 3]);
 });
 
+test("a link that is cut for 10 s loses nothing, in either direction", async () => {
+	await using server = await Server.start();
+	await using relay = await Relay.to(server.port);
+	await using tasks = new Tasks(["a.out>b.in"], { DHMEM_TRANSPORT: "nats", DHMEM_NATS: relay.address });
+	const output = tasks.get("a").output("out");
+	const received: (number | undefined)[] = [];
+	const receiving = (async () => {
+		for await (const message of tasks.get("b").input("in")) received.push(message.as("u32")[0]);
+	})();
+	for (let i = 0; i < 600; i++) {
+		// Some are on their way when the link is cut, and more are sent meanwhile.
+		const sending = output.send(Uint32Array.of(i));
+		if (i === 200) {
+			relay.hold();
+			void sleep(10_000).then(() => relay.go());
+		}
+		if (i % 16 === 15) await sending;
+	}
+	output.end();
+	await receiving;
+	assert.equal(
+		received,
+		Array.from({ length: 600 }, (_, i) => i),
+	);
+});
+
 served(
 	"half a message of a killed sender is dropped, and its successor goes on",
 	["a.out>b.in;capacity=96MiB"],
