@@ -73,6 +73,8 @@ export class Waiter {
 			let stop: (() => void) | undefined;
 			let begun = false;
 			const settle = () => {
+				// An attempt that hands over a message may abort its own wait: that message was the last one wanted.
+				if (pending.settled) return;
 				pending.settled = true;
 				this.#pending.leave();
 				if (pending.inTurn) this.#inTurn.leave();

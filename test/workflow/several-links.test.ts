@@ -1,7 +1,7 @@
 /** An input of several links: concurrent receives, loops that are left, ends, and the order of waits. */
 import { getEventListeners } from "node:events";
-import { setImmediate as turn } from "node:timers/promises";
-import type { Consumer, Message, Producer, Region } from "dhmem";
+import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
+import { type Consumer, type Message, type Producer, Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Input } from "../../src/workflow/input.js";
@@ -229,6 +229,25 @@ regionTest("a link that is removed while nothing waits leaves the others", async
 	region.remove("link 1");
 	assert.is(await last, "DHMEM_CLOSED");
 });
+
+regionTest(
+	"waits at the links are counted once when the message of one of them is the last one wanted",
+	async (region) => {
+		const { input, producers } = inputOf(region, 2);
+		for (const producer of producers) producer.close();
+		// Another participant, which has to ring.
+		using other = Region.open(region.name);
+		const sender = other.queue("link 0").producer();
+		for (const text of ["one", "two", "three", "four"]) {
+			const wait = input.receive();
+			// A time slice of the waits ends, so they are begun anew.
+			await delay(150);
+			sender.trySend(text);
+			using message = await soon(wait);
+			assert.is(message?.text(), text);
+		}
+	},
+);
 
 regionTest("a loop over links that are never empty lets timers run", async (region) => {
 	const { input, producers } = inputOf(region, 2);
