@@ -41,6 +41,7 @@ awk -v folder="$folder/project/src/bin" '
 	writing { print > (folder "/program-" number ".rs") }
 ' $rust/dhmem/README.md
 cp "$folder/project/src/bin/program-1.rs" "$folder/project/src/main.rs"
+sed -n '/^```rust$/,/^```$/p' docs/languages.md | sed '/^```/d' >"$folder/project/src/bin/means.rs"
 (cd "$folder/project" && cargo build)
 programs=$CARGO_TARGET_DIR/debug
 DHMEM_DIR=$regions "$programs/project" >"$folder/printed" &
@@ -51,8 +52,12 @@ DHMEM_DIR=$regions "$programs/program-3"
 diff <(DHMEM_DIR=$regions "$programs/program-4") <(echo "field 1 0.5")
 diff <(DHMEM_DIR=$regions "$programs/program-5") <(echo "0.5 2")
 rm "$regions"/*
+DHMEM_DIR=$regions "$programs/means" &
+diff <(DHMEM_DIR=$regions timeout 180 node test/rust/ask.mjs) <(printf 'step %s: %s.5\n' 0 0 1 1 2 2)
+wait $!
+rm "$regions"/*
 cp "$programs/project" "$folder/first"
-echo "the README's programs run in an empty project"
+echo "the programs of the README and of docs/languages.md run in an empty project"
 (cd "$folder/packed/dhmem-sys" && cargo package --list --allow-dirty) >"$folder/list"
 for file in LICENSE libdhmem/core/core.c libdhmem/core/LICENSE.wabt libdhmem/layout.h libdhmem/host/host.h; do
 	grep -qx "$file" "$folder/list"
