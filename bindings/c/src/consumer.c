@@ -156,6 +156,10 @@ static int attempt(void *context) {
 	struct endpoint *end = &consumer->end;
 	dhmem_region *region = end->object.region;
 	const bool is_mailbox = end->kind == CORE_KIND_MAILBOX;
+	/* Another thread may have taken the end while this one slept. */
+	if (end->ended) {
+		return DHMEM_END;
+	}
 	if (is_mailbox && !make_room(consumer)) {
 		return no_memory();
 	}
@@ -187,11 +191,9 @@ static int attempt(void *context) {
 }
 
 static int receive(struct receiving *receiving, double timeout) {
-	const int code = object_check(&receiving->consumer->end.object);
-	if (code != DHMEM_OK || receiving->consumer->end.ended) {
-		return code != DHMEM_OK ? code : DHMEM_END;
-	}
-	return endpoint_wait(&receiving->consumer->end, attempt, receiving, timeout);
+	struct endpoint *end = &receiving->consumer->end;
+	const int code = object_check(&end->object);
+	return code == DHMEM_OK ? endpoint_wait(end, attempt, receiving, timeout) : code;
 }
 
 int dhmem_receive(dhmem_consumer *consumer, struct dhmem_message *message, double timeout) {
@@ -206,7 +208,7 @@ static int receive_many(dhmem_consumer *consumer, struct dhmem_message *messages
 	*received = 0;
 	while (code == DHMEM_OK && done < count) {
 		struct receiving receiving = { consumer, &messages[done] };
-		code = consumer->end.ended ? DHMEM_END : attempt(&receiving);
+		code = attempt(&receiving);
 		done += code == DHMEM_OK;
 	}
 	*received = done;

@@ -174,6 +174,10 @@ static int measure(struct batch *batch, uint32_t *position) {
 static int look_for_room(void *context) {
 	const struct batch *batch = context;
 	const struct endpoint *end = &batch->records->end;
+	/* Another thread may have ended the stream while this one slept. */
+	if (end->ended) {
+		return endpoint_check_sending(end);
+	}
 	const uint32_t status = END_CALL(end, recordsRoom);
 	if (status == CORE_NO_ROOM) {
 		return PENDING;
@@ -198,6 +202,10 @@ static int look_for_records(void *context) {
 	const struct batch *batch = context;
 	struct endpoint *end = &batch->records->end;
 	dhmem_region *region = end->object.region;
+	/* Another thread may have taken the end while this one slept. */
+	if (end->ended) {
+		return DHMEM_END;
+	}
 	const uint32_t status = END_CALL(end, recordsAvailable);
 	if (status == CORE_EMPTY) {
 		return PENDING;
@@ -257,9 +265,6 @@ int dhmem_push_wait(dhmem_record_producer *producer, double timeout) {
 static int pop(struct batch *batch, double timeout, size_t *popped) {
 	struct endpoint *end = &batch->records->end;
 	int code = object_check(&end->object);
-	if (code == DHMEM_OK && end->ended) {
-		return DHMEM_END;
-	}
 	if (code == DHMEM_OK && batch->count > 0) {
 		code = endpoint_wait(end, attempt_pop, batch, timeout);
 	}
@@ -277,10 +282,7 @@ int dhmem_pop(dhmem_record_consumer *consumer, void *records, size_t count, doub
 static int wait_for_records(struct batch *batch, double timeout) {
 	struct endpoint *end = &batch->records->end;
 	const int code = object_check(&end->object);
-	if (code != DHMEM_OK || end->ended) {
-		return code != DHMEM_OK ? code : DHMEM_END;
-	}
-	return endpoint_wait(end, look_for_records, batch, timeout);
+	return code == DHMEM_OK ? endpoint_wait(end, look_for_records, batch, timeout) : code;
 }
 
 int dhmem_pop_wait(dhmem_record_consumer *consumer, double timeout) {

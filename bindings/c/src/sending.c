@@ -153,6 +153,10 @@ static int send_mail(const struct sending *sending) {
 
 int sending_attempt(void *context) {
 	const struct sending *sending = context;
+	/* Another thread may have ended the stream while this one slept. */
+	if (sending->producer->end.ended) {
+		return endpoint_check_sending(&sending->producer->end);
+	}
 	if (sending->producer->end.kind == CORE_KIND_MAILBOX) {
 		return send_mail(sending);
 	}

@@ -48,6 +48,57 @@ class Waits(RegionTest):
                     self.assertEqual(child.stdout.readline(), "interrupted\n")
                     self.assertEqual(child.wait(60), 0)
 
+    def test_the_end_of_a_stream_ends_the_waits_of_all_threads(self) -> None:
+        producer, consumer = self.ends()
+        records = self.region.queue("records", record="f8")
+        numbers, popped = records.producer(), records.consumer()
+        got: list[object] = []
+
+        def receive() -> None:
+            for message in consumer:
+                got.append(message.text())
+
+        def pop() -> None:
+            while popped.wait(timeout=60):
+                value = popped.pop()
+                if value is not None:
+                    got.append(value)
+
+        threads = [threading.Thread(target=target) for target in (receive, pop) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        producer.send("one")
+        producer.end()
+        numbers.push(1.5)
+        numbers.end()
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual([thread.is_alive() for thread in threads], [False] * 6)
+        self.assertCountEqual(got, ["one", 1.5])
+
+    def test_a_send_that_waits_fails_when_another_thread_ends_the_stream(self) -> None:
+        # Whether it waits already is not known, so this is done again and again.
+        for round in range(20):
+            producer, consumer = self.ends(f"queue {round}", capacity=256)
+            while producer.try_send(bytes(64)):
+                pass
+            codes: list[str] = []
+
+            def send(producer: dhmem.Producer, codes: list[str]) -> None:
+                with self.assertRaises(dhmem.DhmemError) as caught:
+                    producer.send(bytes(64))
+                codes.append(caught.exception.code)
+
+            thread = threading.Thread(target=send, args=[producer, codes])
+            thread.start()
+            if round % 2 == 0:
+                thread.join(0.01)
+            producer.end()
+            for _ in consumer:
+                pass
+            thread.join(60)
+            self.assertEqual(codes, ["DHMEM_QUEUE_ENDED"])
+
     def test_a_wait_does_not_keep_other_threads_from_running(self) -> None:
         producer, consumer = self.ends()
         got: list[str] = []
