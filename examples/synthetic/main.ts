@@ -4,19 +4,18 @@ import { type Result, run, workflowOf } from "./run.js";
 import { SHAPES, type Shape } from "./shapes.js";
 import { megabytes, refusal, type Workload } from "./workload.js";
 
-const { values: options } = parseArgs({
-	options: {
-		/** One of the three shapes; by default all of them. */
-		shape: { type: "string" },
-		/** The number of tasks between the first and the last, 1 to 32. */
-		m: { type: "string", default: "7" },
-		/** The size of each message, 1MB to 900MB. */
-		size: { type: "string", default: "10MB" },
-		iterations: { type: "string", default: "512" },
-		/** Only print the workflow file. */
-		print: { type: "boolean", default: false },
-	},
-});
+const OPTIONS = {
+	/** One of the three shapes; by default all of them. */
+	shape: { type: "string" },
+	/** The number of tasks between the first and the last, 1 to 32. */
+	m: { type: "string", default: "7" },
+	/** The size of each message, 1MB to 900MB. */
+	size: { type: "string", default: "10MB" },
+	iterations: { type: "string", default: "512" },
+	/** Only print the workflow file. */
+	print: { type: "boolean", default: false },
+} as const;
+const options = parsed();
 const m = within("m", options.m, 1, 32);
 const size = 1e6 * within("size", options.size.replace(/MB$/, ""), 1, 900);
 const iterations = within("iterations", options.iterations, 1, 2 ** 31);
@@ -49,6 +48,14 @@ function rowOf({ shape, m, size, iterations }: Workload, { messages, real, user,
 		messages,
 		"GB/s": rounded((messages * size) / real / 1e6),
 	};
+}
+
+function parsed() {
+	try {
+		return parseArgs({ options: OPTIONS }).values;
+	} catch (error) {
+		return refuse(`${(error as Error).message}. There are --${Object.keys(OPTIONS).join(", --")}`);
+	}
 }
 
 function rounded(value: number): number {

@@ -17,7 +17,8 @@ const IN_QUEUE = 2;
 
 /** Large blocks consist of whole spans. */
 const SPAN = 2 ** 16;
-const LARGEST_REGION = 2 ** 32 - 2 * SPAN;
+/** In a region that is larger than this, blocks of 8 MiB and more lie behind it. */
+const HEAP = 2 ** 32 - 2 * SPAN;
 
 /**
  * Returns the largest size of all messages at a time: for each sending task, those in a queue and one being
@@ -28,18 +29,23 @@ export function bytesNeeded({ shape, m, size }: Workload): number {
 	return senders * (IN_QUEUE + 1) * Math.ceil(size / SPAN) * SPAN;
 }
 
-/** Returns the size of a region for them. Its tables take a sixtieth of it, and its queues are small. */
-export function regionBytes(workload: Workload): number {
+/** Returns how much memory a region takes for them. Its tables take a sixtieth of it, and its queues are small. */
+function memoryNeeded(workload: Workload): number {
 	return Math.ceil(bytesNeeded(workload) * 1.02) + 8 * 2 ** 20;
+}
+
+/** Returns the size of such a region. So much in all is only needed for messages that are larger than 8 MiB. */
+export function regionBytes(workload: Workload): number {
+	const memory = memoryNeeded(workload);
+	return memory <= HEAP ? memory : HEAP + memory;
 }
 
 /** Explains with figures why a workload can't run here; undefined if it can. */
 export function refusal(workload: Workload): string | undefined {
-	const needed = regionBytes(workload);
+	const needed = memoryNeeded(workload);
 	const directory = process.env.DHMEM_DIR || "/dev/shm";
 	const { bavail, bsize } = statfsSync(directory);
 	const limits = [
-		{ what: "a region can have at most", bytes: LARGEST_REGION },
 		{ what: `${directory} has room for only`, bytes: bavail * bsize },
 		{ what: "this machine has free memory for only", bytes: freemem() },
 	];
@@ -47,7 +53,7 @@ export function refusal(workload: Workload): string | undefined {
 	if (tight === undefined) return undefined;
 	const { shape, m, size } = workload;
 	const which = shape === "simple" ? shape : `${shape} with m = ${m}`;
-	return `${which} and messages of ${megabytes(size)} needs a region of ${megabytes(needed)}, but ${tight.what} ${megabytes(tight.bytes)}`;
+	return `${which} and messages of ${megabytes(size)} needs ${megabytes(needed)} of memory, but ${tight.what} ${megabytes(tight.bytes)}`;
 }
 
 export function megabytes(bytes: number): string {
