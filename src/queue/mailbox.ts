@@ -31,7 +31,7 @@ import type { Sendable } from "./sendable.js";
 const TURNS = 3;
 
 export class MailboxProducer extends Producer {
-	/** There is no limit, because every message is copied into an envelope of its own. */
+	/** There is no limit, because every message is copied into an envelope of its own. @internal */
 	override readonly inline = Number.POSITIVE_INFINITY;
 
 	protected override put(content: Content, block: Block | undefined): boolean {

@@ -162,6 +162,8 @@ export class RingConsumer extends Consumer {
 	/**
 	 * Releases a run by one operation. This is correct because no other message was received between its first
 	 * and last.
+	 *
+	 * @internal
 	 */
 	override releaseRun(messages: readonly Message[]): void {
 		if (this.closed) return;

@@ -28,7 +28,7 @@ import { Reservation } from "./reservation.js";
 import type { Sendable } from "./sendable.js";
 
 export class RingProducer extends Producer {
-	/** The largest payload that fits the ring, in bytes. Larger messages travel as a block. */
+	/** The largest payload that fits the ring, in bytes. Larger messages travel as a block. @internal */
 	override readonly inline: number;
 	/** The number of messages that are written and not yet published. */
 	#staged = 0;

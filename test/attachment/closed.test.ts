@@ -4,6 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { eachInFolder, limitedTest } from "../fixture/index.js";
 import { outcome, things } from "../values/wrong.js";
+import { publicMembers } from "./public-members.js";
 import { open } from "./stage.js";
 
 eachInFolder();
@@ -21,32 +22,16 @@ const quiet: Record<string, string[]> = {
 	MailboxConsumer: ["close", "closed", "dispose", "ended", "toJSON", "readable"],
 	RecordProducer: ["capacity", "close", "closed", "dispose", "toJSON"],
 	RecordConsumer: ["capacity", "close", "closed", "dispose", "ended", "toJSON"],
-	Block: ["dispose", "length"],
+	Block: ["dispose", "kind", "length"],
 	Message: ["dispose", "length", "release", "released", "block"],
 	Reservation: ["abort", "dispose", "length", "open"],
-	Vector: ["name", "dtype"],
-	SharedMap: ["name"],
-	Mutex: ["name"],
-	Condition: ["name"],
+	Vector: ["name", "dtype", "kind"],
+	SharedMap: ["name", "kind"],
+	Mutex: ["name", "kind"],
+	Condition: ["name", "kind"],
 	HeldLock: ["mutex", "held", "unlock", "dispose", "abandoned"],
 	SharedArray: ["name", "dtype", "shape", "strides", "data", "length", "get", "set", "kind"],
 };
-
-/**
- * Members that aren't for users: internal ones, and protected ones, which are ordinary ones in JavaScript. `custom` is
- * what `console.log` calls, and always gives a text: `inspect.test.ts` covers it.
- */
-const internal =
-	/^(constructor|custom|owned|spend|offset|share|attempt|releaseRun|give|take|giveBack|lend|suspend|resume|resuming|suspended|endings|waitTo|waiters|holder|check\w*|beforeClose|waitFor|waitForSync|deliverTo|seeEndAgain|peekInto|discard|unexpected|unread|put|putBlock|putMany|reserve|reserveMany|hasRoom|writeEach|tryAllocate|tryBlock|finish|wake|next|isWaiting|waitInTurn|isNextMessage|pollMany|handle|described|plain|place|window|receiveNext|isNextGivenBack|keepForNext|noteFree)$/;
-
-const internalData =
-	/^(inline|hold|index|wakeOrThrow|what|hasContents|object|queue|attachment|at|defaults|ring|ringOffset|mask|kind|element|structs|reservation|largest|hasSentEnd|hasSeenEnd|endedBefore)$/;
-
-function isNotForUsers(type: string, member: string): boolean {
-	if (`${type}.${member}` === "Region.queue" || `${type}.${member}` === "Vector.at") return false;
-	if (`${type}.${member}` === "Message.take") return false;
-	return internal.test(member) || internalData.test(member);
-}
 
 /** The arguments for members that need some. */
 const parameters: Record<string, unknown[]> = {
@@ -152,6 +137,7 @@ for (const closing of ["the region", "the end"]) {
 			let called = 0;
 			for (const object of objects) {
 				const name = object.constructor.name;
+				const forUsers = publicMembers(name);
 				const names = new Set<string | symbol>(Object.getOwnPropertyNames(object));
 				for (
 					let type = Object.getPrototypeOf(object);
@@ -162,7 +148,7 @@ for (const closing of ["the region", "the end"]) {
 				}
 				for (const member of names) {
 					const text = typeof member === "symbol" ? String(member.description).replace(/.*[. ]/, "") : member;
-					if (isNotForUsers(name, text)) continue;
+					if (!forUsers.has(text)) continue;
 					called++;
 					let result: string;
 					try {
