@@ -12,8 +12,8 @@ export const REGION = "sleepers";
 /** Milliseconds after which who sleeps on a pipe, and hears of deaths, looks by itself. */
 export const SLICE = 1000;
 
-/** What a sleeper prints: that all its endpoints are taken, or that its neighbour has gone, and when. */
-export type Said = "ready" | { gone: number };
+/** What a sleeper says: that all its endpoints are taken, that its neighbour is there, or that it has gone, and when. */
+export type Said = "ready" | "met" | { gone: number };
 
 /** Waits for one neighbour after another, without end. */
 async function mind(region: Region, index: number): Promise<never> {
@@ -22,6 +22,7 @@ async function mind(region: Region, index: number): Promise<never> {
 	for (;;) {
 		try {
 			await queue.waitForPeer();
+			process.send?.("met" satisfies Said);
 			await consumer.receive();
 		} catch (error) {
 			if (!(error instanceof DhmemError) || error.code !== "DHMEM_PEER_GONE") throw error;

@@ -27,12 +27,14 @@ class Sleeper {
 	readonly index: number;
 	readonly #process: ChildProcess;
 	readonly #gone: ((at: number) => void)[] = [];
+	#hasMet = false;
 
 	private constructor(index: number, process: ChildProcess) {
 		this.index = index;
 		this.#process = process;
 		process.on("message", (said: Said) => {
-			if (said !== "ready") this.#gone.shift()?.(said.gone);
+			this.#hasMet = said === "met";
+			if (typeof said === "object") this.#gone.shift()?.(said.gone);
 		});
 	}
 
@@ -44,6 +46,11 @@ class Sleeper {
 		return sleeper;
 	}
 
+	/** Whether it knows that its neighbour is there. Otherwise it would not learn of the neighbour's death. */
+	get hasMet(): boolean {
+		return this.#hasMet;
+	}
+
 	/** When it learned that its neighbour has gone. */
 	hears(): Promise<number> {
 		return new Promise((resolve) => this.#gone.push(resolve));
@@ -52,8 +59,8 @@ class Sleeper {
 	/** When it was dead. */
 	async kill(): Promise<number> {
 		const exit = once(this.#process, "exit");
-		this.#process.kill("SIGKILL");
-		await exit;
+		// False if it is dead already.
+		if (this.#process.kill("SIGKILL")) await exit;
 		return clock();
 	}
 }
@@ -105,6 +112,7 @@ export function killSleepers(seed: number, kills: number): Promise<Sleepers> {
 		async function kill(index: number): Promise<void> {
 			const waiting = gone(incoming[index] as Consumer);
 			const before = sleepers[(index + COUNT - 1) % COUNT] as Sleeper;
+			await until(() => before.hasMet);
 			const heard = before.hears();
 			if (random(2) === 0) outgoing[random(COUNT)]?.trySend("and who answers?");
 			const died = await (sleepers[index] as Sleeper).kill();
