@@ -3,9 +3,15 @@
 import { DhmemError, isErrorNamed } from "../errors.js";
 import process from "./process.js";
 
-const DENO_FLAGS = "--allow-ffi --allow-read --allow-write --allow-env --allow-sys";
+const DENO_RIGHTS = ["ffi", "read", "write", "env", "sys"];
+const DENO_FLAGS = DENO_RIGHTS.map((right) => `--allow-${right}`).join(" ");
 /** Deno lets a program examine what is in /dev, /proc and /sys only with this flag. */
 const DENO_ALL = "--allow-all";
+
+/** What is used of Deno's own interface. */
+interface DenoPermissions {
+	readonly permissions: { querySync(descriptor: { name: string }): { readonly state: string } };
+}
 
 /**
  * Throws if this runtime can't open a region only for reading. Bun's atomic loads write back what they have
@@ -37,12 +43,19 @@ export function isDenied(error: unknown): error is Error {
 
 /** Converts Deno's error to a DhmemError. */
 export function denied(error: Error): DhmemError {
-	const needsAll = error.message.includes(DENO_ALL);
+	// Deno names that flag also where the others would do.
+	const needsAll = error.message.includes(DENO_ALL) && hasRights();
 	return new DhmemError(
 		"DHMEM_PERMISSION",
 		`Deno does not allow this (${error.message}); run it with ${needsAll ? DENO_ALL : DENO_FLAGS}`,
 		{ cause: error },
 	);
+}
+
+/** Whether Deno was started with all flags that dhmem needs. */
+function hasRights(): boolean {
+	const { Deno: deno } = globalThis as { Deno?: DenoPermissions };
+	return DENO_RIGHTS.every((name) => deno?.permissions.querySync({ name }).state === "granted");
 }
 
 /** Runs code that needs permissions of Deno. @throws DHMEM_PERMISSION */

@@ -74,9 +74,19 @@ test("what Deno allows only with all permissions is an error that says so", () =
 		new Error('Requires all access to "/dev/shm", run again with the --allow-all flag'),
 		{ name: "NotCapable" },
 	);
-	const { code, message } = denied(error);
-	assert.is(code, "DHMEM_PERMISSION");
-	assert.match(message, /; run it with --allow-all$/);
+	const global = globalThis as { Deno?: object };
+	const advice = (state: string) => {
+		global.Deno = { permissions: { querySync: () => ({ state }) } };
+		try {
+			const { code, message } = denied(error);
+			assert.is(code, "DHMEM_PERMISSION");
+			return message.replace(/.*; /, "");
+		} finally {
+			Reflect.deleteProperty(global, "Deno");
+		}
+	};
+	assert.is(advice("granted"), "run it with --allow-all");
+	assert.is(advice("prompt"), "run it with --allow-ffi --allow-read --allow-write --allow-env --allow-sys");
 });
 
 test("a folder that can't be examined is not said to be missing", () => {
