@@ -5,6 +5,7 @@
 //
 // Needs a built clone, and translate-core.mjs to have run.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Region } from "../../dist/src/index.js";
@@ -79,7 +80,10 @@ for (let turn = 0; turn < TURNS; turn++) {
 	region.remove(`rust-${turn}`);
 	node = least(node, pace());
 }
+const gone = once(peer, "exit");
 peer.kill();
+// Only who leaves last removes the region.
+await gone;
 region.close();
 for (const [index, what] of ["send", "receive and release", "receive by poll"].entries())
 	console.log(
