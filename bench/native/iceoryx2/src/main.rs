@@ -15,6 +15,7 @@ use std::time::Instant;
 use iceoryx2::port::publisher::Publisher;
 use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude::*;
+use iceoryx2::service::port_factory::publish_subscribe::PortFactory as Service;
 
 type Result<T> = core::result::Result<T, Box<dyn Error>>;
 type Message = [u32; 16];
@@ -166,12 +167,7 @@ fn pattern_of(sequence: i64) -> f64 {
 }
 
 fn send_stream(job: &Job, node: &Node<ipc::Service>) -> Result<f64> {
-    let service = node
-        .service_builder(&name(job, "stream")?)
-        .publish_subscribe::<[f64]>()
-        .enable_safe_overflow(false)
-        .subscriber_max_buffer_size(FIT_LARGE)
-        .open_or_create()?;
+    let service = stream_service(job, node)?;
     let publisher = service
         .publisher_builder()
         .initial_max_slice_len(job.size / 8)
@@ -192,12 +188,7 @@ fn send_stream(job: &Job, node: &Node<ipc::Service>) -> Result<f64> {
 }
 
 fn receive_stream(job: &Job, node: &Node<ipc::Service>) -> Result<f64> {
-    let service = node
-        .service_builder(&name(job, "stream")?)
-        .publish_subscribe::<[f64]>()
-        .enable_safe_overflow(false)
-        .subscriber_max_buffer_size(FIT_LARGE)
-        .open_or_create()?;
+    let service = stream_service(job, node)?;
     let subscriber = service.subscriber_builder().create()?;
     let mut expected: Vec<Vec<f64>> = (0..PATTERNS).map(|i| vec![pattern_of(i); job.size / 8]).collect();
     let mut started = Instant::now();
@@ -249,6 +240,29 @@ fn name(job: &Job, what: &str) -> Result<ServiceName> {
     Ok(format!("{what}/{}", job.run).as_str().try_into()?)
 }
 
+fn service<T: ZeroCopySend + core::fmt::Debug + 'static>(
+    job: &Job,
+    node: &Node<ipc::Service>,
+    what: &str,
+    fit: usize,
+) -> Result<Service<ipc::Service, T, ()>> {
+    Ok(node
+        .service_builder(&name(job, what)?)
+        .publish_subscribe::<T>()
+        .enable_safe_overflow(false)
+        .subscriber_max_buffer_size(fit)
+        .open_or_create()?)
+}
+
+fn stream_service(job: &Job, node: &Node<ipc::Service>) -> Result<Service<ipc::Service, [f64], ()>> {
+    Ok(node
+        .service_builder(&name(job, "stream")?)
+        .publish_subscribe::<[f64]>()
+        .enable_safe_overflow(false)
+        .subscriber_max_buffer_size(FIT_LARGE)
+        .open_or_create()?)
+}
+
 /// Creates the publisher of a service, and waits for its subscriber.
 fn publisher<T: ZeroCopySend + core::fmt::Debug + 'static>(
     job: &Job,
@@ -256,12 +270,7 @@ fn publisher<T: ZeroCopySend + core::fmt::Debug + 'static>(
     what: &str,
     fit: usize,
 ) -> Result<Publisher<ipc::Service, T, ()>> {
-    let service = node
-        .service_builder(&name(job, what)?)
-        .publish_subscribe::<T>()
-        .enable_safe_overflow(false)
-        .subscriber_max_buffer_size(fit)
-        .open_or_create()?;
+    let service = service::<T>(job, node, what, fit)?;
     let publisher = service
         .publisher_builder()
         .backpressure_strategy(BackpressureStrategy::RetryUntilDelivered)
@@ -276,12 +285,7 @@ fn subscriber<T: ZeroCopySend + core::fmt::Debug + 'static>(
     what: &str,
     fit: usize,
 ) -> Result<Subscriber<ipc::Service, T, ()>> {
-    let service = node
-        .service_builder(&name(job, what)?)
-        .publish_subscribe::<T>()
-        .enable_safe_overflow(false)
-        .subscriber_max_buffer_size(fit)
-        .open_or_create()?;
+    let service = service::<T>(job, node, what, fit)?;
     Ok(service.subscriber_builder().create()?)
 }
 
