@@ -42,14 +42,23 @@ test("the command takes what is asked for, and writes it as JSON and into a docu
 	rmSync(folder, { recursive: true });
 });
 
-/** The processes below one, as far as they are known; none if it has ended. */
-function descendants(pid: number): number[] {
+/** What /proc says of a process, or nothing if it has ended. */
+function read(pid: number, name: string): string {
 	try {
-		const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
-		return children.map(Number).flatMap((child) => [child, ...descendants(child)]);
+		return readFileSync(`/proc/${pid}/${name}`, "latin1");
 	} catch {
-		return [];
+		return "";
 	}
+}
+
+/**
+ * The processes below one that run their own program. A child has its parent's command line until then: if it is stopped
+ * before, its parent waits for it, and handles no signal.
+ */
+function descendants(pid: number): number[] {
+	const children = read(pid, `task/${pid}/children`).split(" ").filter(Boolean).map(Number);
+	const started = children.filter((child) => !["", read(pid, "cmdline")].includes(read(child, "cmdline")));
+	return started.flatMap((child) => [child, ...descendants(child)]);
 }
 
 /** The folders in shared memory that a process of the benchmarks has made. */
