@@ -135,6 +135,13 @@ peerTest("a condition wakes C, and C wakes Node", async (region, peer) => {
 	assert.match(await peer.ask("await changed 100 30"), /^DHMEM_TIMEOUT Waited 30 ms for condition changed; /);
 });
 
+peerTest(
+	"a thread that waits at a condition waits for another thread of its opening that locks the mutex",
+	async (_region, peer) => {
+		for (let step = 1; step <= 5; step++) await peer.ask(`await-beside changed ${step}`, "reached");
+	},
+);
+
 peerTest("who waits at a condition goes on after Node was killed with the mutex", async (region, peer) => {
 	const victim = new Child(new URL("victim.js", import.meta.url).href, "holder", [region.name]);
 	await victim.hear();

@@ -156,8 +156,7 @@ static void run_entries(const struct line *line) {
 	answer(code, text);
 }
 
-/* The mutex, the struct and the condition that await and change use. */
-static int open_state(const struct line *line) {
+int open_state(const struct line *line) {
 	struct named *turn = thing("turn"), *state = thing("state");
 	int code = DHMEM_OK;
 	if (turn->mutex == NULL) {
@@ -172,9 +171,13 @@ static int open_state(const struct line *line) {
 	return code == DHMEM_OK ? dhmem_lock(turn->mutex, -1, NULL) : code;
 }
 
+double *state_number(void) {
+	return dhmem_memory_data(thing("state")->memory);
+}
+
 static bool is_reached(void *context) {
 	const double *wanted = context;
-	return *(const double *)dhmem_memory_data(thing("state")->memory) == *wanted;
+	return *state_number() == *wanted;
 }
 
 static void run_await(const struct line *line) {
@@ -193,15 +196,46 @@ static void run_await(const struct line *line) {
 static void run_change(const struct line *line) {
 	int code = open_state(line);
 	if (code == DHMEM_OK) {
-		*(double *)dhmem_memory_data(thing("state")->memory) = line->number;
+		*state_number() = line->number;
 		code = dhmem_notify_all(line->it->condition);
 		dhmem_unlock(thing("turn")->mutex);
 	}
 	answer(code, "changed");
 }
 
+/* Locks the mutex, or waits for it by the descriptor. */
+static int lock_at_descriptor(dhmem_mutex *mutex) {
+	int code;
+	while (
+		(code = dhmem_lock(mutex, 0, NULL)) == DHMEM_TIMEOUT && (code = wait_at_descriptor()) == DHMEM_OK) {
+	}
+	return code;
+}
+
+static void run_poll_turns(const struct line *line) {
+	dhmem_mutex *mutex;
+	int code = open_state(line), fd;
+	code = code == DHMEM_OK ? dhmem_fd(region, &fd) : code;
+	mutex = thing("turn")->mutex;
+	for (double turn = 0; turn < line->number && code == DHMEM_OK; turn++) {
+		double wanted = 2 * turn + 1;
+		while ((code = dhmem_wait(line->it->condition, mutex, is_reached, &wanted, 0)) == DHMEM_TIMEOUT) {
+			dhmem_unlock(mutex);
+			code = wait_at_descriptor();
+			code = code == DHMEM_OK ? lock_at_descriptor(mutex) : code;
+			if (code != DHMEM_OK) {
+				break;
+			}
+		}
+		*state_number() += 1;
+		code = code == DHMEM_OK ? dhmem_notify_all(line->it->condition) : code;
+	}
+	dhmem_unlock(mutex);
+	answer(code, "turned");
+}
+
 const struct command collection_commands[] = { { "vector", run_vector }, { "append", run_append },
 	{ "sum", run_sum }, { "pop-back", run_pop_back }, { "resize", run_resize },
 	{ "vector-token", run_vector_token }, { "map", run_map }, { "put", run_put }, { "look", run_look },
 	{ "delete", run_delete }, { "count-up", run_count_up }, { "entries", run_entries },
-	{ "await", run_await }, { "change", run_change }, { NULL, NULL } };
+	{ "await", run_await }, { "change", run_change }, { "poll-turns", run_poll_turns }, { NULL, NULL } };

@@ -55,6 +55,11 @@
  *	poll QUEUE COUNT	(receives that many messages, and answers with the last one)
  *	echo QUEUE COUNT	(receives that many messages, and sends each back through QUEUE-back)
  *	poll-lock MUTEX
+ *	poll-turns CONDITION COUNT	(so often, waits until the first number of the struct "state" is odd, and adds 1)
+ *
+ * With two threads (peer-threads.c):
+ *
+ *	await-beside CONDITION VALUE	(one thread awaits what the other changes, with the mutex "turn")
  */
 #include "peer.h"
 
@@ -191,7 +196,7 @@ static bool run(const struct command *among, const char *name, const struct line
 
 int main(void) {
 	static const struct command *const all[] = { commands, queue_commands, record_commands, memory_commands,
-		collection_commands, process_commands };
+		collection_commands, process_commands, thread_commands };
 	char text[4096];
 	while (fgets(text, sizeof text, stdin) != NULL) {
 		struct line line = { .rest = "", .text = "" };

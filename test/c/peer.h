@@ -44,6 +44,7 @@ extern const struct command record_commands[];
 extern const struct command memory_commands[];
 extern const struct command collection_commands[];
 extern const struct command process_commands[];
+extern const struct command thread_commands[];
 
 extern dhmem_region *region;
 /* Milliseconds for waits whose commands have none. */
@@ -54,6 +55,10 @@ struct named *thing(const char *name);
 void describe_bytes(const unsigned char *bytes, size_t length, char into[40]);
 /* Says `text`, or the end of the stream, or the error. */
 void answer(int code, const char *text);
+/* Opens the mutex "turn", the struct "state" and the condition, and locks the mutex. */
+int open_state(const struct line *line);
+/* The first number of the struct "state". */
+double *state_number(void);
 /* Waits until the descriptor for event loops is readable. */
 int wait_at_descriptor(void);
 

@@ -478,7 +478,11 @@ DHMEM_API int dhmem_condition_open(dhmem_region *region, const char *name, dhmem
 DHMEM_API void dhmem_condition_close(dhmem_condition *condition);
 /*
  * Waits until `until` returns true. It is called while this participant has the mutex, which it must have before, has
- * afterwards whatever the result is, and has not while it sleeps.
+ * afterwards whatever the result is, and has not while it sleeps: then also another thread of this opening may lock it,
+ * and this one waits until that has unlocked it.
+ *
+ * In an event loop, with the timeout 0: after DHMEM_TIMEOUT, unlock the mutex, and wait by the descriptor. Then lock the
+ * mutex, which may return DHMEM_TIMEOUT itself, and call this again.
  */
 DHMEM_API int dhmem_wait(dhmem_condition *condition, dhmem_mutex *mutex, bool (*until)(void *context),
 	void *context, double timeout);

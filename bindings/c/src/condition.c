@@ -10,9 +10,19 @@ struct dhmem_condition {
 	struct lock lock;
 };
 
+/* A sleep without the mutex. */
 struct waiting {
 	dhmem_condition *condition;
+	/* Of the condition, before it. */
+	uint32_t rings;
 	int64_t look_at;
+};
+
+/* A look with the mutex. */
+struct look {
+	dhmem_condition *condition;
+	bool (*until)(void *context);
+	void *context;
 };
 
 int dhmem_condition_open(dhmem_region *region, const char *name, dhmem_condition **result) {
@@ -67,8 +77,7 @@ static int attempt(void *context) {
 	if (code != DHMEM_OK) {
 		return code;
 	}
-	return OBJECT_CALL(&lock->object, isAnnounced) == 0 || clock_after(0) >= waiting->look_at ? DHMEM_OK
-																							  : PENDING;
+	return lock_rings(lock) != waiting->rings || clock_after(0) >= waiting->look_at ? DHMEM_OK : PENDING;
 }
 
 static void announce(void *context) {
@@ -84,7 +93,7 @@ static uint32_t peer(void *context) {
 /* Sleeps without the mutex, until a notification or for a while. */
 static int sleep_once(dhmem_condition *condition, struct lock *mutex) {
 	dhmem_region *region = condition->lock.object.region;
-	struct waiting waiting = { condition, clock_after(LOOK) };
+	struct waiting waiting = { condition, lock_announce(&condition->lock), clock_after(LOOK) };
 	const struct wait wait = { .what = "condition",
 		.name = condition->lock.object.name,
 		.attempt = attempt,
@@ -92,7 +101,6 @@ static int sleep_once(dhmem_condition *condition, struct lock *mutex) {
 		.peer = peer,
 		.context = &waiting,
 		.slice = LOOK };
-	lock_announce(&condition->lock);
 	int code = lock_release(mutex);
 	if (code != DHMEM_OK) {
 		return code;
@@ -101,32 +109,69 @@ static int sleep_once(dhmem_condition *condition, struct lock *mutex) {
 	/* Whatever has happened, the caller has the mutex again. */
 	int locked;
 	do {
-		locked = lock_take(mutex, -1);
+		locked = lock_take_again(mutex);
 	} while (locked == DHMEM_INTERRUPTED);
 	return code == DHMEM_OK ? locked : code;
 }
 
+static int look_attempt(void *context) {
+	const struct look *look = context;
+	const int code = object_check(&look->condition->lock.object);
+	return code != DHMEM_OK ? code : look->until(look->context) ? DHMEM_OK : PENDING;
+}
+
+static void look_announce(void *context) {
+	const struct look *look = context;
+	lock_announce(&look->condition->lock);
+}
+
+/* Keeps the mutex. If there is a descriptor for event loops, a notification makes it readable from now on. */
+static int look_once(dhmem_condition *condition, bool (*until)(void *context), void *context) {
+	struct look look = { condition, until, context };
+	const struct wait wait = { .what = "condition",
+		.name = condition->lock.object.name,
+		.attempt = look_attempt,
+		.announce = look_announce,
+		.peer = peer,
+		.context = &look,
+		.slice = LOOK };
+	return wait_for(condition->lock.object.region, &wait, 0);
+}
+
+/* Looks, and sleeps until it is worth looking again. */
+static int look_again(dhmem_condition *condition, struct lock *mutex, bool (*until)(void *context),
+	void *context, double timeout) {
+	const int64_t deadline = timeout < 0 ? NEVER : clock_after(timeout);
+	int code = DHMEM_OK;
+	condition->lock.waiting++;
+	while (code == DHMEM_OK && !until(context)) {
+		code = clock_after(0) < deadline
+			? sleep_once(condition, mutex)
+			: fail(DHMEM_TIMEOUT,
+				  "Waited %g ms for condition %s; allow more time, or check that the other side is running",
+				  timeout, condition->lock.object.name);
+	}
+	condition->lock.waiting--;
+	return code;
+}
+
 static int wait_until(dhmem_condition *condition, struct lock *mutex, bool (*until)(void *context),
 	void *context, double timeout) {
-	dhmem_region *region = condition->lock.object.region;
-	const int64_t deadline = timeout < 0 ? NEVER : clock_after(timeout);
 	int code = object_check(&condition->lock.object);
 	code = code == DHMEM_OK ? object_check(&mutex->object) : code;
-	if (code == DHMEM_OK && (mutex->object.region != region || !lock_is_held_here(mutex))) {
+	if (code != DHMEM_OK) {
+		return code;
+	}
+	if (mutex->object.region != condition->lock.object.region || !lock_is_held_here(mutex)) {
 		return fail(DHMEM_BAD_ARGUMENT,
 			"Mutex %s is not held by this opening; lock it before waiting for condition %s",
 			mutex->object.name, condition->lock.object.name);
 	}
-	while (code == DHMEM_OK && !until(context)) {
-		if (clock_after(0) >= deadline) {
-			code = fail(DHMEM_TIMEOUT,
-				"Waited %g ms for condition %s; allow more time, or check that the other side is running",
-				timeout, condition->lock.object.name);
-			break;
-		}
-		code = sleep_once(condition, mutex);
+	code = timeout == 0 ? look_once(condition, until, context)
+						: look_again(condition, mutex, until, context, timeout);
+	if (code != DHMEM_TIMEOUT || timeout != 0) {
+		lock_stop_asking(&condition->lock);
 	}
-	lock_stop_asking(&condition->lock);
 	return code;
 }
 

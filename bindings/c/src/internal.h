@@ -406,16 +406,26 @@ struct lock {
 	struct object object;
 	/* It has asked for a ring that has not come. */
 	bool asked;
+	/* Rings that have come. */
+	uint32_t rings;
+	/* Threads that wait; of a region that several use, all but one of them sleep. */
+	unsigned waiting;
 	/* Its last holder died while holding it. */
 	bool abandoned;
 };
 
 int lock_take(struct lock *lock, double timeout);
+/* For a wait that has unlocked it: waits also while another thread of this participant has it. */
+int lock_take_again(struct lock *lock);
 int lock_release(struct lock *lock);
 bool lock_is_held_here(struct lock *lock);
-/* Asks for a ring, but not again before the ring, so that it keeps its turn. */
-void lock_announce(struct lock *lock);
-/* A ring for a participant that no longer waits would be lost for the others, until they look again. */
+/* Asks for a ring, but not again before the ring, so that it keeps its turn. Returns the number of rings so far. */
+uint32_t lock_announce(struct lock *lock);
+uint32_t lock_rings(struct lock *lock);
+/*
+ * Unless a thread still waits. A ring for a participant that no longer waits would be lost for the others, until they
+ * look again.
+ */
 void lock_stop_asking(struct lock *lock);
 void lock_close(struct lock *lock);
 

@@ -14,14 +14,26 @@ static int attempt(void *context) {
 	return status == CORE_TAKEN ? PENDING : region_unexpected(lock->object.region, status, "A mutex");
 }
 
-void lock_announce(struct lock *lock) {
+/* A ring is for all threads that wait. */
+static void notice(struct lock *lock) {
 	if (lock->asked && OBJECT_CALL(&lock->object, isAnnounced) == 0) {
 		lock->asked = false;
+		lock->rings++;
 	}
+}
+
+uint32_t lock_rings(struct lock *lock) {
+	notice(lock);
+	return lock->rings;
+}
+
+uint32_t lock_announce(struct lock *lock) {
+	notice(lock);
 	if (!lock->asked) {
 		OBJECT_CALL(&lock->object, announceLock);
 		lock->asked = true;
 	}
+	return lock->rings;
 }
 
 static void announce(void *context) {
@@ -38,10 +50,26 @@ bool lock_is_held_here(struct lock *lock) {
 	return holder(lock) == lock->object.region->me;
 }
 
+static int take(struct lock *lock, double timeout) {
+	const struct wait wait = { .what = "mutex",
+		.name = lock->object.name,
+		.attempt = attempt,
+		.announce = announce,
+		.peer = holder,
+		.context = lock,
+		.slice = LOOK };
+	lock->waiting++;
+	const int code = wait_for(lock->object.region, &wait, timeout);
+	lock->waiting--;
+	if (code != DHMEM_TIMEOUT || timeout != 0) {
+		lock_stop_asking(lock);
+	}
+	return code;
+}
+
 int lock_take(struct lock *lock, double timeout) {
-	dhmem_region *region = lock->object.region;
 	int code = object_check(&lock->object);
-	code = code == DHMEM_OK ? region_check_writable(region) : code;
+	code = code == DHMEM_OK ? region_check_writable(lock->object.region) : code;
 	if (code != DHMEM_OK) {
 		return code;
 	}
@@ -51,18 +79,12 @@ int lock_take(struct lock *lock, double timeout) {
 			"first",
 			lock->object.name);
 	}
-	const struct wait wait = { .what = "mutex",
-		.name = lock->object.name,
-		.attempt = attempt,
-		.announce = announce,
-		.peer = holder,
-		.context = lock,
-		.slice = LOOK };
-	code = wait_for(region, &wait, timeout);
-	if (code != DHMEM_TIMEOUT || timeout != 0) {
-		lock_stop_asking(lock);
-	}
-	return code;
+	return take(lock, timeout);
+}
+
+int lock_take_again(struct lock *lock) {
+	const int code = object_check(&lock->object);
+	return code == DHMEM_OK ? take(lock, -1) : code;
 }
 
 int lock_release(struct lock *lock) {
@@ -80,6 +102,9 @@ int lock_release(struct lock *lock) {
 
 void lock_stop_asking(struct lock *lock) {
 	const dhmem_region *region = lock->object.region;
+	if (lock->waiting > 0) {
+		return;
+	}
 	if (lock->asked && region->failed == DHMEM_OK && !lock->object.removed) {
 		OBJECT_CALL(&lock->object, retractLock);
 	}

@@ -91,6 +91,40 @@ class Objects(RegionTest):
                 self.region.condition("changed").wait(held, lambda: 1 / 0)
         thread.join(60)
 
+    def test_a_wait_at_a_condition_lets_another_thread_of_the_region_have_the_mutex(self) -> None:
+        params = self.region.struct("params", {"step": "u4"})
+        waiting, results = threading.Event(), list[object]()
+
+        def is_reached() -> bool:
+            waiting.set()
+            return params.step == 5
+
+        def wait() -> None:
+            with self.region.mutex("turn").lock() as held:
+                try:
+                    results.append(self.region.condition("changed").wait(held, is_reached, timeout=60))
+                except dhmem.DhmemError as error:
+                    results.append(error.code)
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        self.assertTrue(waiting.wait(60))
+        mutex, ours = self.region.mutex("turn"), None
+        while ours is None:
+            try:
+                ours = mutex.try_lock()
+            except dhmem.DhmemError:
+                # It still looks, for which it has the mutex.
+                thread.join(0.001)
+        with ours:
+            params.step = 5
+            self.region.condition("changed").notify_all()
+            # It has long since been woken, and would have ended by now if it did not wait for this thread.
+            thread.join(0.2)
+            self.assertEqual((thread.is_alive(), results), (True, []))
+        thread.join(60)
+        self.assertEqual(results, [None])
+
     def test_a_token_finds_a_block_in_another_process(self) -> None:
         block = self.region.allocate(800)
         block.array("f8")[:] = 1.5

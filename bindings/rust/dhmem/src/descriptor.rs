@@ -14,6 +14,9 @@ impl Region {
     /// 3. Call [`Region::clear_descriptor`], and then try everything once more, because the descriptor does not say which of
     ///    them can go on.
     ///
+    /// A [`Condition`](crate::Condition) is tried by [`wait_timeout`](crate::Condition::wait_timeout) with a duration of zero;
+    /// drop [`Held`](crate::Held) before step 2, and lock the mutex again after it.
+    ///
     /// No timer is needed beside it, although peers can die without a word: it also becomes readable a few times a second.
     /// Whatever is tried costs more from now on.
     ///
