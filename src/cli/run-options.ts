@@ -7,6 +7,9 @@ export interface RunOptions {
 	explain?: true;
 	printEnv?: string;
 	stopWhenStuck?: true;
+	server?: string;
+	run?: string;
+	only?: string;
 }
 
 export const runtimeNames = ["process", "podman", "docker"] as const;

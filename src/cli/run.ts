@@ -16,6 +16,9 @@ export function run(program: Command): void {
 			"--stop-when-stuck",
 			"end the run when tasks wait only for each other, which is otherwise only reported",
 		)
+		.option("--server <address>", "the NATS server for links over a network, instead of $DHMEM_NATS")
+		.option("--run <name>", "on several machines: the name of this run, the same on all of them")
+		.option("--only <tasks>", "on several machines: the tasks of this one, with commas between them")
 		.action(async (file: string, options: RunOptions) => {
 			// Loaded only when needed: commands inside tasks and containers start faster without it.
 			const { runFile } = await import("./run-file.js");

@@ -6,10 +6,14 @@ import { type Link, linkName } from "../workflow/links.js";
 import { readServer } from "../workflow/nats/settings.js";
 import type { FileLink, TaskSpec, Workflow } from "./workflow-file.js";
 
-export function explain(workflow: Workflow, runtime: string): string {
+/** @param elsewhere the tasks that other machines run */
+export function explain(workflow: Workflow, runtime: string, elsewhere: readonly string[] = []): string {
 	const { name, region, tasks, links } = workflow;
 	return [
 		`Workflow ${name}: ${tasks.length} tasks, started in any order, each as ${runtime === "process" ? "a process" : `a ${runtime} container`}.`,
+		...(elsewhere.length === 0
+			? []
+			: [`Other machines run ${list(elsewhere)}. No task starts before each has its machine.`]),
 		`They share one region of memory, of at most ${region.size ?? "4 GiB"}, which is created for the run and removed after it.`,
 		"",
 		...tasks.map((task) => explainTask(task, links)),

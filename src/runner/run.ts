@@ -8,6 +8,7 @@ import { completeRun } from "../workflow/completion.js";
 import { writeEnvironment } from "../workflow/environment.js";
 import { type LinkSnapshot, readLinks, StuckLinks } from "../workflow/stuck.js";
 import { linksOf } from "./links-of.js";
+import type { Machines } from "./machines.js";
 import type { Reporter } from "./reporter.js";
 import { RunServer } from "./run-server.js";
 import { describeEnding, type Ending, type RunningTask, type Runtime, statusOf } from "./runtime.js";
@@ -38,6 +39,8 @@ export class Run {
 	readonly #reporter: Reporter;
 	readonly #name: string;
 	readonly #stopWhenStuck: boolean;
+	/** The other machines of the run; undefined if there is only this one. */
+	readonly #machines: Machines | undefined;
 	readonly #running = new Map<string, RunningTask>();
 	/** Tasks that have finished successfully and are not restarted. */
 	readonly #finished = new Set<string>();
@@ -50,19 +53,29 @@ export class Run {
 
 	/**
 	 * @param options `stopWhenStuck` ends the run when tasks wait only for each other or for finished ones. By default
-	 * this is only reported, because a task may also wait for something that the runner doesn't know.
+	 * this is only reported, because a task may also wait for something that the runner doesn't know. `machines` are
+	 * those of the run if the workflow is only a part of one.
 	 */
 	constructor(
 		workflow: Workflow,
 		runtime: Runtime,
 		reporter: Reporter,
-		{ stopWhenStuck = false }: { stopWhenStuck?: boolean } = {},
+		{ stopWhenStuck = false, machines }: { stopWhenStuck?: boolean; machines?: Machines | undefined } = {},
 	) {
 		this.#workflow = workflow;
 		this.#runtime = runtime;
 		this.#reporter = reporter;
 		this.#stopWhenStuck = stopWhenStuck;
-		this.#name = `${workflow.name}-${randomBytes(4).toString("hex")}`;
+		this.#machines = machines;
+		this.#name = machines?.region ?? `${workflow.name}-${randomBytes(4).toString("hex")}`;
+		machines?.listen({
+			note: (text) => this.#reporter.note(text),
+			stop: (message, status) => {
+				this.#reporter.note(message);
+				this.#status ||= status;
+				this.#stop("SIGTERM");
+			},
+		});
 	}
 
 	/**
@@ -75,7 +88,7 @@ export class Run {
 		const { size } = this.#workflow.region;
 		const placement = this.#runtime.prepare(this.#name);
 		const { directory, inside, permissions } = placement;
-		const server = new RunServer(this.#name, this.#workflow.links);
+		const server = this.#machines ?? new RunServer(this.#name, this.#workflow.links);
 		try {
 			await server.prepare();
 			using region = Region.open(this.#name, {
@@ -90,23 +103,32 @@ export class Run {
 			const timer = setInterval(() => {
 				const links = this.#linksIn(region);
 				this.#reporter.update(links);
-				for (const message of stuck.update(links, performance.now(), this.#finished)) {
+				for (const message of stuck.update(links, performance.now(), this.#allFinished())) {
 					publish("dhmem:stuck", () => ({ path: region.path, message }));
 					if (this.#stopWhenStuck) this.#fail(message, 1);
 					else this.#reporter.note(`${message}. ${ADVICE}`);
 				}
 			}, INTERVAL);
 			await Promise.all(this.#workflow.tasks.map((task) => this.#supervise(task, region, inside)));
+			await this.#machines?.allFinished();
 			clearInterval(timer);
 			clearTimeout(this.#killing);
 			this.#reporter.finish(this.#linksIn(region));
 			this.#recover(region);
+		} catch (error) {
+			this.#machines?.fail(messageOf(error), 1);
+			throw error;
 		} finally {
 			await server.clear((text) => this.#reporter.note(text));
 			placement.remove();
 		}
 		if (this.#failure !== undefined) throw this.#failure.error;
-		return this.#status;
+		return this.#machines?.failure?.status ?? this.#status;
+	}
+
+	/** The tasks that have finished successfully, on whatever machine. */
+	#allFinished(): ReadonlySet<string> {
+		return new Set([...this.#finished, ...(this.#machines?.finished ?? [])]);
 	}
 
 	/** Recovers from killed tasks, because that removes their pipes, which lie beside the region. */
@@ -133,6 +155,7 @@ export class Run {
 	 */
 	abandon(error: unknown): void {
 		this.#failure ??= { error };
+		this.#machines?.fail(messageOf(error), 1);
 		this.#stop("SIGTERM");
 	}
 
@@ -143,7 +166,9 @@ export class Run {
 			return;
 		}
 		this.#reporter.note(`${signal}: asking all tasks to end`);
-		this.#status ||= 128 + constants.signals[signal];
+		const status = 128 + constants.signals[signal];
+		this.#status ||= status;
+		this.#machines?.fail(`${signal} has ended the run`, status);
 		// Tasks handle SIGTERM and tidy up. SIGHUP would end them at once, or not at all if they are process 1 of
 		// a container.
 		this.#stop(signal === "SIGHUP" ? "SIGTERM" : signal);
@@ -165,6 +190,7 @@ export class Run {
 			task: task.name,
 			links: linksOf(this.#workflow, task.name),
 			runner: RUNNER,
+			run: this.#machines?.run,
 			permissions: undefined,
 		});
 		for (let attempt = 0; ; attempt++) {
@@ -177,6 +203,7 @@ export class Run {
 			if (!mayRestart(task, ending, attempt)) {
 				if (statusOf(ending) === 0) {
 					this.#finished.add(task.name);
+					this.#machines?.taskFinished(task.name);
 					this.#reporter.taskEnded(task.name, ending);
 				} else this.#fail(failureOf(task, ending, attempt), statusOf(ending));
 				return;
@@ -202,6 +229,7 @@ export class Run {
 	#fail(message: string, status: number): void {
 		this.#reporter.note(message);
 		this.#status ||= status;
+		this.#machines?.fail(message, status);
 		this.#stop("SIGTERM");
 	}
 
@@ -225,4 +253,8 @@ function mayRestart({ restart, restarts }: TaskSpec, ending: Ending, attempt: nu
 function failureOf({ name, restart, restarts }: TaskSpec, ending: Ending, attempt: number): string {
 	const tried = restart !== "no" && attempt >= restarts ? ` after ${attempt} restarts` : "";
 	return `${name} ${describeEnding(ending)}${tried}; stopping the others`;
+}
+
+function messageOf(error: unknown): string {
+	return error instanceof Error ? error.message : String(error);
 }

@@ -53,6 +53,8 @@ export interface TaskEnvironment {
 	readonly trust?: Trust | undefined;
 	/** The NATS server; undefined if no link uses one. */
 	readonly server?: ServerSettings | undefined;
+	/** The run's name on the server; undefined for the region's name. On several machines, each has another region. */
+	readonly run?: string | undefined;
 }
 
 export const transports = ["auto", ...carriers] as const;
@@ -92,6 +94,7 @@ export function readEnvironment(given: Variables): TaskEnvironment {
 		size: readSize(variables.DHMEM_SIZE),
 		trust: trustOf(variables),
 		server: usesServer ? checked("DHMEM_NATS", () => readServer(given)) : undefined,
+		run: usesServer ? readRun(given.DHMEM_RUN) : undefined,
 	};
 }
 
@@ -140,7 +143,7 @@ function variablesOf(given: Variables): Variables {
 
 /** Returns the variables from which `readEnvironment` reads this description. */
 export function writeEnvironment(environment: TaskEnvironment): Record<string, string> {
-	const { directory, runner, permissions, size, trust } = environment;
+	const { directory, runner, permissions, size, trust, run } = environment;
 	return {
 		DHMEM_REGION: environment.region,
 		...(directory === undefined ? {} : { DHMEM_DIR: directory }),
@@ -151,6 +154,7 @@ export function writeEnvironment(environment: TaskEnvironment): Record<string, s
 		...(permissions === undefined ? {} : { DHMEM_PERMISSIONS: `0${permissions.toString(8)}` }),
 		...(size === undefined ? {} : { DHMEM_SIZE: String(size) }),
 		...(trust === undefined ? {} : { DHMEM_TRUST: String(trust) }),
+		...(run === undefined ? {} : { DHMEM_RUN: run }),
 	};
 }
 
@@ -198,6 +202,13 @@ function readSize(text: string | undefined): string | undefined {
 	if (text === undefined || text === "") return undefined;
 	checked("DHMEM_SIZE", () => parseRegionSize(text));
 	return text;
+}
+
+/** @throws DHMEM_BAD_ARGUMENT */
+function readRun(text: string | undefined): string | undefined {
+	if (text === undefined || text === "") return undefined;
+	if (NAME.test(text)) return text;
+	throw badArgument("DHMEM_RUN", text, NAME_RULE);
 }
 
 /** Calls `read`, and puts the variable's name in front of its error messages. */

@@ -158,10 +158,10 @@ export class Task {
 	}
 
 	#transportOf({ transport }: Link): LinkTransport {
-		const { server, runner } = this.#environment;
+		const { server, runner, run = this.region.name } = this.#environment;
 		if (transport !== "nats" || server === undefined) return this.#memory;
 		const { region, name: task, log } = this;
-		this.#network ??= new NatsTransport({ region, task, isRun: runner !== undefined, server, log });
+		this.#network ??= new NatsTransport({ region, run, task, isRun: runner !== undefined, server, log });
 		return this.#network;
 	}
 

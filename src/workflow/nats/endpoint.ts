@@ -10,6 +10,8 @@ import { codeOf, WRONG_LAST } from "./stream.js";
 
 export interface EndpointOptions {
 	readonly region: Region;
+	/** The run's name on the server. */
+	readonly run: string;
 	readonly task: string;
 	readonly link: Link;
 	/** True if a runner runs the workflow. */
@@ -42,12 +44,12 @@ const SILENCE = 30_000;
 
 /** Takes the endpoint from its holder, if it has one. */
 export async function openEndpoint(
-	{ region, task, link, session: connect }: EndpointOptions,
+	{ run, task, link, session: connect }: EndpointOptions,
 	side: "sender" | "receiver",
 ): Promise<Endpoint> {
 	const session = await connect();
-	const names = namesOf(region.name, link);
-	const bucket = await session.bucket(bucketOf(region.name));
+	const names = namesOf(run, link);
+	const bucket = await session.bucket(bucketOf(run));
 	const key = side === "sender" ? names.senderKey : names.receiverKey;
 	const { epoch, hasPredecessor } = await nextEpoch(bucket, key, task);
 	return {

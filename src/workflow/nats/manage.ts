@@ -4,7 +4,7 @@ import { bucketOf, keyOf, namesOf } from "./names.js";
 import { answerFor } from "./presence.js";
 import { explained, openSession, type Session } from "./session.js";
 import type { ServerSettings } from "./settings.js";
-import { openStream } from "./stream.js";
+import { codeOf, NO_STREAM, openStream } from "./stream.js";
 
 /** Answers for the run, until it is called. */
 export type StopAnswering = () => Promise<void>;
@@ -37,11 +37,22 @@ export async function clearServer(
 	run: string,
 	links: readonly Link[],
 ): Promise<void> {
-	await withSession(server, `run ${run}`, async ({ manager }) => {
-		for (const name of [...links.map((link) => namesOf(run, link).stream), `KV_${bucketOf(run)}`]) {
+	await withSession(server, `run ${run}`, (session) => removeRun(session, run, links));
+}
+
+/** Removes those streams of the links that there are, and then the bucket, by which others find the run. */
+export async function removeRun(
+	{ manager }: Session,
+	run: string,
+	links: readonly Pick<Link, "from" | "to">[],
+): Promise<void> {
+	for (const name of [...links.map((link) => namesOf(run, link).stream), `KV_${bucketOf(run)}`]) {
+		try {
 			await manager.streams.delete(name);
+		} catch (error) {
+			if (codeOf(error) !== NO_STREAM) throw error;
 		}
-	});
+	}
 }
 
 export async function withSession(

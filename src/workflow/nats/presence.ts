@@ -7,29 +7,38 @@ const PATIENCE = 2000;
 /** The status with which the server says that nobody listens to a subject. */
 const NOBODY = 503;
 
-function subjectOf(key: string): string {
-	return `dhmem_room.${key}`;
+/** What is known of somebody who was asked. A process that is stopped is silent. */
+export type Answer = "there" | "silent" | "nobody";
+
+/** @param runner one of the run's runners; undefined for all of its processes */
+function subjectOf(key: string, runner: string | undefined): string {
+	return runner === undefined ? `dhmem_room.${key}` : `dhmem_room.${key}.${runner}`;
 }
 
 /** Answers until the connection is closed. @param key of the run (`keyOf`) */
-export function answerFor({ connection }: Session, key: string): void {
-	connection.subscribe(subjectOf(key), { callback: (_, message) => void message.respond() });
+export function answerFor({ connection }: Session, key: string, runner?: string): void {
+	connection.subscribe(subjectOf(key, runner), { callback: (_, message) => void message.respond() });
 }
 
 /** True if somebody takes part in the run, or may: a process that is stopped does not answer. */
-export function isAnybodyThere({ connection, packages }: Session, key: string): Promise<boolean> {
+export async function isAnybodyThere(session: Session, key: string): Promise<boolean> {
+	return (await ask(session, key)) !== "nobody";
+}
+
+/** Asks a runner, or all processes of the run. */
+export function ask({ connection, packages }: Session, key: string, runner?: string): Promise<Answer> {
 	// Not in an inbox, to which tasks may have no permission to publish.
 	const reply = `dhmem_room.asked.${packages.transport.nuid.next()}`;
 	return new Promise((resolve) => {
-		const settle = (isThere: boolean) => {
+		const settle = (answer: Answer) => {
 			clearTimeout(timer);
 			answers.unsubscribe();
-			resolve(isThere);
+			resolve(answer);
 		};
-		const timer = setTimeout(() => settle(true), PATIENCE);
+		const timer = setTimeout(() => settle("silent"), PATIENCE);
 		const answers = connection.subscribe(reply, {
-			callback: (_, message) => settle(message?.headers?.code !== NOBODY),
+			callback: (_, message) => settle(message?.headers?.code === NOBODY ? "nobody" : "there"),
 		});
-		connection.publish(subjectOf(key), "", { reply });
+		connection.publish(subjectOf(key, runner), "", { reply });
 	});
 }

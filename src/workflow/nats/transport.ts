@@ -17,6 +17,8 @@ const PATIENCE = 10_000;
 
 export interface NatsOptions {
 	readonly region: Region;
+	/** The run's name on the server. */
+	readonly run: string;
 	readonly task: string;
 	/** True if a runner runs the workflow. */
 	readonly isRun: boolean;
@@ -47,12 +49,12 @@ export class NatsTransport implements LinkTransport {
 	}
 
 	#endpoint(link: Link): EndpointOptions {
-		const { region, task, isRun, log, server } = this.#options;
+		const { region, run, task, isRun, log, server } = this.#options;
 		const session = () => {
-			this.#session ??= this.#open(server, task, region.name);
+			this.#session ??= this.#open(server, task, run);
 			return this.#session;
 		};
-		return { region, task, isRun, log, link, session, hold: () => this.#keepAlive.hold() };
+		return { region, run, task, isRun, log, link, session, hold: () => this.#keepAlive.hold() };
 	}
 
 	async #open(server: ServerSettings, task: string, run: string): Promise<Session> {
