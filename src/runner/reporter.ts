@@ -9,6 +9,9 @@ import { eachLine } from "./lines.js";
 import { describeEnding, type Ending, type RunningTask } from "./runtime.js";
 import type { Workflow } from "./workflow-file.js";
 
+/** In the place of a figure that only the runner of another machine knows. */
+const ELSEWHERE = "";
+
 /**
  * Prints lines as they arrive. On a terminal, it also shows the current state of the tasks and links below
  * them.
@@ -76,7 +79,7 @@ export class Reporter {
 		// While the output is not read, further pictures would only pile up.
 		if (this.#draw === undefined || process.stderr.writableNeedDrain) return;
 		const tasks = Array.from(this.#states, ([name, state]) => `${name} ${state}`).join(", ");
-		this.#picture = `\n${tasks}\n${linkTable(this.#inOrder(links))}`;
+		this.#picture = `\n${tasks}\n${this.#linkTable(this.#inOrder(links))}`;
 		this.#draw(this.#picture);
 	}
 
@@ -93,21 +96,34 @@ export class Reporter {
 			this.#draw.done();
 			return;
 		}
-		for (const link of this.#inOrder(links)) this.note(`${link.name}: ${summary(link)}`);
+		for (const link of this.#inOrder(links)) this.note(`${link.name}: ${this.#summary(link)}`);
 	}
-}
 
-function linkTable(links: readonly LinkSnapshot[]): string {
-	return table(
-		["link", "sent", "received", "waiting", "dropped", "bytes"],
-		links.map(({ name, sent, received, depth, dropped, bytes }) => {
-			return [name, sent, received, depth, dropped, figure(formatSize(bytes))];
-		}),
-		{ width: process.stderr.columns || Number.POSITIVE_INFINITY },
-	);
-}
+	#linkTable(links: readonly LinkSnapshot[]): string {
+		return table(
+			["link", "sent", "received", "waiting", "dropped", "bytes"],
+			links.map(({ name, from, to, sent, received, depth, dropped, bytes }) => {
+				const [sends, receives] = [this.#states.has(from), this.#states.has(to)];
+				return [
+					name,
+					sends ? sent : ELSEWHERE,
+					receives ? received : ELSEWHERE,
+					sends && receives ? depth : ELSEWHERE,
+					dropped,
+					sends ? figure(formatSize(bytes)) : ELSEWHERE,
+				];
+			}),
+			{ width: process.stderr.columns || Number.POSITIVE_INFINITY },
+		);
+	}
 
-function summary({ sent, received, dropped, bytes }: LinkSnapshot): string {
-	const lost = dropped > 0 ? `, ${dropped} dropped` : "";
-	return `${sent} messages sent (${formatSize(bytes)} in total), ${received} received${lost}`;
+	/** Of a link to another machine, this runner knows one half. */
+	#summary({ from, to, sent, received, dropped, bytes }: LinkSnapshot): string {
+		const parts = [
+			...(this.#states.has(from) ? [`${sent} messages sent (${formatSize(bytes)} in total)`] : []),
+			...(this.#states.has(to) ? [`${received}${this.#states.has(from) ? "" : " messages"} received`] : []),
+			...(dropped > 0 ? [`${dropped} dropped`] : []),
+		];
+		return parts.join(", ");
+	}
 }

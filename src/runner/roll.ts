@@ -45,7 +45,13 @@ export function enter(
 	if (roll === undefined) return { ...workflow, members: [member], finished: [] };
 	if (roll.members.some(({ id }) => id === member.id)) return roll;
 	const [first] = roll.members;
-	if (isOver(roll) || missingIn(roll).length === 0) {
+	if (isOver(roll)) {
+		throw new DhmemError(
+			"DHMEM_EXISTS",
+			`Run ${run} is about to end; try again in a moment, or choose another name (--run)`,
+		);
+	}
+	if (missingIn(roll).length === 0) {
 		throw new DhmemError(
 			"DHMEM_EXISTS",
 			`All tasks of run ${run} have their machines already: ${roll.members.map(describeMember).join(", ")}; choose another ` +

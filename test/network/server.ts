@@ -15,6 +15,8 @@ export interface ServerOptions {
 	/** More lines of its configuration. */
 	readonly configuration?: string;
 	readonly jetStream?: boolean;
+	/** The address at which it listens. */
+	readonly host?: string;
 	/** Bytes for streams. */
 	readonly storage?: number;
 }
@@ -37,17 +39,17 @@ export class Server {
 	}
 
 	get address(): string {
-		return `nats://127.0.0.1:${this.port}`;
+		return `nats://${this.#options.host ?? "127.0.0.1"}:${this.port}`;
 	}
 
 	async start(): Promise<void> {
-		const { configuration = "", jetStream = true, storage } = this.#options;
+		const { configuration = "", host = "127.0.0.1", jetStream = true, storage } = this.#options;
 		const limit = storage === undefined ? "" : `, max_file_store: ${storage}`;
 		const file = join(this.#folder, "server.conf");
 		writeFileSync(
 			file,
 			[
-				`listen: "127.0.0.1:${this.port}"`,
+				`listen: "${host}:${this.port}"`,
 				`ports_file_dir: "${this.#folder}"`,
 				...(jetStream ? [`jetstream { store_dir: "${join(this.#folder, "data")}"${limit} }`] : []),
 				configuration,

@@ -50,8 +50,7 @@ export class SharedRecord<T> {
 		const changed = await this.#again(patience, async () => {
 			const { value, revision } = await this.#entry();
 			const changed = next(value);
-			if (changed !== value)
-				await this.#bucket.put(KEY, JSON.stringify(changed), { previousSeq: revision });
+			if (changed !== value) await this.#bucket.put(KEY, JSON.stringify(changed), { previousSeq: revision });
 			return changed;
 		});
 		this.#session.connection.publish(this.#subject);
