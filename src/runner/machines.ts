@@ -12,6 +12,7 @@ import type { ServerSettings } from "../workflow/nats/settings.js";
 import { runGone, SharedRecord } from "../workflow/nats/shared-record.js";
 import { openStream } from "../workflow/nats/stream.js";
 import {
+	changesIn,
 	describeMember,
 	enter,
 	type Failure,
@@ -206,15 +207,17 @@ export class Machines {
 	}
 
 	async #refresh(): Promise<void> {
+		if (this.#joined === undefined) return;
 		try {
-			const roll = await this.#joined?.record.read(PATIENCE);
-			if (this.#joined !== undefined) this.#take(this.#checked(roll));
+			this.#take(this.#checked(await this.#joined.record.read(PATIENCE)));
 		} catch (error) {
 			this.#lose(error);
 		}
 	}
 
 	#take(roll: Roll): void {
+		// Answers may overtake each other.
+		if (this.#roll !== undefined && changesIn(roll) < changesIn(this.#roll)) return;
 		const known = this.finished;
 		this.#roll = roll;
 		this.#noteMissing(roll);

@@ -106,6 +106,12 @@ export function isDeserted({ members }: Roll): boolean {
 	return members.every(({ left }) => left);
 }
 
+/** Grows with each change of the roll. */
+export function changesIn({ members, finished, failure }: Roll): number {
+	const gone = members.filter(({ left }) => left).length;
+	return members.length + gone + finished.length + (failure === undefined ? 0 : 1);
+}
+
 /** A runner in words. */
 export function describeMember({ host, tasks }: Pick<Member, "host" | "tasks">): string {
 	return `${host} (${tasks.join(", ")})`;

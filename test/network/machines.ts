@@ -144,7 +144,7 @@ machinesTest("what does not fit into a run is refused, and the run goes on", asy
 	assert.match(differs.stderr, /The workflow file differs from that of .* \(source\)/);
 	// The same contents, elsewhere.
 	const again = await machines.start("x", "again", machines.place.write("copy.json", workflow)).ended;
-	assert.is(again.stdout, "again  | out 1\nagain  | out 2\nagain  | out 3\nagain  | ended\n");
+	assert.is(again.stdout, "again | out 1\nagain | out 2\nagain | out 3\nagain | ended\n");
 	assert.is(again.code, 0, again.stderr);
 	assert.match(again.stderr, /source.out>again.in: 3 messages received\n/);
 	assert.match(again.stderr, /source has finished, at /);

@@ -2,6 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
+	changesIn,
 	enter,
 	isDeserted,
 	isOver,
@@ -42,6 +43,21 @@ test("a run has succeeded when the last task has finished, and each finishes onc
 	assert.equal([...roll.finished].sort(), ["a", "b", "c"]);
 	const failure = { message: "late", status: 1, by: "1" };
 	assert.is(noteFailure(roll, failure).failure, undefined);
+});
+
+test("each change makes a roll later than the one before", () => {
+	const rolls = [complete()];
+	for (const change of [
+		(roll: Roll) => noteFinished(roll, "a"),
+		(roll: Roll) => noteFailure(roll, { message: "", status: 1, by: "1" }),
+		(roll: Roll) => leave(roll, "1"),
+	])
+		rolls.push(change(rolls.at(-1) as Roll));
+	const changes = rolls.map(changesIn);
+	assert.equal(
+		changes,
+		[...new Set(changes)].sort((a, b) => a - b),
+	);
 });
 
 test("the first failure is the result", () => {
