@@ -182,7 +182,12 @@ export class Machines {
 		this.#leaving.abort();
 		await this.#failureTold;
 		try {
-			await this.#change((roll) => leave(roll, this.#me.id), PATIENCE);
+			// What has failed before this runner took part, or could not be told, the others learn now.
+			const failure = this.#failure;
+			await this.#change(
+				(roll) => leave(failure === undefined ? roll : noteFailure(roll, failure), this.#me.id),
+				PATIENCE,
+			);
 			if (this.#roll !== undefined && isDeserted(this.#roll)) await removeRun(session, run, links);
 		} catch (error) {
 			// The others have given this runner up, and have removed everything.
