@@ -12,6 +12,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { include_dir as headers } from "node-api-headers";
+import { checkCalls, listedFiles } from "./c-calls.mjs";
 
 const root = join(import.meta.dirname, "..");
 const shim = process.argv[2] ?? join(root, "native-shim");
@@ -26,40 +27,14 @@ const cc = (...args) =>
 const filesIn = (room, ending) => readdirSync(join(shim, room)).filter((file) => file.endsWith(ending));
 const objectOf = (room, source) => join(objects, `${room}-${basename(source, ".c")}.o`);
 
-/** Returns the files in the order of the header's list, whose lines look like ` *	lock.c	locks …`. */
-function listed(room) {
-	const header = readFileSync(join(shim, room, `${room}.h`), "utf8");
-	const lines = header.match(/^ \*\t[\w-]+\.c\b.*/gm) ?? [];
-	return lines.flatMap((line) => line.split("\t")[1].split(", ")).map((file) => `${room}/${file}`);
-}
-
-/** Returns the symbols that an object file exports, and those that it uses. */
-function symbols(object) {
-	const lines = execFileSync("nm", ["-g", object], { encoding: "utf8" }).trim().split("\n");
-	const entries = lines.map((line) => line.trim().split(/\s+/).slice(-2));
-	const named = (wanted) => entries.filter(([type]) => (type === "U") === wanted).map(([, name]) => name);
-	return { defined: named(false), used: named(true) };
-}
-
-function checkCalls() {
-	const order = rooms.flatMap(listed);
-	const present = rooms.flatMap((room) => filesIn(room, ".c").map((file) => `${room}/${file}`));
-	for (const file of present) if (!order.includes(file)) problems.push(`${file} is missing from its list`);
-	for (const file of order)
-		if (!present.includes(file)) problems.push(`${file} is listed but does not exist`);
-	const found = present.map((file) => ({ file, ...symbols(objectOf(...file.split("/"))) }));
-	const owners = new Map(found.flatMap(({ file, defined }) => defined.map((symbol) => [symbol, file])));
-	let calls = 0;
-	for (const { file, used } of found) {
-		for (const symbol of used) {
-			const owner = owners.get(symbol);
-			if (owner === undefined) continue;
-			calls++;
-			if (order.indexOf(owner) >= order.indexOf(file)) {
-				problems.push(`${file} calls ${symbol}() in ${owner}, which is not above it`);
-			}
-		}
-	}
+function checkLists() {
+	const order = rooms.flatMap((room) =>
+		listedFiles(readFileSync(join(shim, room, `${room}.h`), "utf8")).map((file) => `${room}/${file}`),
+	);
+	const present = rooms.flatMap((room) => filesIn(room, ".c").map((file) => [room, file]));
+	const objectsOf = new Map(present.map(([room, file]) => [`${room}/${file}`, objectOf(room, file)]));
+	const { calls, problems: found } = checkCalls(order, objectsOf);
+	problems.push(...found);
 	return calls;
 }
 
@@ -88,7 +63,7 @@ function checkObjects() {
 	for (const source of filesIn("node", ".c")) {
 		cc("-c", `-I${headers}`, join(shim, "node", source), "-o", objectOf("node", source));
 	}
-	const calls = checkCalls();
+	const calls = checkLists();
 	if (problems.length > 0) return;
 	const program = join(objects, "host-alone");
 	const linked = host.map((source) => objectOf("host", source));

@@ -22,6 +22,7 @@ diff -r "$folder/again" "$package/core"
 echo "the translation is the same when it is made again"
 
 make -s -C "$package" -j2 install PREFIX="$folder/installed" CFLAGS="-O2 -Wall -Wextra -Werror -Werror=incompatible-pointer-types"
+node scripts/check-c-layers.mjs "$package/src" "$package/build"
 export PKG_CONFIG_PATH=$folder/installed/lib/pkgconfig
 if nm -D --defined-only "$folder/installed/lib/libdhmem.so" | awk '{ print $3 }' | grep -v "^dhmem_"; then
 	echo "these names of the library are not its own" >&2
@@ -35,10 +36,15 @@ sed -n '/^```c$/,/^```$/p; /^```ts$/q' bindings/c/README.md | sed '/^```/d' >"$f
 compile() { cc $warnings "$@" $(pkg-config --cflags --libs dhmem) -Wl,-rpath,"$folder/installed/lib"; }
 compile test/c/peer*.c -o "$folder/peer"
 compile "$first" -o "$folder/first"
+flags=$(make -s -C "$package" core-flags)
+# A function that the library does not export.
+# shellcheck disable=SC2086 # Several words.
+cc $warnings -std=c11 -D_GNU_SOURCE $flags -I"$package/src" -I"$package/include" -I"$package/core" -I"$package" \
+	-I"$package/host" test/c/room.c "$package/build/libdhmem.a" -pthread -ldl -o "$folder/room"
+export DHMEM_C_ROOM=$folder/room
 DHMEM_C_PEER=$folder/peer node dist/test/c/main.js
 
 # With the address and undefined-behaviour sanitizers, and Clang's static analyser.
-flags=$(make -s -C "$package" core-flags)
 make -s -C "$package" -j2 BUILD="$folder/sanitized" "$folder/sanitized/libdhmem.a" \
 	CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 cc -g -fsanitize=address,undefined -I"$package/include" test/c/peer*.c "$folder/sanitized/libdhmem.a" -pthread -ldl \

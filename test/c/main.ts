@@ -8,5 +8,6 @@ import "./faults.js";
 import "./memory.js";
 import "./processes.js";
 import "./queues.js";
+import "./room.js";
 
 test.run();

@@ -25,12 +25,13 @@ static uint32_t ask(dhmem_region *region, enum part part, size_t bytes) {
 
 /* A block, or a status other than NEED_COMMIT, or 0 and `*code`. */
 static uint32_t allocate_once(dhmem_region *region, enum part part, size_t bytes, int *code) {
+	uint32_t roomy = 0;
 	for (int turn = 0; turn < MOST_TURNS; turn++) {
 		const uint32_t result = ask(region, part, bytes);
 		if (result != CORE_NEED_COMMIT) {
 			return result;
 		}
-		*code = commit_request(region);
+		*code = commit_request(region, &roomy);
 		if (*code != DHMEM_OK) {
 			return 0;
 		}

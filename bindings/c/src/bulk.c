@@ -1,34 +1,14 @@
-/*
- * The bulk space: the part of a large region behind the core's memory, in the same file. Its blocks have their bytes there.
- * They are mapped in windows of almost 4 GiB, each when it is first used; no block crosses a window. So a process with a
- * limit of its addresses can open a region that is larger than that.
- */
+/* The bulk space: the part of a large region behind the core's memory, in the same file. Its blocks have their bytes there. */
 #include "internal.h"
 
-#include <stdlib.h>
 #include <sys/mman.h>
 
 #define BULK_SPAN ((uint64_t)CORE_BULK_SPAN_BYTES)
 #define WINDOW_BYTES (CORE_BULK_WINDOW * BULK_SPAN)
 
-struct window {
-	struct mapping mapping;
-	/* NULL while it is not mapped. */
-	uint8_t *base;
-	size_t length;
-};
-
 uint64_t bulk_largest(const dhmem_region *region) {
 	const uint32_t bulk = region->extent.bulk;
 	return (bulk < CORE_BULK_WINDOW ? bulk : CORE_BULK_WINDOW) * BULK_SPAN;
-}
-
-static struct window *window_at(dhmem_region *region, size_t index) {
-	if (region->windows == NULL) {
-		const size_t count = (region->extent.bulk + CORE_BULK_WINDOW - 1) / CORE_BULK_WINDOW;
-		region->windows = calloc(count, sizeof *region->windows);
-	}
-	return region->windows != NULL ? &region->windows[index] : NULL;
 }
 
 static int map_window(dhmem_region *region, struct window *window, size_t index) {
@@ -79,26 +59,4 @@ int bulk_at(dhmem_region *region, uint64_t offset, uint64_t length, uint8_t **at
 		*at = window->base + within % WINDOW_BYTES;
 	}
 	return code;
-}
-
-static size_t count_windows(const dhmem_region *region) {
-	return region->windows == NULL ? 0 : (region->extent.bulk + CORE_BULK_WINDOW - 1) / CORE_BULK_WINDOW;
-}
-
-void bulk_shut(dhmem_region *region) {
-	for (size_t i = 0; i < count_windows(region); i++) {
-		if (region->windows[i].base != NULL) {
-			mapping_close(&region->windows[i].mapping);
-		}
-	}
-}
-
-void bulk_drop(dhmem_region *region) {
-	for (size_t i = 0; i < count_windows(region); i++) {
-		if (region->windows[i].base != NULL && !region->file.inherited) {
-			munmap(region->windows[i].base, region->windows[i].length);
-		}
-	}
-	free(region->windows);
-	region->windows = NULL;
 }

@@ -41,7 +41,54 @@ static int commit_bulk(dhmem_region *region) {
 									  : region_unexpected(region, CORE_CORRUPT, "Committing memory");
 }
 
-int commit_request(dhmem_region *region) {
+/* The heap, or the bulk space, whose spans the core asks for. */
+struct space {
+	uint32_t intent;
+	uint32_t spans;
+	uint32_t span_bytes;
+	bool (*has_pages)(const dhmem_region *region, uint32_t span);
+};
+
+static bool heap_has_pages(const dhmem_region *region, uint32_t span) {
+	const uint64_t at = (uint64_t)word_at(region, CORE_HEADER_COMMITTED) + span / 32 * 4;
+	return at % 4 == 0 && at + 4 <= region->size && (word_at(region, (uint32_t)at) & 1u << span % 32) != 0;
+}
+
+static bool bulk_has_pages(const dhmem_region *region, uint32_t span) {
+	const uint64_t at = (uint64_t)word_at(region, CORE_HEADER_BULK_STATES) + span * 4ull;
+	return at % 4 == 0 && at + 4 <= region->size && (word_at(region, (uint32_t)at) & CORE_BULK_PAGES) != 0;
+}
+
+/* The bytes without pages in the run that this participant is claiming, of which the core asks for a part at a time. */
+static uint64_t missing_bytes(const dhmem_region *region, const struct space *space) {
+	const uint32_t asked = result_of(region, CORE_SLOT_REQUEST_COUNT);
+	const uint64_t first = result_of(region, CORE_SLOT_INTENT_A),
+				   count = result_of(region, CORE_SLOT_INTENT_B);
+	uint64_t missing = 0;
+	if (result_of(region, CORE_SLOT_INTENT) != space->intent || first + count > space->spans) {
+		return (uint64_t)asked * space->span_bytes;
+	}
+	for (uint64_t span = first; span < first + count; span++) {
+		missing += space->has_pages(region, (uint32_t)span) ? 0 : space->span_bytes;
+	}
+	return missing;
+}
+
+/* So that an allocation for which there is no room fills nothing, and the kernel kills nobody. */
+static int check_room_once(dhmem_region *region, uint32_t *roomy) {
+	const uint32_t request = result_of(region, CORE_SLOT_REQUEST);
+	const struct space heap = { CORE_INTENT_RUN, region->extent.spans, SPAN, heap_has_pages };
+	const struct space bulk = { CORE_INTENT_BULK, region->extent.bulk, CORE_BULK_SPAN_BYTES, bulk_has_pages };
+	if (request == *roomy || (request != CORE_REQUEST_SPANS && request != CORE_REQUEST_BULK)) {
+		return DHMEM_OK;
+	}
+	const int code =
+		check_room(region->path, missing_bytes(region, request == CORE_REQUEST_BULK ? &bulk : &heap));
+	*roomy = code == DHMEM_OK ? request : 0;
+	return code;
+}
+
+static int commit_asked(dhmem_region *region) {
 	int result = commit_range(region, result_of(region, CORE_SLOT_REQUEST_OFFSET),
 		result_of(region, CORE_SLOT_REQUEST_LENGTH));
 	if (result == DHMEM_OK && result_of(region, CORE_SLOT_REQUEST_LENGTH_2) != 0) {
@@ -51,6 +98,12 @@ int commit_request(dhmem_region *region) {
 	if (result == DHMEM_OK && result_of(region, CORE_SLOT_REQUEST) == CORE_REQUEST_BULK) {
 		result = commit_bulk(region);
 	}
+	return result;
+}
+
+int commit_request(dhmem_region *region, uint32_t *roomy) {
+	int result = check_room_once(region, roomy);
+	result = result == DHMEM_OK ? commit_asked(region) : result;
 	if (result == DHMEM_OK) {
 		CALL(region, committed, region->me);
 	} else if (region->failed == DHMEM_OK) {

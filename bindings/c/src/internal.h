@@ -3,12 +3,14 @@
  *
  *	error.c		codes and texts
  *	trap.c		what a trap of the core does
- *	state.c		whether an opening can still be used
  *	extents.c	how large regions are
+ *	windows.c	the mapped parts of the bulk space
+ *	state.c		whether an opening can still be used
  *	bulk.c		the part of a large region behind the core's memory
  *	names.c		the path, the header, the owner and the join lock of a region
  *	tidying.c	what dead processes left in a folder
  *	waking.c	waking those who sleep
+ *	room.c		whether there is room for many pages
  *	committing.c	the pages that the core asks for
  *	participants.c	joining, who is alive, recovery
  *	allocation.c	blocks
@@ -55,7 +57,13 @@ struct extent {
 	uint32_t bulk;
 };
 
-struct window;
+/* A part of the bulk space. */
+struct window {
+	struct mapping mapping;
+	/* NULL while it is not mapped. */
+	uint8_t *base;
+	size_t length;
+};
 
 struct dhmem_region {
 	struct file file;
@@ -142,6 +150,27 @@ static inline void trap_leave(const struct trap *trap) {
 /* Calls an operation of the core. */
 #define CALL(region, operation, ...) w2c_dhmem_##operation(&(region)->core, __VA_ARGS__)
 
+/* extents.c */
+
+/* The size that a header says. */
+struct extent extent_in(const uint32_t *header);
+/* Where the bulk space begins in the file. */
+uint64_t bulk_start(uint32_t spans);
+/* The length of the file. */
+uint64_t extent_bytes(struct extent extent);
+/* The size that the options ask for. */
+int extent_of(const struct dhmem_options *options, struct extent *extent);
+/* Refuses a region that is smaller than asked for. */
+int check_size(const struct dhmem_options *options, const uint32_t *header, const char *path);
+
+/* windows.c */
+
+/* The window of this index, which may not be mapped; NULL if there is no memory. */
+struct window *window_at(dhmem_region *region, size_t index);
+/* Unmaps the file there. Pointers still read zeros. */
+void windows_shut(dhmem_region *region);
+void windows_drop(dhmem_region *region);
+
 /* state.c */
 
 /* DHMEM_OK, or why the region can't be used. */
@@ -182,29 +211,12 @@ static inline uint32_t slot_id(const dhmem_region *region, uint32_t slot) {
 	return atomic_load(atomic_at(region, slot_start(slot) + CORE_SLOT_ID));
 }
 
-/* extents.c */
-
-/* The size that a header says. */
-struct extent extent_in(const uint32_t *header);
-/* Where the bulk space begins in the file. */
-uint64_t bulk_start(uint32_t spans);
-/* The length of the file. */
-uint64_t extent_bytes(struct extent extent);
-/* The size that the options ask for. */
-int extent_of(const struct dhmem_options *options, struct extent *extent);
-/* Refuses a region that is smaller than asked for. */
-int check_size(const struct dhmem_options *options, const uint32_t *header, const char *path);
-
 /* bulk.c */
 
 /* The bytes of the largest block that the bulk space could ever contain. */
 uint64_t bulk_largest(const dhmem_region *region);
 /* The address of `length` bytes that a block has in the file. */
 int bulk_at(dhmem_region *region, uint64_t offset, uint64_t length, uint8_t **at);
-/* Unmaps the file there. Pointers still read zeros. */
-void bulk_shut(dhmem_region *region);
-void bulk_drop(dhmem_region *region);
-
 /* names.c */
 
 /* The path for a name and a folder; free it. NULL and `*code` if the name is not allowed. */
@@ -233,11 +245,27 @@ void wake_at(dhmem_region *region, uint32_t doorbell);
 /* The path of a pipe, which is beside the region; free it. NULL if there is no memory. */
 char *pipe_path(const dhmem_region *region, uint64_t number);
 
+/* room.c */
+
+/* The tightest limit of memory that this process has, and how much more it may use. Bytes. */
+struct memory_limit {
+	uint64_t limit;
+	uint64_t left;
+};
+
+/* False if there is none. `root` is the folder that contains proc and sys, without a slash at its end. */
+bool find_memory_limit(const char *root, struct memory_limit *tightest);
+/* DHMEM_NO_SPACE if the file system of `path`, or the memory that this process may use, has no room for so much more. */
+int check_room(const char *path, uint64_t bytes);
+
 /* committing.c */
 
 int commit_range(dhmem_region *region, uint32_t offset, uint32_t length);
-/* Commits what the core asks for in this participant's slot, and tells it so, or cancels. */
-int commit_request(dhmem_region *region);
+/*
+ * Commits what the core asks for in this participant's slot, and tells it so, or cancels. `roomy` is 0 in the first call for an
+ * allocation, and then set to the kind of request for the whole of which there is room.
+ */
+int commit_request(dhmem_region *region, uint32_t *roomy);
 /* Gives the pages of free memory back; `given` is how many bytes. */
 int trim_region(dhmem_region *region, uint64_t *given);
 

@@ -17,7 +17,7 @@ void region_drop(dhmem_region *region) {
 	}
 	region_shut(region);
 	/* A forked child does not have these pages (MADV_DONTFORK), and may have others at their addresses. */
-	bulk_drop(region);
+	windows_drop(region);
 	if (region->base != NULL && !region->file.inherited) {
 		munmap(region->base, region->size + SPAN);
 	}
@@ -29,7 +29,7 @@ void region_drop(dhmem_region *region) {
 void region_shut(dhmem_region *region) {
 	if (region->mapped && !region->file.inherited) {
 		/* The heap last, where faults are noticed. */
-		bulk_shut(region);
+		windows_shut(region);
 		mapping_close(&region->mapping);
 	}
 	region->mapped = false;

@@ -1,0 +1,37 @@
+/*
+ * The mapped parts of the bulk space. It is mapped in windows of almost 4 GiB, each when it is first used (bulk.c); no block
+ * crosses a window. So a process with a limit of its addresses can open a region that is larger than that.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+static size_t count_windows(const dhmem_region *region) {
+	return ((size_t)region->extent.bulk + CORE_BULK_WINDOW - 1) / CORE_BULK_WINDOW;
+}
+
+struct window *window_at(dhmem_region *region, size_t index) {
+	if (region->windows == NULL) {
+		region->windows = calloc(count_windows(region), sizeof *region->windows);
+	}
+	return region->windows != NULL ? &region->windows[index] : NULL;
+}
+
+void windows_shut(dhmem_region *region) {
+	for (size_t i = 0; region->windows != NULL && i < count_windows(region); i++) {
+		if (region->windows[i].base != NULL) {
+			mapping_close(&region->windows[i].mapping);
+		}
+	}
+}
+
+void windows_drop(dhmem_region *region) {
+	for (size_t i = 0; region->windows != NULL && i < count_windows(region); i++) {
+		if (region->windows[i].base != NULL && !region->file.inherited) {
+			munmap(region->windows[i].base, region->windows[i].length);
+		}
+	}
+	free(region->windows);
+	region->windows = NULL;
+}
