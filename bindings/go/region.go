@@ -88,10 +88,6 @@ func Unlink(name string, options ...Option) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	return unlink(name, options)
-}
-
-func unlink(name string, options []Option) error {
 	var all native.Options
 	for _, option := range options {
 		option(&all)
@@ -122,8 +118,16 @@ func (r *Region) Close() error {
 	return nil
 }
 
-// Unlink removes the region's file. Participants that have it open keep it.
-func (r *Region) Unlink() error { return unlink(r.path, nil) }
+// Unlink removes the region's file. Participants that have it open keep it. ErrNotFound if it has none any more, also if
+// another region has the name by now.
+func (r *Region) Unlink() error {
+	s := r.state
+	s.Lock()
+	defer s.Unlock()
+	_, err := s.result(s.calls.UnlinkRegion())
+	runtime.KeepAlive(r)
+	return err
+}
 
 // Recover looks for participants that have died, and frees what they had. This also happens by itself. Returns their number.
 func (r *Region) Recover() (int, error) {

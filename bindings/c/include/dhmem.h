@@ -136,8 +136,13 @@ DHMEM_API int dhmem_open(const char *name, const struct dhmem_options *options, 
  * then on; what was opened in it must still be closed. NULL is allowed.
  */
 DHMEM_API void dhmem_close(dhmem_region *region);
-/* Removes the region's file. Participants that have it open keep it. */
+/* Removes the file of the region of this name. Participants that have it open keep it. */
 DHMEM_API int dhmem_unlink(const char *name, const struct dhmem_options *options);
+/*
+ * Removes the file of this region, which may be closed if dhmem_keep() was called. DHMEM_NOT_FOUND if it has none any more,
+ * also if another region has the name by now.
+ */
+DHMEM_API int dhmem_unlink_region(const dhmem_region *region);
 /*
  * Recovers from all participants that have died, and sets `count`, which may be NULL, to their number. This also
  * happens by itself.
@@ -368,6 +373,8 @@ DHMEM_API int dhmem_array_open(dhmem_region *region, const char *name, const cha
 	dhmem_memory **memory);
 /* NULL is allowed. */
 DHMEM_API void dhmem_memory_close(dhmem_memory *memory);
+/* The name of the struct or array, until it is closed. */
+DHMEM_API const char *dhmem_memory_name(const dhmem_memory *memory);
 /* Its bytes, until the region is closed or the memory is removed here. */
 DHMEM_API void *dhmem_memory_data(const dhmem_memory *memory);
 DHMEM_API size_t dhmem_memory_length(const dhmem_memory *memory);

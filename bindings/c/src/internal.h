@@ -71,6 +71,8 @@ struct dhmem_region {
 	w2c_dhmem core;
 	wasm_rt_shared_memory_t memory;
 	char *path;
+	/* The random number that identifies it, also when it is closed. */
+	uint32_t identity[2];
 	/* The region and one span more, which is this process's own: the core reads names there. */
 	uint8_t *base;
 	/* The bytes of the heap. */

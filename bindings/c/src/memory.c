@@ -173,6 +173,10 @@ void dhmem_memory_close(dhmem_memory *memory) {
 	}
 }
 
+const char *dhmem_memory_name(const dhmem_memory *memory) {
+	return memory->object.name;
+}
+
 void *dhmem_memory_data(const dhmem_memory *memory) {
 	return memory->data;
 }

@@ -18,6 +18,28 @@ static const char *setting(const char *given, const char *variable, const char *
 	return value != NULL && *value != '\0' ? value : otherwise;
 }
 
+/*
+ * Makes a path that was allocated absolute, so that a later change of the working folder does not affect it. NULL and
+ * `*code` if that fails.
+ */
+static char *absolute(char *path, int *code) {
+	if (*path == '/') {
+		return path;
+	}
+	char *whole = NULL;
+	char *folder = getcwd(NULL, 0);
+	if (folder == NULL) {
+		*code = fail(DHMEM_NOT_FOUND,
+			"%s is relative to a working folder that is gone; give an absolute path", path);
+	} else if (asprintf(&whole, "%s/%s", folder, strncmp(path, "./", 2) == 0 ? path + 2 : path) < 0) {
+		*code = no_memory();
+		whole = NULL;
+	}
+	free(folder);
+	free(path);
+	return whole;
+}
+
 char *region_path(const char *name, const struct dhmem_options *options, int *code) {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	char *path = NULL;
@@ -38,8 +60,9 @@ char *region_path(const char *name, const struct dhmem_options *options, int *co
 	}
 	if (path == NULL) {
 		*code = no_memory();
+		return NULL;
 	}
-	return path;
+	return absolute(path, code);
 }
 
 /* The tables must follow one another, end before the heap, and be large enough. */

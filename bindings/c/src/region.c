@@ -16,6 +16,10 @@ int dhmem_open(const char *name, const struct dhmem_options *options, dhmem_regi
 		return code;
 	}
 	code = find_or_create(path, options, region);
+	if (code == DHMEM_OK) {
+		(*region)->identity[0] = word_at(*region, CORE_HEADER_IDENTITY);
+		(*region)->identity[1] = word_at(*region, CORE_HEADER_IDENTITY + 4);
+	}
 	free(path);
 	return code;
 }
@@ -31,8 +35,27 @@ void dhmem_close(dhmem_region *region) {
 	region_drop(region);
 }
 
+/* Whether the file may be removed by its path: if `own` is NULL, when it is trusted; else, when it is that region. */
+static int check_removable(const struct file *file, const char *path, const struct dhmem_options *options,
+	const dhmem_region *own) {
+	if (own == NULL) {
+		return check_trusted(file, path, options);
+	}
+	uint32_t header[CORE_HEADER_BYTES / 4];
+	if (check_header(file, path, header) == DHMEM_OK &&
+		header[CORE_HEADER_IDENTITY / 4] == own->identity[0] &&
+		header[CORE_HEADER_IDENTITY / 4 + 1] == own->identity[1]) {
+		return DHMEM_OK;
+	}
+	return fail(DHMEM_NOT_FOUND,
+		"%s is another region now: the one that was opened here has been replaced or unlinked. To remove the "
+		"new one, unlink it by its name",
+		path);
+}
+
 /* Removes the file that has the name, while no other process can replace it. */
-static int unlink_named(const char *path, const struct dhmem_options *options, bool *again) {
+static int unlink_named(const char *path, const struct dhmem_options *options, const dhmem_region *own,
+	bool *again) {
 	struct failure failure;
 	struct file file;
 	bool named = false;
@@ -41,7 +64,8 @@ static int unlink_named(const char *path, const struct dhmem_options *options, b
 		*again = failure.error == -ESTALE;
 		return *again ? DHMEM_OK : system_fail(&failure, path, "Removing");
 	}
-	int code = check_trusted(&file, path, options);
+	/* First, because a stranger may hold the lock of another file. */
+	int code = check_removable(&file, path, options, own);
 	code = code == DHMEM_OK ? wait_for_lock(&file, JOIN_LOCK, path) : code;
 	if (code == DHMEM_OK && !file_is_named(&file, path, &named, &failure)) {
 		code = system_fail(&failure, path, "Removing");
@@ -55,21 +79,31 @@ static int unlink_named(const char *path, const struct dhmem_options *options, b
 	return code;
 }
 
+static int unlink_path(const char *path, const struct dhmem_options *options, const dhmem_region *own) {
+	bool again;
+	for (int turn = 0; turn < 100; turn++) {
+		const int code = unlink_named(path, options, own, &again);
+		if (!again) {
+			return code;
+		}
+	}
+	return fail(DHMEM_TIMEOUT, "Others keep creating and removing %s; stop them, or choose another name",
+		path);
+}
+
 int dhmem_unlink(const char *name, const struct dhmem_options *options) {
 	int code;
-	bool again = true;
 	options = options != NULL ? options : &defaults;
 	char *path = region_path(name, options, &code);
-	for (int turn = 0; path != NULL && again; turn++) {
-		if (turn == 100) {
-			code = fail(DHMEM_TIMEOUT,
-				"Others keep creating and removing %s; stop them, or choose another name", path);
-			break;
-		}
-		code = unlink_named(path, options, &again);
+	if (path != NULL) {
+		code = unlink_path(path, options, NULL);
 	}
 	free(path);
 	return code;
+}
+
+int dhmem_unlink_region(const dhmem_region *region) {
+	return unlink_path(region->path, &defaults, region);
 }
 
 static int recover(dhmem_region *region, unsigned *count) {

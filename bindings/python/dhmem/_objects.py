@@ -56,24 +56,25 @@ class Struct(_native.Memory):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         layout = Layout.parse(self._type)
-        view = memoryview(self)
         fields = {
-            name: view[at : at + struct.calcsize(layout.codes[name])].cast(layout.codes[name])
+            name: (slice(at, at + struct.calcsize(layout.codes[name])), layout.codes[name])
             for name, at in layout.offsets.items()
         }
         object.__setattr__(self, "_fields", fields)
 
     def __getattr__(self, name: str) -> Any:
-        fields: dict[str, memoryview[Any]] = object.__getattribute__(self, "_fields")
-        if name not in fields:
-            raise AttributeError(f"the struct has no field {name!r}; it has {', '.join(fields)}")
-        return fields[name][0]
+        return self._view(name)[0]
 
     def __setattr__(self, name: str, value: float) -> None:
-        fields: dict[str, memoryview[Any]] = object.__getattribute__(self, "_fields")
+        self._view(name)[0] = value
+
+    def _view(self, name: str) -> memoryview[Any]:
+        """Return a field's memory. It is looked up at each access, because the struct may have been removed."""
+        fields: dict[str, tuple[slice, Any]] = object.__getattribute__(self, "_fields")
         if name not in fields:
             raise AttributeError(f"the struct has no field {name!r}; it has {', '.join(fields)}")
-        fields[name][0] = value
+        place, code = fields[name]
+        return memoryview(self)[place].cast(code)
 
     def __repr__(self) -> str:
         return f"<dhmem.Struct {self._type}>"

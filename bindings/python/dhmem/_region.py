@@ -217,11 +217,6 @@ class Region(WaitingRegion):
         """Open or make the mutex of this name."""
         return Mutex(region=self, name=name)
 
-    def unlink(self) -> None:
-        """Remove the region's file. Participants that have it open keep it."""
-        folder, _, file = self.path.rpartition("/")
-        _native.unlink(name=self.name, directory=folder)
-
     def __repr__(self) -> str:
         return f"<dhmem.Region {self.path}>"
 

@@ -1,6 +1,8 @@
 /* class Memory: structs and arrays */
 #include "native.h"
 
+#include <string.h>
+
 static bool memory_open(struct memory *self, PyObject *const *values) {
 	const char *name, *type;
 	int is_struct = 0;
@@ -32,14 +34,33 @@ static int memory_init(PyObject *object, PyObject *args, PyObject *keywords) {
 		!memory_open(self, values)) {
 		return -1;
 	}
-	self->viewed.region = HOLD(values[0]);
+	struct region *region = HOLD(values[0]);
+	self->viewed.region = region;
+	self->next = region->memories;
+	region->memories = self;
 	return 0;
+}
+
+bool can_be_removed(const struct region *region, const char *name) {
+	for (const struct memory *memory = region->memories; memory != NULL; memory = memory->next) {
+		if (strcmp(dhmem_memory_name(memory->handle), name) == 0 && !has_no_views(&memory->viewed, name)) {
+			return false;
+		}
+	}
+	return true;
 }
 
 static void memory_dealloc(PyObject *object) {
 	struct memory *self = (struct memory *)object;
 	PyTypeObject *type = Py_TYPE(object);
-	dhmem_memory_close(self->handle);
+	if (self->handle != NULL) {
+		struct memory **link = &self->viewed.region->memories;
+		while (*link != self) {
+			link = &(*link)->next;
+		}
+		*link = self->next;
+		dhmem_memory_close(self->handle);
+	}
 	LET_GO(self->viewed.region);
 	((freefunc)PyType_GetSlot(type, Py_tp_free))(object);
 	Py_DECREF(type);

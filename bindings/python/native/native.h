@@ -28,6 +28,8 @@ struct region {
 	/* Its views can't be written. */
 	bool is_read_only;
 	PyObject *name;
+	/* Its open structs and arrays, borrowed. */
+	struct memory *memories;
 };
 
 /* The part of blocks, messages and reservations that views are made of. */
@@ -117,6 +119,7 @@ struct mutex {
 struct memory {
 	struct viewed viewed;
 	dhmem_memory *handle;
+	struct memory *next;
 };
 
 struct vector {
@@ -216,6 +219,11 @@ int view(struct viewed *viewed, void *data, size_t length, Py_buffer *buffer, in
 /* `array(dtype)`: a numpy array over the object's buffer. */
 PyObject *viewed_array(PyObject *self, PyObject *dtype);
 PyObject *viewed_text(PyObject *self, PyObject *unused);
+
+/* memory.c */
+
+/* Whether no views exist of what the region has open under this name; raises BufferError if some do. */
+bool can_be_removed(const struct region *region, const char *name);
 
 /* block.c */
 

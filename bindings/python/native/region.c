@@ -99,7 +99,15 @@ static PyObject *ask(PyObject *object, PyObject *name,
 }
 
 static PyObject *region_remove(PyObject *object, PyObject *name) {
+	const char *text = PyUnicode_AsUTF8AndSize(name, NULL);
+	if (text == NULL || !can_be_removed((struct region *)object, text)) {
+		return NULL;
+	}
 	return ask(object, name, dhmem_remove);
+}
+
+static PyObject *region_unlink(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	return handle_of(object) != NULL ? none_or_raise(dhmem_unlink_region(handle_of(object))) : NULL;
 }
 
 static PyObject *region_has_participant(PyObject *object, PyObject *label) {
@@ -195,7 +203,12 @@ static PyMethodDef methods[] = {
 	{ "remove", region_remove, METH_O,
 		"remove($self, name, /)\n--\n\n"
 		"Remove what has this name in the region, and return whether there was something.\n\n"
-		"Others who have it open keep it." },
+		"Others who have it open keep it. What this Region has open under the name can't be used any more. "
+		"BufferError while a view of it exists." },
+	{ "unlink", region_unlink, METH_NOARGS,
+		"unlink($self, /)\n--\n\n"
+		"Remove the region's file. Participants that have it open keep it.\n\n"
+		"DHMEM_NOT_FOUND if it has none any more, also if another region has the name by now." },
 	{ "has_participant", region_has_participant, METH_O,
 		"has_participant($self, label, /)\n--\n\nReturn whether a living participant has this label." },
 	{ "allocate", region_allocate, METH_O,

@@ -48,6 +48,10 @@ int go_unlink(struct calls *calls, const char *name, const struct dhmem_options 
 	return go_note(calls, dhmem_unlink(name, options));
 }
 
+int go_unlink_region(struct calls *calls) {
+	return go_note(calls, dhmem_unlink_region(calls->region));
+}
+
 int go_check(struct calls *calls) {
 	return go_note(calls, dhmem_check(calls->region));
 }

@@ -35,6 +35,7 @@ void go_free(struct calls *calls);
 
 int go_open(struct calls *calls, const char *name, const struct dhmem_options *options);
 int go_unlink(struct calls *calls, const char *name, const struct dhmem_options *options);
+int go_unlink_region(struct calls *calls);
 int go_check(struct calls *calls);
 int go_recover(struct calls *calls);
 int go_trim(struct calls *calls);

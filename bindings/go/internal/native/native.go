@@ -136,6 +136,9 @@ func (c *Calls) Unlink(name string, options Options) Code {
 	return withOptions(options, func(o *C.struct_dhmem_options) C.int { return C.go_unlink(c.c(), named, o) })
 }
 
+// UnlinkRegion removes the file of this region, which may be closed.
+func (c *Calls) UnlinkRegion() Code { return Code(C.go_unlink_region(c.c())) }
+
 // Close leaves the region. Its memory stays readable until Drop.
 func (c *Calls) Close() { C.dhmem_close(c.region) }
 

@@ -130,6 +130,7 @@ extern "C" {
     ) -> c_int;
     pub fn dhmem_close(region: *mut dhmem_region);
     pub fn dhmem_unlink(name: *const c_char, options: *const dhmem_options) -> c_int;
+    pub fn dhmem_unlink_region(region: *const dhmem_region) -> c_int;
     pub fn dhmem_recover(region: *mut dhmem_region, count: *mut c_uint) -> c_int;
     pub fn dhmem_has_participant(region: *mut dhmem_region, label: *const c_char, found: *mut bool) -> c_int;
     pub fn dhmem_trim(region: *mut dhmem_region, given: *mut u64) -> c_int;

@@ -124,10 +124,12 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](crate::Code::NotFound), [`Permission`](crate::Code::Permission).
+    /// [`NotFound`](crate::Code::NotFound) if it has none any more, also if another region has the name by now;
+    /// [`Permission`](crate::Code::Permission).
     pub fn unlink(&self) -> Result<(), Error> {
-        let path = self.path().to_string_lossy();
-        Region::options().trust("any").unlink(&path)
+        // SAFETY: The region is open.
+        self.opening.call(|region| unsafe { sys::dhmem_unlink_region(region) })?;
+        Ok(())
     }
 
     /// `Ok`, or why the region can't be used any more.
