@@ -39,6 +39,7 @@ for pool in threads forks vmThreads vmForks; do
 done
 try bun "$bin/bun" run.js
 try "bun, reading only" "$bin/bun" bun-reader.js
+try "bun, more regions than it has memory for" "$bin/bun" bun-memory.js
 try "bun, without its listener for SIGBUS" "$bin/bun" sigbus.js
 try deno "$bin/deno" run --no-prompt --allow-ffi --allow-read --allow-write --allow-env --allow-sys run.js
 for flags in "" --allow-env "--allow-env --allow-sys" "--allow-env --allow-sys --allow-read"; do

@@ -100,6 +100,12 @@ export function howToGetAddresses(
 			`${mebibytes(dataLimit)} of data ("ulimit -d"): raise the limit ("ulimit -d unlimited"), or choose a smaller size`
 		);
 	}
+	if (process.versions.bun !== undefined) {
+		return (
+			`Bun allows all open regions together about three times the machine's memory, and counts ${mebibytes(bytes)} ` +
+			"for this one: choose a smaller size, or close other regions"
+		);
+	}
 	const allowed =
 		limit === undefined ? "" : `, and this process is limited to ${mebibytes(limit)} ("ulimit -v")`;
 	return (

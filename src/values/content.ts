@@ -12,9 +12,10 @@ const { set: setBytes } = Uint8Array.prototype;
 
 /**
  * Copies of at least this many bytes use Node's `fill`, which is a `memcpy`. In shared memory the engine's
- * `set` copies word by word, or byte by byte if source and destination are aligned differently: 3 GB/s.
+ * `set` copies word by word, or byte by byte if source and destination are aligned differently: 3 GB/s. Deno's
+ * `fill` believes what a view says about its own length.
  */
-const FILLED = 512;
+const FILLED = process.versions.deno === undefined ? 512 : Number.POSITIVE_INFINITY;
 
 /** The most characters that are written one by one, which is faster than a call into the engine. */
 const SHORT = 24;

@@ -1,6 +1,6 @@
 /** The other processes of the tests of names, folders and other users. */
 import { Region, type RegionOptions } from "dhmem";
-import { becomeUser, errorOf, type Scenario, serve, type Talk } from "../fixture/index.js";
+import { becomeUser, errorOf, type Scenario, serve, type Talk, tell } from "../fixture/index.js";
 
 const NAME = "region";
 const SIZE = "1MiB";
@@ -91,16 +91,17 @@ function list(talk: Talk, directory: string, user: string): void {
 
 /** Makes a temporary region, and is killed with it open. */
 async function makeTemporary(talk: Talk, directory: string): Promise<void> {
-	Region.temporary({ directory, size: SIZE });
+	// Not even the engine's garbage collection closes it before.
+	using _region = Region.temporary({ directory, size: SIZE });
 	talk.say("ready");
 	await talk.hear();
 }
 
 /** Blocks for a message that nobody sends. */
-function receive(talk: Talk, directory: string): void {
+async function receive(_talk: Talk, directory: string): Promise<void> {
 	open({ mode: "open" })(directory);
 	const consumer = region.queue("queue").consumer();
-	talk.say("receiving");
+	await tell("receiving");
 	outcomeOf(() => consumer.receiveSync({ timeout: 2500 }));
 }
 

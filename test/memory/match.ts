@@ -81,7 +81,8 @@ async function disturb(players: ChildProcess[], progress: Uint32Array, stops: nu
 		const wanted = 300;
 		const moment = done(victim) + randomInt(200);
 		await until(() => done(victim) > moment);
-		player.kill("SIGSTOP");
+		// Not by its own method, which sends only one signal in Deno.
+		process.kill(player.pid as number, "SIGSTOP");
 		await until(() => isStopped(player));
 		const [before, frozen] = [done(other), done(victim)];
 		try {
@@ -89,7 +90,7 @@ async function disturb(players: ChildProcess[], progress: Uint32Array, stops: nu
 			if (done(victim) !== frozen) throw new Error("a stopped process went on: nothing was tested");
 			meanwhile += done(other) - before;
 		} finally {
-			player.kill("SIGCONT");
+			process.kill(player.pid as number, "SIGCONT");
 		}
 	}
 	Atomics.store(progress, WANTED, 0);

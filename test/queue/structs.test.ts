@@ -301,7 +301,7 @@ regionTest("its invariants hold, and a type that is none is noticed", (region) =
 	assert.equal(found(), []);
 	const text = readFileSync(region.path).indexOf("{ id: u32, x: f64");
 	const file = openSync(region.path, "r+");
-	writeSync(file, "?", text + 2);
+	writeSync(file, Buffer.from("?"), 0, 1, text + 2);
 	assert.equal(found(), ["N1"]);
 	closeSync(file);
 });
