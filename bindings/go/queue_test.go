@@ -279,3 +279,34 @@ func TestEndpointsAreTaken(t *testing.T) {
 	_, err = Open("none", InMode(OpenExisting))
 	want(t, err, ErrNotFound)
 }
+
+func TestManyAreSentAtOnceAsFarAsThereIsRoom(t *testing.T) {
+	region := temporary(t)
+	producer, consumer := ends(region, "steps", Capacity(4096))
+	// More than one call of C takes, one that has no bytes, and one that travels as a block.
+	messages := [][]byte{nil, make([]byte, 1_000_000)}
+	for i := range 300 {
+		messages = append(messages, []byte{byte(i)})
+	}
+	sent := must(producer.SendMany(messages))
+	if sent < 100 || sent == len(messages) {
+		t.Fatal(sent)
+	}
+	received := 0
+	for sent < len(messages) || received < sent {
+		for message := must(consumer.TryReceive()); message != nil; message = must(consumer.TryReceive()) {
+			if !slices.Equal(message.Bytes(), messages[received]) {
+				t.Fatalf("message %d has %d bytes", received, message.Len())
+			}
+			check(t, message.Release())
+			received++
+		}
+		sent += must(producer.SendMany(messages[sent:]))
+	}
+	if sent := must(producer.SendMany(nil)); sent != 0 || received != len(messages) {
+		t.Fatal(sent, received)
+	}
+	check(t, producer.End())
+	_, err := producer.SendMany(messages)
+	want(t, err, ErrQueueEnded)
+}

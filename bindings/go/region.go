@@ -153,6 +153,29 @@ func (r *Region) HasParticipant(label string) (bool, error) {
 	return got(s, func() (bool, native.Code) { return s.calls.HasParticipant(label) })
 }
 
+// QueueActivity is what has happened in a queue so far, for those who run workflows. From Region.QueueActivity. All counts are
+// modulo 2^32.
+type QueueActivity struct {
+	// Consumers is how many have opened it.
+	Consumers uint32
+	// Ended is the number of the last stream if its producer has ended it; else 0.
+	Ended uint32
+	// EndsRead is how many ends its consumers have read.
+	EndsRead uint32
+	// Head and Next are positions: of the first message that is not released, and of the one that is received next. Both are
+	// 0 for a queue that drops messages.
+	Head, Next uint32
+}
+
+// QueueActivity looks at a queue without opening it: ErrNotFound if there is none.
+func (r *Region) QueueActivity(queue string) (QueueActivity, error) {
+	s := r.state
+	s.Lock()
+	defer s.Unlock()
+	activity, err := got(s, func() (native.Activity, native.Code) { return s.calls.Activity(queue) })
+	return QueueActivity(activity), err
+}
+
 // Remove removes the named object, and says whether there was one. What this participant has open under the name can't be
 // used any more; others keep it.
 func (r *Region) Remove(name string) (bool, error) {

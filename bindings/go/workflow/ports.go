@@ -6,7 +6,6 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"sync/atomic"
 
 	"dhmem"
 )
@@ -16,9 +15,8 @@ import (
 type Input struct {
 	task      *Task
 	name      string
-	consumers []*dhmem.Consumer
-	notes     []*dhmem.Struct[notes]
-	// The consumer to ask first.
+	receivers []*receiver
+	// The receiver to ask first.
 	next int
 	err  error
 }
@@ -31,37 +29,38 @@ func (i *Input) Receive(ctx context.Context) (*dhmem.Message, error) {
 	both, done := i.task.ending(ctx)
 	defer done()
 	_, isLimited := ctx.Deadline()
-	defer i.waits(isLimited)()
-	i.next = (i.next + 1) % len(i.consumers)
-	return dhmem.ReceiveAny(both, append(slices.Clone(i.consumers[i.next:]), i.consumers[:i.next]...)...)
-}
-
-// waits notes a wait, so that `dhmem run` can name tasks that are stuck. Returns what notes its end.
-func (i *Input) waits(isLimited bool) func() {
-	count := func(by uint32) {
-		for _, each := range i.notes {
-			if live, err := alive(each); err == nil && isLimited {
-				atomic.AddUint32(&live.Polling, by)
-			} else if err == nil {
-				atomic.AddUint32(&live.Receiving, by)
-			}
+	i.count(1, isLimited)
+	defer i.count(^uint32(0), isLimited)
+	defer i.noteEnds()
+	i.next = (i.next + 1) % len(i.receivers)
+	var open []*dhmem.Consumer
+	for _, each := range slices.Concat(i.receivers[i.next:], i.receivers[:i.next]) {
+		if !each.hasEnded() {
+			open = append(open, each.consumer)
 		}
 	}
-	count(1)
-	return func() { count(^uint32(0)) }
+	if open == nil {
+		return nil, io.EOF
+	}
+	return dhmem.ReceiveAny(both, open...)
 }
 
-// alive is the notes in the region, if they can still be written.
-func alive(of *dhmem.Struct[notes]) (live *notes, err error) {
-	defer func() {
-		panicked := recover()
-		if failure, ok := panicked.(*dhmem.Error); ok {
-			err = failure
-		} else if panicked != nil {
-			panic(panicked)
-		}
-	}()
-	return of.Live(), nil
+// count notes a wait or its end, so that `dhmem run` can name tasks that are stuck.
+func (i *Input) count(by uint32, isLimited bool) {
+	for _, each := range i.receivers {
+		each.count(by, func(noted *notes) *uint32 {
+			if isLimited {
+				return &noted.Polling
+			}
+			return &noted.Receiving
+		})
+	}
+}
+
+func (i *Input) noteEnds() {
+	for _, each := range i.receivers {
+		each.noteEnd(i.task)
+	}
 }
 
 // All receives messages to the end, and releases each when the loop goes on. Look at Err afterwards.
@@ -91,8 +90,8 @@ func (i *Input) All(ctx context.Context) iter.Seq[*dhmem.Message] {
 func (i *Input) Err() error { return i.err }
 
 func (i *Input) close() (err error) {
-	for _, each := range i.consumers {
-		err = errors.Join(err, each.Close())
+	for _, each := range i.receivers {
+		err = errors.Join(err, each.consumer.Close())
 	}
 	return err
 }
@@ -100,10 +99,9 @@ func (i *Input) close() (err error) {
 // Output is a named output of a task. From Task.Output. With several links, it sends every message to each of them, through
 // separate queues. It waits for a task that is restarted.
 type Output struct {
-	task      *Task
-	name      string
-	producers []*dhmem.Producer
-	notes     []*dhmem.Struct[notes]
+	task    *Task
+	name    string
+	senders []*sender
 }
 
 // Name is the output's name.
@@ -130,13 +128,13 @@ func (o *Output) send(ctx context.Context, data []byte, block *dhmem.Block) erro
 	if block != nil {
 		size += block.Len()
 	}
-	several := len(o.producers) > 1
-	for index, producer := range o.producers {
-		if err := o.sendTo(both, index, producer, data, block, several, isLimited); err != nil {
+	several := len(o.senders) > 1
+	for _, each := range o.senders {
+		if err := each.send(both, data, block, several, isLimited); err != nil {
 			return err
 		}
-		if live, err := alive(o.notes[index]); err == nil {
-			live.Bytes += float64(size)
+		if noted, err := alive(each.notes); err == nil {
+			noted.Bytes += float64(size)
 		}
 	}
 	if block != nil && several {
@@ -145,26 +143,29 @@ func (o *Output) send(ctx context.Context, data []byte, block *dhmem.Block) erro
 	return nil
 }
 
-func (o *Output) sendTo(ctx context.Context, index int, producer *dhmem.Producer, data []byte, block *dhmem.Block, several, isLimited bool) error {
-	if live, err := alive(o.notes[index]); err == nil && !isLimited {
-		atomic.AddUint32(&live.Sending, 1)
-		defer func() {
-			if live, err := alive(o.notes[index]); err == nil {
-				atomic.AddUint32(&live.Sending, ^uint32(0))
-			}
-		}()
+func (s *sender) send(ctx context.Context, data []byte, block *dhmem.Block, several, isLimited bool) error {
+	switch {
+	case s.producer == nil && block != nil && !several:
+		return block.Free()
+	case s.producer == nil:
+		return nil
+	}
+	if !isLimited {
+		sending := func(noted *notes) *uint32 { return &noted.Sending }
+		s.count(1, sending)
+		defer s.count(^uint32(0), sending)
 	}
 	if block == nil {
-		return producer.Send(ctx, data)
+		return s.producer.Send(ctx, data)
 	}
 	if !several {
-		return producer.SendBlock(ctx, data, block)
+		return s.producer.SendBlock(ctx, data, block)
 	}
 	part, err := block.Clone()
 	if err != nil {
 		return err
 	}
-	if err := producer.SendBlock(ctx, data, part); err != nil {
+	if err := s.producer.SendBlock(ctx, data, part); err != nil {
 		return errors.Join(err, part.Free())
 	}
 	return nil
@@ -172,15 +173,17 @@ func (o *Output) sendTo(ctx context.Context, index int, producer *dhmem.Producer
 
 // End ends every link. The consumers receive what was sent, and then see the end.
 func (o *Output) End() (err error) {
-	for _, each := range o.producers {
-		err = errors.Join(err, each.End())
+	for _, each := range o.senders {
+		err = errors.Join(err, each.finish(o.task))
 	}
 	return err
 }
 
 func (o *Output) close() (err error) {
-	for _, each := range o.producers {
-		err = errors.Join(err, each.Close())
+	for _, each := range o.senders {
+		if each.producer != nil {
+			err = errors.Join(err, each.producer.Close())
+		}
 	}
 	return err
 }

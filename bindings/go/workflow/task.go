@@ -33,27 +33,11 @@ import (
 // Time between looks whether the runner is there.
 const look = 500 * time.Millisecond
 
-// What carries a link, in its notes: shared memory.
-const sharedMemory = 1
-
-// notes are what the tasks of a link note about themselves for `dhmem run`, as src/workflow/link-state.ts says.
-type notes struct {
-	Bytes     float64
-	Sending   uint32
-	Receiving uint32
-	Polling   uint32
-	Written   uint32
-	Again     uint32
-	Ends      uint32
-	Consumers uint32
-	From      uint32
-	To        uint32
-}
-
 // Task is one task of a workflow, with its named inputs and outputs. From FromEnvironment. Goroutines may use it at the same
 // time, but each input and each output only one of them.
 type Task struct {
 	name    string
+	runner  string
 	region  *dhmem.Region
 	links   []link
 	ctx     context.Context
@@ -85,16 +69,17 @@ func from(lookUp func(name string) (string, bool)) (*Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	task := &Task{name: environment.task, region: region, links: environment.links, signals: make(chan os.Signal, 1)}
+	task := &Task{name: environment.task, runner: environment.runner, region: region, links: environment.links}
+	task.signals = make(chan os.Signal, 1)
 	task.inputs, task.outputs = map[string]*Input{}, map[string]*Output{}
 	task.ctx, task.end = context.WithCancelCause(context.Background())
 	signal.Notify(task.signals, syscall.SIGTERM, syscall.SIGINT)
-	go task.watch(environment.runner)
+	go task.watch()
 	return task, nil
 }
 
 // watch ends the context at a signal, or when the runner is gone.
-func (t *Task) watch(runner string) {
+func (t *Task) watch() {
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	for {
@@ -107,10 +92,10 @@ func (t *Task) watch(runner string) {
 			signal.Stop(t.signals)
 			return
 		case <-ticker.C:
-			if runner == "" {
+			if t.runner == "" {
 				continue
 			}
-			if there, err := t.region.HasParticipant(runner); err != nil {
+			if there, err := t.region.HasParticipant(t.runner); err != nil {
 				t.end(err)
 			} else if !there {
 				t.end(&dhmem.Error{Code: dhmem.ErrPeerGone.Code, Message: "The `dhmem run` that started this task is gone " +
@@ -139,25 +124,37 @@ func (t *Task) Log(values ...any) {
 
 // Close leaves the workflow. A successor can take the inputs and outputs then. It does not end the outputs: call End on each
 // when everything is sent.
+//
+// A task that failed sees the ends of its inputs again when it is restarted. `dhmem run` knows by the exit status whether it
+// did. Without it, Close counts as success unless the task was stopped, so a failed task should exit without Close.
 func (t *Task) Close() error {
+	hasSucceeded := t.runner == "" && t.ctx.Err() == nil
 	t.end(context.Canceled)
 	if t.region.Check() == nil {
 		for _, input := range t.inputs {
-			for _, each := range input.notes {
-				if live, err := alive(each); err == nil {
-					live.To = 0
-				}
+			for _, each := range input.receivers {
+				t.leave(each.end, hasSucceeded, func(noted *notes) { noted.To = 0 })
 			}
 		}
 		for _, output := range t.outputs {
-			for _, each := range output.notes {
-				if live, err := alive(each); err == nil {
-					live.From = 0
-				}
+			for _, each := range output.senders {
+				t.leave(each.end, hasSucceeded, func(noted *notes) { noted.From = 0 })
 			}
 		}
 	}
 	return t.region.Close()
+}
+
+// leave notes that the task has left an end of a link. If the region is gone, so are the notes and the streams.
+func (t *Task) leave(of end, hasSucceeded bool, note func(noted *notes)) {
+	noted, err := alive(of.notes)
+	if err != nil {
+		return
+	}
+	note(noted)
+	if hasSucceeded {
+		_ = complete(t.region, t.name, of.link, noted)
+	}
 }
 
 // ending is a context that ends with the task's, too.
@@ -204,10 +201,6 @@ func (t *Task) queue(of link) *dhmem.Queue {
 	return t.region.Queue(of.name(), append(of.options, dhmem.Patient())...)
 }
 
-func (t *Task) notes(of link) (*dhmem.Struct[notes], error) {
-	return dhmem.OpenStruct[notes](t.region, of.name()+"#")
-}
-
 // Input returns the input of this name. ErrNotFound if no link leads to it.
 func (t *Task) Input(name string) (*Input, error) {
 	if t.inputs[name] != nil {
@@ -219,19 +212,11 @@ func (t *Task) Input(name string) (*Input, error) {
 	}
 	input := &Input{task: t, name: name}
 	for _, each := range links {
-		notes, err := t.notes(each)
-		if err != nil {
-			return nil, err
-		}
-		consumer, err := t.queue(each).Consumer()
+		receiver, err := t.receiver(each)
 		if err != nil {
 			return nil, errors.Join(err, input.close())
 		}
-		// A killed predecessor may have left other numbers.
-		live := notes.Live()
-		live.Receiving, live.Polling, live.To = 0, 0, sharedMemory
-		input.notes = append(input.notes, notes)
-		input.consumers = append(input.consumers, consumer)
+		input.receivers = append(input.receivers, receiver)
 	}
 	t.inputs[name] = input
 	return input, nil
@@ -248,19 +233,14 @@ func (t *Task) Output(name string) (*Output, error) {
 	}
 	output := &Output{task: t, name: name}
 	for _, each := range links {
-		// Before the endpoint is taken, because this may fail for lack of room.
-		notes, err := t.notes(each)
-		if err != nil {
-			return nil, err
-		}
-		producer, err := t.queue(each).Producer()
+		sender, err := t.sender(each)
 		if err != nil {
 			return nil, errors.Join(err, output.close())
 		}
-		live := notes.Live()
-		live.Sending, live.From = 0, sharedMemory
-		output.notes = append(output.notes, notes)
-		output.producers = append(output.producers, producer)
+		if sender.producer == nil {
+			t.Log(each.name() + " had ended before this task was restarted; what is sent there now is dropped")
+		}
+		output.senders = append(output.senders, sender)
 	}
 	t.outputs[name] = output
 	return output, nil

@@ -71,6 +71,10 @@ int go_has_participant(struct calls *calls, const char *label) {
 	return go_note(calls, dhmem_has_participant(calls->region, label, &calls->flag));
 }
 
+int go_activity(struct calls *calls, const char *queue) {
+	return go_note(calls, dhmem_queue_activity(calls->region, queue, &calls->activity));
+}
+
 int go_remove(struct calls *calls, const char *name) {
 	return go_note(calls, dhmem_remove(calls->region, name, &calls->flag));
 }
@@ -123,6 +127,20 @@ int go_producer(struct calls *calls, const char *queue, const struct dhmem_queue
 
 int go_send(struct calls *calls, dhmem_producer *producer, const void *data, size_t length) {
 	return go_note(calls, dhmem_send(producer, data, length, 0));
+}
+
+int go_send_many(struct calls *calls, dhmem_producer *producer, const void *data, const uint64_t *lengths,
+	size_t count) {
+	struct dhmem_bytes messages[MOST_MESSAGES];
+	const unsigned char *at = data;
+	size_t sent = 0;
+	for (size_t i = 0; i < count; i++) {
+		messages[i] = (struct dhmem_bytes){ at, lengths[i] };
+		at += lengths[i];
+	}
+	const int code = go_note(calls, dhmem_send_many(producer, messages, count, &sent));
+	calls->number = sent;
+	return code;
 }
 
 int go_send_block(struct calls *calls, dhmem_producer *producer, const void *data, size_t length,

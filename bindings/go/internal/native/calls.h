@@ -24,6 +24,7 @@ struct calls {
 	char token[DHMEM_TOKEN_BYTES];
 	uint64_t number;
 	bool flag;
+	struct dhmem_activity activity;
 	/* Of go_receive_many(), with room for MOST_MESSAGES; NULL before the first. */
 	struct dhmem_message *messages;
 };
@@ -40,6 +41,7 @@ int go_check(struct calls *calls);
 int go_recover(struct calls *calls);
 int go_trim(struct calls *calls);
 int go_has_participant(struct calls *calls, const char *label);
+int go_activity(struct calls *calls, const char *queue);
 int go_remove(struct calls *calls, const char *name);
 int go_fd(struct calls *calls);
 
@@ -53,6 +55,9 @@ int go_token_kind(struct calls *calls, const char *token);
 
 int go_producer(struct calls *calls, const char *queue, const struct dhmem_queue_options *options);
 int go_send(struct calls *calls, dhmem_producer *producer, const void *data, size_t length);
+/* `number` is how many of these messages, at most MOST_MESSAGES and one behind the other, there was room for. */
+int go_send_many(struct calls *calls, dhmem_producer *producer, const void *data, const uint64_t *lengths,
+	size_t count);
 int go_send_block(struct calls *calls, dhmem_producer *producer, const void *data, size_t length,
 	struct dhmem_block block);
 int go_reserve(struct calls *calls, dhmem_producer *producer, size_t length);

@@ -10,7 +10,7 @@ package native
 #cgo CFLAGS: -DWASM_RT_USE_MMAP=0 -DWASM_RT_MEMCHECK_BOUNDS_CHECK=1
 #cgo CFLAGS: -DWASM_RT_NONCONFORMING_UNCHECKED_STACK_EXHAUSTION=1 -Dwasm_rt_trap=dhmem_core_trap
 #cgo CFLAGS: -Dwasm_rt_is_initialized=dhmem_core_is_initialized -Dw2c_env_memory=dhmem_core_memory
-#cgo LDFLAGS: -pthread -ldl
+#cgo LDFLAGS: -pthread -ldl -lm
 #include <stdlib.h>
 #include "calls.h"
 #cgo noescape go_send
@@ -172,6 +172,18 @@ func (c *Calls) HasParticipant(label string) (bool, Code) {
 	defer free(named)
 	code := Code(C.go_has_participant(c.c(), named))
 	return bool(c.flag), code
+}
+
+// Activity is what has happened in a queue.
+type Activity struct{ Consumers, Ended, EndsRead, Head, Next uint32 }
+
+// Activity looks at a queue without opening it.
+func (c *Calls) Activity(queue string) (Activity, Code) {
+	named := C.CString(queue)
+	defer free(named)
+	code := Code(C.go_activity(c.c(), named))
+	a := c.activity
+	return Activity{uint32(a.consumers), uint32(a.ended), uint32(a.ends_read), uint32(a.head), uint32(a.next)}, code
 }
 
 // Remove removes a named object, and says whether there was one.

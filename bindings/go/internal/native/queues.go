@@ -66,6 +66,13 @@ func (c *Calls) Send(producer Producer, data []byte) Code {
 	return Code(C.go_send(c.c(), (*C.dhmem_producer)(producer), unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data))))
 }
 
+// SendMany sends those messages for which there is room, at most MostMessages that follow each other in `data`.
+func (c *Calls) SendMany(producer Producer, data []byte, lengths []uint64) (int, Code) {
+	from, each := unsafe.Pointer(unsafe.SliceData(data)), (*C.uint64_t)(unsafe.SliceData(lengths))
+	code := Code(C.go_send_many(c.c(), (*C.dhmem_producer)(producer), from, each, C.size_t(len(lengths))))
+	return int(c.number), code
+}
+
 // SendBlock sends a message with a block if there is room.
 func (c *Calls) SendBlock(producer Producer, data []byte, block Block) Code {
 	from := unsafe.Pointer(unsafe.SliceData(data))
