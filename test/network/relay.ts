@@ -9,20 +9,45 @@ export class Relay {
 	readonly #sockets = new Set<Socket>();
 	readonly #held: Socket[] = [];
 	#isHolding = false;
+	#most = Number.POSITIVE_INFINITY;
+	#hasStalled = false;
+	#stallAt = Number.POSITIVE_INFINITY;
+	/** The number of connections so far. */
+	connections = 0;
 
 	private constructor(target: number) {
 		this.#target = target;
 	}
 
-	static async to(port: number): Promise<Relay> {
+	/** @param own where it listens */
+	static async to(port: number, own = { host: "127.0.0.1", port: 0 }): Promise<Relay> {
 		const relay = new Relay(port);
-		relay.#server.listen(0, "127.0.0.1");
+		relay.#server.listen(own.port, own.host);
 		await once(relay.#server, "listening");
 		return relay;
 	}
 
 	get address(): string {
-		return `nats://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+		return `nats://127.0.0.1:${this.port}`;
+	}
+
+	get port(): number {
+		return (this.#server.address() as AddressInfo).port;
+	}
+
+	/** Cuts each connection when it has brought so many bytes from the target. */
+	cutAfter(bytes: number): void {
+		this.#most = bytes;
+	}
+
+	/** Stops each connection when it has brought so many bytes from the target. */
+	stallAfter(bytes: number): void {
+		this.#stallAt = bytes;
+	}
+
+	/** Resolves when a connection has stopped. */
+	async isStalled(): Promise<void> {
+		while (!this.#hasStalled) await sleep(5);
 	}
 
 	#onConnection(socket: Socket): void {
@@ -41,7 +66,23 @@ export class Relay {
 				other.destroy();
 			});
 		}
-		socket.pipe(other).pipe(socket);
+		this.connections++;
+		let count = 0;
+		socket.pipe(other);
+		other.on("data", (data: Buffer) => {
+			const room = Math.min(this.#most, this.#stallAt) - count;
+			count += data.length;
+			const goesOn = socket.write(data.subarray(0, room));
+			if (data.length >= room) {
+				other.pause();
+				if (this.#most <= this.#stallAt) socket.end(() => socket.destroy());
+				else this.#hasStalled = true;
+			} else if (!goesOn) {
+				other.pause();
+				socket.once("drain", () => other.resume());
+			}
+		});
+		other.on("end", () => socket.end());
 	}
 
 	/** Cuts all connections, and lets new ones wait. */

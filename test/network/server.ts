@@ -86,12 +86,24 @@ export class Server {
 
 	/** The number of records in the streams of links. */
 	async records(): Promise<number> {
+		return (await this.#contents()).messages;
+	}
+
+	/** The bytes in the streams of links. */
+	async storedBytes(): Promise<number> {
+		return (await this.#contents()).bytes;
+	}
+
+	async #contents(): Promise<{ messages: number; bytes: number }> {
 		const connection = await connect({ servers: this.address });
 		try {
-			let count = 0;
-			for await (const { config, state } of (await jetstreamManager(connection)).streams.list())
-				if (config.name.startsWith("dhmem_")) count += state.messages;
-			return count;
+			const sum = { messages: 0, bytes: 0 };
+			for await (const { config, state } of (await jetstreamManager(connection)).streams.list()) {
+				if (!config.name.startsWith("dhmem_")) continue;
+				sum.messages += state.messages;
+				sum.bytes += state.bytes;
+			}
+			return sum;
 		} finally {
 			await connection.close();
 		}

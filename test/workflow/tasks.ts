@@ -11,14 +11,21 @@ export class Tasks {
 	readonly #region: Region;
 	readonly #tasks = new Map<string, Task>();
 	readonly #variables: NodeJS.ProcessEnv;
+	readonly #own: Readonly<Record<string, NodeJS.ProcessEnv>>;
 	readonly #left: Promise<void>[] = [];
 	readonly #others: Task[] = [];
 
 	/**
 	 * @param links as in `DHMEM_LINKS`, without the local names, which are those of the ports
 	 * @param variables more for their environment
+	 * @param own more for the environment of single tasks
 	 */
-	constructor(links: string[], variables: NodeJS.ProcessEnv = {}) {
+	constructor(
+		links: string[],
+		variables: NodeJS.ProcessEnv = {},
+		own: Readonly<Record<string, NodeJS.ProcessEnv>> = {},
+	) {
+		this.#own = own;
 		this.#links = links;
 		this.#variables = variables;
 		this.#region = Region.open(`tasks-${randomUUID()}`, { directory: this.#place.regions, size: "64MiB" });
@@ -61,6 +68,7 @@ export class Tasks {
 			DHMEM_TASK: name,
 			DHMEM_LINKS: links.join(","),
 			...this.#variables,
+			...this.#own[name],
 		};
 	}
 

@@ -30,7 +30,8 @@ export function recordsOf(maxPayload: number, data: Uint8Array, block?: Uint8Arr
 	];
 }
 
-function piecesOf(bytes: Uint8Array, chunk: number): { kind: "more"; payload: Uint8Array }[] {
+/** Returns the further records of a message. */
+export function piecesOf(bytes: Uint8Array, chunk: number): { kind: "more"; payload: Uint8Array }[] {
 	return Array.from({ length: Math.ceil(bytes.length / chunk) }, (_, i) => ({
 		kind: "more",
 		payload: bytes.subarray(i * chunk, (i + 1) * chunk),
@@ -46,7 +47,12 @@ export function lengthsIn(payload: Uint8Array, link: string): { data: number; bl
 		if (Number.isSafeInteger(data) && data >= 0 && Number.isSafeInteger(block) && block >= -1)
 			return { data, block: block < 0 ? undefined : block };
 	}
-	throw new DhmemError(
+	throw corrupt(link);
+}
+
+/** The error for a record that is not one of ours. */
+export function corrupt(link: string): DhmemError {
+	return new DhmemError(
 		"DHMEM_CORRUPT",
 		`A message of ${link} on the NATS server is not one that dhmem has sent; does another program publish to its subjects?`,
 	);

@@ -5,6 +5,7 @@ import { isErrorNamed } from "../../errors.js";
 import type { Region } from "../../region.js";
 import type { Link } from "../links.js";
 import { bucketOf, namesOf, type StreamNames } from "./names.js";
+import type { Listener } from "./pull/listener.js";
 import { isAbsent, type Session } from "./session.js";
 import { codeOf, WRONG_LAST } from "./stream.js";
 
@@ -19,6 +20,10 @@ export interface EndpointOptions {
 	readonly log: (text: string) => void;
 	/** The connection of the task, which its first link opens. */
 	readonly session: () => Promise<Session>;
+	/** Gives blocks to receivers; undefined where nobody can connect to this task. */
+	readonly listener: () => Promise<Listener | undefined>;
+	/** True if no blocks are pulled here. */
+	readonly isPullOff: boolean;
 	/** Keeps the process alive until the result is called. */
 	readonly hold: () => () => void;
 }
@@ -34,6 +39,8 @@ export interface Endpoint {
 	/** True if another process has opened it before. */
 	readonly hasPredecessor: boolean;
 	currentEpoch(): Promise<number>;
+	/** False if no process has opened the other endpoint yet. */
+	hasPeer(): Promise<boolean>;
 }
 
 /** Milliseconds for which a bucket that was just created may be unknown, and between attempts. */
@@ -50,7 +57,8 @@ export async function openEndpoint(
 	const session = await connect();
 	const names = namesOf(run, link);
 	const bucket = await session.bucket(bucketOf(run));
-	const key = side === "sender" ? names.senderKey : names.receiverKey;
+	const { senderKey, receiverKey } = names;
+	const [key, other] = side === "sender" ? [senderKey, receiverKey] : [receiverKey, senderKey];
 	const { epoch, hasPredecessor } = await nextEpoch(bucket, key, task);
 	return {
 		session,
@@ -58,6 +66,7 @@ export async function openEndpoint(
 		epoch,
 		hasPredecessor,
 		currentEpoch: async () => (await bucket.get(key))?.revision ?? 0,
+		hasPeer: async () => (await bucket.get(other)) !== null,
 	};
 }
 

@@ -10,11 +10,22 @@ interface Referenced {
 	unref?(): void;
 }
 
+interface ClientSocket extends Referenced {
+	readonly localAddress?: string;
+	/** True for TLS. */
+	readonly encrypted?: boolean;
+}
+
 interface Parts {
 	readonly protocol?: {
-		readonly transport?: { readonly socket?: Referenced };
+		readonly transport?: { readonly socket?: ClientSocket };
 		readonly heartbeats?: { readonly timer?: Referenced };
 	};
+}
+
+/** The client's socket; undefined while it has none, and with a client that keeps it elsewhere. */
+export function socketOf({ connection }: Session): ClientSocket | undefined {
+	return (connection as unknown as Parts).protocol?.transport?.socket;
 }
 
 export class KeepAlive {

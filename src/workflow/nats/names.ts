@@ -2,14 +2,19 @@
 import { createHash } from "node:crypto";
 import { type Link, linkName } from "../links.js";
 
-/** What a record of a stream is: a message, a part of one, or the end. */
-export const kinds = ["whole", "first", "more", "end"] as const;
+/**
+ * What a record of a stream is: a message, a part of one, a message with a reference to its block, a part of a block that
+ * was sent by reference before, or the end.
+ */
+export const kinds = ["whole", "first", "more", "refer", "body", "end"] as const;
 export type Kind = (typeof kinds)[number];
 
 /** The header with the epoch of the sender. */
 export const EPOCH = "Dhmem-Epoch";
 /** The header with the number of the record among those of its sender. */
 export const NUMBER = "Dhmem-Record";
+/** The header with the block, and the position in it, that a record of the kind `body` is of. */
+export const BODY = "Dhmem-Body";
 
 export interface StreamNames {
 	readonly link: string;

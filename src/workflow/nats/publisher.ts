@@ -10,10 +10,11 @@
  */
 import { clearTimeout, setTimeout } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { EPOCH, NUMBER, type StreamNames } from "./names.js";
+import { BODY, EPOCH, NUMBER, type StreamNames } from "./names.js";
+import { oursUpTo } from "./ours.js";
 import { mark, type Parcel, storedBytes } from "./parcel.js";
 import { Pending } from "./pending.js";
-import { type Session, textOf } from "./session.js";
+import { isAbsent, type Session, textOf } from "./session.js";
 import {
 	admits,
 	enlarge,
@@ -122,6 +123,16 @@ export class Publisher {
 		this.#fly();
 	}
 
+	/** Sends a parcel before all others that can't have arrived. */
+	sendFirst(parcel: Parcel): void {
+		if (this.#failure !== undefined) {
+			parcel.onSettled(this.#failure, 0);
+			return;
+		}
+		this.#records.addFirst(parcel);
+		this.#fly();
+	}
+
 	/**
 	 * Gives a parcel up. It is not sent if no record of it can have arrived. Otherwise it is settled as if it had not
 	 * been given up, except that records of it that can't have arrived are dropped, and so is the message then by its
@@ -144,7 +155,7 @@ export class Publisher {
 			const record = this.#records.at(this.#flown);
 			if (record === undefined) break;
 			const { parcel, index, number } = record;
-			const { kind, payload } = parcel.records[index] as Parcel["records"][number];
+			const { kind, payload, body } = parcel.records[index] as Parcel["records"][number];
 			if (this.#flown > 0 && this.#flownBytes + payload.length > WINDOW_BYTES) break;
 			const expected = this.#last + this.#flown;
 			record.sentBy ??= this.#connection;
@@ -154,6 +165,7 @@ export class Publisher {
 			headers.set(EXPECTED, String(expected));
 			headers.set(EPOCH, String(epoch));
 			headers.set(NUMBER, String(number));
+			if (body !== undefined) headers.set(BODY, body);
 			session.connection.publish(`${names.subject}.${epoch}.${kind}`, payload, {
 				headers,
 				reply: `${this.#inbox}.${this.#round}.${expected + 1}`,
@@ -212,13 +224,14 @@ export class Publisher {
 		this.#records.noteRefused(this.#connection);
 		this.#options.onFull(true);
 		try {
-			await this.#enlargeFor(this.#records.at(0)?.parcel);
+			await this.#makeRoom();
 		} catch (error) {
-			const first = this.#records.at(0);
-			if (first === undefined || first.sentBy !== undefined || (first.parcel.stored ?? 0) > 0)
+			if (isAbsent(error)) return this.#lookAgain();
+			const parcel = this.#records.wanting();
+			if (parcel === undefined || this.#records.mayArrive(parcel) || (parcel.stored ?? 0) > 0)
 				return this.#fail(error);
-			this.#records.remove(first.parcel);
-			first.parcel.onSettled(this.#options.session.explain(error), 0);
+			this.#records.remove(parcel);
+			parcel.onSettled(this.#options.session.explain(error), 0);
 		}
 		if (this.#records.length > 0) {
 			await new Promise<void>((resolve) => {
@@ -234,13 +247,20 @@ export class Publisher {
 		await this.#lookAgain();
 	}
 
-	/** One message always has room, however large it is, and the next one beside it. */
-	async #enlargeFor(parcel: Parcel | undefined): Promise<void> {
+	/**
+	 * One message always has room, however large it is, and the next one beside it. So does a block for which the receiver
+	 * waits: nothing else may be released until it has come.
+	 */
+	async #makeRoom(): Promise<void> {
+		const { session, names } = this.#options;
+		const parcel = this.#records.wanting();
 		if (parcel === undefined || this.#limit < 0) return;
-		const need = storedBytes(parcel);
-		if (need * 2 <= this.#limit) return;
-		await enlarge(this.#options.session, this.#options.names, need * 2);
-		this.#limit = need * 2;
+		const uploads = this.#records.bytesOfUploads();
+		const used = uploads === 0 ? 0 : (await session.manager.streams.info(names.stream)).state.bytes;
+		const need = uploads === 0 ? storedBytes(parcel) * 2 : used + uploads;
+		if (need <= this.#limit) return;
+		await enlarge(session, names, need);
+		this.#limit = need;
 	}
 
 	/** Asks how far the stream has come, and goes on from there. */
@@ -260,7 +280,7 @@ export class Publisher {
 				if (!(await admits(session, info, names, epoch))) continue;
 				const last = info.state.last_seq;
 				if (last < this.#last) return this.#fail(lost(names, last, this.#last));
-				const ours = await this.#oursUpTo(last);
+				const ours = await oursUpTo(this.#last, last, this.#records, this.#options, this.#isFenced);
 				if (round !== this.#round) return;
 				for (const isOurs of ours) {
 					if (isOurs) this.#stored();
@@ -276,28 +296,6 @@ export class Publisher {
 				await sleep(RETRY);
 			}
 		}
-	}
-
-	/**
-	 * For each record of the stream behind the last one that is known to be ours: whether it is the next one of ours.
-	 * What the receiver has acknowledged is not there any more: it was ours, unless an older sender may have stored it.
-	 */
-	async #oursUpTo(last: number): Promise<boolean[]> {
-		const { session, names, epoch } = this.#options;
-		const ours: boolean[] = [];
-		let count = 0;
-		for (let position = this.#last + 1; position <= last; position++) {
-			const stored = await session.manager.streams.getMessage(names.stream, { seq: position });
-			const next = this.#records.at(count);
-			const isOurs =
-				next?.sentBy !== undefined &&
-				(stored === null
-					? this.#isFenced
-					: stored.header.get(EPOCH) === String(epoch) && stored.header.get(NUMBER) === String(next.number));
-			ours.push(isOurs);
-			if (isOurs) count++;
-		}
-		return ours;
 	}
 
 	#fail(cause: unknown): void {

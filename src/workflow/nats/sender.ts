@@ -1,5 +1,4 @@
 /** The sending end of a link over NATS. */
-import { clearTimeout, setTimeout } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DhmemError, isFull } from "../../errors.js";
 import type { Block } from "../../memory/block.js";
@@ -8,8 +7,7 @@ import type { Sendable } from "../../queue/sendable.js";
 import type { Region } from "../../region.js";
 import { bytesOf, type WaitOptions } from "../../values/arguments.js";
 import { reasonOf } from "../../values/signal.js";
-import { onAbort } from "../../waiting/any-signal.js";
-import { LONGEST_TIMER, tooLate } from "../../waiting/timeout.js";
+import { tooLate } from "../../waiting/timeout.js";
 import { completeOwnRun, noteEnd } from "../completion.js";
 import { type Link, linkName } from "../links.js";
 import type { LinkSender } from "../transport.js";
@@ -17,12 +15,12 @@ import { recordsOf } from "./chunks.js";
 import { type Endpoint, type EndpointOptions, explaining, openEndpoint } from "./endpoint.js";
 import { limited } from "./limited.js";
 import { checkStream, type Notes, notesOf } from "./notes.js";
-import { keepBytes, type Parcel, withdrawnError } from "./parcel.js";
 import { Publisher } from "./publisher.js";
+import { publish } from "./publishing.js";
+import { type Held, HeldBlocks } from "./pull/held-blocks.js";
+import { recordsWith } from "./pull/reference.js";
 import { admitOnly, openStream, taken } from "./stream.js";
 
-/** Milliseconds for which a send that was given up waits for the answer to what is on its way. */
-const LAST_ANSWER = 1000;
 /** Milliseconds between attempts to allocate. */
 const PAUSE = 20;
 const DEFAULT_KEEP = 16;
@@ -46,6 +44,10 @@ export class NatsSender implements LinkSender {
 	#unlimited = 0;
 	#unsettled = 0;
 	#isFull = false;
+	/** True while a block waits until others are released. */
+	#isHeldBack = false;
+	/** The blocks that were sent by reference. */
+	readonly #held: HeldBlocks;
 	#isEnded = false;
 	#isClosed = false;
 	#endStored: Promise<void> | undefined;
@@ -56,6 +58,10 @@ export class NatsSender implements LinkSender {
 		this.#options = options;
 		this.#region = region;
 		this.#link = link;
+		this.#held = new HeldBlocks(options, (isFull) => {
+			this.#isHeldBack = isFull;
+			this.#noteWaiting();
+		});
 		completeOwnRun(region, task, link);
 		this.#notes = notesOf(region, link);
 		this.#notes.sending = 0;
@@ -96,7 +102,7 @@ export class NatsSender implements LinkSender {
 	}
 
 	#noteWaiting(): void {
-		if (!this.#isClosed) this.#notes.sending = this.#isFull ? this.#unlimited : 0;
+		if (!this.#isClosed) this.#notes.sending = this.#isFull || this.#isHeldBack ? this.#unlimited : 0;
 	}
 
 	async send(
@@ -117,15 +123,18 @@ export class NatsSender implements LinkSender {
 		this.#unlimited += count;
 		const settle = this.#unsettle();
 		this.#noteWaiting();
+		let held: Held | undefined;
 		try {
-			await this.#inLine(data, options);
+			held = await this.#inLine(data, options);
 		} finally {
 			this.#unlimited -= count;
 			settle();
 			this.#noteWaiting();
 			block?.giveBack();
 		}
-		block?.free();
+		if (block === undefined) return;
+		if (held === undefined) block.free();
+		else this.#held.takeOver(held, block);
 	}
 
 	/** Never called, because an output shares a block only among links that do not copy what they send. */
@@ -133,70 +142,64 @@ export class NatsSender implements LinkSender {
 		throw new Error("a message over NATS is not sent as a block");
 	}
 
-	/** Sends a message behind all that were sent before. */
-	async #inLine(data: Sendable, options: WaitOptions & { block?: Block | undefined }): Promise<void> {
+	/**
+	 * Sends a message behind all that were sent before.
+	 *
+	 * @returns the block, if it is sent by reference
+	 */
+	async #inLine(
+		data: Sendable,
+		options: WaitOptions & { block?: Block | undefined },
+	): Promise<Held | undefined> {
 		const { timeout, signal, block } = options;
 		const deadline = performance.now() + (timeout ?? Number.POSITIVE_INFINITY);
 		let isOver = false;
 		const started = this.#line.then(async () => {
 			const opened = await this.#ready;
 			if (isOver || opened === "ended before") return undefined;
-			const records = recordsOf(opened.session.maxPayload, bytesOf(data), block?.bytes);
-			const left = timeout === undefined ? undefined : Math.max(deadline - performance.now(), 0);
-			const stored = this.#stored(opened, records, timeout, left, signal);
+			const held = block && (await this.#held.hold(opened, block, () => isOver));
+			if (isOver) {
+				if (held !== undefined) this.#held.drop(held);
+				return undefined;
+			}
+			const { publisher, session } = opened;
+			const records =
+				held === undefined || block === undefined
+					? recordsOf(session.maxPayload, bytesOf(data), block?.bytes)
+					: recordsWith(held.reference, session.maxPayload, bytesOf(data), block.length);
+			const bytes = bytesOf(data).length + (block?.length ?? 0);
+			const stored = publish({
+				publisher,
+				records,
+				timeout,
+				left: timeout === undefined ? undefined : Math.max(deadline - performance.now(), 0),
+				signal,
+				what: this.#what(),
+				onStored: (first) => {
+					if (held !== undefined) this.#held.place(held, first);
+					this.#noteSent(opened, bytes, first);
+				},
+				onDropped: () => {
+					if (held !== undefined) this.#held.drop(held);
+				},
+			});
 			// If nobody waits for it any more, its failure is of no interest.
 			stored.catch(() => {});
-			return { stored };
+			return { stored, held };
 		});
 		this.#line = started.catch(() => {});
 		try {
-			await (await limited(started, options, () => this.#what()))?.stored;
+			const sending = await limited(started, options, () => this.#what());
+			await sending?.stored;
+			return sending?.held;
+		} catch (error) {
+			// The block is the caller's again. Its message may arrive nevertheless.
+			void started.then((sending) => sending?.held && this.#held.withdraw(sending.held)).catch(() => {});
+			throw error;
 		} finally {
 			isOver = true;
+			this.#held.wake();
 		}
-	}
-
-	/** Resolves when all records are stored, or rejects when the wait is over. */
-	#stored(
-		opened: Opened,
-		records: Parcel["records"],
-		timeout: number | undefined,
-		left: number | undefined,
-		signal: WaitOptions["signal"],
-	): Promise<void> {
-		const { publisher } = opened;
-		const bytes = records.reduce((sum, { payload }) => sum + payload.length, 0);
-		return new Promise((resolve, reject) => {
-			let reason: unknown;
-			let answer: NodeJS.Timeout | undefined;
-			let timer: NodeJS.Timeout | undefined;
-			let stop: (() => void) | undefined;
-			const parcel: Parcel = {
-				records,
-				onSettled: (error, position) => {
-					clearTimeout(answer);
-					clearTimeout(timer);
-					stop?.();
-					if (error === withdrawnError) return reject(reason);
-					if (error !== undefined) return reject(error);
-					this.#noteSent(opened, bytes, position - records.length + 1);
-					resolve();
-				},
-			};
-			const giveUp = (why: unknown) => {
-				reason = why;
-				if (publisher.withdraw(parcel)) return;
-				// It may be on the server already. The caller's bytes are free after this.
-				answer = setTimeout(() => {
-					keepBytes(parcel);
-					reject(why);
-				}, LAST_ANSWER);
-			};
-			publisher.send(parcel);
-			if (signal !== undefined) stop = onAbort(signal, () => giveUp(reasonOf(signal)));
-			if (timeout !== undefined && left !== undefined && left <= LONGEST_TIMER)
-				timer = setTimeout(() => giveUp(tooLate(this.#what(), timeout)), left);
-		});
 	}
 
 	#what(): string {
@@ -237,8 +240,8 @@ export class NatsSender implements LinkSender {
 		try {
 			return this.#region.allocate(bytes);
 		} catch (error) {
-			// What this link still sends gives its blocks back afterwards.
-			if (isFull(error) && this.#unlimited > 0) return undefined;
+			// What this link still sends gives its blocks back afterwards, and so does what its receiver releases.
+			if (isFull(error) && (this.#unlimited > 0 || !this.#held.isEmpty)) return undefined;
 			throw error;
 		}
 	}
@@ -250,6 +253,8 @@ export class NatsSender implements LinkSender {
 		this.#endStored = this.#line.then(async () => {
 			const opened = await this.#ready;
 			if (opened === "ended before") return;
+			// Otherwise a receiver could see the end, and a message before it be lost.
+			await this.#held.settle();
 			await new Promise<void>((resolve, reject) => {
 				opened.publisher.send({
 					records: [{ kind: "end", payload: new Uint8Array(0) }],
@@ -281,15 +286,29 @@ export class NatsSender implements LinkSender {
 
 	/** True while the server has not confirmed everything. */
 	get isUnsettled(): boolean {
-		return this.#unsettled > 0;
+		return this.#unsettled > 0 || !this.#held.isEmpty;
+	}
+
+	/** Gives the server what is still here, as far as its receiver does not take it. */
+	settle(): void {
+		if (this.#isEnded || this.#held.isEmpty) return;
+		const settled = this.#unsettle();
+		void this.#held
+			.settle()
+			.catch(() => {})
+			.finally(settled);
 	}
 
 	async close(): Promise<void> {
-		if (this.#isEnded) await this.#endStored;
-		else await this.#line;
-		this.#isClosed = true;
-		this.#notes.sending = 0;
-		this.#stop?.();
+		try {
+			await (this.#isEnded ? this.#endStored : this.#line);
+			await this.#held.settle();
+		} finally {
+			this.#isClosed = true;
+			this.#notes.sending = 0;
+			this.#stop?.();
+			this.#held.stop();
+		}
 	}
 
 	#closedError(): DhmemError {

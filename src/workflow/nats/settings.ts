@@ -15,8 +15,19 @@ export interface ServerSettings {
 	readonly ca: string | undefined;
 	readonly certificate: string | undefined;
 	readonly key: string | undefined;
+	/** How receivers pull blocks from this task. */
+	readonly pull: PullSettings;
 	/** The number of servers of a cluster that store each message. */
 	readonly replicas: number;
+}
+
+export interface PullSettings {
+	/** True if no blocks are pulled, from this task or by it. */
+	readonly isOff: boolean;
+	/** What receivers connect to; undefined for the address that this task has on the way to the server. */
+	readonly address: { readonly host: string; readonly port: number } | undefined;
+	/** True if the bytes are encrypted where the connection to the server is. */
+	readonly tls: boolean;
 }
 
 /** The variables, for a container that gets them from the runner's environment. */
@@ -29,6 +40,8 @@ export const serverVariables = [
 	"DHMEM_NATS_CERT",
 	"DHMEM_NATS_KEY",
 	"DHMEM_NATS_REPLICAS",
+	"DHMEM_PULL",
+	"DHMEM_PULL_TLS",
 ] as const;
 
 /** @throws DHMEM_BAD_ARGUMENT */
@@ -55,6 +68,7 @@ export function readServer(variables: Readonly<Record<string, unknown>>): Server
 		ca: read("DHMEM_NATS_CA"),
 		certificate: read("DHMEM_NATS_CERT"),
 		key: read("DHMEM_NATS_KEY"),
+		pull: parsePull(read("DHMEM_PULL"), read("DHMEM_PULL_TLS")),
 		replicas: parseReplicas(read("DHMEM_NATS_REPLICAS")),
 	};
 }
@@ -71,6 +85,22 @@ function parseServer(text: string): URL {
 	if (!["nats:", "tls:"].includes(url.protocol) || url.hostname === "")
 		throw badArgument("DHMEM_NATS", `${url.protocol}//${url.host}`, wanted);
 	return url;
+}
+
+/** @throws DHMEM_BAD_ARGUMENT */
+function parsePull(text: string | undefined, tls: string | undefined): PullSettings {
+	if (tls !== undefined && tls !== "off") throw badArgument("DHMEM_PULL_TLS", tls, "off, or not set");
+	const common = { isOff: text === "off", tls: tls !== "off" };
+	if (text === undefined || text === "off") return { ...common, address: undefined };
+	const [, host, port] = /^(?:\[([^\]]+)\]|[^:[\]]+):(\d{1,5})$/.exec(text) ?? [];
+	const number = Number(port);
+	if (!(number >= 1 && number <= 65535))
+		throw badArgument(
+			"DHMEM_PULL",
+			text,
+			"a host and a port that others reach this task at, such as node7:7000, or off",
+		);
+	return { ...common, address: { host: host ?? text.slice(0, text.lastIndexOf(":")), port: number } };
 }
 
 function decoded(text: string): string | undefined {

@@ -8,11 +8,16 @@ import type { ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import { DhmemError, isFull } from "../../errors.js";
 import type { Block } from "../../memory/block.js";
 import { LENGTHS, lengthsIn } from "./chunks.js";
-import { nameOf, removeOlder, taken } from "./consumers.js";
+import { makeConsumer, taken } from "./consumers.js";
 import { type Endpoint, type EndpointOptions, explaining, openEndpoint } from "./endpoint.js";
 import { unrefMonitor } from "./keep-alive.js";
-import { EPOCH, type Kind, type StreamNames } from "./names.js";
+import { EPOCH, type Kind } from "./names.js";
 import { checkStream, type Notes } from "./notes.js";
+import { BodyRecords } from "./pull/body-records.js";
+import { memoryOf } from "./pull/memory.js";
+import { decodeReference, type Reference } from "./pull/reference.js";
+import { type Retrieved, retrieve } from "./pull/retrieve.js";
+import { askFor } from "./pull/uploaded.js";
 import { textOf } from "./session.js";
 import { codeOf, NO_STREAM, openStream, streamGone } from "./stream.js";
 
@@ -21,15 +26,13 @@ import { codeOf, NO_STREAM, openStream, streamGone } from "./stream.js";
  * large ones would wait until such a request has expired.
  */
 const AHEAD = 32;
-/** Milliseconds for which the server waits with an acknowledgement: longer than any task computes. */
-const ACK_WAIT = 24 * 3600 * 1000;
 /** Milliseconds within which releases become one hint to the sender. */
 const HINT = 2;
 /** Milliseconds between attempts: to allocate, and to reach the server. */
 const PAUSE = 20;
 const RETRY = 250;
-/** Milliseconds for all attempts to become the stream's consumer. */
-const PATIENCE = 10_000;
+/** Milliseconds after which room is asked for. */
+const FULL = 1000;
 
 /** A message in blocks of this region. It has no block for its data if it has none. */
 export interface Arrival {
@@ -38,6 +41,8 @@ export interface Arrival {
 	readonly length: number;
 	readonly data: Block | undefined;
 	readonly carried: Block | undefined;
+	/** If the carried block was sent by reference. */
+	readonly reference?: Reference | undefined;
 }
 
 interface Partial extends Arrival {
@@ -65,6 +70,12 @@ export class Subscriber {
 	#newest = 0;
 	/** Records that are not acknowledged, by their position, as they came last. */
 	readonly #records = new Map<number, JsMsg>();
+	readonly #bodies = new BodyRecords();
+	/** The epoch of a sender that has died with a block. What it has sent after that is dropped. */
+	#lost = 0;
+	readonly #unreachable = new Set<string>();
+	readonly #closing = new AbortController();
+	#pumping: Promise<void> = Promise.resolve();
 	#lastReply: string | undefined;
 	#hint: NodeJS.Timeout | undefined;
 	/** True after the end has come. What follows belongs to the next stream. */
@@ -105,39 +116,21 @@ export class Subscriber {
 		return endpoint;
 	}
 
-	/** Makes a consumer of its own, which gets everything that is not acknowledged, in order. */
+	/** Begins with everything that is not acknowledged. */
 	async #subscribe(endpoint: Endpoint): Promise<void> {
-		const { session, names } = endpoint;
-		const { AckPolicy, DeliverPolicy, jetstream } = session.packages.jetstream;
+		const { session } = endpoint;
 		const round = this.#round;
 		this.#messages?.stop();
-		const deadline = performance.now() + PATIENCE;
-		for (;;) {
-			try {
-				await removeOlder(endpoint);
-				await session.manager.consumers.add(names.stream, {
-					durable_name: nameOf(endpoint.epoch),
-					ack_policy: AckPolicy.Explicit,
-					deliver_policy: DeliverPolicy.All,
-					ack_wait: ACK_WAIT * 1e6,
-					max_ack_pending: -1,
-				});
-				break;
-			} catch (error) {
-				// Another process has made one just now. Or a server of version 2.9 could not delete one at once,
-				// because it was still writing its files.
-				if (error instanceof DhmemError || codeOf(error) === NO_STREAM) throw error;
-				if (performance.now() > deadline) throw error;
-				await sleep(PAUSE);
-			}
-		}
-		const consumer = await jetstream(session.connection).consumers.get(names.stream, nameOf(endpoint.epoch));
+		const consumer = await makeConsumer(endpoint);
 		const messages = await consumer.consume({ max_messages: AHEAD });
 		if (round !== this.#round || this.#isClosed) return messages.stop();
 		this.#messages = messages;
 		unrefMonitor(messages);
 		void this.#follow(messages, endpoint, round);
-		void this.#pump(messages, names, round).catch((error) => this.#fail(session.explain(error)));
+		// Its predecessor may still be busy with a record.
+		this.#pumping = this.#pumping
+			.then(() => this.#pump(messages, endpoint, round))
+			.catch((error) => this.#fail(session.explain(error)));
 	}
 
 	async #follow(messages: ConsumerMessages, endpoint: Endpoint, round: number): Promise<void> {
@@ -164,36 +157,43 @@ export class Subscriber {
 		}
 	}
 
-	async #pump(messages: ConsumerMessages, names: StreamNames, round: number): Promise<void> {
+	async #pump(messages: ConsumerMessages, endpoint: Endpoint, round: number): Promise<void> {
 		for await (const record of messages) {
 			if (this.#isClosed || round !== this.#round) return;
 			const epoch = Number(record.headers?.get(EPOCH) ?? 0);
 			const { seq } = record;
+			const kind = record.subject.slice(record.subject.lastIndexOf(".") + 1) as Kind;
+			const isKept = kind === "body" && this.#bodies.keep(record);
 			if (seq <= this.#seen) {
 				// Either it is still here, or its acknowledgement was lost.
 				if (this.#records.has(seq)) this.#records.set(seq, record);
-				else this.#acknowledge(record);
+				else if (!isKept) this.#acknowledge(record);
 				continue;
 			}
 			// The rest of a message that its sender has dropped, or could not complete.
 			if (seq !== this.#seen + 1) this.#discard();
 			this.#seen = seq;
+			if (kind === "body") {
+				if (!isKept) this.#acknowledge(record);
+				continue;
+			}
 			if (epoch < this.#newest) {
 				this.#acknowledge(record);
+				if (epoch === this.#lost && ["whole", "first", "refer"].includes(kind)) this.#notes.received++;
 				continue;
 			}
 			this.#newest = epoch;
 			this.#records.set(seq, record);
-			const kind = record.subject.slice(record.subject.lastIndexOf(".") + 1) as Kind;
-			if (!(await this.#take(kind, record, names))) return;
+			if (!(await this.#take(kind, record, endpoint))) return;
 		}
 	}
 
 	/** @returns false when no more is received */
-	async #take(kind: Kind, { seq, data }: JsMsg, { link }: StreamNames): Promise<boolean> {
+	async #take(kind: Kind, { seq, data }: JsMsg, endpoint: Endpoint): Promise<boolean> {
+		const { link } = endpoint.names;
 		if (kind === "more") {
 			if (this.#partial === undefined) this.acknowledge({ first: seq, last: seq });
-			else this.#fill(this.#partial, seq, data);
+			else await this.#fill(this.#partial, seq, data, endpoint);
 			return !this.#isClosed;
 		}
 		this.#discard();
@@ -208,27 +208,41 @@ export class Subscriber {
 			this.acknowledge({ first: seq, last: seq });
 			return true;
 		}
-		const lengths = kind === "first" ? lengthsIn(data, link) : { data: data.length, block: undefined };
+		const referring = kind === "refer" ? decodeReference(data, link) : undefined;
+		const lengths =
+			referring ?? (kind === "first" ? lengthsIn(data, link) : { data: data.length, block: undefined });
+		const onFull = referring && this.#askWhileFull(referring.reference, endpoint);
 		const blocks: (Block | undefined)[] = [];
 		for (const bytes of [lengths.data, lengths.block]) {
 			// A block has at least one byte.
-			blocks.push(bytes ? await this.#allocate(bytes) : undefined);
+			blocks.push(bytes ? await this.#allocate(bytes, onFull) : undefined);
 			if (this.#isClosed) {
 				for (const block of blocks) block?.free();
 				return false;
 			}
 		}
 		const [block, carried] = blocks;
-		const partial = { first: seq, last: seq, length: lengths.data, data: block, carried, filled: 0 };
+		const reference = referring?.reference;
+		if (reference !== undefined) this.#bodies.open(reference.id);
+		const partial = {
+			first: seq,
+			last: seq,
+			length: lengths.data,
+			data: block,
+			carried,
+			filled: 0,
+			reference,
+		};
 		this.#partial = partial;
-		this.#fill(partial, seq, kind === "first" ? data.subarray(LENGTHS) : data);
-		return true;
+		const rest = referring?.rest ?? (kind === "first" ? data.subarray(LENGTHS) : data);
+		await this.#fill(partial, seq, rest, endpoint);
+		return !this.#isClosed;
 	}
 
-	#fill(partial: Partial, seq: number, bytes: Uint8Array): void {
+	async #fill(partial: Partial, seq: number, bytes: Uint8Array, endpoint: Endpoint): Promise<void> {
 		partial.last = seq;
-		const { data, carried, length } = partial;
-		const total = length + (carried?.length ?? 0);
+		const { data, carried, length, reference } = partial;
+		const total = length + (reference === undefined ? (carried?.length ?? 0) : 0);
 		if (partial.filled + bytes.length > total) {
 			this.#discard();
 			return;
@@ -239,17 +253,67 @@ export class Subscriber {
 		partial.filled += bytes.length;
 		if (partial.filled < total) return;
 		this.#partial = undefined;
-		this.#handlers.onMessage(partial);
+		if (reference === undefined || (await this.#retrieve(partial, reference, endpoint)))
+			this.#handlers.onMessage(partial);
+	}
+
+	/** While there is no room, the blocks that a sender holds in the same memory have to leave it. */
+	#askWhileFull(reference: Reference, endpoint: Endpoint): (() => void) | undefined {
+		if (reference.memory !== memoryOf(this.#options.region)) return undefined;
+		let next = performance.now() + FULL;
+		return () => {
+			if (performance.now() < next) return;
+			next += FULL;
+			askFor(endpoint, reference, "full");
+		};
+	}
+
+	/** Gets the block of a message. @returns false if it does not come */
+	async #retrieve(partial: Partial, reference: Reference, endpoint: Endpoint): Promise<boolean> {
+		const target = partial.carried?.bytes ?? new Uint8Array(0);
+		const epoch = this.#newest;
+		const { isPullOff } = this.#options;
+		const { signal } = this.#closing;
+		const unreachable = this.#unreachable;
+		const position = partial.first;
+		let result: Retrieved = "closed";
+		try {
+			result = await retrieve({
+				endpoint,
+				epoch,
+				position,
+				reference,
+				target,
+				signal,
+				isPullOff,
+				unreachable,
+			});
+			if (result === "whole" && !this.#isClosed) return true;
+		} finally {
+			if (result !== "whole" || this.#isClosed) {
+				partial.data?.free();
+				partial.carried?.free();
+			}
+		}
+		if (this.#isClosed) return false;
+		if (result === "lost") {
+			this.#lost = epoch;
+			this.#newest = epoch + 1;
+		}
+		this.#notes.received++;
+		this.acknowledge(partial);
+		return false;
 	}
 
 	/** Waits until the region has room: the task or another one may release something. */
-	async #allocate(bytes: number): Promise<Block | undefined> {
+	async #allocate(bytes: number, onFull?: () => void): Promise<Block | undefined> {
 		while (!this.#isClosed) {
 			try {
 				return this.#options.region.allocate(bytes);
 			} catch (error) {
 				if (!isFull(error)) throw error;
 			}
+			onFull?.();
 			await sleep(PAUSE);
 		}
 		return undefined;
@@ -264,12 +328,14 @@ export class Subscriber {
 		this.acknowledge(partial);
 	}
 
-	acknowledge({ first, last }: { readonly first: number; readonly last: number }): void {
+	acknowledge({ first, last, reference }: Pick<Arrival, "first" | "last" | "reference">): void {
 		for (let position = first; position <= last; position++) {
 			const record = this.#records.get(position);
 			this.#records.delete(position);
 			if (record !== undefined) this.#acknowledge(record);
 		}
+		if (reference !== undefined)
+			for (const record of this.#bodies.close(reference.id)) this.#acknowledge(record);
 		this.#hint ??= setTimeout(() => void this.#tellSender(), HINT).unref();
 	}
 
@@ -288,9 +354,11 @@ export class Subscriber {
 	/** Resolves when the server knows what was acknowledged. */
 	async close(): Promise<void> {
 		this.#isClosed = true;
+		this.#closing.abort();
 		this.#messages?.stop();
 		clearTimeout(this.#hint);
 		const endpoint = await this.#ready.catch(() => undefined);
+		await this.#pumping;
 		this.#partial?.data?.free();
 		this.#partial?.carried?.free();
 		this.#partial = undefined;
