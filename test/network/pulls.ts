@@ -250,14 +250,17 @@ pulled(
 
 pulled(
 	"a region that is full of blocks that wait for their receiver does not stop the link",
-	{ link: "a.out>b.in;capacity=256MiB" },
+	{},
 	async ({ tasks }) => {
+		// The region has 64 MiB.
+		for (const text of ["0", "1"]) await sendBlock(tasks, text, 20 * MIB);
+		const output = tasks.get("a").output("out");
+		const block = await output.allocate(20 * MIB);
+		block.bytes.set(pattern(20 * MIB));
 		const input = tasks.get("b").input("in");
-		const sending = (async () => {
-			for (let i = 0; i < 12; i++) await sendBlock(tasks, String(i), 12 * MIB);
-		})();
-		for (let i = 0; i < 12; i++) check(await input.receive(), String(i), 12 * MIB);
-		await sending;
+		for (const text of ["0", "1"]) check(await input.receive(), text, 20 * MIB);
+		await output.send("2", { block });
+		check(await input.receive(), "2", 20 * MIB);
 	},
 );
 

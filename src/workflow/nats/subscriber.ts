@@ -16,7 +16,7 @@ import { checkStream, type Notes } from "./notes.js";
 import { BodyRecords } from "./pull/body-records.js";
 import { memoryOf } from "./pull/memory.js";
 import { decodeReference, type Reference } from "./pull/reference.js";
-import { type Retrieved, retrieve } from "./pull/retrieve.js";
+import { type Retrieval, type Retrieved, retrieve } from "./pull/retrieve.js";
 import { askFor } from "./pull/uploaded.js";
 import { textOf } from "./session.js";
 import { codeOf, NO_STREAM, openStream, streamGone } from "./stream.js";
@@ -73,7 +73,7 @@ export class Subscriber {
 	readonly #bodies = new BodyRecords();
 	/** The epoch of a sender that has died with a block. What it has sent after that is dropped. */
 	#lost = 0;
-	readonly #unreachable = new Set<string>();
+	readonly #addresses: Retrieval["addresses"] = new Map();
 	readonly #closing = new AbortController();
 	#pumping: Promise<void> = Promise.resolve();
 	#lastReply: string | undefined;
@@ -259,7 +259,7 @@ export class Subscriber {
 
 	/** While there is no room, the blocks that a sender holds in the same memory have to leave it. */
 	#askWhileFull(reference: Reference, endpoint: Endpoint): (() => void) | undefined {
-		if (reference.memory !== memoryOf(this.#options.region)) return undefined;
+		if (reference.memory === "" || reference.memory !== memoryOf(this.#options.region)) return undefined;
 		let next = performance.now() + FULL;
 		return () => {
 			if (performance.now() < next) return;
@@ -274,7 +274,7 @@ export class Subscriber {
 		const epoch = this.#newest;
 		const { isPullOff } = this.#options;
 		const { signal } = this.#closing;
-		const unreachable = this.#unreachable;
+		const addresses = this.#addresses;
 		const position = partial.first;
 		let result: Retrieved = "closed";
 		try {
@@ -286,7 +286,7 @@ export class Subscriber {
 				target,
 				signal,
 				isPullOff,
-				unreachable,
+				addresses,
 			});
 			if (result === "whole" && !this.#isClosed) return true;
 		} finally {

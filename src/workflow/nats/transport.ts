@@ -40,7 +40,7 @@ export class NatsTransport implements LinkTransport {
 	constructor(options: NatsOptions) {
 		this.#options = options;
 		process.on("exit", this.#onExit);
-		process.on("beforeExit", this.#onBeforeExit);
+		process.once("beforeExit", this.#onBeforeExit);
 	}
 
 	sender(link: Link): LinkSender {

@@ -16,8 +16,8 @@ export interface Retrieval {
 	readonly signal: AbortSignal;
 	/** True if nothing is pulled. */
 	readonly isPullOff: boolean;
-	/** The senders that can't be reached. */
-	readonly unreachable: Set<string>;
+	/** The addresses from which blocks were pulled, or could not be. */
+	readonly addresses: Map<string, "reached" | "unreachable">;
 }
 
 /**
@@ -27,13 +27,13 @@ export interface Retrieval {
 export type Retrieved = "whole" | "withdrawn" | "lost" | "closed";
 
 export async function retrieve(retrieval: Retrieval): Promise<Retrieved> {
-	const { reference, target, signal, isPullOff, unreachable } = retrieval;
+	const { reference, target, signal, isPullOff, addresses } = retrieval;
 	const address = `${reference.host}:${reference.port}`;
-	if (!isPullOff && !unreachable.has(address)) {
+	if (!isPullOff && addresses.get(address) !== "unreachable") {
 		const pulled = await pull(reference, target, signal);
 		if (signal.aborted) return "closed";
+		addresses.set(address, pulled === "failed" && !addresses.has(address) ? "unreachable" : "reached");
 		if (pulled !== "failed") return pulled;
-		unreachable.add(address);
 	}
 	return readUploaded(retrieval);
 }
