@@ -24,11 +24,13 @@ class Sender {
 	readonly client: SimulatedClient;
 	readonly sent: Sent[] = [];
 	readonly #name: string;
+	readonly #server: SimulatedServer;
 	readonly #publisher: Publisher;
 
 	/** @param isOvertaken true if its predecessor lets the stream admit its own records after this one did */
 	constructor(name: string, server: SimulatedServer, isOvertaken: boolean, marks = true) {
 		this.#name = name;
+		this.#server = server;
 		this.client = new SimulatedClient(server);
 		const epoch = ++server.epoch;
 		const names = namesOf("run", { from: { task: "a", port: "out" }, to: { task: "b", port: "in" } });
@@ -56,6 +58,12 @@ class Sender {
 				payload: payload(part),
 			})),
 			onSettled: (error) => {
+				if (error === undefined)
+					assert.is(
+						this.#server.records[(parcel.first ?? 0) - 1]?.text,
+						`${payload(0)}`,
+						`${text} has its place`,
+					);
 				assert.is(sent.outcome, "open", `${text} is settled once`);
 				if (error === undefined) sent.outcome = "stored";
 				else sent.outcome = parcel.withdrawn ? "withdrawn" : "failed";
@@ -64,6 +72,15 @@ class Sender {
 		const sent: Sent = { text, parcel, outcome: "open" };
 		this.sent.push(sent);
 		this.#publisher.send(parcel);
+	}
+
+	/** Stores a block whose message is stored already, before what waits. */
+	upload(pick: Pick): void {
+		this.#publisher.sendFirst({
+			records: Array.from({ length: 1 + pick(3) }, () => ({ kind: "body", payload: Buffer.from("part") })),
+			isUpload: true,
+			onSettled: () => {},
+		});
 	}
 
 	withdraw(pick: Pick): void {
@@ -87,6 +104,7 @@ function received({ records }: SimulatedServer): string[] {
 	let newest = 0;
 	let pieces: string[] = [];
 	for (const { kind, text, header } of records) {
+		if (kind === "body") continue;
 		const epoch = Number(header.get("Dhmem-Epoch"));
 		if (epoch < newest) continue;
 		newest = epoch;
@@ -125,6 +143,7 @@ async function tryOnce(pick: Pick, rates: Rates): Promise<void> {
 		const sender = senders[pick(senders.length)] as Sender;
 		if (happens(30)) sender.send(pick);
 		if (happens(10)) sender.withdraw(pick);
+		if (happens(5)) sender.upload(pick);
 		if (happens(rates.lose)) sender.client.reconnect();
 		if (happens(rates.ask)) sender.client.lookAgain();
 		if (happens(rates.replace) && senders.length < 4)

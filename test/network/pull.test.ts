@@ -24,7 +24,7 @@ async function offered(
 	isSecure: boolean,
 	body: (reference: Reference, listener: Listener) => Promise<void>,
 ): Promise<void> {
-	const options = { host: "127.0.0.1", port: 0, announced: "127.0.0.1", memory: "", isSecure };
+	const options = { host: "127.0.0.1", port: 0, announced: "127.0.0.1", isSecure };
 	const listener = await Listener.open(options);
 	try {
 		await body(

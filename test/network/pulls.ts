@@ -31,7 +31,7 @@ function pattern(length: number): Uint8Array {
 interface Given {
 	readonly tasks: Tasks;
 	readonly server: Server;
-	/** Between a receiver and the sender `a`, if `variables` has DHMEM_PULL. */
+	/** Between a receiver and the sender `a`, if the way is not direct. */
 	readonly relay: Relay;
 }
 
@@ -52,7 +52,7 @@ function pulled(
 				await using tasks = new Tasks([link], {
 					DHMEM_TRANSPORT: "nats",
 					DHMEM_NATS: server.address,
-					...(way === "direct" ? {} : { DHMEM_PULL: `${ELSEWHERE}:${port}` }),
+					DHMEM_PULL: way === "direct" ? "on" : `${ELSEWHERE}:${port}`,
 				});
 				await body({ tasks, server, relay });
 			})(),
@@ -264,10 +264,34 @@ pulled(
 	},
 );
 
+pulled(
+	"blocks that wait leave a full region also if the message in front of them has none",
+	{ link: "a.out>b.in;capacity=64MiB" },
+	async ({ tasks }) => {
+		// The region has 64 MiB.
+		const data = pattern(30 * MIB);
+		await tasks.get("a").output("out").send(data);
+		for (const text of ["0", "1"]) await sendBlock(tasks, text, 20 * MIB);
+		const input = tasks.get("b").input("in");
+		const message = await input.receive();
+		assert.is(Buffer.compare(message?.bytes ?? Buffer.alloc(0), data), 0);
+		message?.release();
+		for (const text of ["0", "1"]) check(await input.receive(), text, 20 * MIB);
+	},
+);
+
+test("what was sent is on the server, without DHMEM_PULL", async () => {
+	await using server = await Server.start();
+	await using tasks = new Tasks(["a.out>b.in"], { DHMEM_TRANSPORT: "nats", DHMEM_NATS: server.address });
+	await sendBlock(tasks, "one", 3 * MIB);
+	assert.ok((await server.storedBytes()) > 3 * MIB);
+	check(await tasks.get("b").input("in").receive(), "one", 3 * MIB);
+});
+
 for (const off of ["a", "b"])
 	test(`blocks go through the server if task ${off} has DHMEM_PULL=off`, async () => {
 		await using server = await Server.start();
-		const common = { DHMEM_TRANSPORT: "nats", DHMEM_NATS: server.address };
+		const common = { DHMEM_TRANSPORT: "nats", DHMEM_NATS: server.address, DHMEM_PULL: "on" };
 		await using tasks = new Tasks(["a.out>b.in"], common, { [off]: { DHMEM_PULL: "off" } });
 		const input = tasks.get("b").input("in");
 		await sendBlock(tasks, "one", 3 * MIB);

@@ -16,6 +16,8 @@ export interface Parcel {
 	readonly isUpload?: boolean;
 	/** Called with the position of the last record when all are stored; or with the error. */
 	onSettled(error: unknown, position: number): void;
+	/** The position of the first record, when it is stored. Records of an upload may be between it and the next ones. */
+	first?: number;
 	/** The number of records that the stream has. */
 	stored?: number;
 	/** True if the caller has given up. It is dropped as soon as that is possible. */

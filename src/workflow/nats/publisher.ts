@@ -213,6 +213,7 @@ export class Publisher {
 	#stored(): void {
 		const { parcel, index } = this.#records.shift();
 		this.#last++;
+		if (index === 0) parcel.first = this.#last;
 		this.#isFenced = true;
 		if (this.#flown > 0) this.#flownBytes -= parcel.records[index]?.payload.length ?? 0;
 		this.#flown = Math.max(this.#flown - 1, 0);

@@ -42,7 +42,7 @@ export function publish({
 		let stop: (() => void) | undefined;
 		const parcel: Parcel = {
 			records,
-			onSettled: (error, position) => {
+			onSettled: (error) => {
 				clearTimeout(answer);
 				clearTimeout(timer);
 				stop?.();
@@ -50,7 +50,7 @@ export function publish({
 					onDropped();
 					return reject(error === withdrawnError ? reason : error);
 				}
-				onStored(position - records.length + 1);
+				onStored(parcel.first ?? 0);
 				resolve();
 			},
 		};

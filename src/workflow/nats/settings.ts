@@ -22,7 +22,9 @@ export interface ServerSettings {
 }
 
 export interface PullSettings {
-	/** True if no blocks are pulled, from this task or by it. */
+	/** True if large blocks are sent by reference, so that receivers pull them from this task. */
+	readonly isOffered: boolean;
+	/** True if this task pulls none. */
 	readonly isOff: boolean;
 	/** What receivers connect to; undefined for the address that this task has on the way to the server. */
 	readonly address: { readonly host: string; readonly port: number } | undefined;
@@ -90,15 +92,16 @@ function parseServer(text: string): URL {
 /** @throws DHMEM_BAD_ARGUMENT */
 function parsePull(text: string | undefined, tls: string | undefined): PullSettings {
 	if (tls !== undefined && tls !== "off") throw badArgument("DHMEM_PULL_TLS", tls, "off, or not set");
-	const common = { isOff: text === "off", tls: tls !== "off" };
-	if (text === undefined || text === "off") return { ...common, address: undefined };
+	const isOff = text === "off";
+	const common = { isOffered: text !== undefined && !isOff, isOff, tls: tls !== "off" };
+	if (text === undefined || isOff || text === "on") return { ...common, address: undefined };
 	const [, host, port] = /^(?:\[([^\]]+)\]|[^:[\]]+):(\d{1,5})$/.exec(text) ?? [];
 	const number = Number(port);
 	if (!(number >= 1 && number <= 65535))
 		throw badArgument(
 			"DHMEM_PULL",
 			text,
-			"a host and a port that others reach this task at, such as node7:7000, or off",
+			"on, off, or a host and a port that others reach this task at, such as node7:7000",
 		);
 	return { ...common, address: { host: host ?? text.slice(0, text.lastIndexOf(":")), port: number } };
 }

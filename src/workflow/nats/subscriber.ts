@@ -16,7 +16,8 @@ import { checkStream, type Notes } from "./notes.js";
 import { BodyRecords } from "./pull/body-records.js";
 import { memoryOf } from "./pull/memory.js";
 import { decodeReference, type Reference } from "./pull/reference.js";
-import { type Retrieval, type Retrieved, retrieve } from "./pull/retrieve.js";
+import type { Retrieval, Retrieved } from "./pull/retrieval.js";
+import { retrieve } from "./pull/retrieve.js";
 import { askFor } from "./pull/uploaded.js";
 import { textOf } from "./session.js";
 import { codeOf, NO_STREAM, openStream, streamGone } from "./stream.js";
@@ -211,7 +212,7 @@ export class Subscriber {
 		const referring = kind === "refer" ? decodeReference(data, link) : undefined;
 		const lengths =
 			referring ?? (kind === "first" ? lengthsIn(data, link) : { data: data.length, block: undefined });
-		const onFull = referring && this.#askWhileFull(referring.reference, endpoint);
+		const onFull = this.#askWhileFull(endpoint);
 		const blocks: (Block | undefined)[] = [];
 		for (const bytes of [lengths.data, lengths.block]) {
 			// A block has at least one byte.
@@ -257,14 +258,14 @@ export class Subscriber {
 			this.#handlers.onMessage(partial);
 	}
 
-	/** While there is no room, the blocks that a sender holds in the same memory have to leave it. */
-	#askWhileFull(reference: Reference, endpoint: Endpoint): (() => void) | undefined {
-		if (reference.memory === "" || reference.memory !== memoryOf(this.#options.region)) return undefined;
+	/** While there is no room, the blocks that the sender holds have to leave the memory, if theirs is the same. */
+	#askWhileFull(endpoint: Endpoint): () => void {
 		let next = performance.now() + FULL;
 		return () => {
 			if (performance.now() < next) return;
 			next += FULL;
-			askFor(endpoint, reference, "full");
+			const memory = memoryOf(this.#options.region);
+			if (memory !== "") askFor(endpoint, "full", memory);
 		};
 	}
 
@@ -306,14 +307,14 @@ export class Subscriber {
 	}
 
 	/** Waits until the region has room: the task or another one may release something. */
-	async #allocate(bytes: number, onFull?: () => void): Promise<Block | undefined> {
+	async #allocate(bytes: number, onFull: () => void): Promise<Block | undefined> {
 		while (!this.#isClosed) {
 			try {
 				return this.#options.region.allocate(bytes);
 			} catch (error) {
 				if (!isFull(error)) throw error;
 			}
-			onFull?.();
+			onFull();
 			await sleep(PAUSE);
 		}
 		return undefined;

@@ -8,7 +8,6 @@ import { KeepAlive, socketOf } from "./keep-alive.js";
 import { keyOf } from "./names.js";
 import { answerFor } from "./presence.js";
 import { Listener } from "./pull/listener.js";
-import { memoryOf } from "./pull/memory.js";
 import { NatsReceiver } from "./receiver.js";
 import { NatsSender } from "./sender.js";
 import { openSession, type Session } from "./session.js";
@@ -74,17 +73,16 @@ export class NatsTransport implements LinkTransport {
 
 	/** Listens for receivers that pull blocks, where they reach this task: where its connection to the server is from. */
 	async #listen(): Promise<Listener | undefined> {
-		const { region, server, log } = this.#options;
-		const { isOff, address, tls } = server.pull;
+		const { server, log } = this.#options;
+		const { isOffered, address, tls } = server.pull;
 		const session = await this.#session;
-		if (isOff || session === undefined) return undefined;
+		if (!isOffered || session === undefined) return undefined;
 		const { localAddress: host, encrypted } = socketOf(session) ?? {};
 		if (this.#listener === undefined && host !== undefined) {
 			const options = {
 				host,
 				port: address?.port ?? 0,
 				announced: address?.host ?? host,
-				memory: memoryOf(region),
 				isSecure: tls && encrypted === true,
 			};
 			this.#listener = Listener.open(options).catch((error) => {

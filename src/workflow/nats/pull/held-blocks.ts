@@ -5,12 +5,14 @@
  */
 import { clearTimeout, setTimeout } from "node:timers";
 import { Block } from "../../../memory/block.js";
+import { linkName } from "../../links.js";
 import { chunkOf } from "../chunks.js";
 import type { Endpoint, EndpointOptions } from "../endpoint.js";
 import type { Parcel } from "../parcel.js";
 import type { Publisher } from "../publisher.js";
 import { capacityOf } from "../stream.js";
 import type { Listener } from "./listener.js";
+import { memoryOf } from "./memory.js";
 import { LEAST_PULLED, type Reason, type Reference, WITHDRAWN } from "./reference.js";
 
 /** Milliseconds between looks at the stream, beside the receiver's hints. */
@@ -52,6 +54,8 @@ export class HeldBlocks {
 	#wake: (() => void)[] = [];
 	#timer: NodeJS.Timeout | undefined;
 	#isLooking = false;
+	/** True after the failure of a store was logged. */
+	#hasFailed = false;
 	#isStopped = false;
 	#unsubscribe: (() => void) | undefined;
 
@@ -88,9 +92,9 @@ export class HeldBlocks {
 		const hints = session.connection.subscribe(names.room, {
 			callback: (error, message) => {
 				if (error !== null || this.#held.size === 0) return;
-				const [id = "", reason] = message.string().split(" ");
-				if (id === "") this.#lookIn(SOON);
-				else this.#onAsked(id, reason as Reason);
+				const [reason = "", which = ""] = message.string().split(" ");
+				if (reason === "") this.#lookIn(SOON);
+				else this.#onAsked(reason as Reason, which);
 			},
 		});
 		this.#unsubscribe = () => hints.unsubscribe();
@@ -153,7 +157,7 @@ export class HeldBlocks {
 	place(held: Held, position: number): void {
 		held.position = position;
 		this.#progress = performance.now();
-		if (held.isAsked) this.#upload(held).catch(() => {});
+		if (held.isAsked) this.#tryUpload(held);
 		this.#lookIn(LOOK);
 	}
 
@@ -205,16 +209,30 @@ export class HeldBlocks {
 		if (!this.#isStopped && this.#held.size > 0) this.#lookIn(LOOK);
 	}
 
-	/** The receiver can't pull a block. */
-	#onAsked(id: string, reason: Reason): void {
-		const asked = this.#held.get(id);
-		if (asked === undefined) return;
-		if (reason === "full" || !this.#hasServed) this.#isUseless = true;
-		// The receiver has no memory before all of these are out of it.
-		for (const held of reason === "full" ? [...this.#held.values()] : [asked]) {
+	/** The receiver can't pull a block, or its memory is full. */
+	#onAsked(reason: Reason, which: string): void {
+		const isFull = reason === "full" && which === memoryOf(this.#options.region);
+		// A receiver in the same memory has no room before all of these are out of it.
+		const asked = isFull
+			? [...this.#held.values()]
+			: [this.#held.get(which)].filter((held) => held !== undefined);
+		if (asked.length === 0) return;
+		if (isFull || !this.#hasServed) this.#isUseless = true;
+		for (const held of asked) {
 			held.isAsked = true;
-			if (held.position > 0) this.#upload(held).catch(() => {});
+			this.#tryUpload(held);
 		}
+	}
+
+	/** Stores a block, if its message is stored. The receiver asks again if that fails. */
+	#tryUpload(held: Held): void {
+		if (held.position === 0) return;
+		this.#upload(held).catch((error) => {
+			if (this.#isStopped || this.#hasFailed) return;
+			this.#hasFailed = true;
+			const { link, log } = this.#options;
+			log(`a block of ${linkName(link)} can't be pulled, and can't be stored on the NATS server: ${error}`);
+		});
 	}
 
 	#upload(held: Held): Promise<void> {
@@ -223,7 +241,10 @@ export class HeldBlocks {
 				records: this.#recordsOf(held),
 				isUpload: true,
 				onSettled: (error) => {
-					if (error !== undefined) return reject(error);
+					if (error !== undefined) {
+						held.uploading = undefined;
+						return reject(error);
+					}
 					this.drop(held);
 					resolve();
 				},

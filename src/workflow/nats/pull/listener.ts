@@ -30,8 +30,6 @@ export interface ListenerOptions {
 	readonly port: number;
 	/** The host that receivers connect to, if it is another. */
 	readonly announced: string;
-	/** The memory of the blocks. */
-	readonly memory: string;
 	readonly isSecure: boolean;
 }
 
@@ -70,9 +68,9 @@ export class Listener {
 
 	/** @param onServed called each time that a receiver has got something of the block */
 	offer(bytes: Uint8Array, onServed: () => void): Reference {
-		const { announced: host, memory, isSecure } = this.#options;
+		const { announced: host, isSecure } = this.#options;
 		const { port } = this.#server.address() as AddressInfo;
-		const reference = newReference({ host, port, memory, isSecure });
+		const reference = newReference({ host, port, isSecure });
 		this.#offers.set(reference.id, { reference, bytes, onServed, sockets: new Set() });
 		return reference;
 	}

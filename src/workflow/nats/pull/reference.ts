@@ -16,8 +16,8 @@ const TOKEN_BYTES = 32;
 const SIZE = 4;
 
 /**
- * Why a receiver asks for a block through the server: it can't reach the sender, or there is no room beside the sender's
- * blocks, which are in the same memory.
+ * Why a receiver asks for blocks through the server: it can't reach the sender of one, or its memory has no room, which
+ * may be because of the sender's blocks.
  */
 export type Reason = "unreachable" | "full";
 
@@ -25,8 +25,6 @@ export type Reason = "unreachable" | "full";
 export interface Reference {
 	readonly host: string;
 	readonly port: number;
-	/** The memory where it is (`memoryOf`). */
-	readonly memory: string;
 	/** True if the connection is encrypted. */
 	readonly isSecure: boolean;
 	/** Distinguishes the block from all others. It is no secret. */
@@ -56,11 +54,11 @@ export function recordsWith(
 }
 
 function encodeReference(
-	{ host, port, memory, isSecure, id, token }: Reference,
+	{ host, port, isSecure, id, token }: Reference,
 	data: number,
 	block: number,
 ): Buffer {
-	const text = Buffer.from(JSON.stringify([host, port, memory, isSecure, id, token.toString("base64")]));
+	const text = Buffer.from(JSON.stringify([host, port, isSecure, id, token.toString("base64")]));
 	const head = Buffer.alloc(SIZE + LENGTHS);
 	head.writeUInt32LE(text.length, 0);
 	head.writeDoubleLE(data, SIZE);
@@ -77,8 +75,8 @@ export function decodeReference(
 		const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
 		const begin = SIZE + LENGTHS;
 		const end = begin + bytes.readUInt32LE(0);
-		const [host, port, memory, isSecure, id, token] = JSON.parse(bytes.toString("utf8", begin, end));
-		const reference = { host, port, memory, isSecure, id, token: Buffer.from(token, "base64") };
+		const [host, port, isSecure, id, token] = JSON.parse(bytes.toString("utf8", begin, end));
+		const reference = { host, port, isSecure, id, token: Buffer.from(token, "base64") };
 		const data = bytes.readDoubleLE(SIZE);
 		const block = bytes.readDoubleLE(SIZE + 8);
 		if (isReference(reference) && isLength(data) && isLength(block) && block > 0)
@@ -92,7 +90,6 @@ export function decodeReference(
 function isReference({
 	host,
 	port,
-	memory,
 	isSecure,
 	id,
 	token,
@@ -100,7 +97,6 @@ function isReference({
 	return (
 		typeof host === "string" &&
 		Number.isInteger(port) &&
-		typeof memory === "string" &&
 		typeof isSecure === "boolean" &&
 		typeof id === "string" &&
 		/^[0-9a-f]{32}$/.test(id) &&

@@ -6,16 +6,20 @@ import type { Endpoint } from "../endpoint.js";
 import { BODY } from "../names.js";
 import type { Session } from "../session.js";
 import { findStream, streamGone } from "../stream.js";
-import { type Reason, type Reference, WITHDRAWN } from "./reference.js";
-import type { Retrieval, Retrieved } from "./retrieve.js";
+import { type Reason, WITHDRAWN } from "./reference.js";
+import type { Retrieval, Retrieved } from "./retrieval.js";
 
 /** Milliseconds between looks, and between requests, which may be lost. */
 const PAUSE = 50;
 const AGAIN = 1000;
 
-/** Asks the sender of a block to store it in the stream. */
-export function askFor({ session, names }: Endpoint, { id }: Reference, reason: Reason): void {
-	if (!session.connection.isClosed()) session.connection.publish(names.room, `${id} ${reason}`);
+/**
+ * Asks a sender to store blocks in the stream.
+ *
+ * @param which the block that can't be pulled, or the memory that is full (`memoryOf`)
+ */
+export function askFor({ session, names }: Endpoint, reason: Reason, which: string): void {
+	if (!session.connection.isClosed()) session.connection.publish(names.room, `${reason} ${which}`);
 }
 
 /** Waits until the block is stored, and copies it. Asks its sender to store it. */
@@ -29,7 +33,7 @@ export async function readUploaded(retrieval: Retrieval): Promise<Retrieved> {
 	while (!signal.aborted) {
 		try {
 			if (performance.now() - asked > AGAIN) {
-				askFor(endpoint, reference, "unreachable");
+				askFor(endpoint, "unreachable", reference.id);
 				asked = performance.now();
 			}
 			// Before the stream is read: what is not there then does not come any more.
