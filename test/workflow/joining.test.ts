@@ -39,6 +39,9 @@ for (const [what, change, code, message] of [
 	["a choice that nobody has made", { DHMEM_TRANSPORT: "auto" }, "DHMEM_BAD_ARGUMENT", ";transport=shm"],
 	["no server", { ...overNats, DHMEM_NATS: "http://x" }, "DHMEM_BAD_ARGUMENT", 'DHMEM_NATS is "http://x"'],
 	["no number", { ...overNats, DHMEM_NATS_REPLICAS: "9" }, "DHMEM_BAD_ARGUMENT", "DHMEM_NATS_REPLICAS"],
+	["no port", { ...overNats, DHMEM_PULL: "node7" }, "DHMEM_BAD_ARGUMENT", 'DHMEM_PULL is "node7"'],
+	["a wrong port", { ...overNats, DHMEM_PULL: "node7:70000" }, "DHMEM_BAD_ARGUMENT", "DHMEM_PULL is"],
+	["no choice", { ...overNats, DHMEM_PULL_TLS: "on" }, "DHMEM_BAD_ARGUMENT", "DHMEM_PULL_TLS is"],
 ] as const) {
 	test(`an environment with ${what} is refused, and the error names it and what to do`, () => {
 		const error = errorOf(() => Task.fromEnvironment({ ...sound, ...change }));
