@@ -5,6 +5,7 @@
 import { dirname } from "node:path";
 import type { Item, Mount, Room, User } from "./file-system.js";
 import type { MemoryLimit } from "./memory-limit.js";
+import process from "./process.js";
 
 const MIB = 2 ** 20;
 /** The number that stands for every user or group without a mapping in this user namespace. */

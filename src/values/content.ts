@@ -15,7 +15,7 @@ const { set: setBytes } = Uint8Array.prototype;
  * `set` copies word by word, or byte by byte if source and destination are aligned differently: 3 GB/s. Deno's
  * `fill` believes what a view says about its own length.
  */
-const FILLED = process.versions.deno === undefined ? 512 : Number.POSITIVE_INFINITY;
+const FILLED = "Deno" in globalThis ? Number.POSITIVE_INFINITY : 512;
 
 /** The most characters that are written one by one, which is faster than a call into the engine. */
 const SHORT = 24;
