@@ -149,3 +149,19 @@ peerTest("who waits at a condition goes on after Node was killed with the mutex"
 	await victim.kill();
 	assert.is(await reached, "reached");
 });
+
+peerTest("a condition can be waited for by the descriptor", async (region, peer) => {
+	// So many that they would take minutes if each waited for the end of a time slice.
+	const turns = 2000;
+	const state = region.struct("state", { step: "f64" });
+	const turn = region.mutex("turn");
+	const changed = region.condition("changed");
+	const turned = peer.ask(`poll-turns changed ${turns}`);
+	for (let i = 0; i < turns; i++) {
+		using held = turn.lockSync({ timeout: 60_000 });
+		state.step++;
+		changed.notifyAll();
+		changed.waitSync(held, { until: () => state.step === 2 * i + 2, timeout: 60_000 });
+	}
+	assert.is(await turned, "turned");
+});

@@ -104,20 +104,6 @@ peerTest("a mutex can be waited for by the descriptor", async (region, peer) => 
 	}
 });
 
-peerTest("a condition can be waited for by the descriptor", async (region, peer) => {
-	const state = region.struct("state", { step: "f64" });
-	const turn = region.mutex("turn");
-	const changed = region.condition("changed");
-	const turned = peer.ask(`poll-turns changed ${TURNS}`);
-	for (let i = 0; i < TURNS; i++) {
-		using held = turn.lockSync({ timeout: 60_000 });
-		state.step++;
-		changed.notifyAll();
-		changed.waitSync(held, { until: () => state.step === 2 * i + 2, timeout: 60_000 });
-	}
-	assert.is(await turned, "turned");
-});
-
 peerTest("C does not inherit what a late ringer wrote into its slot", async (region, peer) => {
 	const at = sleepWord(region, "peer");
 	await peer.ask("close", "closed");

@@ -93,16 +93,17 @@ class Objects(RegionTest):
 
     def test_a_wait_at_a_condition_lets_another_thread_of_the_region_have_the_mutex(self) -> None:
         params = self.region.struct("params", {"step": "u4"})
-        waiting, results = threading.Event(), list[object]()
+        waiting, results = threading.Event(), list[str]()
 
-        def is_reached() -> bool:
+        def is_reached() -> object:
             waiting.set()
             return params.step == 5
 
         def wait() -> None:
             with self.region.mutex("turn").lock() as held:
                 try:
-                    results.append(self.region.condition("changed").wait(held, is_reached, timeout=60))
+                    self.region.condition("changed").wait(held, is_reached, timeout=60)
+                    results.append("reached")
                 except dhmem.DhmemError as error:
                     results.append(error.code)
 
@@ -123,7 +124,7 @@ class Objects(RegionTest):
             thread.join(0.2)
             self.assertEqual((thread.is_alive(), results), (True, []))
         thread.join(60)
-        self.assertEqual(results, [None])
+        self.assertEqual(results, ["reached"])
 
     def test_a_token_finds_a_block_in_another_process(self) -> None:
         block = self.region.allocate(800)
