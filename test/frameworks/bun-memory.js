@@ -6,11 +6,11 @@ import { Region } from "dhmem";
 const most = Math.ceil((3 * totalmem()) / 4e9) + 10;
 assert.throws(
 	() => {
-		for (let i = 0; i < most; i++) Region.open(`large-${i}`, { size: "4GiB" });
+		for (let i = 0; i < most; i++) Region.open(`large-${i}`, { size: "4GiB", lifetime: "last-close" });
 	},
 	{
 		code: "DHMEM_UNSUPPORTED",
 		message: /Bun allows all open regions together about three times.*smaller size/,
 	},
 );
-Region.open("small", { size: "1MiB" }).close();
+Region.open("small", { size: "1MiB", lifetime: "last-close" }).close();
