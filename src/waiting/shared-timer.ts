@@ -14,7 +14,10 @@ interface Due {
 	from: number;
 }
 
-/** An act stays here until the timer has fired, because most are soon due again. See `Waits`. */
+/**
+ * An act stays here until the timer has fired, because most are soon due again. See `Waits`. Then one that is not due
+ * again leaves: it keeps its opening from being collected.
+ */
 const acts = new Map<() => void, Due>();
 let timer: NodeJS.Timeout | undefined;
 let timerAt = Number.POSITIVE_INFINITY;
@@ -54,12 +57,14 @@ function onTime(): void {
 	const now = performance.now();
 	// Acts that are added meanwhile are not due yet, so this ends.
 	for (const [act, due] of acts) {
-		if (due.at === Number.POSITIVE_INFINITY) acts.delete(act);
 		if (due.at === Number.POSITIVE_INFINITY || due.from > now) continue;
 		due.at = Number.POSITIVE_INFINITY;
 		act();
 	}
 	let next = Number.POSITIVE_INFINITY;
-	for (const { at } of acts.values()) next = Math.min(next, at);
+	for (const [act, { at }] of acts) {
+		if (at === Number.POSITIVE_INFINITY) acts.delete(act);
+		else next = Math.min(next, at);
+	}
 	if (next < timerAt) start(next, now);
 }

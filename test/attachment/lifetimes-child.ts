@@ -351,9 +351,10 @@ async function collectAll(): Promise<void> {
 	}
 }
 
-/** Waits until `isDone`, or for so many turns that it never will be. */
+/** Waits until `isDone`, or for so long that it never will be: a timer of a wait may keep an opening for a second. */
 async function collectUntil(isDone: () => boolean): Promise<boolean> {
-	for (let turns = 0; turns < 300 && !isDone(); turns++) {
+	const end = performance.now() + 5000;
+	while (performance.now() < end && !isDone()) {
 		collect?.();
 		await turn();
 	}
