@@ -24,10 +24,14 @@ async function textsOf(input: Input): Promise<string[]> {
 	return texts;
 }
 
-/** @param variables for the environment of the tasks, which choose the transport */
+/**
+ * @param variables for the environment of the tasks, which choose the transport
+ * @param prepare does what a runner does for a run of this name before its tasks start
+ */
 export function contract(
 	name: string,
 	variables: () => NodeJS.ProcessEnv,
+	prepare: (run: string) => Promise<void> = async () => {},
 	after: () => Promise<void> | void = () => {},
 ): void {
 	const test = suite(name);
@@ -35,7 +39,14 @@ export function contract(
 	const row = (title: string, links: string[], body: (tasks: Tasks) => Promise<void>) =>
 		test(title, async () => {
 			await using tasks = new Tasks(links, variables());
-			await within(PATIENCE, title, body(tasks));
+			await prepare(tasks.run);
+			try {
+				await within(PATIENCE, title, body(tasks));
+			} catch (error) {
+				// Now, since what the body has left pending fails when the tasks leave, and may end this process.
+				console.error(error);
+				throw error;
+			}
 		});
 
 	row("messages arrive in order, each once", ["a.out>b.in"], async (tasks) => {

@@ -192,6 +192,7 @@ test("what is sent to a server that is killed and comes back arrives once and in
 	await using server = await Server.start();
 	const variables = { DHMEM_TRANSPORT: "nats", DHMEM_NATS: server.address };
 	await using tasks = new Tasks(["a.out>b.in"], variables);
+	await server.prepare(tasks.run);
 	const output = tasks.get("a").output("out");
 	const received: (number | undefined)[] = [];
 	const receiving = (async () => {

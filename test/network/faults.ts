@@ -18,6 +18,7 @@ function served(title: string, links: string[], body: (tasks: Tasks, server: Ser
 	test(title, async () => {
 		await using server = await Server.start();
 		await using tasks = new Tasks(links, { DHMEM_TRANSPORT: "nats", DHMEM_NATS: server.address });
+		await server.prepare(tasks.run);
 		await body(tasks, server);
 	});
 }
@@ -146,6 +147,7 @@ test("a link that is cut for 10 s loses nothing, in either direction", async () 
 	await using server = await Server.start();
 	await using relay = await Relay.to(server.port);
 	await using tasks = new Tasks(["a.out>b.in"], { DHMEM_TRANSPORT: "nats", DHMEM_NATS: relay.address });
+	await server.prepare(tasks.run);
 	const output = tasks.get("a").output("out");
 	const received: (number | undefined)[] = [];
 	const receiving = (async () => {

@@ -6,5 +6,6 @@ const server = await Server.start();
 contract(
 	"NATS",
 	() => ({ DHMEM_TRANSPORT: "nats", DHMEM_NATS: server.address }),
+	(run) => server.prepare(run),
 	() => server[Symbol.asyncDispose](),
 );

@@ -54,6 +54,7 @@ function pulled(
 					DHMEM_NATS: server.address,
 					DHMEM_PULL: way === "direct" ? "on" : `${ELSEWHERE}:${port}`,
 				});
+				await server.prepare(tasks.run);
 				await body({ tasks, server, relay });
 			})(),
 		),

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
+import { prepareServer } from "../../src/workflow/nats/manage.js";
+import { readServer } from "../../src/workflow/nats/settings.js";
 
 /** `nats-server` in Debian is in a folder that may not be in the PATH of a user. */
 const PROGRAM = process.env.NATS_SERVER ?? "nats-server";
@@ -69,6 +71,12 @@ export class Server {
 		}
 		const { nats } = JSON.parse(readFileSync(ports, "utf8"));
 		this.port = Number(new URL(nats[0]).port);
+	}
+
+	/** Does what a runner does before the tasks of a run start. An old server may not stand it if they do it at once. */
+	async prepare(run: string): Promise<void> {
+		const stop = await prepareServer(readServer({ DHMEM_NATS: this.address }), run, []);
+		await stop();
 	}
 
 	/** The names of all streams; tests must leave none. */

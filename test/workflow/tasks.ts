@@ -31,6 +31,11 @@ export class Tasks {
 		this.#region = Region.open(`tasks-${randomUUID()}`, { directory: this.#place.regions, size: "64MiB" });
 	}
 
+	/** The name of the run on a server. */
+	get run(): string {
+		return this.#region.name;
+	}
+
 	get(name: string): Task {
 		const known = this.#tasks.get(name);
 		if (known !== undefined) return known;

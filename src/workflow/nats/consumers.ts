@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Consumer } from "@nats-io/jetstream";
 import { DhmemError } from "../../errors.js";
+import { codeOf } from "./creating.js";
 import type { Endpoint } from "./endpoint.js";
-import { codeOf, NO_STREAM } from "./stream.js";
+import { NO_STREAM } from "./stream.js";
 
 /** Milliseconds for which the server waits with an acknowledgement: longer than any task computes. */
 const ACK_WAIT = 24 * 3600 * 1000;

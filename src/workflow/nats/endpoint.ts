@@ -4,10 +4,11 @@ import type { KV } from "@nats-io/kv";
 import { isErrorNamed } from "../../errors.js";
 import type { Region } from "../../region.js";
 import type { Link } from "../links.js";
+import { codeOf } from "./creating.js";
 import { bucketOf, namesOf, type StreamNames } from "./names.js";
 import type { Listener } from "./pull/listener.js";
 import { isAbsent, type Session } from "./session.js";
-import { codeOf, WRONG_LAST } from "./stream.js";
+import { WRONG_LAST } from "./stream.js";
 
 export interface EndpointOptions {
 	readonly region: Region;
@@ -41,6 +42,11 @@ export interface Endpoint {
 	currentEpoch(): Promise<number>;
 	/** False if no process has opened the other endpoint yet. */
 	hasPeer(): Promise<boolean>;
+	/**
+	 * True if the other endpoint was opened before this one. Of two that are opened at once, exactly one finds the other:
+	 * both write their entries before they look, and one entry has the higher revision.
+	 */
+	isSecond(): Promise<boolean>;
 }
 
 /** Milliseconds for which a bucket that was just created may be unknown, and between attempts. */
@@ -67,6 +73,7 @@ export async function openEndpoint(
 		hasPredecessor,
 		currentEpoch: async () => (await bucket.get(key))?.revision ?? 0,
 		hasPeer: async () => (await bucket.get(other)) !== null,
+		isSecond: async () => ((await bucket.get(other))?.revision ?? Number.POSITIVE_INFINITY) < epoch,
 	};
 }
 

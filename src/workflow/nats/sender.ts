@@ -74,7 +74,7 @@ export class NatsSender implements LinkSender {
 		const { link, isRun, log } = this.#options;
 		const endpoint = await openEndpoint(this.#options, "sender");
 		const { session, names } = endpoint;
-		const found = await openStream(session, names, link);
+		const found = await openStream(session, names, link, await endpoint.isSecond());
 		const info = endpoint.hasPredecessor ? await admitOnly(session, names, endpoint.epoch) : found;
 		// One that was replaced meanwhile must not publish, since the stream would take it.
 		if ((await endpoint.currentEpoch()) !== endpoint.epoch) throw taken(names);

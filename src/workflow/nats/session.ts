@@ -5,6 +5,7 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node";
 import { DhmemError, isErrorNamed } from "../../errors.js";
+import { creating, spread } from "./creating.js";
 import { loadPackages, type NatsPackages } from "./packages.js";
 import type { ServerSettings } from "./settings.js";
 
@@ -152,7 +153,15 @@ async function sessionOf(
 		onDisconnect: (act) => onLoss.add(act),
 		onReconnect: (act) => onReturn.add(act),
 		onRefusal: (act) => onRefusal.add(act),
-		bucket: (name) => stores.create(name, { history: 1, replicas, allow_direct: false }),
+		bucket: (name) =>
+			creating(async () => {
+				const isThere = await manager.streams.info(`KV_${name}`).then(
+					() => true,
+					() => false,
+				);
+				if (!isThere) await spread(connection);
+				return stores.create(name, { history: 1, replicas, allow_direct: false });
+			}),
 	};
 }
 

@@ -1,8 +1,10 @@
 /** The stream of a link: it holds the messages that were sent and not released. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import { DhmemError } from "../../errors.js";
 import { formatSize } from "../../terminal/format-size.js";
 import type { Link } from "../links.js";
+import { codeOf, creating, PATIENCE, PAUSE } from "./creating.js";
 import type { StreamNames } from "./names.js";
 import type { Session } from "./session.js";
 
@@ -16,7 +18,6 @@ export const WRONG_LAST = 10071;
 /** The status of a publish that no stream takes. */
 export const NO_STREAM_LISTENS = 503;
 export const NO_STREAM = 10059;
-const STREAM_EXISTS = 10058;
 const NO_STORAGE = 10047;
 
 /** The capacity of a `block` link's stream in bytes; -1 with other policies, whose senders drop messages. */
@@ -27,36 +28,56 @@ export function capacityOf({ policy, capacity }: Link): number {
 /**
  * Opens the stream of a link, or creates it.
  *
+ * @param isOther true if the process at the other end of the link was here before, and is the one that creates it
  * @throws DHMEM_TYPE_MISMATCH if the other side has other options; DHMEM_NO_SPACE if the server has no room
  */
-export async function openStream(session: Session, names: StreamNames, link: Link): Promise<StreamInfo> {
-	const { manager, packages, replicas } = session;
-	const { RetentionPolicy, StorageType, DiscardPolicy } = packages.jetstream;
+export async function openStream(
+	session: Session,
+	names: StreamNames,
+	link: Link,
+	isOther = false,
+): Promise<StreamInfo> {
+	const deadline = performance.now() + PATIENCE;
+	while (isOther && performance.now() < deadline) {
+		const known = await findStream(session.manager, names.stream);
+		if (known !== undefined) return checked(known, link);
+		await sleep(PAUSE);
+	}
+	return creating(async () => {
+		const known = await findStream(session.manager, names.stream);
+		return known === undefined ? await createStream(session, names, link) : checked(known, link);
+	});
+}
+
+/** @throws DHMEM_TYPE_MISMATCH */
+function checked(known: StreamInfo, link: Link): StreamInfo {
 	const description = describe(link);
-	for (;;) {
-		const known = await findStream(manager, names.stream);
-		if (known !== undefined) {
-			if (known.config.description === description) return known;
-			throw new DhmemError(
-				"DHMEM_TYPE_MISMATCH",
-				`The other side has opened the link as "${known.config.description}", and this one as "${description}"; give both the same options`,
-			);
-		}
-		try {
-			return await manager.streams.add({
-				name: names.stream,
-				description,
-				subjects: [`${names.subject}.*.*`],
-				retention: RetentionPolicy.Workqueue,
-				storage: StorageType.File,
-				discard: DiscardPolicy.New,
-				max_bytes: capacityOf(link),
-				num_replicas: replicas,
-			});
-		} catch (error) {
-			// The other side may have created it just now.
-			if (codeOf(error) !== STREAM_EXISTS) throw storageError(error, names.link);
-		}
+	if (known.config.description === description) return known;
+	throw new DhmemError(
+		"DHMEM_TYPE_MISMATCH",
+		`The other side has opened the link as "${known.config.description}", and this one as "${description}"; give both the same options`,
+	);
+}
+
+async function createStream(
+	{ manager, packages, replicas }: Session,
+	names: StreamNames,
+	link: Link,
+): Promise<StreamInfo> {
+	const { RetentionPolicy, StorageType, DiscardPolicy } = packages.jetstream;
+	try {
+		return await manager.streams.add({
+			name: names.stream,
+			description: describe(link),
+			subjects: [`${names.subject}.*.*`],
+			retention: RetentionPolicy.Workqueue,
+			storage: StorageType.File,
+			discard: DiscardPolicy.New,
+			max_bytes: capacityOf(link),
+			num_replicas: replicas,
+		});
+	} catch (error) {
+		throw storageError(error, names.link);
 	}
 }
 
@@ -125,12 +146,6 @@ function storageError(error: unknown, link: string, bytes?: number): unknown {
 			"smaller capacity",
 		{ cause: error },
 	);
-}
-
-/** The server's number for an error; undefined for other errors. */
-export function codeOf(error: unknown): number | undefined {
-	const isObject = typeof error === "object" && error !== null;
-	return isObject && "code" in error && typeof error.code === "number" ? error.code : undefined;
 }
 
 /** The answer to a publish: the position of the record, or the number of an error. */

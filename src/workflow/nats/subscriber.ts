@@ -9,6 +9,7 @@ import { DhmemError, isFull } from "../../errors.js";
 import type { Block } from "../../memory/block.js";
 import { LENGTHS, lengthsIn } from "./chunks.js";
 import { makeConsumer, taken } from "./consumers.js";
+import { codeOf } from "./creating.js";
 import { type Endpoint, type EndpointOptions, explaining, openEndpoint } from "./endpoint.js";
 import { unrefMonitor } from "./keep-alive.js";
 import { EPOCH, type Kind } from "./names.js";
@@ -20,7 +21,7 @@ import type { Retrieval, Retrieved } from "./pull/retrieval.js";
 import { retrieve } from "./pull/retrieve.js";
 import { askFor } from "./pull/uploaded.js";
 import { textOf } from "./session.js";
-import { codeOf, NO_STREAM, openStream, streamGone } from "./stream.js";
+import { NO_STREAM, openStream, streamGone } from "./stream.js";
 
 /**
  * Records that the client fetches ahead, of at most 1 MiB each. Not by a number of bytes: behind small records,
@@ -101,7 +102,7 @@ export class Subscriber {
 	async #open(): Promise<Endpoint> {
 		const endpoint = await openEndpoint(this.#options, "receiver");
 		const { session, names } = endpoint;
-		const info = await openStream(session, names, this.#options.link);
+		const info = await openStream(session, names, this.#options.link, await endpoint.isSecond());
 		checkStream(this.#notes, info.created);
 		this.#notes.capacity = info.config.max_bytes;
 		// Requests for messages and acknowledgements have the stream's name in their subjects.
