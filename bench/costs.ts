@@ -41,6 +41,10 @@ export function tasksOf(region: Region, wrong = 0): Task[] {
 	const records = region.queue("records", { record: "f64" });
 	const pusher = records.producer();
 	const popper = records.consumer();
+	// Another queue, since the room of a record that was popped last is given back only later.
+	const batches = region.queue("batches", { record: "f64" });
+	const batchPusher = batches.producer();
+	const batchPopper = batches.consumer();
 	const bytes = new Uint8Array(MESSAGE_BYTES);
 	// Each run sends another part of the array, so that the check notices stale values.
 	const source = Float64Array.from({ length: RECORDS + PARTS }, (_, index) => index + 0.5 + wrong);
@@ -94,7 +98,7 @@ export function tasksOf(region: Region, wrong = 0): Task[] {
 			run() {
 				part = (part + 1) % PARTS;
 				const values = source.subarray(part, part + RECORDS);
-				expect(pusher.pushMany(values) === RECORDS && popper.popInto(popped) === RECORDS);
+				expect(batchPusher.pushMany(values) === RECORDS && batchPopper.popInto(popped) === RECORDS);
 				expect(expected.compare(poppedBytes, 0, poppedBytes.length, 8 * part, 8 * (part + RECORDS)) === 0);
 			},
 		},

@@ -23,6 +23,7 @@ const words = "On both sides, the time includes writing 16 words of each message
 export const poll: Measure = {
 	name: "poll",
 	title: "64 B messages, `tryReserveMany` (64) and `poll`",
+	short: "Messages of 64 B, many at a time (`tryReserveMany`, `poll`)",
 	unit,
 	better,
 	aim: { of: "ratio", atLeast: 2 },
@@ -33,6 +34,7 @@ export const poll: Measure = {
 export const pollSocket: Measure = {
 	name: "poll-socket",
 	title: "the same, against a socket",
+	short: "The same, against a socket with batched writes",
 	unit,
 	better,
 	aim: { of: "ratio", atLeast: 2.5 },

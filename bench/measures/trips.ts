@@ -71,6 +71,7 @@ export const asleep: Measure = {
 export const spins: Measure = {
 	name: "trip-spin",
 	title: "the same with `spin` of 1 ms, which no trip takes (p50)",
+	short: "The same with `spin`, which keeps a core busy",
 	unit,
 	better,
 	aim: { of: "ratio", atMost: 0.02 },

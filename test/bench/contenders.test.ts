@@ -94,6 +94,12 @@ for (const [index, { what }] of (() => {
 	});
 }
 
+test("all costs are measured in one region, one after another", () => {
+	const { region, tasks: all } = tasks(0);
+	for (const { run } of [...all, ...all]) run();
+	region.close();
+});
+
 test("the cost of finding an object is not measured if another one is found", () => {
 	const { region, tasks: all } = tasks(0);
 	const block = region.allocate(64);
