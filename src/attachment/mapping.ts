@@ -66,6 +66,9 @@ export class Mapping {
 	/** The index in `words` of this participant's slot. */
 	slotWord = 0;
 	readonly #barrier = new Int32Array(1);
+	/** The word that has the value `#signed` as long as this opening can be used; NaN if all has to be checked. */
+	#sign = 0;
+	#signed = Number.NaN;
 	#failure: DhmemError | undefined;
 	#closed = false;
 	/** True once `dhmem:open` was published, which `dhmem:close` follows. */
@@ -166,6 +169,7 @@ export class Mapping {
 	close(): void {
 		if (this.#closed) return;
 		this.#closed = true;
+		this.#signed = Number.NaN;
 		noteClosed(this);
 		this.onClosed(this.#failure ?? closedWhileWaiting(this.path));
 		this.shim.closeFile(this.file);
@@ -189,7 +193,19 @@ export class Mapping {
 	 * @throws DHMEM_CLOSED, DHMEM_TRUNCATED, DHMEM_NO_SPACE, DHMEM_CORRUPT
 	 */
 	check(): void {
+		// As little code as can be, because it becomes part of every accessor.
+		if (this.words[this.#sign] !== this.#signed) this.#checkAll();
+	}
+
+	#checkAll(): void {
 		if (this.#closed || this.#failure !== undefined || this.isDisplaced) throw this.unusable();
+		if (this.me !== 0) {
+			this.#sign = this.slotWord + (SLOT_ID >> 2);
+			this.#signed = this.me;
+		} else if (this.access !== "read-write") {
+			this.#sign = HEADER_MAGIC >> 2;
+			this.#signed = MAGIC_LOW;
+		}
 	}
 
 	/** Throws if the region can't be used or changed. @throws as `check`; DHMEM_READ_ONLY */
@@ -251,6 +267,7 @@ export class Mapping {
 	#die(cause: unknown): DhmemError {
 		this.shim.abandonFile(this.file);
 		this.#failure ??= cutOff(this.path, cause);
+		this.#signed = Number.NaN;
 		// Closing may need more stack than is left. If it fails, the next call closes.
 		try {
 			this.close();

@@ -70,6 +70,7 @@ export class Block implements Payload {
 	/** The address of the bytes. */
 	#data: number | undefined;
 	#view: Uint8Array | undefined;
+	#window: DataView | undefined;
 	readonly #holder: Holder | undefined;
 	#keeper: Keeper;
 
@@ -110,7 +111,12 @@ export class Block implements Payload {
 
 	/** @internal */
 	get window(): DataView {
-		return this.#attachment.window(this.#checkedOffset());
+		return this.#window ?? this.#findWindow();
+	}
+
+	#findWindow(): DataView {
+		this.#window = this.#attachment.window(this.#checkedOffset());
+		return this.#window;
 	}
 
 	/** @internal */

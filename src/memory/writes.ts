@@ -1,12 +1,16 @@
 /** Writing numbers of a payload without a view for each payload: the methods of `Buffer`, with their names. */
-import { badArgument } from "../errors.js";
+import { badArgument, type DhmemError } from "../errors.js";
 import { Reads } from "./reads.js";
 
 /** Checks a number before its place is chosen: the conversion may run the user's code. */
 function whole(value: number, least: number, most: number): number {
 	const number = +value;
-	if (number < least || number > most) throw badArgument("The value", value, `from ${least} to ${most}`);
+	if (number < least || number > most) throw unfit(value, least, most);
 	return number;
+}
+
+function unfit(value: number, least: number, most: number): DhmemError {
+	return badArgument("The value", value, `from ${least} to ${most}`);
 }
 
 function big(value: bigint, least: bigint, most: bigint): bigint {

@@ -69,6 +69,7 @@ export class Message implements Payload {
 	readonly #offset: number;
 	readonly #attached: Attached | undefined;
 	#view: Uint8Array | undefined;
+	#window: DataView | undefined;
 	#block: Block | undefined;
 	#released = false;
 
@@ -107,14 +108,31 @@ export class Message implements Payload {
 
 	/** @internal */
 	get window(): DataView {
-		return this.#attachment.window(this.#offset);
+		return this.#window ?? this.#findWindow();
+	}
+
+	#findWindow(): DataView {
+		this.#window = this.#attachment.window(this.#offset);
+		return this.#window;
 	}
 
 	/** @internal */
 	place(at: number, bytes: number): number {
-		const start = this.#checkedOffset() & 0x7fff_ffff;
-		if (at >= 0 && at <= this.#length - bytes && Number.isInteger(at)) return start + at;
-		throw outside(at, bytes, this.#length);
+		if (
+			Number.isInteger(at) &&
+			at >= 0 &&
+			at <= this.#length - bytes &&
+			!this.#released &&
+			!this.#holder.gone
+		)
+			return (this.#offset & 0x7fff_ffff) + at;
+		throw this.#refusal(at, bytes);
+	}
+
+	/** The error for an access that `place` refuses. */
+	#refusal(at: number, bytes: number): DhmemError {
+		this.#checkedOffset();
+		return outside(at, bytes, this.#length);
 	}
 
 	/** @internal */
