@@ -1,4 +1,7 @@
-/** Tests with real containers: `node dist/test/containers/main.js`. Needs Podman and runc, and must run as root. */
+/**
+ * Tests with real containers: `node dist/test/containers/main.js`. Needs Podman, runc, a C compiler, and Python with pip and
+ * headers, and must run as root.
+ */
 import "./doctor.js";
 import "./documented.js";
 import "./errors.js";

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { INSIDE } from "../../src/runner/runtime.js";
 import { within } from "../fixture/index.js";
+import { type Python, preparePython } from "./python.js";
 import { APP, IDLE, makeRootFileSystem } from "./root-file-system.js";
 
 /** An image of the root file system. The container that holds a pod together runs it and does nothing. */
@@ -83,6 +84,15 @@ function wrapper(): string {
 export function rootFileSystem(): string {
 	prepare();
 	return `${home}/root:O`;
+}
+
+let preparedPython: Python | undefined;
+
+/** Python for containers of the root file system; made at first use. */
+export function python(): Python {
+	prepare();
+	preparedPython ??= preparePython(join(home, "root"), join(home, "python"));
+	return preparedPython;
 }
 
 let hasImage = false;

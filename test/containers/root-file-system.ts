@@ -36,10 +36,10 @@ function writeProgram(root: string, path: string, text: string): void {
 	writeFileSync(join(root, path), `#!/usr/bin/node\n${text}\n`, { mode: 0o755 });
 }
 
-/** Copies a program, and its libraries to where it looks for them. */
-function copyProgram(root: string, from: string, to: string): void {
-	const libraries = execFileSync("ldd", [from], { encoding: "utf8" }).matchAll(/(\/\S+) \(0x/g);
-	const copies = [[from, to], ...Array.from(libraries, ([, path]) => [path, path])] as [string, string][];
+/** Copies a program, and the libraries of it and its `modules` to where they look for them. */
+export function copyProgram(root: string, from: string, to: string, modules: readonly string[] = []): void {
+	const libraries = execFileSync("ldd", [from, ...modules], { encoding: "utf8" }).matchAll(/(\/\S+) \(0x/g);
+	const copies = new Map([[from, to], ...Array.from(libraries, ([, path = ""]) => [path, path] as const)]);
 	for (const [source, target] of copies) {
 		mkdirSync(dirname(join(root, target)), { recursive: true });
 		cpSync(realpathSync(source), join(root, target));

@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parse } from "yaml";
 import { clock, PATIENCE, Place, type Started, until, within } from "../fixture/index.js";
-import { ALICE, Container, confined, GROUP, podman, programs, rootFileSystem } from "./podman.js";
+import { ALICE, Container, confined, GROUP, podman, programs, python, rootFileSystem } from "./podman.js";
 import { APP, PROJECT } from "./root-file-system.js";
 
 const STEPS = 1000;
@@ -29,10 +29,12 @@ function contained(
 	[program = "", ...args]: readonly string[],
 	options: readonly string[] = [],
 ) {
+	const interpreter = program.endsWith(".py") ? python() : { program: "/usr/bin/node", options: [] };
+	const user = `--user=${ALICE + number}:${ALICE + number}`;
 	return {
-		command: ["/usr/bin/node", `${APP}/${program}`, ...args],
+		command: [interpreter.program, `${APP}/${program}`, ...args],
 		rootfs: rootFileSystem(),
-		options: [`--user=${ALICE + number}:${ALICE + number}`, ...confined, ...options],
+		options: [user, ...confined, ...interpreter.options, ...options],
 	};
 }
 
@@ -125,6 +127,12 @@ const newton: Example = {
 	}),
 };
 
+const newtonInPython: Example = {
+	...newton,
+	tasks: (results) => ({ ...newton.tasks(results), evaluate: ["examples/newton/evaluate.py"] }),
+	file: "examples/newton/newton-python.yaml",
+};
+
 const grayScott: Example = {
 	name: "gray-scott",
 	tasks: (results) => ({
@@ -197,22 +205,34 @@ for (const example of [newton, grayScott]) {
 	});
 }
 
-test("Newton has the same results, bit for bit, when a container is killed in mid-run", async () => {
+test("newton with evaluate in Python has the same results in containers as without Python, bit for bit", async () => {
 	const [apart, together] = [join(place.folder, "containers"), join(place.folder, "processes")];
-	const undisturbed = await inProcesses(newton, together).ended;
-	assert.is(undisturbed.code, 0, undisturbed.stderr);
-
-	const running = inContainers(newton, apart);
-	using region = await regionOf(running);
-	await until(() => received(region, "evaluate.values>steer.values") > 3, "steer to be answered");
-	process.kill(pidOf("evaluate"), "SIGKILL");
-	region.close();
-	const { code, stderr } = await running.ended;
-	assert.is(code, 0, stderr);
-	assert.match(stderr, /evaluate ended with exit status 137 \(SIGKILL\); restarting it/);
+	for (const { ended } of [inProcesses(newton, together), inContainers(newtonInPython, apart)]) {
+		const { code, stderr } = await ended;
+		assert.is(code, 0, stderr);
+	}
 	assertSameFiles(apart, together);
 	assert.equal(readdirSync(place.regions), []);
 });
+
+for (const [language, example] of Object.entries({ TypeScript: newton, Python: newtonInPython })) {
+	test(`Newton has the same results, bit for bit, when a container with ${language} is killed in mid-run`, async () => {
+		const [apart, together] = [join(place.folder, "containers"), join(place.folder, "processes")];
+		const undisturbed = await inProcesses(newton, together).ended;
+		assert.is(undisturbed.code, 0, undisturbed.stderr);
+
+		const running = inContainers(example, apart);
+		using region = await regionOf(running);
+		await until(() => received(region, "evaluate.values>steer.values") > 3, "steer to be answered");
+		process.kill(pidOf("evaluate"), "SIGKILL");
+		region.close();
+		const { code, stderr } = await running.ended;
+		assert.is(code, 0, stderr);
+		assert.match(stderr, /evaluate ended with exit status 137 \(SIGKILL\); restarting it/);
+		assertSameFiles(apart, together);
+		assert.equal(readdirSync(place.regions), []);
+	});
+}
 
 test("every task is process 1, of a user of its own, and every step is answered", async () => {
 	const { code, stdout, stderr } = await run(steps()).ended;
