@@ -52,7 +52,9 @@ echo "the README's programs run in empty modules"
 (cd "$module" && go test -race .)
 
 # The tests of the library for C, with Go in its place.
-DHMEM_C_PEER=$folder/peer DHMEM_SPOILT=${DHMEM_SPOILT:-20} node dist/test/go/main.js
+DHMEM_C_PEER=$folder/peer DHMEM_GO_PEER=$folder/peer DHMEM_SPOILT=${DHMEM_SPOILT:-20} node dist/test/go/main.js
+# For scripts/test-languages.sh.
+install -D "$folder/peer" dist/peers/go
 
 # Newton's method with evaluate in Python, steer in Go and visualize in TypeScript, against all in TypeScript.
 cp -r examples/newton/steer-go "$folder/steer"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The package for Python: wheels for all machines, checked; built from the source package alone; installed into an empty
-# environment; checked by a strict type checker, and tried with itself and with Node on the other side. Longer, by variables:
-# DHMEM_MINUTE (3) seconds of killed programs in Node, C and Python, DHMEM_SPOILT (60) spoilt regions.
+# environment; checked by a strict type checker, and tried with itself and with Node on the other side.
+# DHMEM_SPOILT (60) is how many regions are spoilt.
 #
 # Needs a C compiler, binutils, Python 3.11 or newer with pip, venv and headers, and a built clone.
 set -euo pipefail
@@ -74,12 +74,3 @@ echo "Newton with evaluate in Python: the same results"
 printf '#!/bin/sh\nexec %s %s/peer.py\n' "$python" "$tests" >"$folder/peer"
 chmod +x "$folder/peer"
 DHMEM_C_PEER=$folder/peer node dist/test/python/main.js
-
-# Both together with Node, in one region, while they are killed.
-mkdir "$folder/sources"
-tar xzf "$folder"/packed/dhmem-*.tar.gz --strip-components=1 -C "$folder/sources"
-library=$folder/sources/libdhmem
-# shellcheck disable=SC2046 # Several words.
-cc -std=c11 -D_GNU_SOURCE -O1 -w -fno-strict-aliasing $(make -s -C bindings/c core-flags) -I"$library" -I"$library/include" \
-	-I"$library/core" -I"$library/host" "$library"/*/*.c test/c/peer*.c -pthread -ldl -o "$folder/peer-c"
-DHMEM_C_PEER=$folder/peer-c DHMEM_PYTHON_PEER=$folder/peer node dist/test/python/minute.js "${DHMEM_MINUTE:-3}"

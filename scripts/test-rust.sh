@@ -74,4 +74,6 @@ cargo build --locked -p dhmem-peer
 
 cp "$programs/dhmem-peer" "$folder/peer"
 cd ../..
+# For scripts/test-languages.sh.
+install -D "$folder/peer" dist/peers/rust
 DHMEM_C_PEER=$folder/peer DHMEM_C_KILLS=${DHMEM_C_KILLS:-2} DHMEM_SPOILT=${DHMEM_SPOILT:-20} node dist/test/rust/main.js

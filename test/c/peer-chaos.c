@@ -5,10 +5,16 @@
 #include <time.h>
 #include <unistd.h>
 
+/* What processes do, as `progress` says. */
+enum phase { EXCHANGING = 0, RECEIVING = 1, ENDING = 2, SENDING = 3 };
+
 struct chaos {
-	/* Of each queue, the last number that was sent and received; and behind them, whether to stop. */
+	/*
+	 * Of each queue, the last number that was sent, the last that was received, and how many came again; and behind
+	 * them what to do, the number of a message to leave out, and that of one to change.
+	 */
 	volatile double *progress;
-	size_t stop;
+	size_t phase;
 	int out;
 	int in;
 	dhmem_producer *producer;
@@ -25,37 +31,48 @@ static size_t fill(unsigned char *bytes, unsigned long number) {
 
 static int send_next(struct chaos *chaos) {
 	unsigned char bytes[300];
-	const unsigned long number = (unsigned long)chaos->progress[2 * chaos->out] + 1;
+	volatile double *sent = chaos->progress + 3 * chaos->out;
+	const unsigned long number = (unsigned long)*sent + 1;
 	const size_t length = fill(bytes, number);
+	const bool leaves_out = (double)number == chaos->progress[chaos->phase + 1];
+	const bool changes = (double)number == chaos->progress[chaos->phase + 2];
 	struct dhmem_block block;
-	int code;
-	if (number % 7 == 0) {
+	int code = DHMEM_OK;
+	if (number % 7 == 0 && !leaves_out) {
 		code = dhmem_allocate(region, 1000 + number % 5000, &block);
 		if (code != DHMEM_OK) {
 			return code;
 		}
 		memset(block.data, (int)(number & 0xff), block.length);
+		if (changes) {
+			((unsigned char *)block.data)[block.length - 1] ^= 1;
+		}
 		code = dhmem_send_block(chaos->producer, bytes, length, &block, 0);
 		if (code == DHMEM_TIMEOUT) {
 			dhmem_free(region, &block);
 		}
-	} else {
+	} else if (!leaves_out) {
+		if (changes) {
+			bytes[length - 1] ^= 1;
+		}
 		code = dhmem_send(chaos->producer, bytes, length, 0);
 	}
 	if (code == DHMEM_OK) {
-		chaos->progress[2 * chaos->out] = (double)number;
+		*sent = (double)number;
 	}
 	return code;
 }
 
-/* False if a message is missing, or is not what was sent. One may come again after its receiver was killed. */
+/* False if a message is missing, or is not what was sent. The last may come again after a side was killed. */
 static bool is_right(struct chaos *chaos, const struct dhmem_message *message) {
 	unsigned char bytes[300], kind[40], wanted[40];
 	double number;
 	memcpy(&number, message->data, sizeof number);
 	const size_t length = fill(bytes, (unsigned long)number);
-	const double last = chaos->progress[2 * chaos->in + 1];
-	if (number > last + 1 || length != message->length || memcmp(bytes, message->data, length) != 0) {
+	volatile double *received = chaos->progress + 3 * chaos->in + 1;
+	const double last = received[0];
+	if ((number != last && number != last + 1) || length != message->length ||
+		memcmp(bytes, message->data, length) != 0) {
 		return false;
 	}
 	if (((unsigned long)number % 7 == 0) != (message->block.data != NULL)) {
@@ -69,9 +86,10 @@ static bool is_right(struct chaos *chaos, const struct dhmem_message *message) {
 			return false;
 		}
 	}
-	if (number > last) {
-		chaos->progress[2 * chaos->in + 1] = number;
+	if (number == last) {
+		received[1]++;
 	}
+	received[0] = number;
 	return true;
 }
 
@@ -83,25 +101,27 @@ static int receive_next(struct chaos *chaos) {
 	}
 	if (!is_right(chaos, &message)) {
 		printf("wrong: %.17g after %.17g, %zu bytes\n", *(double *)message.data,
-			chaos->progress[2 * chaos->in + 1], message.length);
+			chaos->progress[3 * chaos->in + 1], message.length);
 		fflush(stdout);
-		abort();
+		exit(1);
 	}
 	return dhmem_release(chaos->consumer, &message);
 }
 
-/* Sends and receives until it should stop, and then receives what is left. */
+/* Sends and receives until it should end, and then receives what is left. */
 static int exchange(struct chaos *chaos) {
 	for (;;) {
-		const bool stops = chaos->progress[chaos->stop] != 0;
-		int code = stops ? DHMEM_OK : send_next(chaos);
-		if (code == DHMEM_OK || code == DHMEM_TIMEOUT) {
+		const enum phase phase = (enum phase)chaos->progress[chaos->phase];
+		int code = phase == EXCHANGING || phase == SENDING ? send_next(chaos) : DHMEM_OK;
+		if (phase == SENDING) {
+			usleep(1000);
+		} else if (code == DHMEM_OK || code == DHMEM_TIMEOUT) {
 			code = receive_next(chaos);
 		}
 		if (code != DHMEM_OK && code != DHMEM_TIMEOUT) {
 			return code;
 		}
-		if (stops && code == DHMEM_TIMEOUT && chaos->progress[chaos->stop] == 2) {
+		if (phase == ENDING && code == DHMEM_TIMEOUT) {
 			return DHMEM_OK;
 		}
 	}
@@ -120,7 +140,7 @@ static void run_chaos(const struct line *line) {
 	code = code == DHMEM_OK ? dhmem_consumer_open(region, in, &options, &chaos.consumer) : code;
 	if (code == DHMEM_OK) {
 		chaos.progress = dhmem_memory_data(progress);
-		chaos.stop = dhmem_memory_length(progress) / sizeof(double) - 1;
+		chaos.phase = dhmem_memory_length(progress) / sizeof(double) - 3;
 		code = exchange(&chaos);
 	}
 	answer(code, "exchanged");

@@ -16,8 +16,13 @@ export class Peer {
 	readonly #lines: AsyncIterator<string>;
 
 	/** Starts it, and lets it open the region. */
-	static async in(region: Region, label = "peer", program = PROGRAM): Promise<Peer> {
-		const peer = new Peer(program);
+	static async in(
+		region: Region,
+		label = "peer",
+		program = PROGRAM,
+		parameters: string[] = [],
+	): Promise<Peer> {
+		const peer = new Peer(program, parameters);
 		try {
 			await peer.ask(`open ${region.path} ${label}`, "open");
 			return peer;
@@ -27,8 +32,8 @@ export class Peer {
 		}
 	}
 
-	constructor(program = PROGRAM) {
-		this.#process = spawn(program, [], { stdio: ["pipe", "pipe", "inherit"] });
+	constructor(program = PROGRAM, parameters: string[] = []) {
+		this.#process = spawn(program, parameters, { stdio: ["pipe", "pipe", "inherit"] });
 		// One that has crashed is noticed by its missing answer.
 		this.#process.stdin.on("error", () => {});
 		this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
