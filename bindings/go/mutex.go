@@ -77,7 +77,8 @@ func (m *Mutex) TryLock() (*Held, error) {
 // Held is a mutex that this region holds.
 type Held struct {
 	mutex *Mutex
-	// Abandoned is true if the last holder died while it held the mutex, so that what it guards may be half changed.
+	// Abandoned is true if the last holder died while it held the mutex, so that what it guards may be half changed. A wait for
+	// a condition takes the mutex anew, so look again after it.
 	Abandoned bool
 }
 
@@ -120,13 +121,16 @@ func (c *Condition) Wait(ctx context.Context, held *Held, until func() bool) err
 	waiting := native.NewWaiting(sleeper{s, ctx})
 	defer waiting.Delete()
 	begun := time.Now()
+	untold := false
 	for !until() {
 		if ctx.Err() != nil {
 			text := "Waited 0 ms for condition " + c.name + "; allow more time, or check that the other side is running"
 			return late(ctx, text, begun)
 		}
 		s.Lock()
-		_, err := s.result(s.calls.SleepOn(waiting, c.handle, held.mutex.handle))
+		abandoned, code := s.calls.SleepOn(waiting, c.handle, held.mutex.handle, untold)
+		_, err := s.result(code)
+		untold, held.Abandoned = abandoned, abandoned
 		s.Unlock()
 		if err != nil {
 			return err

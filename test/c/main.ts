@@ -1,5 +1,6 @@
 /** The library for C, with Node on the other side: `scripts/test-c.sh` compiles it and runs this. */
 import { test } from "uvu";
+import "./abandoned.js";
 import "./bulk.js";
 import "./collections.js";
 import "./descriptor.js";

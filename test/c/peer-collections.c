@@ -193,6 +193,26 @@ static void run_await(const struct line *line) {
 	answer(code, "reached");
 }
 
+/* Adds 1 to the number, until it is below 0. */
+static bool is_over(void *context) {
+	(void)context;
+	if (*state_number() < 0) {
+		return true;
+	}
+	*state_number() += 1;
+	return false;
+}
+
+static void run_watch(const struct line *line) {
+	dhmem_mutex *mutex;
+	int code = open_state(line);
+	mutex = thing("turn")->mutex;
+	code = code == DHMEM_OK ? dhmem_wait(line->it->condition, mutex, is_over, NULL, -1) : code;
+	const bool is_abandoned = dhmem_is_abandoned(mutex);
+	code = code == DHMEM_OK ? dhmem_unlock(mutex) : code;
+	answer(code, is_abandoned ? "abandoned" : "whole");
+}
+
 static void run_change(const struct line *line) {
 	int code = open_state(line);
 	if (code == DHMEM_OK) {
@@ -238,4 +258,5 @@ const struct command collection_commands[] = { { "vector", run_vector }, { "appe
 	{ "sum", run_sum }, { "pop-back", run_pop_back }, { "resize", run_resize },
 	{ "vector-token", run_vector_token }, { "map", run_map }, { "put", run_put }, { "look", run_look },
 	{ "delete", run_delete }, { "count-up", run_count_up }, { "entries", run_entries },
-	{ "await", run_await }, { "change", run_change }, { "poll-turns", run_poll_turns }, { NULL, NULL } };
+	{ "await", run_await }, { "watch", run_watch }, { "change", run_change }, { "poll-turns", run_poll_turns },
+	{ NULL, NULL } };

@@ -44,6 +44,7 @@
  *	map NAME KEY VALUE	put NAME KEY VALUE		look NAME KEY		delete NAME KEY
  *	count-up NAME KEY COUNT	(adds 1 so often, with the map's mutex)		entries NAME
  *	await CONDITION VALUE	(until the first number of the struct "state" is VALUE, with the mutex "turn")
+ *	watch CONDITION		(adds 1 to that number whenever it looks, until that is below 0)
  *	change CONDITION VALUE	(of that struct, and notifies)
  *
  * With other processes (peer-chaos.c):

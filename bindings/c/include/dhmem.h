@@ -476,6 +476,11 @@ DHMEM_API void dhmem_mutex_close(dhmem_mutex *mutex);
  */
 DHMEM_API int dhmem_lock(dhmem_mutex *mutex, double timeout, bool *abandoned);
 DHMEM_API int dhmem_unlock(dhmem_mutex *mutex);
+/*
+ * Whether the mutex was abandoned, as `abandoned` says, when this participant took it last: by dhmem_lock(), or inside
+ * dhmem_wait().
+ */
+DHMEM_API bool dhmem_is_abandoned(const dhmem_mutex *mutex);
 
 /* Waiting until something has changed that a mutex guards. */
 typedef struct dhmem_condition dhmem_condition;
@@ -486,7 +491,7 @@ DHMEM_API void dhmem_condition_close(dhmem_condition *condition);
 /*
  * Waits until `until` returns true. It is called while this participant has the mutex, which it must have before, has
  * afterwards whatever the result is, and has not while it sleeps: then also another thread of this opening may lock it,
- * and this one waits until that has unlocked it.
+ * and this one waits until that has unlocked it. A holder may have died meanwhile: ask dhmem_is_abandoned() afterwards.
  *
  * In an event loop, with the timeout 0: after DHMEM_TIMEOUT, unlock the mutex, and wait by the descriptor. Then lock the
  * mutex, which may return DHMEM_TIMEOUT itself, and call this again.
@@ -534,6 +539,13 @@ struct dhmem_activity {
 
 /* Looks at a queue without opening it. DHMEM_NOT_FOUND if there is none. */
 DHMEM_API int dhmem_queue_activity(dhmem_region *region, const char *queue, struct dhmem_activity *activity);
+/*
+ * One sleep of dhmem_wait(), for runtimes whose functions can't be called from C. Begin with `untold` false; it is
+ * set to whether the mutex was abandoned, and must have that value in the next sleep of the same wait.
+ */
+DHMEM_API int dhmem_sleep(dhmem_condition *condition, dhmem_mutex *mutex, bool *untold);
+/* Unlocks a mutex whose user has not seen that it is locked: if it was abandoned, the next one who locks it is told so. */
+DHMEM_API int dhmem_pass_on(dhmem_mutex *mutex);
 /* DHMEM_OK, or why the region can't be used any more. It is fast. */
 DHMEM_API int dhmem_check(dhmem_region *region);
 /*

@@ -90,8 +90,11 @@ static uint32_t peer(void *context) {
 	return 0;
 }
 
-/* Sleeps without the mutex, until a notification or for a while. */
-static int sleep_once(dhmem_condition *condition, struct lock *mutex) {
+/*
+ * Sleeps without the mutex, until a notification or for a while. `untold` is whether the mutex was abandoned when the
+ * wait took it last, and its user could not see that yet: then the news is for the next one who locks it.
+ */
+static int sleep_once(dhmem_condition *condition, struct lock *mutex, bool *untold) {
 	dhmem_region *region = condition->lock.object.region;
 	struct waiting waiting = { condition, lock_announce(&condition->lock), clock_after(LOOK) };
 	const struct wait wait = { .what = "condition",
@@ -101,7 +104,7 @@ static int sleep_once(dhmem_condition *condition, struct lock *mutex) {
 		.peer = peer,
 		.context = &waiting,
 		.slice = LOOK };
-	int code = lock_release(mutex);
+	int code = lock_release(mutex, *untold);
 	if (code != DHMEM_OK) {
 		return code;
 	}
@@ -111,6 +114,7 @@ static int sleep_once(dhmem_condition *condition, struct lock *mutex) {
 	do {
 		locked = lock_take_again(mutex);
 	} while (locked == DHMEM_INTERRUPTED);
+	*untold = locked == DHMEM_OK && mutex->abandoned;
 	return code == DHMEM_OK ? locked : code;
 }
 
@@ -143,10 +147,11 @@ static int look_again(dhmem_condition *condition, struct lock *mutex, bool (*unt
 	void *context, double timeout) {
 	const int64_t deadline = timeout < 0 ? NEVER : clock_after(timeout);
 	int code = DHMEM_OK;
+	bool untold = false;
 	condition->lock.waiting++;
 	while (code == DHMEM_OK && !until(context)) {
 		code = clock_after(0) < deadline
-			? sleep_once(condition, mutex)
+			? sleep_once(condition, mutex, &untold)
 			: fail(DHMEM_TIMEOUT,
 				  "Waited %g ms for condition %s; allow more time, or check that the other side is running",
 				  timeout, condition->lock.object.name);
@@ -155,8 +160,7 @@ static int look_again(dhmem_condition *condition, struct lock *mutex, bool (*unt
 	return code;
 }
 
-static int wait_until(dhmem_condition *condition, struct lock *mutex, bool (*until)(void *context),
-	void *context, double timeout) {
+static int check_waiting(dhmem_condition *condition, struct lock *mutex) {
 	int code = object_check(&condition->lock.object);
 	code = code == DHMEM_OK ? object_check(&mutex->object) : code;
 	if (code != DHMEM_OK) {
@@ -166,6 +170,15 @@ static int wait_until(dhmem_condition *condition, struct lock *mutex, bool (*unt
 		return fail(DHMEM_BAD_ARGUMENT,
 			"Mutex %s is not held by this opening; lock it before waiting for condition %s",
 			mutex->object.name, condition->lock.object.name);
+	}
+	return DHMEM_OK;
+}
+
+static int wait_until(dhmem_condition *condition, struct lock *mutex, bool (*until)(void *context),
+	void *context, double timeout) {
+	int code = check_waiting(condition, mutex);
+	if (code != DHMEM_OK) {
+		return code;
 	}
 	code = timeout == 0 ? look_once(condition, until, context)
 						: look_again(condition, mutex, until, context, timeout);
@@ -178,4 +191,19 @@ static int wait_until(dhmem_condition *condition, struct lock *mutex, bool (*unt
 int dhmem_wait(dhmem_condition *condition, dhmem_mutex *mutex, bool (*until)(void *context), void *context,
 	double timeout) {
 	GUARDED(condition->lock.object.region, wait_until(condition, &mutex->lock, until, context, timeout));
+}
+
+static int sleep_here(dhmem_condition *condition, struct lock *mutex, bool *untold) {
+	int code = check_waiting(condition, mutex);
+	if (code == DHMEM_OK) {
+		condition->lock.waiting++;
+		code = sleep_once(condition, mutex, untold);
+		condition->lock.waiting--;
+		lock_stop_asking(&condition->lock);
+	}
+	return code;
+}
+
+int dhmem_sleep(dhmem_condition *condition, dhmem_mutex *mutex, bool *untold) {
+	GUARDED(condition->lock.object.region, sleep_here(condition, &mutex->lock, untold));
 }

@@ -447,7 +447,8 @@ struct lock {
 int lock_take(struct lock *lock, double timeout);
 /* For a wait that has unlocked it: waits also while another thread of this participant has it. */
 int lock_take_again(struct lock *lock);
-int lock_release(struct lock *lock);
+/* As abandoned, the next one who locks it is told so. */
+int lock_release(struct lock *lock, bool as_abandoned);
 bool lock_is_held_here(struct lock *lock);
 /* Asks for a ring, but not again before the ring, so that it keeps its turn. Returns the number of rings so far. */
 uint32_t lock_announce(struct lock *lock);

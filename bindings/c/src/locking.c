@@ -87,12 +87,13 @@ int lock_take_again(struct lock *lock) {
 	return code == DHMEM_OK ? take(lock, -1) : code;
 }
 
-int lock_release(struct lock *lock) {
+int lock_release(struct lock *lock, bool as_abandoned) {
 	const int code = object_check(&lock->object);
 	if (code != DHMEM_OK) {
 		return code;
 	}
-	const uint32_t result = OBJECT_CALL(&lock->object, unlock);
+	const uint32_t result =
+		as_abandoned ? OBJECT_CALL(&lock->object, abandon) : OBJECT_CALL(&lock->object, unlock);
 	if (result == CORE_NOT_OWNER) {
 		return fail(DHMEM_BAD_ARGUMENT, "This participant does not hold mutex %s; lock it first",
 			lock->object.name);

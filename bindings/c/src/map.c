@@ -137,5 +137,5 @@ int dhmem_map_lock(dhmem_map *map, double timeout) {
 }
 
 int dhmem_map_unlock(dhmem_map *map) {
-	GUARDED(map->lock.object.region, lock_release(&map->lock));
+	GUARDED(map->lock.object.region, lock_release(&map->lock, false));
 }

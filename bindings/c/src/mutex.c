@@ -38,5 +38,13 @@ int dhmem_lock(dhmem_mutex *mutex, double timeout, bool *abandoned) {
 }
 
 int dhmem_unlock(dhmem_mutex *mutex) {
-	GUARDED(mutex->lock.object.region, lock_release(&mutex->lock));
+	GUARDED(mutex->lock.object.region, lock_release(&mutex->lock, false));
+}
+
+bool dhmem_is_abandoned(const dhmem_mutex *mutex) {
+	return mutex->lock.abandoned;
+}
+
+int dhmem_pass_on(dhmem_mutex *mutex) {
+	GUARDED(mutex->lock.object.region, lock_release(&mutex->lock, mutex->lock.abandoned));
 }

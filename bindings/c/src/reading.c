@@ -46,7 +46,7 @@ int while_locked(struct lock *lock, int (*body)(void *context), void *context) {
 	}
 	code = body(context);
 	if (!is_held && lock->object.region->failed == DHMEM_OK) {
-		const int unlocked = lock_release(lock);
+		const int unlocked = lock_release(lock, false);
 		code = code == DHMEM_OK ? unlocked : code;
 	}
 	return code;

@@ -46,10 +46,12 @@ static PyObject *condition_wait(PyObject *object, PyObject *const *args, Py_ssiz
 		PyErr_Format(PyExc_TypeError, "held must be a locked mutex, not %R", Py_TYPE(values[0]));
 		return NULL;
 	}
-	struct mutex *mutex = ((struct held *)values[0])->mutex;
+	struct held *held = (struct held *)values[0];
+	struct mutex *mutex = held->mutex;
 	const bool *outer = wait_begin(&self->waited);
 	const int code = dhmem_wait(self->handle, mutex->handle, is_true, values[1], timeout);
 	wait_end(&self->waited, outer);
+	held->abandoned = dhmem_is_abandoned(mutex->handle);
 	if (PyErr_Occurred() != NULL) {
 		return NULL;
 	}
@@ -71,7 +73,7 @@ static PyMethodDef methods[] = {
 		"wait($self, /, held, until, *, timeout=None)\n--\n\n"
 		"Wait until `until()` is true. It is called while this participant has the mutex, which is unlocked "
 		"while\n"
-		"it sleeps, and held again afterwards.\n\n"
+		"it sleeps, and held again afterwards. Then look at held.abandoned: the last holder may have died.\n\n"
 		"    with region.mutex(\"turn\").lock() as held:\n"
 		"        region.condition(\"changed\").wait(held, lambda: params.step > 10)" },
 	{ "notify_one", condition_notify_one, METH_NOARGS,

@@ -33,7 +33,7 @@ static void mutex_dealloc(PyObject *object) {
 static PyObject *held_new(struct mutex *mutex, bool abandoned) {
 	struct held *self = (struct held *)PyType_GenericAlloc(held_type, 0);
 	if (self == NULL) {
-		dhmem_unlock(mutex->handle);
+		dhmem_pass_on(mutex->handle);
 		return NULL;
 	}
 	self->mutex = HOLD(mutex);
@@ -124,6 +124,14 @@ static PyObject *held_unlock(PyObject *object, PyObject *Py_UNUSED(unused)) {
 	return none_or_raise(code);
 }
 
+/* For who has locked it only to give up its turn. */
+static PyObject *held_pass_on(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	struct held *self = (struct held *)object;
+	const int code = dhmem_pass_on(self->mutex->handle);
+	self->unlocked = code == DHMEM_OK;
+	return none_or_raise(code);
+}
+
 static PyObject *held_exit(PyObject *object, PyObject *Py_UNUSED(args)) {
 	if (((struct held *)object)->unlocked) {
 		Py_RETURN_NONE;
@@ -137,6 +145,7 @@ static PyObject *get_abandoned(PyObject *object, void *Py_UNUSED(closure)) {
 
 static PyMethodDef held_methods[] = {
 	{ "unlock", held_unlock, METH_NOARGS, "unlock($self, /)\n--\n\nUnlock the mutex." },
+	{ "_pass_on", held_pass_on, METH_NOARGS, NULL },
 	{ "__enter__", return_self, METH_NOARGS, NULL },
 	{ "__exit__", held_exit, METH_VARARGS, NULL },
 	{ 0 },

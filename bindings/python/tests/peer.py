@@ -100,6 +100,21 @@ def lock(name: str, milliseconds: str) -> str:
     return "abandoned" if held[name].abandoned else "locked"
 
 
+def watch(name: str) -> str:
+    """Add 1 to the number in the struct "state" whenever it looks, until that is below 0."""
+    state = region.struct("state", {"step": "f8"})
+
+    def is_over() -> bool:
+        if state.step < 0:
+            return True
+        state.step += 1
+        return False
+
+    with region.mutex("turn").lock() as held:
+        region.condition(name).wait(held, is_over)
+        return "abandoned" if held.abandoned else "whole"
+
+
 def use_object(command: str, name: str, rest: str) -> str | None:
     """Commands about other kinds, as far as the test of spoilt regions has them. None for another command."""
     if command in ("mail-producer", "mail-consumer"):
@@ -108,6 +123,8 @@ def use_object(command: str, name: str, rest: str) -> str | None:
             producers[name] = queue.producer()
         else:
             consumers[name] = queue.consumer()
+    elif command == "watch":
+        return watch(name)
     elif command == "map":
         objects[name] = region.map(name, "string", "f8") if rest else region.map(name)
     elif command == "put":

@@ -197,6 +197,15 @@ class Mutexes(RegionTest):
         with self.region.mutex("turn").lock(timeout=60) as held:
             self.assertTrue(held.abandoned)
 
+    def test_who_gives_up_its_turn_leaves_the_news_of_a_dead_holder(self) -> None:
+        program = "import sys, dhmem, os; h = dhmem.Region(sys.argv[1]).mutex('turn').lock(); os.kill(os.getpid(), 9)"
+        python(program, self.region.name).communicate()
+        mutex = self.region.mutex("turn")
+        self.region.recover()
+        mutex._stop_asking()
+        with mutex.lock(timeout=60) as held:
+            self.assertTrue(held.abandoned)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -104,7 +104,7 @@ int go_lock(struct calls *calls, dhmem_mutex *mutex) {
 int go_stop_locking(struct calls *calls, uintptr_t waiting, dhmem_mutex *mutex) {
 	go_sleeper = waiting;
 	const int code = dhmem_lock(mutex, 1e-6, NULL);
-	return code == DHMEM_OK ? go_note(calls, dhmem_unlock(mutex)) : DHMEM_OK;
+	return code == DHMEM_OK ? go_note(calls, dhmem_pass_on(mutex)) : DHMEM_OK;
 }
 
 int go_unlock(struct calls *calls, dhmem_mutex *mutex) {
@@ -115,15 +115,10 @@ int go_condition(struct calls *calls, const char *name) {
 	return go_note(calls, dhmem_condition_open(calls->region, name, (dhmem_condition **)&calls->handle));
 }
 
-/* True from the second call on. */
-static bool has_slept(void *context) {
-	return (*(unsigned *)context)++ > 0;
-}
-
 int go_condition_sleep(struct calls *calls, uintptr_t waiting, dhmem_condition *condition,
-	dhmem_mutex *mutex) {
-	unsigned looked = 0;
-	SLEEPING(calls, waiting, dhmem_wait(condition, mutex, has_slept, &looked, -1));
+	dhmem_mutex *mutex, bool untold) {
+	calls->flag = untold;
+	SLEEPING(calls, waiting, dhmem_sleep(condition, mutex, &calls->flag));
 }
 
 int go_notify(struct calls *calls, dhmem_condition *condition, bool all) {

@@ -212,9 +212,13 @@ func (c *Calls) CloseCondition(condition Condition) {
 	C.dhmem_condition_close((*C.dhmem_condition)(condition))
 }
 
-// SleepOn sleeps once without the mutex, which is locked before and after.
-func (c *Calls) SleepOn(waiting Waiting, condition Condition, mutex Mutex) Code {
-	return Code(C.go_condition_sleep(c.c(), C.uintptr_t(waiting), (*C.dhmem_condition)(condition), (*C.dhmem_mutex)(mutex)))
+// SleepOn sleeps once without the mutex, which is locked before and after. `untold` and the result are whether it was abandoned
+// and its user could not see that yet.
+func (c *Calls) SleepOn(waiting Waiting, condition Condition, mutex Mutex, untold bool) (bool, Code) {
+	code := Code(C.go_condition_sleep(
+		c.c(), C.uintptr_t(waiting), (*C.dhmem_condition)(condition), (*C.dhmem_mutex)(mutex), C.bool(untold),
+	))
+	return bool(c.flag), code
 }
 
 // Notify wakes one that waits, or all.

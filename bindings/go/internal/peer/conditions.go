@@ -26,7 +26,7 @@ func openState(l line) (*dhmem.Condition, *dhmem.Struct[state], *dhmem.Held, err
 }
 
 func conditionsOf(l line) (text string, known bool, err error) {
-	if l.command != "await" && l.command != "change" {
+	if l.command != "await" && l.command != "watch" && l.command != "change" {
 		return "", false, nil
 	}
 	condition, memory, held, err := openState(l)
@@ -38,10 +38,28 @@ func conditionsOf(l line) (text string, known bool, err error) {
 		memory.Live().Step = l.number(0)
 		return "changed", true, condition.NotifyAll()
 	}
+	if l.command == "watch" {
+		return watch(condition, memory, held)
+	}
 	limit := -1.0
 	if len(l.words) > 1 {
 		limit = l.number(1)
 	}
 	err = condition.Wait(within(limit), held, func() bool { return memory.Live().Step == l.number(0) })
 	return "reached", true, err
+}
+
+// watch adds 1 to the number whenever it looks, until that is below 0.
+func watch(condition *dhmem.Condition, memory *dhmem.Struct[state], held *dhmem.Held) (string, bool, error) {
+	err := condition.Wait(context.Background(), held, func() bool {
+		if memory.Live().Step < 0 {
+			return true
+		}
+		memory.Live().Step++
+		return false
+	})
+	if held.Abandoned {
+		return "abandoned", true, err
+	}
+	return "whole", true, err
 }

@@ -349,6 +349,7 @@ extern "C" {
     pub fn dhmem_mutex_close(mutex: *mut dhmem_mutex);
     pub fn dhmem_lock(mutex: *mut dhmem_mutex, timeout: c_double, abandoned: *mut bool) -> c_int;
     pub fn dhmem_unlock(mutex: *mut dhmem_mutex) -> c_int;
+    pub fn dhmem_is_abandoned(mutex: *const dhmem_mutex) -> bool;
     pub fn dhmem_condition_open(
         region: *mut dhmem_region,
         name: *const c_char,
@@ -366,6 +367,8 @@ extern "C" {
     pub fn dhmem_notify_all(condition: *mut dhmem_condition) -> c_int;
     pub fn dhmem_fd(region: *mut dhmem_region, fd: *mut c_int) -> c_int;
     pub fn dhmem_fd_clear(region: *mut dhmem_region) -> c_int;
+    pub fn dhmem_sleep(condition: *mut dhmem_condition, mutex: *mut dhmem_mutex, untold: *mut bool) -> c_int;
+    pub fn dhmem_pass_on(mutex: *mut dhmem_mutex) -> c_int;
     pub fn dhmem_check(region: *mut dhmem_region) -> c_int;
     pub fn dhmem_keep(region: *mut dhmem_region);
     pub fn dhmem_drop(region: *mut dhmem_region);

@@ -133,10 +133,14 @@ impl Condition {
         let mut context = Until { until: &mut until, panic: None };
         let at: *mut Until<'_> = &mut context;
         let mutex = mutex.raw();
+        let mut abandoned = held.abandoned;
         // SAFETY: Both are open, and `context` outlives the call.
         let result = self.opened.wait(|condition| unsafe {
-            sys::dhmem_wait(condition, mutex, Some(is_reached), at.cast(), timeout)
+            let code = sys::dhmem_wait(condition, mutex, Some(is_reached), at.cast(), timeout);
+            abandoned = sys::dhmem_is_abandoned(mutex);
+            code
         });
+        held.abandoned = abandoned;
         if let Some(panic) = context.panic {
             resume_unwind(panic);
         }

@@ -95,8 +95,8 @@ impl Mutex {
                 // A thread of this opening that waits for a condition has it, although it is unlocked meanwhile.
                 is_waiting = code == sys::DHMEM_OK && is_held();
                 if is_waiting {
-                    // SAFETY: As above.
-                    unsafe { sys::dhmem_unlock(mutex) };
+                    // SAFETY: As above. Whoever locks it next is told if it was abandoned.
+                    unsafe { sys::dhmem_pass_on(mutex) };
                 } else if code == sys::DHMEM_OK {
                     self.opened.opening.held().insert(self.name().clone());
                 }
@@ -128,11 +128,12 @@ impl fmt::Debug for Mutex {
 #[must_use = "the mutex is unlocked at once if this is not kept"]
 pub struct Held<'m> {
     mutex: &'m Mutex,
-    abandoned: bool,
+    pub(crate) abandoned: bool,
 }
 
 impl Held<'_> {
-    /// Whether the last holder died while it had the mutex, so that what it guards may be half changed.
+    /// Whether the last holder died while it had the mutex, so that what it guards may be half changed. A wait for a
+    /// condition takes the mutex anew, so ask again after it.
     pub fn abandoned(&self) -> bool {
         self.abandoned
     }

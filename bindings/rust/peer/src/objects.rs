@@ -61,7 +61,7 @@ pub fn answer(peer: &Peer, line: &Line) -> Option<Answer> {
         "allocate" | "clone" | "free" | "bytes" | "save" | "load-block" | "free-saved" | "send-clone" => {
             blocks(peer, line)
         }
-        "await" | "change" => condition(peer, line),
+        "await" | "watch" | "change" => condition(peer, line),
         _ => return None,
     })
 }
@@ -272,6 +272,16 @@ fn condition(peer: &Peer, line: &Line) -> Answer {
         state.step.set(wanted);
         condition.notify_all()?;
         return Ok("changed".into());
+    }
+    if line.command == "watch" {
+        condition.wait(&mut held, || {
+            let is_over = state.step.get() < 0.0;
+            if !is_over {
+                state.step.set(state.step.get() + 1.0);
+            }
+            is_over
+        })?;
+        return Ok(if held.abandoned() { "abandoned" } else { "whole" }.into());
     }
     let until = || state.step.get() == wanted;
     match number(more).0 {
