@@ -14,6 +14,7 @@ export type Language = "Node" | "C" | "Python" | "Go" | "Rust" | "Deno" | "Bun";
 interface Options {
 	/** Of the processes. Each sends to the one before it. */
 	languages: readonly Language[];
+	/** Of kills; more, until each process has been killed. */
 	seconds: number;
 	/** Of the times between kills, and of who is killed. */
 	seed: number;
@@ -81,13 +82,19 @@ class Chaos {
 
 	async run(seconds: number, seed: number): Promise<void> {
 		const random = new Random(seed);
+		/** Who is killed next: each once, in a random order, before one is killed again. */
+		const next: number[] = [];
+		const choose = () => {
+			if (next.length === 0) next.push(...this.#languages.keys());
+			return next.splice(random.below(next.length), 1)[0] as number;
+		};
 		this.#do(EXCHANGING);
 		await this.#startAll();
 		const until = Date.now() + seconds * 1000;
-		while (Date.now() < until && this.failures.length === 0) {
-			await new Promise((next) => setTimeout(next, random.below(300)));
+		while ((Date.now() < until || this.kills.includes(0)) && this.failures.length === 0) {
+			await new Promise((go) => setTimeout(go, random.below(300)));
 			// Several at once, so that sometimes both sides of a queue are gone.
-			const chosen = Array.from({ length: 1 + random.below(3) }, () => random.below(this.#languages.length));
+			const chosen = Array.from({ length: 1 + random.below(3) }, choose);
 			await Promise.all(Array.from(new Set(chosen), (index) => this.#restart(index)));
 		}
 		this.#do(RECEIVING);
