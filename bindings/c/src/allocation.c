@@ -138,6 +138,12 @@ int block_owned(dhmem_region *region, const struct dhmem_block *block, uint32_t 
 	if (block == NULL || block->data == NULL) {
 		return fail(DHMEM_CLOSED, "This block was freed or handed over");
 	}
+	/* A block of this opening may be at the same offset. */
+	if ((uintptr_t)block->data - (uintptr_t)region->base >= region->size &&
+		!windows_contain(region, block->data)) {
+		return fail(DHMEM_BAD_ARGUMENT,
+			"This block is of another opening of a region; allocate it in that of %s", region->path);
+	}
 	const uint32_t status = CALL(region, checkOwned, region->me, block->at);
 	*at = block->at;
 	switch (status) {

@@ -169,6 +169,7 @@ int check_size(const struct dhmem_options *options, const uint32_t *header, cons
 
 /* The window of this index, which may not be mapped; NULL if there is no memory. */
 struct window *window_at(dhmem_region *region, size_t index);
+bool windows_contain(const dhmem_region *region, const void *data);
 /* Unmaps the file there. Pointers still read zeros. */
 void windows_shut(dhmem_region *region);
 void windows_drop(dhmem_region *region);

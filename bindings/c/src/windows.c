@@ -18,6 +18,16 @@ struct window *window_at(dhmem_region *region, size_t index) {
 	return region->windows != NULL ? &region->windows[index] : NULL;
 }
 
+bool windows_contain(const dhmem_region *region, const void *data) {
+	for (size_t i = 0; region->windows != NULL && i < count_windows(region); i++) {
+		const struct window *window = &region->windows[i];
+		if (window->base != NULL && (uintptr_t)data - (uintptr_t)window->base < window->length) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void windows_shut(dhmem_region *region) {
 	for (size_t i = 0; region->windows != NULL && i < count_windows(region); i++) {
 		if (region->windows[i].base != NULL) {

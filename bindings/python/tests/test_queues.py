@@ -224,6 +224,19 @@ class Blocks(RegionTest):
             self.region.allocate(1 << 30)
 
 
+    def test_a_block_of_another_opening_is_refused(self) -> None:
+        producer, consumer = self.ends()
+        own = self.region.allocate(1000)
+        for other in (dhmem.Region.temporary(), dhmem.Region(self.region.name)):
+            with other:
+                block = other.allocate(1000)
+                with self.fails("DHMEM_BAD_ARGUMENT", "another opening"):
+                    producer.send("none", block=block)
+                block.free()
+        self.assertIsNone(consumer.try_receive())
+        own.free()
+
+
 class Regions(RegionTest):
     def test_views_of_a_closed_region_read_zeros(self) -> None:
         _, consumer = self.ends()
