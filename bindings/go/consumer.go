@@ -31,7 +31,7 @@ func (q *Queue) Consumer() (*Consumer, error) {
 	if code != native.OK {
 		return nil, failed(s.calls, code)
 	}
-	c := &Consumer{endpoint: endpoint{region: q.region, name: q.name, what: "The consumer of queue " + q.name}, handle: handle}
+	c := &Consumer{endpoint: endpoint{region: q.region, name: q.name, what: "The consumer of queue " + q.name, removed: s.removal(q.name)}, handle: handle}
 	c.cleanup = runtime.AddCleanup(c, func(handle native.Consumer) { closeLater(s, s.calls.CloseConsumer, handle) }, handle)
 	return c, nil
 }

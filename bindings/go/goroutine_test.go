@@ -155,3 +155,33 @@ func TestARegionThatIsForgottenIsReported(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// A call that sleeps in C keeps what it is about, although nothing else refers to that.
+func TestASleepingCallKeepsItsMap(t *testing.T) {
+	one := temporary(t)
+	other := must(OpenPath(one.Path()))
+	defer other.Close()
+	changing := must(OpenMap[string, float64](other, "counts"))
+	set := make(chan error)
+	check(t, changing.Update(background, "a", func(float64, bool) float64 {
+		go func() { set <- must(OpenMap[string, float64](one, "counts")).Set("a", 2) }()
+		for range 200 {
+			runtime.GC()
+		}
+		return 1
+	}))
+	check(t, <-set)
+	if value, _, err := changing.Get("a"); err != nil || value != 2 {
+		t.Error(value, err)
+	}
+}
+
+func TestAnUpdateInsideAnUpdateEndsWithItsContext(t *testing.T) {
+	counts := must(OpenMap[string, float64](temporary(t), "counts"))
+	add := func(old float64, _ bool) float64 { return old + 1 }
+	check(t, counts.Update(background, "a", func(old float64, found bool) float64 {
+		want(t, counts.Update(expired(), "b", add), ErrTimeout)
+		return add(old, found)
+	}))
+	check(t, counts.Update(expired(), "a", add))
+}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"time"
 	"unsafe"
 
 	"dhmem/internal/native"
@@ -100,6 +101,8 @@ func (m *Map[K, V]) Len() (int, error) {
 func (m *Map[K, V]) Get(key K) (value V, found bool, err error) {
 	s := m.region.state
 	data := make([]byte, max(sizeOf[V](), 64))
+	// While the call sleeps, a cleanup may take the lock.
+	defer runtime.KeepAlive(m)
 	s.Lock()
 	defer s.Unlock()
 	for {
@@ -119,13 +122,14 @@ func (m *Map[K, V]) Get(key K) (value V, found bool, err error) {
 // Set sets the value for the key. It waits for a participant that changes the map.
 func (m *Map[K, V]) Set(key K, value V) error {
 	changes := m.region.state.changes(m.name)
-	changes.Lock()
-	defer changes.Unlock()
+	changes <- struct{}{}
+	defer func() { <-changes }()
 	return m.set(key, value)
 }
 
 func (m *Map[K, V]) set(key K, value V) error {
 	s := m.region.state
+	defer runtime.KeepAlive(m)
 	s.Lock()
 	defer s.Unlock()
 	if code := s.calls.MapSet(s.waiting, m.handle, encode(&key), encode(&value)); code != native.OK {
@@ -138,8 +142,9 @@ func (m *Map[K, V]) set(key K, value V) error {
 func (m *Map[K, V]) Delete(key K) (bool, error) {
 	s := m.region.state
 	changes := s.changes(m.name)
-	changes.Lock()
-	defer changes.Unlock()
+	changes <- struct{}{}
+	defer func() { <-changes }()
+	defer runtime.KeepAlive(m)
 	s.Lock()
 	defer s.Unlock()
 	return got(s, func() (bool, native.Code) { return s.calls.MapDelete(s.waiting, m.handle, encode(&key)) })
@@ -151,9 +156,11 @@ func (m *Map[K, V]) Delete(key K) (bool, error) {
 //	err := counts.Update(ctx, "seen", func(old float64, found bool) float64 { return old + 1 })
 func (m *Map[K, V]) Update(ctx context.Context, key K, change func(old V, found bool) V) (err error) {
 	s := m.region.state
+	if err := m.begin(ctx); err != nil {
+		return err
+	}
 	changes := s.changes(m.name)
-	changes.Lock()
-	defer changes.Unlock()
+	defer func() { <-changes }()
 	if _, err := s.wait(ctx, func() native.Code { return s.calls.MapLock(m.handle) }); err != nil {
 		return err
 	}
@@ -169,6 +176,23 @@ func (m *Map[K, V]) Update(ctx context.Context, key K, change func(old V, found 
 		return err
 	}
 	return m.set(key, change(old, found))
+}
+
+// begin takes the lock between goroutines.
+func (m *Map[K, V]) begin(ctx context.Context) error {
+	changes, begun := m.region.state.changes(m.name), time.Now()
+	// A context that is over allows one attempt.
+	select {
+	case changes <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case changes <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return late(ctx, "Waited 0 ms for map "+m.name+"; allow more time, and do not update a map inside its own update", begun)
+	}
 }
 
 // All is a copy of all entries as they are now, in no particular order. It is empty if the map can't be read: Check the
@@ -187,6 +211,7 @@ func (m *Map[K, V]) All() iter.Seq2[K, V] {
 			return true
 		})
 		s.Unlock()
+		runtime.KeepAlive(m)
 		for _, each := range entries {
 			if !yield(each.key, each.value) {
 				return

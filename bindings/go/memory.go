@@ -41,8 +41,8 @@ func (m *memory) check() {
 	if m.region.state.closed.Load() {
 		panic(fail(ErrClosed, "The region %s is closed; open it again", m.region.path))
 	}
-	if m.endpoint != nil && m.endpoint.isClosed.Load() {
-		panic(m.endpoint.closed())
+	if m.endpoint != nil {
+		m.endpoint.check()
 	}
 }
 

@@ -45,6 +45,7 @@ func (m *Message) Block() *Block {
 	m.check()
 	if m.block == nil && m.carried.Data != nil {
 		m.block = newBlock(m.region, m.carried, "message")
+		m.block.endpoint = m.endpoint
 	}
 	return m.block
 }

@@ -52,6 +52,7 @@ func (m *Mutex) Lock(ctx context.Context) (*Held, error) {
 		s.Lock()
 		s.calls.StopLocking(s.waiting, m.handle)
 		s.Unlock()
+		runtime.KeepAlive(m)
 	}
 	if err != nil {
 		return nil, err
@@ -120,6 +121,9 @@ func (c *Condition) Wait(ctx context.Context, held *Held, until func() bool) err
 	s := c.region.state
 	waiting := native.NewWaiting(sleeper{s, ctx})
 	defer waiting.Delete()
+	// While the call sleeps, a cleanup may take the lock.
+	defer runtime.KeepAlive(c)
+	defer runtime.KeepAlive(held)
 	begun := time.Now()
 	untold := false
 	for !until() {
@@ -136,7 +140,6 @@ func (c *Condition) Wait(ctx context.Context, held *Held, until func() bool) err
 			return err
 		}
 	}
-	runtime.KeepAlive(c)
 	return nil
 }
 

@@ -24,11 +24,24 @@ type endpoint struct {
 	name     string
 	what     string
 	isClosed atomic.Bool
-	cleanup  runtime.Cleanup
+	// Whether this participant has removed the queue.
+	removed *atomic.Bool
+	cleanup runtime.Cleanup
 }
 
 func (e *endpoint) closed() error {
 	return fail(ErrClosed, "%s was closed; open a new one", e.what)
+}
+
+// check panics if what was received or reserved here is gone.
+func (e *endpoint) check() {
+	if e.isClosed.Load() {
+		panic(e.closed())
+	}
+	if e.removed.Load() {
+		const text = "This participant has removed %s from %s; open it again by its name"
+		panic(fail(ErrClosed, text, e.name, e.region.path))
+	}
 }
 
 // closeOnce lets `closing` close the endpoint in C. What waits at it ends.
@@ -56,7 +69,7 @@ func (q *Queue) Producer() (*Producer, error) {
 	if code != native.OK {
 		return nil, failed(s.calls, code)
 	}
-	p := &Producer{endpoint: endpoint{region: q.region, name: q.name, what: "The producer of queue " + q.name}, handle: handle}
+	p := &Producer{endpoint: endpoint{region: q.region, name: q.name, what: "The producer of queue " + q.name, removed: s.removal(q.name)}, handle: handle}
 	p.cleanup = runtime.AddCleanup(p, func(handle native.Producer) { closeLater(s, s.calls.CloseProducer, handle) }, handle)
 	return p, nil
 }

@@ -47,7 +47,7 @@ func OpenRecordProducer[T any](region *Region, queue string, options ...QueueOpt
 	if code != native.OK {
 		return nil, failed(s.calls, code)
 	}
-	p := &RecordProducer[T]{endpoint: endpoint{region: region, name: queue, what: "The producer of queue " + queue}, handle: handle}
+	p := &RecordProducer[T]{endpoint: endpoint{region: region, name: queue, what: "The producer of queue " + queue, removed: s.removal(queue)}, handle: handle}
 	p.cleanup = runtime.AddCleanup(p, func(handle native.RecordProducer) { closeLater(s, s.calls.CloseRecordProducer, handle) }, handle)
 	return p, nil
 }
@@ -110,7 +110,7 @@ func OpenRecordConsumer[T any](region *Region, queue string, options ...QueueOpt
 	if code != native.OK {
 		return nil, failed(s.calls, code)
 	}
-	c := &RecordConsumer[T]{endpoint: endpoint{region: region, name: queue, what: "The consumer of queue " + queue}, handle: handle}
+	c := &RecordConsumer[T]{endpoint: endpoint{region: region, name: queue, what: "The consumer of queue " + queue, removed: s.removal(queue)}, handle: handle}
 	c.cleanup = runtime.AddCleanup(c, func(handle native.RecordConsumer) { closeLater(s, s.calls.CloseRecordConsumer, handle) }, handle)
 	return c, nil
 }

@@ -182,7 +182,11 @@ func (r *Region) Remove(name string) (bool, error) {
 	s := r.state
 	s.Lock()
 	defer s.Unlock()
-	return got(s, func() (bool, native.Code) { return s.calls.Remove(name) })
+	removed, err := got(s, func() (bool, native.Code) { return s.calls.Remove(name) })
+	if err == nil {
+		s.remove(name)
+	}
+	return removed, err
 }
 
 // Check returns why the region can't be used any more, or nil.

@@ -35,3 +35,42 @@ func TestARelativeFolderIsThatOfTheMomentOfOpening(t *testing.T) {
 		t.Errorf("%s is left", left[0].Name())
 	}
 }
+
+func TestRemovingAQueueEndsItsMessagesAndReservations(t *testing.T) {
+	region := temporary(t)
+	producer, consumer := must(region.Queue("steps").Producer()), must(region.Queue("steps").Consumer())
+	check(t, producer.SendBlock(background, []byte("hello"), must(region.Allocate(100))))
+	message, reservation := must(consumer.Receive(background)), must(producer.Reserve(background, 5))
+	block := message.Block()
+	must(region.Remove("steps"))
+	again := must(region.Queue("steps").Producer())
+	check(t, again.Send(background, []byte("other")))
+	for _, use := range []func(){
+		func() { message.Text() },
+		func() { block.Bytes() },
+		func() { reservation.Bytes() },
+	} {
+		func() {
+			defer func() {
+				err, _ := recover().(error)
+				want(t, err, ErrClosed)
+			}()
+			use()
+		}()
+	}
+	received := must(must(region.Queue("steps").Consumer()).Receive(background))
+	if received.Text() != "other" {
+		t.Error(received.Text())
+	}
+}
+
+func TestANameDoesNotEndAtAZero(t *testing.T) {
+	region := temporary(t)
+	must(region.Mutex("turn"))
+	_, err := region.Mutex("turn\x00s")
+	want(t, err, ErrBadArgument)
+	_, err = region.Remove("turn\x00s")
+	want(t, err, ErrBadArgument)
+	_, err = Open("climate", Directory(t.TempDir()+"\x00/elsewhere"))
+	want(t, err, ErrNotFound)
+}

@@ -30,11 +30,13 @@ type state struct {
 	// For calls that may sleep by themselves.
 	waiting native.Waiting
 	// Locks between goroutines, by the names of maps.
-	changing map[string]*sync.Mutex
+	changing map[string]chan struct{}
+	// Whether what is open under a name was removed here. Openings after that have another.
+	removed map[string]*atomic.Bool
 }
 
 func newState(calls *native.Calls) *state {
-	s := &state{calls: calls, wake: make(chan struct{}), changing: map[string]*sync.Mutex{}}
+	s := &state{calls: calls, wake: make(chan struct{}), changing: map[string]chan struct{}{}, removed: map[string]*atomic.Bool{}}
 	s.waiting = native.NewWaiting(sleeper{s, nil})
 	return s
 }
@@ -175,12 +177,28 @@ func late(ctx context.Context, text string, begun time.Time) error {
 	return &Error{Code: ErrTimeout.Code, Message: text, Cause: cause}
 }
 
-// changes is the lock between goroutines for the map of this name.
-func (s *state) changes(name string) *sync.Mutex {
+// changes is the lock between goroutines for the map of this name: whoever sends has it, until he receives.
+func (s *state) changes(name string) chan struct{} {
 	s.Lock()
 	defer s.Unlock()
 	if s.changing[name] == nil {
-		s.changing[name] = &sync.Mutex{}
+		s.changing[name] = make(chan struct{}, 1)
 	}
 	return s.changing[name]
+}
+
+// removal is whether what is opened now under this name was removed. The lock is held.
+func (s *state) removal(name string) *atomic.Bool {
+	if s.removed[name] == nil {
+		s.removed[name] = &atomic.Bool{}
+	}
+	return s.removed[name]
+}
+
+// remove ends what is open under this name, after C has. The lock is held.
+func (s *state) remove(name string) {
+	if s.removed[name] != nil {
+		s.removed[name].Store(true)
+		delete(s.removed, name)
+	}
 }

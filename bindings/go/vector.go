@@ -23,6 +23,7 @@ func OpenVector[T Number](region *Region, name string) (*Vector[T], error) {
 		return nil, err
 	}
 	s := region.state
+	defer runtime.KeepAlive(region)
 	s.Lock()
 	defer s.Unlock()
 	handle, err := got(s, func() (native.Vector, native.Code) { return s.calls.OpenVector(s.waiting, name, dtype) })
@@ -81,6 +82,8 @@ func (v *Vector[T]) Read(first int, into []T) (int, error) {
 		return 0, badArgument("first", first, "at least 0")
 	}
 	s := v.region.state
+	// While the call sleeps, a cleanup may take the lock.
+	defer runtime.KeepAlive(v)
 	s.Lock()
 	defer s.Unlock()
 	return got(s, func() (int, native.Code) {
@@ -113,6 +116,7 @@ func (v *Vector[T]) All() iter.Seq2[int, T] {
 
 func (v *Vector[T]) change(call func(s *state) native.Code) error {
 	s := v.region.state
+	defer runtime.KeepAlive(v)
 	s.Lock()
 	defer s.Unlock()
 	if code := call(s); code != native.OK {

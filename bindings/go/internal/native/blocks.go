@@ -54,7 +54,7 @@ func (c *Calls) tokenOf(code Code) string {
 }
 
 func (c *Calls) byToken(token string, call func(token *C.char) C.int) Code {
-	named := C.CString(token)
+	named := terminated(token)
 	defer free(named)
 	return Code(call(named))
 }

@@ -32,7 +32,10 @@ package native
 */
 import "C"
 
-import "unsafe"
+import (
+	"strings"
+	"unsafe"
+)
 
 // Code is the result of a call: OK, End, Interrupted, or the negative number of an error.
 type Code = int
@@ -72,12 +75,15 @@ type Options struct {
 	Trust       string
 }
 
+// terminated is a copy for C. A zero, where the text would end for C, becomes a byte that no name, folder or token has.
+func terminated(of string) *C.char { return C.CString(strings.ReplaceAll(of, "\x00", "\xff")) }
+
 // text is a copy for C, or NULL if there is none.
 func text(of string) *C.char {
 	if of == "" {
 		return nil
 	}
-	return C.CString(of)
+	return terminated(of)
 }
 
 func free(texts ...*C.char) {
@@ -124,14 +130,14 @@ func (c *Calls) Why() string { return C.GoString(&c.why[0]) }
 
 // Open opens a region by its name, or by its path if that has a slash.
 func (c *Calls) Open(name string, options Options) Code {
-	named := C.CString(name)
+	named := terminated(name)
 	defer free(named)
 	return withOptions(options, func(o *C.struct_dhmem_options) C.int { return C.go_open(c.c(), named, o) })
 }
 
 // Unlink removes a region's file.
 func (c *Calls) Unlink(name string, options Options) Code {
-	named := C.CString(name)
+	named := terminated(name)
 	defer free(named)
 	return withOptions(options, func(o *C.struct_dhmem_options) C.int { return C.go_unlink(c.c(), named, o) })
 }
@@ -168,7 +174,7 @@ func (c *Calls) Trim() (uint64, Code) {
 
 // HasParticipant says whether a living participant has this label.
 func (c *Calls) HasParticipant(label string) (bool, Code) {
-	named := C.CString(label)
+	named := terminated(label)
 	defer free(named)
 	code := Code(C.go_has_participant(c.c(), named))
 	return bool(c.flag), code
@@ -179,7 +185,7 @@ type Activity struct{ Consumers, Ended, EndsRead, Head, Next uint32 }
 
 // Activity looks at a queue without opening it.
 func (c *Calls) Activity(queue string) (Activity, Code) {
-	named := C.CString(queue)
+	named := terminated(queue)
 	defer free(named)
 	code := Code(C.go_activity(c.c(), named))
 	a := c.activity
@@ -188,7 +194,7 @@ func (c *Calls) Activity(queue string) (Activity, Code) {
 
 // Remove removes a named object, and says whether there was one.
 func (c *Calls) Remove(name string) (bool, Code) {
-	named := C.CString(name)
+	named := terminated(name)
 	defer free(named)
 	code := Code(C.go_remove(c.c(), named))
 	return bool(c.flag), code

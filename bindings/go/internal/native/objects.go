@@ -21,7 +21,7 @@ type (
 
 // OpenMemory opens a struct or an array. If it must exist, `of` is "".
 func (c *Calls) OpenMemory(isStruct bool, name, of string) (Memory, Code) {
-	named, typed := C.CString(name), text(of)
+	named, typed := terminated(name), text(of)
 	defer free(named, typed)
 	if isStruct {
 		code := Code(C.go_struct(c.c(), named, typed, nil))
@@ -59,7 +59,7 @@ func LookAt(memory Memory) (unsafe.Pointer, int, string) {
 
 // OpenVector opens a vector.
 func (c *Calls) OpenVector(waiting Waiting, name, dtype string) (Vector, Code) {
-	named, typed := C.CString(name), text(dtype)
+	named, typed := terminated(name), text(dtype)
 	defer free(named, typed)
 	code := Code(C.go_vector(c.c(), C.uintptr_t(waiting), named, typed))
 	return Vector(c.handle), code
@@ -120,7 +120,7 @@ func (c *Calls) VectorResize(waiting Waiting, vector Vector, length int) Code {
 
 // OpenMap opens a map.
 func (c *Calls) OpenMap(name, key, value string) (Map, Code) {
-	named, k, v := C.CString(name), text(key), text(value)
+	named, k, v := terminated(name), text(key), text(value)
 	defer free(named, k, v)
 	code := Code(C.go_map(c.c(), named, k, v))
 	return Map(c.handle), code
@@ -176,7 +176,7 @@ func (c *Calls) MapUnlock(m Map) Code { return Code(C.go_map_unlock(c.c(), (*C.d
 
 // OpenMutex opens a mutex.
 func (c *Calls) OpenMutex(name string) (Mutex, Code) {
-	named := C.CString(name)
+	named := terminated(name)
 	defer free(named)
 	code := Code(C.go_mutex(c.c(), named))
 	return Mutex(c.handle), code
@@ -201,7 +201,7 @@ func (c *Calls) Unlock(mutex Mutex) Code { return Code(C.go_unlock(c.c(), (*C.dh
 
 // OpenCondition opens a condition.
 func (c *Calls) OpenCondition(name string) (Condition, Code) {
-	named := C.CString(name)
+	named := terminated(name)
 	defer free(named)
 	code := Code(C.go_condition(c.c(), named))
 	return Condition(c.handle), code

@@ -50,7 +50,7 @@ const MostMessages = C.MOST_MESSAGES
 
 // OpenProducer opens the producer of a queue.
 func (c *Calls) OpenProducer(queue string, options QueueOptions) (Producer, Code) {
-	named, o := C.CString(queue), options.c()
+	named, o := terminated(queue), options.c()
 	defer free(named)
 	code := Code(C.go_producer(c.c(), named, &o))
 	return Producer(c.handle), code
@@ -102,7 +102,7 @@ func (c *Calls) End(producer Producer) Code {
 
 // OpenConsumer opens the consumer of a queue.
 func (c *Calls) OpenConsumer(queue string, options QueueOptions) (Consumer, Code) {
-	named, o := C.CString(queue), options.c()
+	named, o := terminated(queue), options.c()
 	defer free(named)
 	code := Code(C.go_consumer(c.c(), named, &o))
 	return Consumer(c.handle), code
@@ -160,7 +160,7 @@ func (c *Calls) ReleaseMany(consumer Consumer, positions []uint32) Code {
 
 // OpenRecordProducer opens the producer of a queue of records.
 func (c *Calls) OpenRecordProducer(queue, record string, capacity uint64, patient bool) (RecordProducer, Code) {
-	named, typed := C.CString(queue), C.CString(record)
+	named, typed := terminated(queue), terminated(record)
 	defer free(named, typed)
 	code := Code(C.go_record_producer(c.c(), named, typed, C.size_t(capacity), C.bool(patient)))
 	return RecordProducer(c.handle), code
@@ -184,7 +184,7 @@ func (c *Calls) EndRecords(producer RecordProducer) Code {
 
 // OpenRecordConsumer opens the consumer of a queue of records.
 func (c *Calls) OpenRecordConsumer(queue, record string, capacity uint64, patient bool) (RecordConsumer, Code) {
-	named, typed := C.CString(queue), C.CString(record)
+	named, typed := terminated(queue), terminated(record)
 	defer free(named, typed)
 	code := Code(C.go_record_consumer(c.c(), named, typed, C.size_t(capacity), C.bool(patient)))
 	return RecordConsumer(c.handle), code
