@@ -7,7 +7,7 @@ import { cycle } from "./cycle.js";
 import { garbageBatches, garbagePop } from "./garbage.js";
 import { handOver } from "./hand-over.js";
 import { messageQueue, messages } from "./messages.js";
-import { fresh, open } from "./open.js";
+import { fresh, freshLargest, open, openLargest } from "./open.js";
 import { recordBatches, records } from "./records.js";
 import {
 	accessorsEms,
@@ -48,7 +48,9 @@ export const measures: readonly Measure[] = [
 	long,
 	simple,
 	open,
+	openLargest,
 	fresh,
+	freshLargest,
 	mapGet,
 	mapUpdate,
 	lock,
