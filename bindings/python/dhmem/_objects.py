@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import struct
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, cast
 
 from . import _native
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ._types import DType
+    from ._waiting import WaitingRegion
 
 
 class Array(_native.Memory):
@@ -155,11 +158,14 @@ class Map(_native.Map, MutableMapping[Any, Any]):
         return _unpacked(self._value_type, data)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._set(_packed(self._key_type, key), _packed(self._value_type, value))
+        data = _packed(self._value_type, value)
+        with self._changing():
+            self._set(_packed(self._key_type, key), data)
 
     def __delitem__(self, key: Any) -> None:
-        if not self._delete(_packed(self._key_type, key)):
-            raise KeyError(key)
+        with self._changing():
+            if not self._delete(_packed(self._key_type, key)):
+                raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
         return self._get(_packed(self._key_type, key)) is not None
@@ -170,14 +176,20 @@ class Map(_native.Map, MutableMapping[Any, Any]):
     def change(self, key: Any, function: Callable[[Any], Any]) -> Any:
         """Replace the value by `function(value)`, or by `function(None)` if there is none, and return the new one.
 
-        No other participant changes the map in between.
+        No other participant or thread changes the map in between.
         """
-        self._lock()
-        try:
-            self[key] = value = function(self.get(key))
-            return value
-        finally:
-            self._unlock()
+        with self._changing():
+            self._lock()
+            try:
+                self[key] = value = function(self.get(key))
+                return value
+            finally:
+                self._unlock()
+
+    def _changing(self) -> AbstractContextManager[bool]:
+        # A forked child may have inherited the lock from a thread that it does not have.
+        self.region._check()
+        return cast("WaitingRegion", self.region)._changes.setdefault(self.name, threading.RLock())
 
     def __repr__(self) -> str:
         return f"<dhmem.Map {self.name!r} from {self._key_type} to {self._value_type}>"

@@ -61,6 +61,7 @@ class Region(WaitingRegion):
         trust: str | None = None,
     ) -> None:
         self._waits = Waits()
+        self._changes = {}
         if mode not in _MODES:
             bad_argument("mode", mode, f"one of {', '.join(_MODES)}")
         if lifetime not in _LIFETIMES:

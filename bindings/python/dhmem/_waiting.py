@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractContextManager
 from types import EllipsisType
 from typing import Callable, TypeVar, cast
 
@@ -72,6 +73,8 @@ class WaitingRegion(_native.Region):
     """What a region has for those who wait in it."""
 
     _waits: Waits
+    # Locks between threads, by the names of maps, because a participant holds a map's mutex, and not a thread.
+    _changes: dict[str, AbstractContextManager[bool]]
 
 
 async def until(region: _native.Region, attempt: Callable[[], T | None], timeout: float | None, what: str) -> T:

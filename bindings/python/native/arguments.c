@@ -147,12 +147,22 @@ bool number_from(PyObject *value, int *number) {
 	return given != -1 || PyErr_Occurred() == NULL;
 }
 
+const char *utf8_of(PyObject *text) {
+	Py_ssize_t length;
+	const char *bytes = PyUnicode_AsUTF8AndSize(text, &length);
+	if (bytes != NULL && strlen(bytes) != (size_t)length) {
+		raise_code(DHMEM_BAD_ARGUMENT, "%R has a zero character in it; leave that out", text);
+		return NULL;
+	}
+	return bytes;
+}
+
 bool text_from(PyObject *value, const char **text) {
 	*text = NULL;
 	if (value == NULL || value == Py_None) {
 		return true;
 	}
-	*text = PyUnicode_AsUTF8AndSize(value, NULL);
+	*text = utf8_of(value);
 	return *text != NULL;
 }
 

@@ -16,8 +16,11 @@ PyObject *block_new(struct region *region, const struct dhmem_block *block, stru
 
 /* A message's block is gone with the message. */
 static bool is_there(const struct block *self) {
-	if (self->block.data != NULL && (self->message == NULL || self->message->message.data != NULL)) {
+	if (self->block.data != NULL && self->message == NULL) {
 		return true;
+	}
+	if (self->block.data != NULL && self->message->message.data != NULL) {
+		return is_open(&self->message->consumer->waited, self->message->consumer->handle);
 	}
 	raise_code(DHMEM_CLOSED,
 		self->message != NULL ? "This block's message was released; take the block before that to keep it"
@@ -68,7 +71,7 @@ static PyObject *block_free(PyObject *object, PyObject *Py_UNUSED(unused)) {
 
 PyObject *block_load(struct region *region, PyObject *token) {
 	struct dhmem_block block;
-	const char *text = PyUnicode_AsUTF8AndSize(token, NULL);
+	const char *text = utf8_of(token);
 	if (text == NULL) {
 		return NULL;
 	}

@@ -150,6 +150,7 @@ static PyMethodDef methods[] = {
 
 static PyGetSetDef properties[] = {
 	{ "name", waited_name, NULL, "The name of the map.", NULL },
+	{ "region", waited_region, NULL, "The region it is in.", NULL },
 	{ "_key_type", get_key_type, NULL, NULL, NULL },
 	{ "_value_type", get_value_type, NULL, NULL, NULL },
 	{ 0 },

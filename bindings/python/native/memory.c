@@ -11,7 +11,7 @@ static bool memory_open(struct memory *self, PyObject *const *values) {
 	}
 	dhmem_region *region = ((struct region *)values[0])->handle;
 	const int code = values[4] != NULL && values[4] != Py_None
-		? dhmem_memory_load(region, PyUnicode_AsUTF8AndSize(values[4], NULL), &self->handle)
+		? dhmem_memory_load(region, utf8_of(values[4]), &self->handle)
 		: (is_struct ? dhmem_struct_open : dhmem_array_open)(region, name, type, NULL, &self->handle);
 	if (code < 0) {
 		self->handle = NULL;
@@ -30,7 +30,7 @@ static int memory_init(PyObject *object, PyObject *args, PyObject *keywords) {
 		return -1;
 	}
 	if (!parse_keywords(&signature, args, keywords, values) || !is_region(values[0]) ||
-		(values[4] != NULL && values[4] != Py_None && PyUnicode_AsUTF8AndSize(values[4], NULL) == NULL) ||
+		(values[4] != NULL && values[4] != Py_None && utf8_of(values[4]) == NULL) ||
 		!memory_open(self, values)) {
 		return -1;
 	}
@@ -44,6 +44,12 @@ static int memory_init(PyObject *object, PyObject *args, PyObject *keywords) {
 bool can_be_removed(const struct region *region, const char *name) {
 	for (const struct memory *memory = region->memories; memory != NULL; memory = memory->next) {
 		if (strcmp(dhmem_memory_name(memory->handle), name) == 0 && !has_no_views(&memory->viewed, name)) {
+			return false;
+		}
+	}
+	for (const struct waited *other = region->others; other != NULL; other = other->next) {
+		if (strcmp(PyUnicode_AsUTF8AndSize(other->name, NULL), name) == 0 && !other->removed &&
+			!are_no_views(other->exports, name)) {
 			return false;
 		}
 	}

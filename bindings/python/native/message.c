@@ -54,6 +54,7 @@ bool message_finish(struct message *self) {
 
 void message_viewed(struct message *self, int change) {
 	self->viewed.exports += change;
+	self->consumer->waited.exports += change;
 	if (self->viewed.exports == 0 && self->release_later) {
 		release(self);
 	}
@@ -134,7 +135,12 @@ static PyObject *get_block(PyObject *object, void *Py_UNUSED(closure)) {
 static int message_getbuffer(PyObject *object, Py_buffer *buffer, int flags) {
 	struct message *self = (struct message *)object;
 	buffer->obj = NULL;
-	return is_there(self) ? view(&self->viewed, self->message.data, self->message.length, buffer, flags) : -1;
+	if (!is_there(self) ||
+		view(&self->viewed, self->message.data, self->message.length, buffer, flags) != 0) {
+		return -1;
+	}
+	self->consumer->waited.exports++;
+	return 0;
 }
 
 static void message_releasebuffer(PyObject *object, Py_buffer *Py_UNUSED(buffer)) {

@@ -16,7 +16,7 @@ static int mutex_init(PyObject *object, PyObject *args, PyObject *keywords) {
 		!waited_init(&self->waited, values[0], values[1], NULL)) {
 		return -1;
 	}
-	const char *name = PyUnicode_AsUTF8AndSize(values[1], NULL);
+	const char *name = utf8_of(values[1]);
 	const int code = name != NULL ? dhmem_mutex_open(self->waited.region->handle, name, &self->handle) : 0;
 	if (code < 0) {
 		self->handle = NULL;

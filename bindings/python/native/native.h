@@ -28,8 +28,9 @@ struct region {
 	/* Its views can't be written. */
 	bool is_read_only;
 	PyObject *name;
-	/* Its open structs and arrays, borrowed. */
+	/* Its open structs and arrays, and what else is open in it, borrowed. */
 	struct memory *memories;
+	struct waited *others;
 };
 
 /* The part of blocks, messages and reservations that views are made of. */
@@ -59,9 +60,15 @@ struct waited {
 	int busy;
 	/* To be closed by the last of them. */
 	bool closing;
+	/* This participant has removed it. */
+	bool removed;
+	/* Buffers that are exported of its messages, or of its reservation. */
+	Py_ssize_t exports;
 	/* Milliseconds. */
 	double timeout;
 	PyObject *name;
+	struct waited *previous;
+	struct waited *next;
 };
 
 struct producer {
@@ -172,7 +179,9 @@ bool parse_keywords(const struct signature *signature, PyObject *args, PyObject 
 bool timeout_from(PyObject *seconds, double *timeout);
 /* An int; 0 if it was not given. */
 bool number_from(PyObject *value, int *number);
-/* A str's UTF-8; NULL for None, or if it was not given. */
+/* A str's UTF-8; NULL, and an exception, if it is none, or has a zero in it, where it would end for C. */
+const char *utf8_of(PyObject *text);
+/* The same; NULL for None, or if it was not given. */
 bool text_from(PyObject *value, const char **text);
 bool size_from(const char *what, PyObject *value, size_t *size);
 
@@ -197,7 +206,9 @@ const bool *wait_begin(struct waited *waited);
 void wait_end(struct waited *waited, const bool *outer);
 /* Raises what a call with this negative code, or DHMEM_INTERRUPTED, means. Returns NULL. */
 PyObject *wait_raise(struct waited *waited, int code);
-/* Raises DHMEM_CLOSED if it is closed. */
+/* What was removed can't be used any more. */
+void waited_removed(struct region *region, const char *name);
+/* Raises DHMEM_CLOSED if it is closed or removed. */
 bool is_open(struct waited *waited, const void *handle);
 /* Raises TypeError if it is no open Region. */
 bool is_region(PyObject *object);
@@ -215,6 +226,7 @@ PyObject *return_self(PyObject *self, PyObject *unused);
 
 /* Raises BufferError if there are views. */
 bool has_no_views(const struct viewed *viewed, const char *what);
+bool are_no_views(Py_ssize_t exports, const char *what);
 int view(struct viewed *viewed, void *data, size_t length, Py_buffer *buffer, int flags);
 /* `array(dtype)`: a numpy array over the object's buffer. */
 PyObject *viewed_array(PyObject *self, PyObject *dtype);

@@ -20,7 +20,7 @@ static bool opening_from(struct waited *self, const char *function, PyObject *ar
 	}
 	const int patient = values[4] != NULL ? PyObject_IsTrue(values[4]) : 0;
 	opening->options.patient = patient == 1;
-	opening->queue = PyUnicode_AsUTF8AndSize(values[1], NULL);
+	opening->queue = utf8_of(values[1]);
 	return opening->queue != NULL && patient >= 0;
 }
 

@@ -90,7 +90,7 @@ static PyObject *region_trim(PyObject *object, PyObject *Py_UNUSED(unused)) {
 static PyObject *ask(PyObject *object, PyObject *name,
 	int (*question)(dhmem_region *, const char *, bool *)) {
 	bool answer;
-	const char *text = handle_of(object) != NULL ? PyUnicode_AsUTF8AndSize(name, NULL) : NULL;
+	const char *text = handle_of(object) != NULL ? utf8_of(name) : NULL;
 	if (text == NULL) {
 		return NULL;
 	}
@@ -99,11 +99,15 @@ static PyObject *ask(PyObject *object, PyObject *name,
 }
 
 static PyObject *region_remove(PyObject *object, PyObject *name) {
-	const char *text = PyUnicode_AsUTF8AndSize(name, NULL);
+	const char *text = utf8_of(name);
 	if (text == NULL || !can_be_removed((struct region *)object, text)) {
 		return NULL;
 	}
-	return ask(object, name, dhmem_remove);
+	PyObject *answer = ask(object, name, dhmem_remove);
+	if (answer != NULL) {
+		waited_removed((struct region *)object, text);
+	}
+	return answer;
 }
 
 static PyObject *region_unlink(PyObject *object, PyObject *Py_UNUSED(unused)) {
@@ -124,7 +128,7 @@ static PyObject *region_load_block(PyObject *object, PyObject *token) {
 
 static PyObject *region_token_kind(PyObject *object, PyObject *token) {
 	enum dhmem_kind kind;
-	const char *text = handle_of(object) != NULL ? PyUnicode_AsUTF8AndSize(token, NULL) : NULL;
+	const char *text = handle_of(object) != NULL ? utf8_of(token) : NULL;
 	if (text == NULL) {
 		return NULL;
 	}
@@ -135,7 +139,7 @@ static PyObject *region_token_kind(PyObject *object, PyObject *token) {
 /* (consumers, ended, ends read, head, next), or None if there is no such queue. */
 static PyObject *region_activity(PyObject *object, PyObject *queue) {
 	struct dhmem_activity activity;
-	const char *text = handle_of(object) != NULL ? PyUnicode_AsUTF8AndSize(queue, NULL) : NULL;
+	const char *text = handle_of(object) != NULL ? utf8_of(queue) : NULL;
 	if (text == NULL) {
 		return NULL;
 	}
@@ -149,7 +153,7 @@ static PyObject *region_activity(PyObject *object, PyObject *queue) {
 }
 
 static PyObject *region_free_saved(PyObject *object, PyObject *token) {
-	const char *text = handle_of(object) != NULL ? PyUnicode_AsUTF8AndSize(token, NULL) : NULL;
+	const char *text = handle_of(object) != NULL ? utf8_of(token) : NULL;
 	return text != NULL ? none_or_raise(dhmem_free_saved(handle_of(object), text)) : NULL;
 }
 

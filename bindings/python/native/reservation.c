@@ -78,11 +78,17 @@ static PyObject *reservation_exit(PyObject *object, PyObject *args) {
 static int reservation_getbuffer(PyObject *object, Py_buffer *buffer, int flags) {
 	struct reservation *self = (struct reservation *)object;
 	buffer->obj = NULL;
-	return is_pending(self) ? view(&self->viewed, self->data, self->length, buffer, flags) : -1;
+	if (!is_pending(self) || view(&self->viewed, self->data, self->length, buffer, flags) != 0) {
+		return -1;
+	}
+	self->producer->waited.exports++;
+	return 0;
 }
 
 static void reservation_releasebuffer(PyObject *object, Py_buffer *Py_UNUSED(buffer)) {
-	((struct reservation *)object)->viewed.exports--;
+	struct reservation *self = (struct reservation *)object;
+	self->viewed.exports--;
+	self->producer->waited.exports--;
 }
 
 static Py_ssize_t reservation_length(PyObject *object) {

@@ -1,16 +1,19 @@
 /* The buffer protocol. An exported buffer holds its object, and the object keeps count of them. */
 #include "native.h"
 
-bool has_no_views(const struct viewed *viewed, const char *what) {
-	if (viewed->exports == 0) {
+bool are_no_views(Py_ssize_t exports, const char *what) {
+	if (exports == 0) {
 		return true;
 	}
 	PyErr_Format(PyExc_BufferError,
 		"%zd view%s of %s still exist%s, such as a memoryview or an array; delete %s first, or copy what you "
 		"need",
-		viewed->exports, viewed->exports == 1 ? "" : "s", what, viewed->exports == 1 ? "s" : "",
-		viewed->exports == 1 ? "it" : "them");
+		exports, exports == 1 ? "" : "s", what, exports == 1 ? "s" : "", exports == 1 ? "it" : "them");
 	return false;
+}
+
+bool has_no_views(const struct viewed *viewed, const char *what) {
+	return are_no_views(viewed->exports, what);
 }
 
 int view(struct viewed *viewed, void *data, size_t length, Py_buffer *buffer, int flags) {

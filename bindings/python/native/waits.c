@@ -1,6 +1,8 @@
 /* Waits: without the interpreter's lock while the thread sleeps, and ended by signals and by closing. */
 #include "native.h"
 
+#include <string.h>
+
 /* Whether what this thread waits at is to be closed; NULL if it waits at nothing. */
 static _Thread_local const bool *closing;
 
@@ -45,7 +47,17 @@ bool is_open(struct waited *waited, const void *handle) {
 		raise_code(DHMEM_CLOSED, "%U is closed here; open it again", waited->name);
 		return false;
 	}
+	if (waited->removed) {
+		raise_code(DHMEM_CLOSED, "This participant has removed %U; open it again by its name", waited->name);
+		return false;
+	}
 	return true;
+}
+
+void waited_removed(struct region *region, const char *name) {
+	for (struct waited *each = region->others; each != NULL; each = each->next) {
+		each->removed = each->removed || strcmp(PyUnicode_AsUTF8AndSize(each->name, NULL), name) == 0;
+	}
 }
 
 PyObject *waited_name(PyObject *self, void *Py_UNUSED(closure)) {
@@ -87,12 +99,21 @@ bool waited_init(struct waited *self, PyObject *region, PyObject *name, PyObject
 		PyErr_Format(PyExc_TypeError, "the name must be a str, not %R", Py_TYPE(name));
 		return false;
 	}
+	/* From here on it has its UTF-8. */
+	if (utf8_of(name) == NULL) {
+		return false;
+	}
 	self->timeout = -1;
 	if (!timeout_from(timeout, &self->timeout)) {
 		return false;
 	}
 	self->region = HOLD(region);
 	self->name = Py_NewRef(name);
+	self->next = self->region->others;
+	if (self->next != NULL) {
+		self->next->previous = self;
+	}
+	self->region->others = self;
 	return true;
 }
 
@@ -113,13 +134,19 @@ bool endpoint_init(struct waited *self, const char *function, PyObject *args, Py
 	options->keep = (unsigned)keep;
 	const int patient = values[5] != NULL ? PyObject_IsTrue(values[5]) : 0;
 	options->patient = patient == 1;
-	*name = PyUnicode_AsUTF8AndSize(values[1], NULL);
+	*name = utf8_of(values[1]);
 	return *name != NULL && patient >= 0;
 }
 
 void waited_dealloc(PyObject *object) {
 	struct waited *self = (struct waited *)object;
 	PyTypeObject *type = Py_TYPE(object);
+	if (self->region != NULL) {
+		*(self->previous != NULL ? &self->previous->next : &self->region->others) = self->next;
+		if (self->next != NULL) {
+			self->next->previous = self->previous;
+		}
+	}
 	Py_XDECREF(self->name);
 	LET_GO(self->region);
 	((freefunc)PyType_GetSlot(type, Py_tp_free))(object);

@@ -180,5 +180,75 @@ print(region.load(sys.argv[3]).shape)
                     use()
 
 
+class Removal(RegionTest):
+    def test_a_queue_with_views_of_its_messages_stays(self) -> None:
+        producer, consumer = self.ends()
+        producer.send("hello", block=self.region.allocate(10))
+        message = next(consumer)
+        block = message.block
+        assert block is not None
+        room = producer.reserve(5)
+        for viewed in (message, block, room):
+            view = memoryview(viewed)
+            with self.assertRaisesRegex(BufferError, "1 view of steps still exists"):
+                self.region.remove("steps")
+            view.release()
+        self.assertTrue(self.region.remove("steps"))
+        self.region.queue("steps").producer().send("other")
+        for use in (message.text, block.text, room.commit, message.release, consumer.try_receive):
+            with self.fails("DHMEM_CLOSED", "has removed steps"):
+                use()
+        received = self.region.queue("steps").consumer().try_receive()
+        assert received is not None
+        self.assertEqual(received.text(), "other")
+
+    def test_a_block_of_a_message_is_gone_with_the_consumer(self) -> None:
+        producer, consumer = self.ends()
+        producer.send("hello", block=self.region.allocate(10))
+        block = next(consumer).block
+        assert block is not None
+        consumer.close()
+        with self.fails("DHMEM_CLOSED"):
+            block.text()
+
+    def test_a_name_does_not_end_at_a_zero(self) -> None:
+        self.region.mutex("turn")
+        for use in (self.region.mutex, self.region.vector, self.region.condition, self.region.map, self.region.struct):
+            with self.fails("DHMEM_BAD_ARGUMENT", "zero character"):
+                use("turn\0s")
+        with self.fails("DHMEM_BAD_ARGUMENT", "zero character"):
+            self.region.queue("turn\0s").producer()
+        with self.fails("DHMEM_BAD_ARGUMENT", "zero character"):
+            self.region.remove("turn\0s")
+
+
+class Threads(RegionTest):
+    def test_a_change_of_a_map_is_one_step_for_other_threads_too(self) -> None:
+        counts = self.region.map("counts", "string", "f8")
+
+        def add(value: float | None) -> float:
+            other.start()
+            # It can't end before this does.
+            other.join(0.2)
+            self.assertTrue(other.is_alive())
+            return (value or 0) + 1
+
+        other = threading.Thread(target=lambda: counts.change("a", lambda value: 10 * value))
+        self.assertEqual(counts.change("a", add), 1)
+        other.join()
+        self.assertEqual(counts["a"], 10)
+        other = threading.Thread(target=lambda: counts.update(a=100))
+        self.assertEqual(counts.change("a", add), 11)
+        other.join()
+        self.assertEqual(counts["a"], 100)
+
+    def test_a_change_inside_a_change_is_refused(self) -> None:
+        counts = self.region.map("counts", "string", "f8")
+        with self.fails("DHMEM_BAD_ARGUMENT", "already holds"):
+            counts.change("a", lambda _: counts.change("b", lambda _: 1))
+        counts["a"] = 2
+        self.assertEqual(dict(counts), {"a": 2})
+
+
 if __name__ == "__main__":
     unittest.main()
