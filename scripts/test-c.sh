@@ -37,11 +37,13 @@ compile() { cc $warnings "$@" $(pkg-config --cflags --libs dhmem) -Wl,-rpath,"$f
 compile test/c/peer*.c -o "$folder/peer"
 compile "$first" -o "$folder/first"
 flags=$(make -s -C "$package" core-flags)
-# A function that the library does not export.
-# shellcheck disable=SC2086 # Several words.
-cc $warnings -std=c11 -D_GNU_SOURCE $flags -I"$package/src" -I"$package/include" -I"$package/core" -I"$package" \
-	-I"$package/host" test/c/room.c "$package/build/libdhmem.a" -pthread -ldl -o "$folder/room"
-export DHMEM_C_ROOM=$folder/room
+# One has a function that the library does not export, the other replaces a function of the C library.
+for program in room full; do
+	# shellcheck disable=SC2086 # Several words.
+	cc $warnings -std=c11 -D_GNU_SOURCE $flags -I"$package/src" -I"$package/include" -I"$package/core" -I"$package" \
+		-I"$package/host" "test/c/$program.c" "$package/build/libdhmem.a" -pthread -ldl -o "$folder/$program"
+done
+export DHMEM_C_ROOM=$folder/room DHMEM_C_FULL=$folder/full
 DHMEM_C_PEER=$folder/peer node dist/test/c/main.js
 
 # With the address and undefined-behaviour sanitizers, and Clang's static analyser.

@@ -75,11 +75,44 @@ test("C finds the same limits of memory as Node", () => {
 	assert.is(limited, 8);
 });
 
+/** The program that finds out too late that there is no room, from `full.c`. */
+const FULL = process.env.DHMEM_C_FULL ?? "";
+
+/** Runs `body` with a folder that has 48 MiB. */
+async function onDisk(body: (directory: string) => Promise<void> | void): Promise<void> {
+	const directory = mkdtempSync("/dev/shm/dhmem-disk-");
+	execFileSync("mount", ["-t", "tmpfs", "-o", "size=48m", "dhmem-test", directory]);
+	try {
+		await body(directory);
+	} finally {
+		execFileSync("umount", [directory]);
+		rmdirSync(directory);
+	}
+}
+
 for (const size of ["1GiB", "8GiB"]) {
-	test(`in a region of ${size}, a block for which the file system has no room is refused before any of it`, async () => {
-		const directory = mkdtempSync("/dev/shm/dhmem-disk-");
-		execFileSync("mount", ["-t", "tmpfs", "-o", "size=48m", "dhmem-test", directory]);
-		try {
+	test(`in a region of ${size}, the pages of a block that fails half way are given back`, () =>
+		onDisk((directory) => {
+			using region = Region.open("full", { directory, size });
+			const lengths = [LENGTH / 2, LENGTH, 2 * LENGTH].map(String);
+			const output = execFileSync(FULL, [region.path, ...lengths], { encoding: "utf8" });
+			const lines = output
+				.trim()
+				.split("\n")
+				.map((line) => line.split(" "));
+			assert.equal(
+				lines.map(([what]) => what),
+				[...Array(9).fill("refused"), "trimmed"],
+			);
+			const pages = lines.map(([, blocks]) => Number(blocks) * 512);
+			// Tables grow with the first block of a length, and stay.
+			assert.ok(Math.max(...pages) < 2 ** 20, output);
+			// The failures don't make it count as full while there is room.
+			region.allocate(40 * 2 ** 20).bytes.fill(1);
+		}));
+
+	test(`in a region of ${size}, a block for which the file system has no room is refused before any of it`, () =>
+		onDisk(async (directory) => {
 			using region = Region.open("full", { directory, size });
 			await using peer = await Peer.in(region);
 			const refused = peer.ask(`allocate it ${LENGTH} 6`);
@@ -89,9 +122,5 @@ for (const size of ["1GiB", "8GiB"]) {
 			);
 			await peer.ask("allocate it 30000000 6", "allocated");
 			await peer.ask("close", "closed");
-		} finally {
-			execFileSync("umount", [directory]);
-			rmdirSync(directory);
-		}
-	});
+		}));
 }

@@ -101,9 +101,54 @@ static int commit_asked(dhmem_region *region) {
 	return result;
 }
 
+static bool is_own_in_heap(const dhmem_region *region, uint32_t span) {
+	const uint64_t at = (uint64_t)word_at(region, CORE_HEADER_DESCRIPTORS) +
+		span * (uint64_t)CORE_DESCRIPTOR_BYTES + CORE_DESCRIPTOR_STATE;
+	return at % 4 == 0 && at + 4 <= region->size &&
+		word_at(region, (uint32_t)at) == (CORE_SPAN_CLAIMED | (region->me & 0xff) << 8);
+}
+
+static bool is_own_in_bulk(const dhmem_region *region, uint32_t span) {
+	const uint64_t at = (uint64_t)word_at(region, CORE_HEADER_BULK_STATES) + span * 4ull;
+	return at % 4 == 0 && at + 4 <= region->size &&
+		word_at(region, (uint32_t)at) >> CORE_BULK_TAG_SHIFT == (region->me & 0xff) &&
+		(word_at(region, (uint32_t)at) & CORE_BULK_PAGES) == 0;
+}
+
+/*
+ * After a failure, gives back the pages of the spans that the core has asked for, as far as this participant still claims
+ * them. The core does not know of these pages, so trimming would not give them back. What can't be given back is wasted.
+ */
+static void give_back_asked(const dhmem_region *region) {
+	const bool is_bulk = result_of(region, CORE_SLOT_REQUEST) == CORE_REQUEST_BULK;
+	const uint64_t first = result_of(region, CORE_SLOT_REQUEST_FIRST);
+	const uint64_t until = first + result_of(region, CORE_SLOT_REQUEST_COUNT);
+	const uint64_t most = is_bulk ? region->extent.bulk : region->extent.spans;
+	const uint64_t start = is_bulk ? bulk_start(region->extent.spans) : 0;
+	const uint64_t bytes = is_bulk ? CORE_BULK_SPAN_BYTES : SPAN;
+	struct failure ignored;
+	uint64_t end = first;
+	if (!is_bulk && result_of(region, CORE_SLOT_REQUEST) != CORE_REQUEST_SPANS) {
+		return;
+	}
+	while (end < until && end < most &&
+		(is_bulk ? is_own_in_bulk(region, (uint32_t)end)
+				 : is_own_in_heap(region, (uint32_t)end) && !heap_has_pages(region, (uint32_t)end))) {
+		end++;
+	}
+	if (end > first) {
+		file_punch(&region->file, (off_t)(start + first * bytes), (off_t)((end - first) * bytes), &ignored);
+	}
+}
+
 int commit_request(dhmem_region *region, uint32_t *roomy) {
 	int result = check_room_once(region, roomy);
-	result = result == DHMEM_OK ? commit_asked(region) : result;
+	if (result == DHMEM_OK) {
+		result = commit_asked(region);
+		if (result != DHMEM_OK && region->failed == DHMEM_OK && slot_id(region, region->slot) == region->me) {
+			give_back_asked(region);
+		}
+	}
 	if (result == DHMEM_OK) {
 		CALL(region, committed, region->me);
 	} else if (region->failed == DHMEM_OK) {
