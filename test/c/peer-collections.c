@@ -258,5 +258,5 @@ const struct command collection_commands[] = { { "vector", run_vector }, { "appe
 	{ "sum", run_sum }, { "pop-back", run_pop_back }, { "resize", run_resize },
 	{ "vector-token", run_vector_token }, { "map", run_map }, { "put", run_put }, { "look", run_look },
 	{ "delete", run_delete }, { "count-up", run_count_up }, { "entries", run_entries },
-	{ "await", run_await }, { "watch", run_watch }, { "change", run_change }, { "poll-turns", run_poll_turns },
-	{ NULL, NULL } };
+	{ "await", run_await }, { "watch", run_watch }, { "change", run_change },
+	{ "poll-turns", run_poll_turns }, { NULL, NULL } };

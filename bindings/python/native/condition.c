@@ -73,7 +73,8 @@ static PyMethodDef methods[] = {
 		"wait($self, /, held, until, *, timeout=None)\n--\n\n"
 		"Wait until `until()` is true. It is called while this participant has the mutex, which is unlocked "
 		"while\n"
-		"it sleeps, and held again afterwards. Then look at held.abandoned: the last holder may have died.\n\n"
+		"it sleeps, and held again afterwards. Then look at held.abandoned: the last holder may have "
+		"died.\n\n"
 		"    with region.mutex(\"turn\").lock() as held:\n"
 		"        region.condition(\"changed\").wait(held, lambda: params.step > 10)" },
 	{ "notify_one", condition_notify_one, METH_NOARGS,

@@ -115,8 +115,8 @@ int go_condition(struct calls *calls, const char *name) {
 	return go_note(calls, dhmem_condition_open(calls->region, name, (dhmem_condition **)&calls->handle));
 }
 
-int go_condition_sleep(struct calls *calls, uintptr_t waiting, dhmem_condition *condition,
-	dhmem_mutex *mutex, bool untold) {
+int go_condition_sleep(struct calls *calls, uintptr_t waiting, dhmem_condition *condition, dhmem_mutex *mutex,
+	bool untold) {
 	calls->flag = untold;
 	SLEEPING(calls, waiting, dhmem_sleep(condition, mutex, &calls->flag));
 }

@@ -121,8 +121,8 @@ int go_unlock(struct calls *calls, dhmem_mutex *mutex);
 
 int go_condition(struct calls *calls, const char *name);
 /* Sleeps once without the mutex, until a notification or for a while. It has the mutex afterwards. */
-int go_condition_sleep(struct calls *calls, uintptr_t waiting, dhmem_condition *condition,
-	dhmem_mutex *mutex, bool untold);
+int go_condition_sleep(struct calls *calls, uintptr_t waiting, dhmem_condition *condition, dhmem_mutex *mutex,
+	bool untold);
 int go_notify(struct calls *calls, dhmem_condition *condition, bool all);
 
 #endif
