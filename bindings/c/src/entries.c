@@ -173,8 +173,13 @@ static int set_held(void *context) {
 	const uint32_t lengths[] = { (uint32_t)access->key_length, (uint32_t)access->value_length };
 	memcpy(entry + CORE_ENTRY_KEY_LENGTH, &lengths[0], sizeof lengths[0]);
 	memcpy(entry + CORE_ENTRY_VALUE_LENGTH, &lengths[1], sizeof lengths[1]);
-	memcpy(entry + CORE_ENTRY_KEY, access->key, access->key_length);
-	memcpy(entry + start, access->value, access->value_length);
+	/* Without bytes there may be no address. */
+	if (access->key_length > 0) {
+		memcpy(entry + CORE_ENTRY_KEY, access->key, access->key_length);
+	}
+	if (access->value_length > 0) {
+		memcpy(entry + start, access->value, access->value_length);
+	}
 	const uint32_t status = OBJECT_CALL(object, mapSet, at);
 	if (status != CORE_OK) {
 		CALL(region, free, region->me, at);

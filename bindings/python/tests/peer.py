@@ -34,6 +34,7 @@ class RegionAt(dhmem.Region):
 
     def __init__(self, path: str, label: str | None = None, *, mode: int = 0, size: int = 16 << 20) -> None:
         self._waits = Waits()
+        self._changes = {}
         _native.Region.__init__(self, name=path, mode=mode, size=size, label=label)
 
 
