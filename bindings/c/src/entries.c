@@ -116,7 +116,9 @@ static int look_up(void *context) {
 		return object_corrupt(&map->lock.object);
 	}
 	access->value_length = entry.value_length;
-	memcpy(access->into, entry.value, entry.value_length <= access->room ? entry.value_length : 0);
+	if (entry.value_length > 0 && entry.value_length <= access->room) {
+		memcpy(access->into, entry.value, entry.value_length);
+	}
 	return DHMEM_OK;
 }
 

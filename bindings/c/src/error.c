@@ -61,6 +61,14 @@ int system_fail(const struct failure *failure, const char *path, const char *doi
 			strerror(number));
 	case ENOENT:
 	case ENOTDIR:
+		if (strcmp(doing, "Creating") == 0) {
+			const char *slash = strrchr(path, '/');
+			const int length = slash == NULL || slash == path ? 1 : (int)(slash - path);
+			return fail(DHMEM_NOT_FOUND,
+				"There is no folder %.*s; in a container, mount it; elsewhere, create it (\"mkdir -m 2770 "
+				"%.*s\"), or check DHMEM_DIR",
+				length, path, length, path);
+		}
 		return fail(DHMEM_NOT_FOUND, "There is no region at %s; create it, or check DHMEM_DIR", path);
 	case ENOSPC:
 	case EDQUOT:

@@ -224,6 +224,7 @@ int bulk_at(dhmem_region *region, uint64_t offset, uint64_t length, uint8_t **at
 
 /* The path for a name and a folder; free it. NULL and `*code` if the name is not allowed. */
 char *region_path(const char *name, const struct dhmem_options *options, int *code);
+int check_options(const struct dhmem_options *options);
 int check_header(const struct file *file, const char *path, uint32_t header[CORE_HEADER_BYTES / 4]);
 /* Tells whether a file with this status is accepted in the folder of `path`. `trust` is the option, or NULL. */
 bool is_trusted(const struct stat *status, const char *path, const char *trust);

@@ -135,6 +135,39 @@ static mode_t folder_mode(const char *path) {
 	return known ? status.st_mode : S_IWOTH | S_ISGID;
 }
 
+/* User and group numbers, with commas or spaces between them. */
+static bool are_numbers(const char *trust) {
+	for (const char *at = trust;;) {
+		const size_t digits = strspn(at, "0123456789");
+		if (digits == 0 || digits > 10) {
+			return false;
+		}
+		at += digits;
+		if (*at == '\0') {
+			return true;
+		}
+		at += strspn(at, ", ");
+	}
+}
+
+int check_options(const struct dhmem_options *options) {
+	const char *trust = setting(options->trust, "DHMEM_TRUST", "owner");
+	if (strcmp(trust, "owner") != 0 && strcmp(trust, "any") != 0 && !are_numbers(trust)) {
+		return fail(DHMEM_BAD_ARGUMENT,
+			"trust is \"%.80s\"; it must be \"owner\", \"any\", or user and group numbers such as 1001,12000",
+			trust);
+	}
+	if (options->permissions > 0777) {
+		return fail(DHMEM_BAD_ARGUMENT, "permissions is 0%o; it must be from 0 to 0777", options->permissions);
+	}
+	if ((unsigned)options->mode > DHMEM_OPEN_READ_ONLY || (unsigned)options->lifetime > DHMEM_LAST_CLOSE) {
+		return fail(DHMEM_BAD_ARGUMENT,
+			"mode is %d and lifetime %d; they must be of enum dhmem_mode and enum dhmem_lifetime",
+			(int)options->mode, (int)options->lifetime);
+	}
+	return DHMEM_OK;
+}
+
 static bool is_listed(const char *trust, uint32_t id) {
 	for (const char *at = trust; id != NOBODY;) {
 		char *end;

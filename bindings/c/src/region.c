@@ -11,6 +11,10 @@ static const struct dhmem_options defaults;
 int dhmem_open(const char *name, const struct dhmem_options *options, dhmem_region **region) {
 	int code;
 	options = options != NULL ? options : &defaults;
+	code = check_options(options);
+	if (code != DHMEM_OK) {
+		return code;
+	}
 	char *path = region_path(name, options, &code);
 	if (path == NULL) {
 		return code;
@@ -94,6 +98,10 @@ static int unlink_path(const char *path, const struct dhmem_options *options, co
 int dhmem_unlink(const char *name, const struct dhmem_options *options) {
 	int code;
 	options = options != NULL ? options : &defaults;
+	code = check_options(options);
+	if (code != DHMEM_OK) {
+		return code;
+	}
 	char *path = region_path(name, options, &code);
 	if (path != NULL) {
 		code = unlink_path(path, options, NULL);
@@ -142,6 +150,9 @@ static int has_participant(dhmem_region *region, const char *label, bool *found)
 }
 
 int dhmem_has_participant(dhmem_region *region, const char *label, bool *found) {
+	if (label == NULL) {
+		return fail(DHMEM_BAD_ARGUMENT, "label is NULL; it must be a participant's label");
+	}
 	GUARDED(region, has_participant(region, label, found));
 }
 

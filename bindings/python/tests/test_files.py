@@ -85,5 +85,23 @@ class Removed(RegionTest):
             memoryview(loaded)
 
 
+class Options(RegionTest):
+    def test_wrong_options_are_refused(self) -> None:
+        for options, text in (
+            ({"trust": "nobody"}, 'trust is "nobody"; it must be "owner", "any", or user and group numbers'),
+            ({"trust": "1001,"}, 'trust is "1001,"'),
+            ({"permissions": 0o4600}, "permissions is 04600; it must be from 0 to 0777"),
+        ):
+            with self.fails("DHMEM_BAD_ARGUMENT", text):
+                dhmem.Region("climate", **options)  # type: ignore[arg-type]
+        dhmem.Region(self.region.name, trust="1001,12000").close()
+
+    def test_a_folder_that_is_missing_is_named(self) -> None:
+        with self.fails("DHMEM_NOT_FOUND", "There is no folder /nowhere/at/all; "):
+            dhmem.Region("climate", directory="/nowhere/at/all")
+        with self.fails("DHMEM_NOT_FOUND", "There is no region at /nowhere/at/all/climate.dhmem"):
+            dhmem.Region("climate", directory="/nowhere/at/all", mode="open")
+
+
 if __name__ == "__main__":
     unittest.main()
