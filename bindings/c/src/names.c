@@ -158,7 +158,8 @@ int check_options(const struct dhmem_options *options) {
 			trust);
 	}
 	if (options->permissions > 0777) {
-		return fail(DHMEM_BAD_ARGUMENT, "permissions is 0%o; it must be from 0 to 0777", options->permissions);
+		return fail(DHMEM_BAD_ARGUMENT, "permissions is 0%o; it must be from 0 to 0777",
+			options->permissions);
 	}
 	if ((unsigned)options->mode > DHMEM_OPEN_READ_ONLY || (unsigned)options->lifetime > DHMEM_LAST_CLOSE) {
 		return fail(DHMEM_BAD_ARGUMENT,
