@@ -93,7 +93,7 @@ class Options(RegionTest):
             ({"permissions": 0o4600}, "permissions is 04600; it must be from 0 to 0777"),
         ):
             with self.fails("DHMEM_BAD_ARGUMENT", text):
-                dhmem.Region("climate", **options)  # type: ignore[arg-type]
+                dhmem.Region("climate", **options)
         dhmem.Region(self.region.name, trust="1001,12000").close()
 
     def test_a_folder_that_is_missing_is_named(self) -> None:
