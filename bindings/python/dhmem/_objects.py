@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from . import _native
 from ._errors import bad_argument
-from ._types import Layout, code_of, dtype_text, numpy_name
+from ._types import Layout, code_of, dtype_text, numpy_name, pack_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +101,11 @@ class Vector(_native.Vector):
         """Append all values in one step."""
         numbers = list(values)
         code = code_of(self._dtype)
-        self._append(struct.pack(f"{len(numbers)}{code}", *numbers), struct.calcsize(code))
+        try:
+            data = struct.pack(f"{len(numbers)}{code}", *numbers)
+        except (struct.error, OverflowError):
+            data = b"".join(pack_number(code, number) for number in numbers)
+        self._append(data, struct.calcsize(code))
 
     def pop(self) -> Any:
         """Remove the last number and return it. IndexError if there is none."""
@@ -124,7 +128,7 @@ class Vector(_native.Vector):
 
     def __setitem__(self, index: int, value: float) -> None:
         code = code_of(self._dtype)
-        self._write(self._index(index), struct.pack(code, value), struct.calcsize(code))
+        self._write(self._index(index), pack_number(code, value), struct.calcsize(code))
 
     def __iter__(self) -> Iterator[Any]:
         code = code_of(self._dtype)
@@ -225,7 +229,7 @@ def _packed(text: str, value: Any) -> bytes:
         return value.encode()
     if text == "bytes":
         return bytes(memoryview(value))
-    return Layout.parse(text).pack(value) if text[0] == "{" else struct.pack(code_of(text), value)
+    return Layout.parse(text).pack(value) if text[0] == "{" else pack_number(code_of(text), value)
 
 
 def _unpacked(text: str, data: bytes) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from . import _native
 from ._errors import bad_argument
 from ._sizes import check_count
-from ._types import Layout, code_of, dtype_text, numpy_name
+from ._types import Layout, code_of, dtype_text, numpy_name, pack_number
 from ._waiting import Timeout, until
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class RecordType:
         return numpy_name(self.text) if self._layout is None else self._layout.numpy()
 
     def pack(self, value: Any) -> bytes:
-        return struct.pack(self._code, value) if self._layout is None else self._layout.pack(value)
+        return pack_number(self._code, value) if self._layout is None else self._layout.pack(value)
 
     def unpack(self, data: bytes) -> Any:
         return struct.unpack(self._code, data)[0] if self._layout is None else self._layout.unpack(data)

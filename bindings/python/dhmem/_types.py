@@ -55,6 +55,15 @@ def code_of(text: str) -> str:
     return _CODES[text]
 
 
+def pack_number(code: str, value: Any, what: str = "The value") -> bytes:
+    """The bytes of a number. `code` is its format, of the module struct."""
+    try:
+        return struct.pack(code, value)
+    except (struct.error, OverflowError):
+        names = {code: name for _, name, _, code in _NUMBERS}
+        bad_argument(what, value, f"a number that {names[code]} can hold")
+
+
 class Layout:
     """The fields of a struct, each aligned to its size, and all padded to a multiple of the largest."""
 
@@ -99,8 +108,13 @@ class Layout:
 
     def pack(self, values: Mapping[str, float]) -> bytes:
         data = bytearray(self.size)
+        # An element of a numpy array is no mapping.
+        names = list(values) if isinstance(values, Mapping) else list(getattr(getattr(values, "dtype", None), "names", None) or ())
+        if set(names) != set(self.offsets):
+            bad_argument("The value", values, f"a dict of the fields {', '.join(self.offsets)}")
         for name, offset in self.offsets.items():
-            struct.pack_into(self.codes[name], data, offset, values[name])
+            number = pack_number(self.codes[name], values[name], f"Field {name}")
+            data[offset : offset + len(number)] = number
         return bytes(data)
 
     def unpack(self, data: bytes) -> dict[str, float]:

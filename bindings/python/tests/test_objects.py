@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import unittest
+from collections.abc import Callable
 
 import dhmem
 import numpy as np
@@ -220,6 +221,27 @@ class Removal(RegionTest):
             self.region.queue("turn\0s").producer()
         with self.fails("DHMEM_BAD_ARGUMENT", "zero character"):
             self.region.remove("turn\0s")
+
+
+class Values(RegionTest):
+    def test_a_value_of_another_type_is_refused_with_its_type(self) -> None:
+        bytes_, best = self.region.vector("bytes", "u1"), self.region.map("best", "string", "f8")
+        steps = self.region.map("steps", "u4", {"a": "f8", "n": "u4"})
+        records = self.region.queue("records", record={"a": "f8", "n": "u4"}).producer()
+        uses: list[tuple[Callable[[], object], str]] = [
+            (lambda: bytes_.append(256), "The value is 256; it must be a number that u1 can hold"),
+            (lambda: bytes_.extend([1, 2, -1]), "The value is -1;"),
+            (lambda: best.update(x="text"), "The value is 'text'; it must be a number that f8 can hold"),
+            (lambda: best.change("x", lambda _: None), "The value is None;"),
+            (lambda: steps.update({-1: {"a": 1, "n": 1}}), "The value is -1; it must be a number that u4 can hold"),
+            (lambda: steps.update({1: {"a": 1, "n": 1.5}}), "Field n is 1.5; it must be a number that u4 can hold"),
+            (lambda: steps.update({1: {"a": 1}}), "it must be a dict of the fields a, n"),
+            (lambda: records.push({"a": 1, "n": 1, "m": 1}), "it must be a dict of the fields a, n"),
+        ]
+        for use, text in uses:
+            with self.fails("DHMEM_BAD_ARGUMENT", text):
+                use()
+        self.assertEqual((len(bytes_), len(best), len(steps)), (0, 0, 0))
 
 
 class Threads(RegionTest):
