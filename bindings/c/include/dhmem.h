@@ -544,6 +544,11 @@ DHMEM_API int dhmem_queue_activity(dhmem_region *region, const char *queue, stru
  * set to whether the mutex was abandoned, and must have that value in the next sleep of the same wait.
  */
 DHMEM_API int dhmem_sleep(dhmem_condition *condition, dhmem_mutex *mutex, bool *untold);
+/*
+ * For a wait at a condition that does without dhmem_wait(): as dhmem_lock(), but while another thread of this opening has the
+ * mutex, it waits.
+ */
+DHMEM_API int dhmem_lock_again(dhmem_mutex *mutex, double timeout);
 /* Unlocks a mutex whose user has not seen that it is locked: if it was abandoned, the next one who locks it is told so. */
 DHMEM_API int dhmem_pass_on(dhmem_mutex *mutex);
 /* DHMEM_OK, or why the region can't be used any more. It is fast. */

@@ -112,7 +112,7 @@ static int sleep_once(dhmem_condition *condition, struct lock *mutex, bool *unto
 	/* Whatever has happened, the caller has the mutex again. */
 	int locked;
 	do {
-		locked = lock_take_again(mutex);
+		locked = lock_take_again(mutex, -1);
 	} while (locked == DHMEM_INTERRUPTED);
 	*untold = locked == DHMEM_OK && mutex->abandoned;
 	return code == DHMEM_OK ? locked : code;

@@ -448,7 +448,7 @@ struct lock {
 
 int lock_take(struct lock *lock, double timeout);
 /* For a wait that has unlocked it: waits also while another thread of this participant has it. */
-int lock_take_again(struct lock *lock);
+int lock_take_again(struct lock *lock, double timeout);
 /* As abandoned, the next one who locks it is told so. */
 int lock_release(struct lock *lock, bool as_abandoned);
 bool lock_is_held_here(struct lock *lock);

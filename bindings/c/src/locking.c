@@ -82,9 +82,9 @@ int lock_take(struct lock *lock, double timeout) {
 	return take(lock, timeout);
 }
 
-int lock_take_again(struct lock *lock) {
+int lock_take_again(struct lock *lock, double timeout) {
 	const int code = object_check(&lock->object);
-	return code == DHMEM_OK ? take(lock, -1) : code;
+	return code == DHMEM_OK ? take(lock, timeout) : code;
 }
 
 int lock_release(struct lock *lock, bool as_abandoned) {

@@ -37,6 +37,10 @@ int dhmem_lock(dhmem_mutex *mutex, double timeout, bool *abandoned) {
 	GUARDED(mutex->lock.object.region, lock(mutex, timeout, abandoned));
 }
 
+int dhmem_lock_again(dhmem_mutex *mutex, double timeout) {
+	GUARDED(mutex->lock.object.region, lock_take_again(&mutex->lock, timeout));
+}
+
 int dhmem_unlock(dhmem_mutex *mutex) {
 	GUARDED(mutex->lock.object.region, lock_release(&mutex->lock, false));
 }

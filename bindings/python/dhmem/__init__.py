@@ -16,9 +16,10 @@ from ._errors import DhmemError, check_platform
 
 check_platform()
 
+from ._condition import Condition
 from ._mutex import Mutex
 from ._native import Block, Held, Message, Reservation
-from ._objects import Array, Condition, Map, Struct, Vector
+from ._objects import Array, Map, Struct, Vector
 from ._queue import Consumer, Producer, Queue
 from ._records import RecordConsumer, RecordProducer, RecordQueue
 from ._region import Region, unlink

@@ -1,4 +1,4 @@
-"""Named objects with numbers: structs, arrays, vectors and maps. And conditions."""
+"""Named objects with numbers: structs, arrays, vectors and maps."""
 
 from __future__ import annotations
 
@@ -199,13 +199,6 @@ class Map(_native.Map, MutableMapping[Any, Any]):
         return f"<dhmem.Map {self.name!r} from {self._key_type} to {self._value_type}>"
 
 
-class Condition(_native.Condition):
-    """Waiting until something has changed that a mutex guards. From `Region.condition()`."""
-
-    def __repr__(self) -> str:
-        return f"<dhmem.Condition {self.name!r}>"
-
-
 def array_text(dtype: DType, shape: int | Sequence[int]) -> str:
     sizes = [shape] if isinstance(shape, int) else list(shape)
     if any(not isinstance(size, int) or size < 0 for size in sizes) or math.prod(sizes) < 0:
@@ -240,5 +233,5 @@ def _unpacked(text: str, data: bytes) -> Any:
     return Layout.parse(text).unpack(data) if text[0] == "{" else struct.unpack(code_of(text), data)[0]
 
 
-for _class in (Array, Struct, Vector, Map, Condition):
+for _class in (Array, Struct, Vector, Map):
     _class.__module__ = "dhmem"

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
 from . import _native
+from ._condition import Condition
 from ._errors import bad_argument
 from ._mutex import Mutex
-from ._objects import Array, Condition, Map, Struct, Vector, array_text, entry_text
+from ._objects import Array, Map, Struct, Vector, array_text, entry_text
 from ._queue import Policy, Queue
 from ._records import RecordQueue
 from ._sizes import Size, parse_size

@@ -32,6 +32,24 @@ static bool is_true(void *until) {
 	return truth != 0;
 }
 
+/* The Held that was given, or NULL. */
+static struct held *held_from(PyObject *value) {
+	if (!PyObject_TypeCheck(value, held_type)) {
+		PyErr_Format(PyExc_TypeError, "held must be a locked mutex, not %R", Py_TYPE(value));
+		return NULL;
+	}
+	return (struct held *)value;
+}
+
+static int wait_until(struct condition *self, struct held *held, PyObject *until, double timeout) {
+	struct mutex *mutex = held->mutex;
+	const bool *outer = wait_begin(&self->waited);
+	const int code = dhmem_wait(self->handle, mutex->handle, is_true, until, timeout);
+	wait_end(&self->waited, outer);
+	held->abandoned = dhmem_is_abandoned(mutex->handle);
+	return code;
+}
+
 static PyObject *condition_wait(PyObject *object, PyObject *const *args, Py_ssize_t count,
 	PyObject *keywords) {
 	static const struct signature signature = { "wait", { "held", "until", "timeout" }, 2, 2 };
@@ -42,20 +60,42 @@ static PyObject *condition_wait(PyObject *object, PyObject *const *args, Py_ssiz
 		!timeout_from(values[2], &timeout)) {
 		return NULL;
 	}
-	if (!PyObject_TypeCheck(values[0], held_type)) {
-		PyErr_Format(PyExc_TypeError, "held must be a locked mutex, not %R", Py_TYPE(values[0]));
+	struct held *held = held_from(values[0]);
+	if (held == NULL) {
 		return NULL;
 	}
-	struct held *held = (struct held *)values[0];
-	struct mutex *mutex = held->mutex;
-	const bool *outer = wait_begin(&self->waited);
-	const int code = dhmem_wait(self->handle, mutex->handle, is_true, values[1], timeout);
-	wait_end(&self->waited, outer);
-	held->abandoned = dhmem_is_abandoned(mutex->handle);
+	const int code = wait_until(self, held, values[1], timeout);
 	if (PyErr_Occurred() != NULL) {
 		return NULL;
 	}
 	return code == DHMEM_OK ? Py_NewRef(Py_None) : wait_raise(&self->waited, code);
+}
+
+/* Looks whether it is true, and does not sleep. If it is not, a notification makes the descriptor readable. */
+static PyObject *condition_look(PyObject *object, PyObject *const *args, Py_ssize_t count,
+	PyObject *keywords) {
+	static const struct signature signature = { "_look", { "held", "until" }, 2, 2 };
+	struct condition *self = (struct condition *)object;
+	PyObject *values[MOST_PARAMETERS];
+	if (!is_open(&self->waited, self->handle) || !parse(&signature, args, count, keywords, values)) {
+		return NULL;
+	}
+	struct held *held = held_from(values[0]);
+	if (held == NULL) {
+		return NULL;
+	}
+	if (held->unlocked) {
+		return raise_code(DHMEM_BAD_ARGUMENT, "Mutex %U is not held; lock it before waiting for condition %U",
+			held->mutex->waited.name, self->waited.name);
+	}
+	const int code = wait_until(self, held, values[1], 0);
+	if (PyErr_Occurred() != NULL) {
+		return NULL;
+	}
+	if (code == DHMEM_TIMEOUT) {
+		Py_RETURN_FALSE;
+	}
+	return code == DHMEM_OK ? Py_NewRef(Py_True) : wait_raise(&self->waited, code);
 }
 
 static PyObject *condition_notify_one(PyObject *object, PyObject *Py_UNUSED(unused)) {
@@ -77,6 +117,7 @@ static PyMethodDef methods[] = {
 		"died.\n\n"
 		"    with region.mutex(\"turn\").lock() as held:\n"
 		"        region.condition(\"changed\").wait(held, lambda: params.step > 10)" },
+	{ "_look", METHOD(condition_look), FAST, NULL },
 	{ "notify_one", condition_notify_one, METH_NOARGS,
 		"notify_one($self, /)\n--\n\nWake one participant that waits. Call it after the change, with the "
 		"mutex." },
@@ -88,6 +129,7 @@ static PyMethodDef methods[] = {
 
 static PyGetSetDef properties[] = {
 	{ "name", waited_name, NULL, "The name of the condition.", NULL },
+	{ "region", waited_region, NULL, "The region it is in.", NULL },
 	{ 0 },
 };
 

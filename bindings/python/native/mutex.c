@@ -132,6 +132,27 @@ static PyObject *held_pass_on(PyObject *object, PyObject *Py_UNUSED(unused)) {
 	return none_or_raise(code);
 }
 
+/* For a wait that has unlocked it. False if the mutex is not free now. */
+static PyObject *held_lock_again(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	struct held *self = (struct held *)object;
+	struct mutex *mutex = self->mutex;
+	if (!is_open(&mutex->waited, mutex->handle)) {
+		return NULL;
+	}
+	const bool *outer = wait_begin(&mutex->waited);
+	const int code = dhmem_lock_again(mutex->handle, 0);
+	wait_end(&mutex->waited, outer);
+	if (code == DHMEM_TIMEOUT) {
+		Py_RETURN_FALSE;
+	}
+	if (code != DHMEM_OK) {
+		return wait_raise(&mutex->waited, code);
+	}
+	self->unlocked = false;
+	self->abandoned = dhmem_is_abandoned(mutex->handle);
+	Py_RETURN_TRUE;
+}
+
 static PyObject *held_exit(PyObject *object, PyObject *Py_UNUSED(args)) {
 	if (((struct held *)object)->unlocked) {
 		Py_RETURN_NONE;
@@ -146,6 +167,7 @@ static PyObject *get_abandoned(PyObject *object, void *Py_UNUSED(closure)) {
 static PyMethodDef held_methods[] = {
 	{ "unlock", held_unlock, METH_NOARGS, "unlock($self, /)\n--\n\nUnlock the mutex." },
 	{ "_pass_on", held_pass_on, METH_NOARGS, NULL },
+	{ "_lock_again", held_lock_again, METH_NOARGS, NULL },
 	{ "__enter__", return_self, METH_NOARGS, NULL },
 	{ "__exit__", held_exit, METH_VARARGS, NULL },
 	{ 0 },

@@ -110,6 +110,153 @@ producer.end()
 
         asyncio.run(main())
 
+    def test_conditions_are_awaited(self) -> None:
+        program = """
+import sys, dhmem
+region = dhmem.Region(sys.argv[1])
+state = region.struct("state", {"step": "f8"})
+for _ in range(100):
+    with region.mutex("turn").lock() as held:
+        region.condition("changed").wait(held, lambda: state.step % 2 == 1, timeout=60)
+        state.step += 1
+        region.condition("changed").notify_all()
+"""
+        state = self.region.struct("state", {"step": "f8"})
+        turn, changed = self.region.mutex("turn"), self.region.condition("changed")
+        steps = 0
+
+        async def count() -> None:
+            nonlocal steps
+            while True:
+                steps += 1
+                await asyncio.sleep(0)
+
+        async def main() -> None:
+            counting = asyncio.create_task(count())
+            with python(program, self.region.name) as other, await turn.lock_async() as held:
+                for i in range(100):
+                    await changed.wait_async(held, lambda: state.step == 2 * i, timeout=60)
+                    self.assertIs(held.abandoned, False)
+                    state.step += 1
+                    changed.notify_all()
+                await changed.wait_async(held, lambda: state.step == 200, timeout=60)
+            counting.cancel()
+            self.assertEqual(other.returncode, 0)
+
+        asyncio.run(main())
+        self.assertGreater(steps, 0)
+
+    def test_whoever_awaits_a_condition_has_the_mutex_afterwards(self) -> None:
+        turn, changed = self.region.mutex("turn"), self.region.condition("changed")
+
+        async def main() -> None:
+            with dhmem.Region(self.region.name) as other, turn.lock() as held:
+
+                def is_held() -> bool:
+                    return other.mutex("turn").try_lock() is None
+
+                with self.fails("DHMEM_TIMEOUT", "Waited 10 ms for condition changed"):
+                    await changed.wait_async(held, lambda: False, timeout=0.01)
+                self.assertTrue(is_held())
+                with self.assertRaises(ZeroDivisionError):
+                    await changed.wait_async(held, lambda: 1 / 0)
+                self.assertTrue(is_held())
+                with self.assertRaises(TypeError):
+                    await changed.wait_async(turn, lambda: True)  # type: ignore[arg-type]
+                looks = [False, False]
+                with self.assertRaises(IndexError):
+                    await changed.wait_async(held, looks.pop)
+                self.assertTrue(is_held())
+
+                waiting = asyncio.create_task(changed.wait_async(held, lambda: False))
+                await asyncio.sleep(0)
+                theirs = other.mutex("turn").lock(timeout=60)
+                with self.fails("DHMEM_BAD_ARGUMENT"):
+                    await changed.wait_async(held, lambda: True)
+                # It wants the mutex before it ends, however often it is cancelled.
+                for _ in range(3):
+                    waiting.cancel()
+                    await asyncio.sleep(0)
+                self.assertFalse(waiting.done())
+                theirs.unlock()
+                with self.assertRaises(asyncio.CancelledError):
+                    await waiting
+                self.assertTrue(is_held())
+
+        asyncio.run(main())
+
+    def test_a_late_look_counts(self) -> None:
+        turn, changed = self.region.mutex("turn"), self.region.condition("changed")
+        reached = False
+
+        async def main() -> None:
+            nonlocal reached
+            with dhmem.Region(self.region.name) as other, turn.lock() as held:
+                waiting = asyncio.create_task(changed.wait_async(held, lambda: reached, timeout=0.01))
+                await asyncio.sleep(0)
+                with other.mutex("turn").lock(timeout=60):
+                    await asyncio.sleep(0.05)
+                    reached = True
+                await waiting
+
+        asyncio.run(main())
+
+    def test_tasks_of_one_region_take_turns(self) -> None:
+        state = self.region.struct("state", {"step": "f8"})
+        turn, changed = self.region.mutex("turn"), self.region.condition("changed")
+
+        async def wait() -> None:
+            with await turn.lock_async() as held:
+                await changed.wait_async(held, lambda: state.step == 50, timeout=60)
+
+        async def main() -> None:
+            waiting = asyncio.create_task(wait())
+            await asyncio.sleep(0)
+            for _ in range(50):
+                with await turn.lock_async():
+                    await asyncio.sleep(0)
+                    state.step += 1
+                    changed.notify_all()
+            await waiting
+
+        asyncio.run(main())
+
+    def test_a_holder_that_dies_is_told_of(self) -> None:
+        program = """
+import os, signal, sys, dhmem
+region = dhmem.Region(sys.argv[1])
+region.mutex("turn").lock()
+region.struct("state", {"step": "f8"}).step = int(sys.argv[2])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+        state = self.region.struct("state", {"step": "f8"})
+        turn, changed = self.region.mutex("turn"), self.region.condition("changed")
+        has_looked = asyncio.Event()
+
+        def die_with(step: int) -> None:
+            with python(program, self.region.name, str(step)) as dying:
+                dying.wait(60)
+
+        def is_reached() -> bool:
+            if state.step == 1:
+                has_looked.set()
+            return bool(state.step == 5)
+
+        async def main() -> None:
+            with turn.lock() as held:
+                waiting = asyncio.create_task(changed.wait_async(held, is_reached, timeout=60))
+                await asyncio.sleep(0)
+                die_with(1)
+                await has_looked.wait()
+                # The wait goes on, so the news was for the next one.
+                with dhmem.Region(self.region.name) as other, other.mutex("turn").lock(timeout=60) as theirs:
+                    self.assertTrue(theirs.abandoned)
+                die_with(5)
+                await waiting
+                self.assertTrue(held.abandoned)
+
+        asyncio.run(main())
+
     def test_two_loops_wait_in_one_region(self) -> None:
         rounds = 100
 

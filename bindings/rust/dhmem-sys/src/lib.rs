@@ -368,6 +368,7 @@ extern "C" {
     pub fn dhmem_fd(region: *mut dhmem_region, fd: *mut c_int) -> c_int;
     pub fn dhmem_fd_clear(region: *mut dhmem_region) -> c_int;
     pub fn dhmem_sleep(condition: *mut dhmem_condition, mutex: *mut dhmem_mutex, untold: *mut bool) -> c_int;
+    pub fn dhmem_lock_again(mutex: *mut dhmem_mutex, timeout: c_double) -> c_int;
     pub fn dhmem_pass_on(mutex: *mut dhmem_mutex) -> c_int;
     pub fn dhmem_check(region: *mut dhmem_region) -> c_int;
     pub fn dhmem_keep(region: *mut dhmem_region);
