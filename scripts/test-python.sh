@@ -3,7 +3,8 @@
 # environment; checked by a strict type checker, and tried with itself and with Node on the other side.
 # DHMEM_SPOILT (60) is how many regions are spoilt.
 #
-# Needs a C compiler, binutils, Python 3.11 or newer with pip, venv and headers, and a built clone.
+# Needs a C compiler, binutils, Python 3.11 or newer with pip, venv and headers, what scripts/test-wheels.sh needs, and a
+# built clone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -46,6 +47,7 @@ echo "the README's first program runs in an empty environment"
 # From here on with the wheel for everybody's machine.
 "$python" -m pip install --no-index "$folder"/packed/dhmem-*-manylinux_*_"$(uname -m)".whl
 "$folder/venv/bin/abi3audit" --strict --summary "$folder"/packed/*.whl
+scripts/test-wheels.sh "$folder/packed"
 DHMEM_DIR=$regions "$python" "$folder/readme-3.py"
 diff <(DHMEM_DIR=$regions "$python" "$folder/readme-4.py") <(echo "field 1 0.5")
 diff <(DHMEM_DIR=$regions "$python" "$folder/readme-5.py") <(printf "['step 1', 'step 2']\n10\n")
