@@ -2,7 +2,7 @@
 # Runs the wheel for glibc on arm64, emulated by QEMU, in Debian's Python for arm64: `scripts/test-wheels.sh FOLDER`, with the
 # wheels in it. Two of its processes exchange the messages of the README's first program, and one with this machine's Python.
 #
-# The wheels for musl are not run: neither Debian nor a package registry has a Python for musl.
+# The wheels for musl are not run: no Python for musl was found in Debian, or packed for PyPI or npm.
 #
 # Needs apt-get, Debian's keys, qemu-user, Python 3.11 or newer, and the network.
 set -euo pipefail
