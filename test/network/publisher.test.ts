@@ -4,6 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { namesOf } from "../../src/workflow/nats/names.js";
 import type { Parcel } from "../../src/workflow/nats/parcel.js";
+import { Pending } from "../../src/workflow/nats/pending.js";
 import { Publisher } from "../../src/workflow/nats/publisher.js";
 import { count, PATIENCE, randomFrom } from "../fixture/index.js";
 import { type Pick, SimulatedClient, SimulatedServer } from "./simulated-server.js";
@@ -39,7 +40,8 @@ class Sender {
 			session: this.client.session,
 			names,
 			last: server.records.length,
-			limit: -1,
+			limit: server.isCluster ? server.limit : -1,
+			isReplicated: server.isCluster,
 			epoch,
 			hasPredecessor: marks && epoch > 1,
 			currentEpoch: () => server.ask(() => server.epoch),
@@ -126,12 +128,14 @@ interface Rates {
 	readonly lose: number;
 	readonly ask: number;
 	readonly replace: number;
+	/** How often, in percent, the leader of a cluster dies; undefined for a server that is alone. */
+	readonly lead?: number;
 	/** False if successors publish no mark: a fault that must be found. */
 	readonly marks?: boolean;
 }
 
 async function tryOnce(pick: Pick, rates: Rates): Promise<void> {
-	const server = new SimulatedServer(ROOM);
+	const server = new SimulatedServer(ROOM, rates.lead !== undefined);
 	const senders = [new Sender("a", server, false)];
 	const last = () => senders.at(-1) as Sender;
 	const happens = (percent: number) => pick(100) < percent;
@@ -141,11 +145,12 @@ async function tryOnce(pick: Pick, rates: Rates): Promise<void> {
 	};
 	for (let i = 0; i < EVENTS; i++) {
 		const sender = senders[pick(senders.length)] as Sender;
-		if (happens(30)) sender.send(pick);
+		if (happens(server.isCluster ? 60 : 30)) sender.send(pick);
 		if (happens(10)) sender.withdraw(pick);
 		if (happens(5)) sender.upload(pick);
 		if (happens(rates.lose)) sender.client.reconnect();
 		if (happens(rates.ask)) sender.client.lookAgain();
+		if (happens(rates.lead ?? 0)) server.changeLeader(pick);
 		if (happens(rates.replace) && senders.length < 4)
 			senders.push(new Sender("abcd"[senders.length] ?? "", server, happens(20), rates.marks));
 		if (happens(30)) release();
@@ -153,6 +158,8 @@ async function tryOnce(pick: Pick, rates: Rates): Promise<void> {
 		for (let steps = pick(4); steps > 0; steps--) server.step(pick);
 		await setImmediate();
 	}
+	// As after a silence: answers of a leader that has died don't come.
+	if (server.isCluster) for (const { client } of senders) client.lookAgain();
 	const deadline = performance.now() + PATIENCE;
 	while (last().isBusy) {
 		assert.ok(performance.now() < deadline, "everything is stored at last");
@@ -162,6 +169,10 @@ async function tryOnce(pick: Pick, rates: Rates): Promise<void> {
 		await setImmediate();
 	}
 	for (const sender of senders) sender.stop();
+	assert.not(
+		server.records.some(({ isDropped }) => isDropped),
+		"the server drops nothing",
+	);
 	const sent = senders.flatMap((sender) => sender.sent);
 	const texts = received(server);
 	assert.equal(texts, [...new Set(texts)], "each comes once");
@@ -185,6 +196,9 @@ const rows = {
 	"lost connections, whose rest is handled later": { lose: 8, ask: 0, replace: 0 },
 	"senders that are replaced and don't know it yet": { lose: 0, ask: 0, replace: 3 },
 	"all of that": { lose: 5, ask: 5, replace: 2 },
+	"a cluster": { lose: 0, ask: 0, replace: 0, lead: 0 },
+	"a cluster whose leaders die": { lose: 0, ask: 5, replace: 0, lead: 3 },
+	"a cluster with all of that": { lose: 5, ask: 5, replace: 2, lead: 2 },
 };
 for (const [what, rates] of Object.entries(rows)) {
 	test(`messages arrive in order, each once, with ${what}`, async () => {
@@ -197,6 +211,18 @@ for (const [what, rates] of Object.entries(rows)) {
 		}
 	});
 }
+
+test("what is before a record that was refused may arrive, and so may older copies of that in a cluster", () => {
+	for (const isReplicated of [false, true]) {
+		const pending = new Pending();
+		for (let i = 0; i < 4; i++)
+			pending.add({ records: [{ kind: "whole", payload: new Uint8Array(1) }], onSettled: () => {} });
+		for (let i = 0; i < 4; i++) Object.assign(pending.at(i) ?? {}, { sentBy: 0, copies: i === 2 ? 2 : 1 });
+		pending.noteRefused(0, 1, isReplicated);
+		const may = Array.from({ length: 4 }, (_, i) => pending.at(i)?.sentBy === 0);
+		assert.equal(may, [true, false, isReplicated, false]);
+	}
+});
 
 test("a successor that publishes no mark loses messages, which this test finds", async () => {
 	for (let seed = 1; seed <= 200; seed++) {

@@ -8,11 +8,17 @@ export interface Underway {
 	readonly number: number;
 	/** The connection, by number, over which it was first sent; undefined while it can't have arrived. */
 	sentBy?: number | undefined;
+	/** How often it was sent since it was refused. */
+	copies?: number;
+	/** The bytes that it takes on the server. */
+	bytes?: number;
 }
 
 export class Pending {
 	#records: Underway[] = [];
 	#count = 0;
+	/** The parcels that are settled, though a record of theirs may arrive. */
+	readonly #settled = new WeakSet<Parcel>();
 
 	get length(): number {
 		return this.#records.length;
@@ -55,9 +61,10 @@ export class Pending {
 		this.#records = this.#records.filter((each) => each.parcel !== parcel);
 	}
 
-	/** Drops all records, and returns their parcels. */
+	/** Drops all records, and returns their parcels that are not settled. */
 	clear(): Set<Parcel> {
-		return new Set(this.#records.splice(0).map(({ parcel }) => parcel));
+		const parcels = this.#records.splice(0).map(({ parcel }) => parcel);
+		return new Set(parcels.filter((parcel) => !this.#settled.has(parcel)));
 	}
 
 	mayArrive(parcel: Parcel): boolean {
@@ -69,12 +76,25 @@ export class Pending {
 		const isKept = ({ parcel, sentBy }: Underway) => sentBy !== undefined || parcel.withdrawn !== true;
 		const dropped = new Set(this.#records.filter((each) => !isKept(each)).map(({ parcel }) => parcel));
 		this.#records = this.#records.filter(isKept);
-		for (const parcel of dropped) parcel.onSettled(withdrawnError, 0);
+		for (const parcel of dropped) {
+			if (this.#settled.has(parcel)) continue;
+			this.#settled.add(parcel);
+			parcel.onSettled(withdrawnError, 0);
+		}
 	}
 
-	/** The server has handled everything that was sent over a connection, and has not stored what is here. */
-	noteRefused(connection: number): void {
-		for (const record of this.#records) if (record.sentBy === connection) record.sentBy = undefined;
+	/**
+	 * The server has refused a record that was sent over a connection, and so it refuses everything behind that. If several
+	 * servers store the stream, another one may still have an older copy.
+	 *
+	 * @param before the number of records before the one that was refused
+	 */
+	noteRefused(connection: number, before: number, isReplicated: boolean): void {
+		for (const record of this.#records.slice(before)) {
+			if (record.sentBy !== connection || (isReplicated && record.copies !== 1)) continue;
+			record.sentBy = undefined;
+			record.copies = 0;
+		}
 		this.dropWithdrawn();
 	}
 }

@@ -10,22 +10,15 @@
  */
 import { clearTimeout, setTimeout } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
+import { DhmemError } from "../../errors.js";
 import { BODY, EPOCH, NUMBER, type StreamNames } from "./names.js";
 import { oursUpTo } from "./ours.js";
 import { mark, type Parcel, storedBytes } from "./parcel.js";
 import { Pending } from "./pending.js";
+import { Room, recordBytes } from "./room.js";
 import { isAbsent, type Session, textOf } from "./session.js";
-import {
-	admits,
-	enlarge,
-	findStream,
-	lost,
-	NO_ROOM,
-	NO_STREAM_LISTENS,
-	parseAnswer,
-	streamGone,
-	taken,
-} from "./stream.js";
+import { standingOf } from "./standing.js";
+import { enlarge, NO_ROOM, NO_STREAM_LISTENS, parseAnswer } from "./stream.js";
 
 /** The most records and bytes that are on their way. */
 const WINDOW = 256;
@@ -37,6 +30,8 @@ const SILENCE = 5000;
 const RETRY = 250;
 /** Milliseconds before a stream is looked at that did not take a record. */
 const PAUSE = 20;
+/** Milliseconds for which a server that leads a stream only now may not know all that another one has confirmed. */
+const LAG = 10_000;
 
 const EXPECTED = "Nats-Expected-Last-Sequence";
 
@@ -48,6 +43,8 @@ export interface PublisherOptions {
 	/** The stream's limit in bytes; -1 for none. */
 	readonly limit: number;
 	readonly epoch: number;
+	/** True if several servers store the stream. */
+	readonly isReplicated: boolean;
 	/** True if there may be an older sender that does not know yet that it was replaced. */
 	readonly hasPredecessor: boolean;
 	/** The epoch of the endpoint now. */
@@ -73,6 +70,8 @@ export class Publisher {
 	/** Answers to publishes of an older round mean nothing any more. */
 	#round = 0;
 	#isPaused = false;
+	readonly #room: Room | undefined;
+	#isMeasuring = false;
 	#hint: (() => void) | undefined;
 	#silence: NodeJS.Timeout | undefined;
 	#failure: unknown;
@@ -84,6 +83,7 @@ export class Publisher {
 		this.#last = options.last;
 		this.#limit = options.limit;
 		this.#isFenced = !options.hasPredecessor;
+		this.#room = options.isReplicated && options.limit >= 0 ? new Room() : undefined;
 		const { session, names } = options;
 		const { connection, packages } = session;
 		this.#inbox = packages.transport.createInbox();
@@ -156,9 +156,18 @@ export class Publisher {
 			if (record === undefined) break;
 			const { parcel, index, number } = record;
 			const { kind, payload, body } = parcel.records[index] as Parcel["records"][number];
+			const subject = `${names.subject}.${epoch}.${kind}`;
 			if (this.#flown > 0 && this.#flownBytes + payload.length > WINDOW_BYTES) break;
+			const bytes = recordBytes(subject, payload);
+			if (this.#room?.fits(bytes) === false) {
+				void this.#measure(this.#room, bytes);
+				break;
+			}
 			const expected = this.#last + this.#flown;
 			record.sentBy ??= this.#connection;
+			record.copies = (record.copies ?? 0) + 1;
+			record.bytes = bytes;
+			this.#room?.send(bytes);
 			this.#flown++;
 			this.#flownBytes += payload.length;
 			const headers = session.packages.transport.headers();
@@ -166,12 +175,42 @@ export class Publisher {
 			headers.set(EPOCH, String(epoch));
 			headers.set(NUMBER, String(number));
 			if (body !== undefined) headers.set(BODY, body);
-			session.connection.publish(`${names.subject}.${epoch}.${kind}`, payload, {
+			session.connection.publish(subject, payload, {
 				headers,
 				reply: `${this.#inbox}.${this.#round}.${expected + 1}`,
 			});
 		}
 		this.#watchSilence();
+	}
+
+	/** Asks how full the stream is, and goes on if it has room for so many bytes. */
+	async #measure(room: Room, bytes: number): Promise<void> {
+		if (this.#isMeasuring) return;
+		this.#isMeasuring = true;
+		const round = this.#round;
+		const last = this.#last;
+		try {
+			await room.measure(async () => {
+				const { session, names } = this.#options;
+				const { state } = await session.manager.streams.info(names.stream);
+				// The leader is another one, or what is on its way is.
+				if (state.last_seq < last || round !== this.#round) throw new Error("this answer is of no use");
+				return this.#limit - state.bytes;
+			});
+		} catch {
+			if (round === this.#round) void this.#lookAgain(PAUSE);
+		} finally {
+			this.#isMeasuring = false;
+		}
+		if (round !== this.#round) {
+			if (!this.#isPaused) this.#fly();
+			return;
+		}
+		if (room.fits(bytes)) return this.#fly();
+		// Otherwise the next answer asks again.
+		if (this.#flown > 0) return;
+		this.#halt();
+		void this.#waitForRoom();
 	}
 
 	#watchSilence(): void {
@@ -195,10 +234,11 @@ export class Publisher {
 			return;
 		}
 		if (error === NO_ROOM) {
-			// Nothing that is on its way is stored any more, since it expects a record that is not there.
+			// Nothing behind it is stored any more, since that expects a record that is not there. But what is before it
+			// may be: several servers answer that when they have agreed on it, and this at once.
 			this.#halt();
-			void this.#waitForRoom();
-		} else void this.#lookAgain(error === NO_STREAM_LISTENS ? PAUSE : 0);
+			void this.#waitForRoom(position - this.#last - 1);
+		} else void this.#lookAgain(error === NO_STREAM_LISTENS || this.#options.isReplicated ? PAUSE : 0);
 	}
 
 	/** Publishes no more until `#lookAgain`. */
@@ -207,22 +247,28 @@ export class Publisher {
 		this.#isPaused = true;
 		this.#flown = 0;
 		this.#flownBytes = 0;
+		this.#room?.begin(0);
 		clearTimeout(this.#silence);
 	}
 
 	#stored(): void {
-		const { parcel, index } = this.#records.shift();
+		const { parcel, index, bytes = 0 } = this.#records.shift();
 		this.#last++;
 		if (index === 0) parcel.first = this.#last;
 		this.#isFenced = true;
-		if (this.#flown > 0) this.#flownBytes -= parcel.records[index]?.payload.length ?? 0;
+		if (this.#flown > 0) {
+			this.#flownBytes -= parcel.records[index]?.payload.length ?? 0;
+			this.#room?.store(bytes);
+		}
 		this.#flown = Math.max(this.#flown - 1, 0);
 		parcel.stored = index + 1;
 		if (parcel.stored === parcel.records.length) parcel.onSettled(undefined, this.#last);
 	}
 
-	async #waitForRoom(): Promise<void> {
-		this.#records.noteRefused(this.#connection);
+	/** @param before the number of records before the one that was refused; undefined if none was sent */
+	async #waitForRoom(before?: number): Promise<void> {
+		if (before === undefined) this.#records.dropWithdrawn();
+		else this.#records.noteRefused(this.#connection, before, this.#options.isReplicated);
 		this.#options.onFull(true);
 		try {
 			await this.#makeRoom();
@@ -269,31 +315,32 @@ export class Publisher {
 		this.#halt();
 		const round = this.#round;
 		if (pause > 0) await sleep(pause);
+		const deadline = performance.now() + (this.#options.isReplicated ? LAG : 0);
 		while (!this.#isStopped && this.#failure === undefined) {
 			try {
-				const { session, names } = this.#options;
-				const info = await findStream(session.manager, names.stream);
-				const epoch = await this.#options.currentEpoch();
+				const isPatient = performance.now() < deadline;
+				const info = await standingOf(this.#options, this.#last, isPatient);
 				if (round !== this.#round) return;
-				if (info === undefined) return this.#fail(streamGone(names));
-				if (epoch !== this.#options.epoch) return this.#fail(taken(names));
-				// An older sender may have changed that later than we have.
-				if (!(await admits(session, info, names, epoch))) continue;
+				if (info === undefined) {
+					await sleep(PAUSE);
+					continue;
+				}
 				const last = info.state.last_seq;
-				if (last < this.#last) return this.#fail(lost(names, last, this.#last));
 				const ours = await oursUpTo(this.#last, last, this.#records, this.#options, this.#isFenced);
 				if (round !== this.#round) return;
 				for (const isOurs of ours) {
 					if (isOurs) this.#stored();
 					else this.#last++;
 				}
+				this.#room?.begin(this.#limit - info.state.bytes);
 				this.#isPaused = false;
 				this.#fly();
 				return;
 			} catch (error) {
 				if (round !== this.#round || this.#isStopped) return;
+				if (error instanceof DhmemError || /permissions? violation/i.test(textOf(error)))
+					return this.#fail(error);
 				// The server does not answer, or has no leader for the stream now.
-				if (/permissions? violation/i.test(textOf(error))) return this.#fail(error);
 				await sleep(RETRY);
 			}
 		}

@@ -92,6 +92,7 @@ export class NatsSender implements LinkSender {
 			...endpoint,
 			last,
 			limit: info.config.max_bytes,
+			isReplicated: info.config.num_replicas > 1,
 			onFull: (isFull) => {
 				this.#isFull = isFull;
 				this.#noteWaiting();
