@@ -20,15 +20,21 @@ export function taken(link: string): DhmemError {
 	);
 }
 
-function nameOf(epoch: number): string {
-	return `r${epoch}`;
+let count = 0;
+
+/**
+ * In a cluster, no name is used twice: a consumer that is made again just after it was deleted may be the old one still,
+ * which does not deliver again what was lost.
+ */
+function nameOf(epoch: number, isReplicated: boolean): string {
+	return isReplicated ? `r${epoch}_${++count}` : `r${epoch}`;
 }
 
 /** Deletes the consumers of older epochs. @throws DHMEM_ENDPOINT_TAKEN if there is one of a newer epoch */
 async function removeOlder({ session, names, epoch }: Endpoint): Promise<void> {
 	const { consumers } = session.manager;
 	for await (const { name } of consumers.list(names.stream)) {
-		if (Number(name.slice(1)) > epoch) {
+		if (Number.parseInt(name.slice(1), 10) > epoch) {
 			throw taken(names.link);
 		}
 		await consumers.delete(names.stream, name).catch((error) => {
@@ -37,22 +43,27 @@ async function removeOlder({ session, names, epoch }: Endpoint): Promise<void> {
 	}
 }
 
-/** Makes a consumer of its own, which gets everything that is not acknowledged, in order. */
-export async function makeConsumer(endpoint: Endpoint): Promise<Consumer> {
+/**
+ * Makes a consumer of its own, which gets everything that is not acknowledged, in order.
+ *
+ * @param isReplicated true if several servers store the stream
+ */
+export async function makeConsumer(endpoint: Endpoint, isReplicated: boolean): Promise<Consumer> {
 	const { session, names, epoch } = endpoint;
 	const { AckPolicy, DeliverPolicy, jetstream } = session.packages.jetstream;
 	const deadline = performance.now() + PATIENCE;
 	for (;;) {
 		try {
 			await removeOlder(endpoint);
+			const name = nameOf(epoch, isReplicated);
 			await session.manager.consumers.add(names.stream, {
-				durable_name: nameOf(epoch),
+				durable_name: name,
 				ack_policy: AckPolicy.Explicit,
 				deliver_policy: DeliverPolicy.All,
 				ack_wait: ACK_WAIT * 1e6,
 				max_ack_pending: -1,
 			});
-			return await jetstream(session.connection).consumers.get(names.stream, nameOf(epoch));
+			return await jetstream(session.connection).consumers.get(names.stream, name);
 		} catch (error) {
 			// Another process has made one just now. Or a server of version 2.9 could not delete one at once,
 			// because it was still writing its files.

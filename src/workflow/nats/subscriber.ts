@@ -4,15 +4,17 @@
  */
 import { clearTimeout, setTimeout } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ConsumerMessages, JsMsg } from "@nats-io/jetstream";
+import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import { DhmemError, isFull } from "../../errors.js";
 import type { Block } from "../../memory/block.js";
+import { Acknowledgements } from "./acknowledgements.js";
 import { LENGTHS, lengthsIn } from "./chunks.js";
-import { makeConsumer, taken } from "./consumers.js";
+import { ConsumerWatch } from "./consumer-watch.js";
+import { makeConsumer } from "./consumers.js";
 import { codeOf } from "./creating.js";
 import { type Endpoint, type EndpointOptions, explaining, openEndpoint } from "./endpoint.js";
 import { unrefMonitor } from "./keep-alive.js";
-import { EPOCH, type Kind } from "./names.js";
+import { EPOCH, type Kind, NUMBER } from "./names.js";
 import { checkStream, type Notes } from "./notes.js";
 import { BodyRecords } from "./pull/body-records.js";
 import { memoryOf } from "./pull/memory.js";
@@ -20,7 +22,6 @@ import { decodeReference, type Reference } from "./pull/reference.js";
 import type { Retrieval, Retrieved } from "./pull/retrieval.js";
 import { retrieve } from "./pull/retrieve.js";
 import { askFor } from "./pull/uploaded.js";
-import { textOf } from "./session.js";
 import { NO_STREAM, openStream, streamGone } from "./stream.js";
 
 /**
@@ -28,11 +29,18 @@ import { NO_STREAM, openStream, streamGone } from "./stream.js";
  * large ones would wait until such a request has expired.
  */
 const AHEAD = 32;
+/**
+ * Milliseconds after which the server says that it has nothing, in a cluster. Twice as long after the leader of a consumer
+ * is gone, that is noticed. A server that is alone goes away with its connection, so the client's 15 seconds do there.
+ */
+const HEARTBEAT = 2000;
 /** Milliseconds within which releases become one hint to the sender. */
 const HINT = 2;
 /** Milliseconds between attempts: to allocate, and to reach the server. */
 const PAUSE = 20;
 const RETRY = 250;
+/** Milliseconds for which a server that leads a cluster only now may not know a stream. */
+const LAG = 10_000;
 /** Milliseconds after which room is asked for. */
 const FULL = 1000;
 
@@ -63,13 +71,20 @@ export class Subscriber {
 	readonly #notes: Notes;
 	readonly #handlers: Handlers;
 	readonly #ready: Promise<Endpoint>;
+	#consumer: Consumer | undefined;
 	#messages: ConsumerMessages | undefined;
+	/** If several servers store the stream. */
+	#watch: ConsumerWatch | undefined;
+	/** True while a record is dealt with. */
+	#isBusy = false;
 	/** Raised when the subscription begins again. */
 	#round = 0;
 	#partial: Partial | undefined;
 	/** The position of the last record that was seen, and the newest epoch of a sender. */
 	#seen = 0;
 	#newest = 0;
+	/** The last record, by its sender and its number, apart from parts of blocks that were sent by reference. */
+	#latest = { epoch: 0, number: -1 };
 	/** Records that are not acknowledged, by their position, as they came last. */
 	readonly #records = new Map<number, JsMsg>();
 	readonly #bodies = new BodyRecords();
@@ -78,7 +93,7 @@ export class Subscriber {
 	readonly #addresses: Retrieval["addresses"] = new Map();
 	readonly #closing = new AbortController();
 	#pumping: Promise<void> = Promise.resolve();
-	#lastReply: string | undefined;
+	readonly #acknowledgements = new Acknowledgements();
 	#hint: NodeJS.Timeout | undefined;
 	/** True after the end has come. What follows belongs to the next stream. */
 	#hasEnd = false;
@@ -113,9 +128,27 @@ export class Subscriber {
 			)
 				this.#fail(error);
 		});
+		if (info.config.num_replicas > 1) this.#watch = this.#watchConsumer(endpoint);
 		await this.#subscribe(endpoint);
 		session.onReconnect(() => void this.#beginAgain(endpoint));
 		return endpoint;
+	}
+
+	#watchConsumer(endpoint: Endpoint): ConsumerWatch {
+		return new ConsumerWatch({
+			info: async () => this.#consumer?.info(),
+			held: () => {
+				const received = this.#messages?.getReceived() ?? 0;
+				const processed = this.#messages?.getProcessed() ?? 0;
+				return this.#records.size + this.#bodies.size + received - processed;
+			},
+			isWaiting: () =>
+				this.#consumer !== undefined &&
+				!(this.#isBusy || this.#hasEnd || this.#isClosed || this.#hasFailed) &&
+				!endpoint.session.connection.isClosed(),
+			onConfirmed: () => this.#acknowledgements.confirm(),
+			onLost: () => void this.#beginAgain(endpoint),
+		});
 	}
 
 	/** Begins with everything that is not acknowledged. */
@@ -123,9 +156,14 @@ export class Subscriber {
 		const { session } = endpoint;
 		const round = this.#round;
 		this.#messages?.stop();
-		const consumer = await makeConsumer(endpoint);
-		const messages = await consumer.consume({ max_messages: AHEAD });
+		const isReplicated = this.#watch !== undefined;
+		const consumer = await makeConsumer(endpoint, isReplicated);
+		const messages = await consumer.consume({
+			max_messages: AHEAD,
+			...(isReplicated ? { idle_heartbeat: HEARTBEAT } : {}),
+		});
 		if (round !== this.#round || this.#isClosed) return messages.stop();
+		this.#consumer = consumer;
 		this.#messages = messages;
 		unrefMonitor(messages);
 		void this.#follow(messages, endpoint, round);
@@ -141,6 +179,8 @@ export class Subscriber {
 			if (round !== this.#round || this.#isClosed) return;
 			if (type === "stream_not_found") this.#fail(streamGone(endpoint.names));
 			// A deletion alone proves nothing: the server may have lost the consumer.
+			if (type === "heartbeat") this.#watch?.hear();
+			if (type === "heartbeats_missed" || type === "no_responders") this.#watch?.suspect();
 			if (type === "consumer_deleted" || type === "consumer_not_found") void this.#beginAgain(endpoint);
 		}
 	}
@@ -148,20 +188,34 @@ export class Subscriber {
 	/** What was on its way here is lost, and comes again to a new consumer. */
 	async #beginAgain(endpoint: Endpoint): Promise<void> {
 		const round = ++this.#round;
+		const deadline = performance.now() + (this.#watch === undefined ? 0 : LAG);
+		this.#consumer = undefined;
 		while (!this.#isClosed && !this.#hasEnd && round === this.#round) {
 			try {
 				return await this.#subscribe(endpoint);
 			} catch (error) {
 				if (error instanceof DhmemError) return this.#fail(error);
-				if (codeOf(error) === NO_STREAM) return this.#fail(streamGone(endpoint.names));
+				if (codeOf(error) === NO_STREAM && performance.now() > deadline)
+					return this.#fail(streamGone(endpoint.names));
 				await sleep(RETRY);
 			}
 		}
 	}
 
 	async #pump(messages: ConsumerMessages, endpoint: Endpoint, round: number): Promise<void> {
+		let delivered = 0;
 		for await (const record of messages) {
 			if (this.#isClosed || round !== this.#round) return;
+			this.#watch?.note();
+			if (this.#watch !== undefined) {
+				const { deliverySequence } = record.info;
+				// A new leader may deliver something again. What it leaves out was lost.
+				if (deliverySequence > delivered + 1) {
+					void this.#beginAgain(endpoint);
+					return;
+				}
+				delivered = deliverySequence;
+			}
 			const epoch = Number(record.headers?.get(EPOCH) ?? 0);
 			const { seq } = record;
 			const kind = record.subject.slice(record.subject.lastIndexOf(".") + 1) as Kind;
@@ -179,6 +233,13 @@ export class Subscriber {
 				if (!isKept) this.#acknowledge(record);
 				continue;
 			}
+			const number = Number(record.headers?.get(NUMBER) || Number.NaN);
+			if (epoch === this.#latest.epoch && number <= this.#latest.number) {
+				// It was stored twice.
+				this.#acknowledge(record);
+				continue;
+			}
+			this.#latest = { epoch, number };
 			if (epoch < this.#newest) {
 				this.#acknowledge(record);
 				if (epoch === this.#lost && ["whole", "first", "refer"].includes(kind)) this.#notes.received++;
@@ -186,7 +247,10 @@ export class Subscriber {
 			}
 			this.#newest = epoch;
 			this.#records.set(seq, record);
-			if (!(await this.#take(kind, record, endpoint))) return;
+			this.#isBusy = true;
+			const isMore = await this.#take(kind, record, endpoint);
+			this.#isBusy = false;
+			if (!isMore) return;
 		}
 	}
 
@@ -342,8 +406,8 @@ export class Subscriber {
 	}
 
 	#acknowledge(record: JsMsg): void {
-		record.ack();
-		this.#lastReply = (record as JsMsg & { readonly reply: string }).reply;
+		this.#acknowledgements.add(record);
+		this.#watch?.note();
 	}
 
 	/** A sender that waits for room looks by itself, too. */
@@ -357,6 +421,7 @@ export class Subscriber {
 	async close(): Promise<void> {
 		this.#isClosed = true;
 		this.#closing.abort();
+		this.#watch?.stop();
 		this.#messages?.stop();
 		clearTimeout(this.#hint);
 		const endpoint = await this.#ready.catch(() => undefined);
@@ -364,13 +429,11 @@ export class Subscriber {
 		this.#partial?.data?.free();
 		this.#partial?.carried?.free();
 		this.#partial = undefined;
-		if (endpoint === undefined || this.#hasFailed || this.#lastReply === undefined) return;
-		const { connection, explain } = endpoint.session;
+		if (endpoint === undefined || this.#hasFailed) return;
 		try {
-			// The server handles acknowledgements in their order, and answers this one, which repeats the last.
-			await connection.request(this.#lastReply, "+ACK", { timeout: 5000 });
+			await this.#acknowledgements.settle(endpoint, this.#watch !== undefined);
 		} catch (error) {
-			throw /no responders/i.test(textOf(error)) ? taken(endpoint.names.link) : explain(error);
+			throw endpoint.session.explain(error);
 		}
 	}
 }

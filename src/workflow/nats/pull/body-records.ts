@@ -9,6 +9,10 @@ export class BodyRecords {
 	/** By block, and then by position. */
 	readonly #records = new Map<string, Map<number, JsMsg>>();
 
+	get size(): number {
+		return [...this.#records.values()].reduce((sum, { size }) => sum + size, 0);
+	}
+
 	/** A message with this block has come. */
 	open(id: string): void {
 		this.#records.set(id, new Map());
