@@ -174,6 +174,11 @@ async function tryOnce(pick: Pick, rates: Rates): Promise<void> {
 		"the server drops nothing",
 	);
 	const sent = senders.flatMap((sender) => sender.sent);
+	if (rates.replace === 0)
+		assert.not(
+			sent.some(({ outcome }) => outcome === "failed"),
+			"no send fails",
+		);
 	const texts = received(server);
 	assert.equal(texts, [...new Set(texts)], "each comes once");
 	const stored = sent.filter(({ outcome }) => outcome === "stored").map(({ text }) => text);
