@@ -2,8 +2,9 @@
 import type { Region } from "dhmem";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { Arrival } from "../../src/workflow/nats/assembler.js";
 import { notesOf } from "../../src/workflow/nats/notes.js";
-import { type Arrival, Subscriber } from "../../src/workflow/nats/subscriber.js";
+import { Subscriber } from "../../src/workflow/nats/subscriber.js";
 import { PATIENCE, regionTest, within } from "../fixture/index.js";
 import { SimulatedConsumers } from "./simulated-consumers.js";
 

@@ -13,9 +13,10 @@ import { LONGEST_TIMER, tooLate } from "../../waiting/timeout.js";
 import { completeOwnRun, noteEnd } from "../completion.js";
 import { linkName, type Policy } from "../links.js";
 import type { LinkReceiver } from "../transport.js";
+import type { Arrival } from "./assembler.js";
 import type { EndpointOptions } from "./endpoint.js";
 import { type Notes, notesOf } from "./notes.js";
-import { type Arrival, Subscriber } from "./subscriber.js";
+import { Subscriber } from "./subscriber.js";
 
 const DEFAULT_CAPACITY = 2 ** 20;
 const DEFAULT_KEEP = 16;

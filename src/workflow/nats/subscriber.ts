@@ -1,14 +1,13 @@
 /**
- * Receives the records of a stream and puts them together again, in blocks of the task's region. What is not
- * acknowledged comes again, to this process after the connection was lost, or to its successor.
+ * Receives the records of a stream. What is not acknowledged comes again, to this process after the connection was lost, or
+ * to its successor.
  */
 import { clearTimeout, setTimeout } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
-import { DhmemError, isFull } from "../../errors.js";
-import type { Block } from "../../memory/block.js";
+import { DhmemError } from "../../errors.js";
 import { Acknowledgements } from "./acknowledgements.js";
-import { LENGTHS, lengthsIn } from "./chunks.js";
+import { type Arrival, Assembler } from "./assembler.js";
 import { ConsumerWatch } from "./consumer-watch.js";
 import { makeConsumer } from "./consumers.js";
 import { codeOf } from "./creating.js";
@@ -17,11 +16,6 @@ import { unrefMonitor } from "./keep-alive.js";
 import { EPOCH, type Kind, NUMBER } from "./names.js";
 import { checkStream, type Notes } from "./notes.js";
 import { BodyRecords } from "./pull/body-records.js";
-import { memoryOf } from "./pull/memory.js";
-import { decodeReference, type Reference } from "./pull/reference.js";
-import type { Retrieval, Retrieved } from "./pull/retrieval.js";
-import { retrieve } from "./pull/retrieve.js";
-import { askFor } from "./pull/uploaded.js";
 import { NO_STREAM, openStream, streamGone } from "./stream.js";
 
 /**
@@ -36,29 +30,10 @@ const AHEAD = 32;
 const HEARTBEAT = 2000;
 /** Milliseconds within which releases become one hint to the sender. */
 const HINT = 2;
-/** Milliseconds between attempts: to allocate, and to reach the server. */
-const PAUSE = 20;
+/** Milliseconds between attempts to reach the server. */
 const RETRY = 250;
 /** Milliseconds for which a server that leads a cluster only now may not know a stream. */
 const LAG = 10_000;
-/** Milliseconds after which room is asked for. */
-const FULL = 1000;
-
-/** A message in blocks of this region. It has no block for its data if it has none. */
-export interface Arrival {
-	readonly first: number;
-	last: number;
-	readonly length: number;
-	readonly data: Block | undefined;
-	readonly carried: Block | undefined;
-	/** If the carried block was sent by reference. */
-	readonly reference?: Reference | undefined;
-}
-
-interface Partial extends Arrival {
-	/** Bytes that have arrived. */
-	filled: number;
-}
 
 interface Handlers {
 	onMessage(arrival: Arrival): void;
@@ -79,7 +54,7 @@ export class Subscriber {
 	#isBusy = false;
 	/** Raised when the subscription begins again. */
 	#round = 0;
-	#partial: Partial | undefined;
+	readonly #assembler: Assembler;
 	/** The position of the last record that was seen, and the newest epoch of a sender. */
 	#seen = 0;
 	#newest = 0;
@@ -90,8 +65,6 @@ export class Subscriber {
 	readonly #bodies = new BodyRecords();
 	/** The epoch of a sender that has died with a block. What it has sent after that is dropped. */
 	#lost = 0;
-	readonly #addresses: Retrieval["addresses"] = new Map();
-	readonly #closing = new AbortController();
 	#pumping: Promise<void> = Promise.resolve();
 	readonly #acknowledgements = new Acknowledgements();
 	#hint: NodeJS.Timeout | undefined;
@@ -105,6 +78,11 @@ export class Subscriber {
 		this.#options = options;
 		this.#notes = notes;
 		this.#handlers = handlers;
+		this.#assembler = new Assembler(options, this.#bodies, {
+			onMessage: (arrival) => handlers.onMessage(arrival),
+			onDiscarded: (arrival) => this.acknowledge(arrival),
+			onMissing: (arrival, isLost) => this.#onMissing(arrival, isLost),
+		});
 		this.#ready = explaining(options, () => this.#open());
 		this.#ready.catch((error) => this.#fail(error));
 	}
@@ -227,7 +205,7 @@ export class Subscriber {
 				continue;
 			}
 			// The rest of a message that its sender has dropped, or could not complete.
-			if (seq !== this.#seen + 1) this.#discard();
+			if (seq !== this.#seen + 1) this.#assembler.discard();
 			this.#seen = seq;
 			if (kind === "body") {
 				if (!isKept) this.#acknowledge(record);
@@ -255,14 +233,14 @@ export class Subscriber {
 	}
 
 	/** @returns false when no more is received */
-	async #take(kind: Kind, { seq, data }: JsMsg, endpoint: Endpoint): Promise<boolean> {
-		const { link } = endpoint.names;
+	async #take(kind: Exclude<Kind, "body">, record: JsMsg, endpoint: Endpoint): Promise<boolean> {
+		const { seq } = record;
 		if (kind === "more") {
-			if (this.#partial === undefined) this.acknowledge({ first: seq, last: seq });
-			else await this.#fill(this.#partial, seq, data, endpoint);
+			const isPart = await this.#assembler.goOn(record, endpoint, this.#newest);
+			if (!isPart) this.acknowledge({ first: seq, last: seq });
 			return !this.#isClosed;
 		}
-		this.#discard();
+		this.#assembler.discard();
 		if (kind === "end") {
 			if (seq > this.#notes.read) {
 				this.#hasEnd = true;
@@ -274,124 +252,18 @@ export class Subscriber {
 			this.acknowledge({ first: seq, last: seq });
 			return true;
 		}
-		const referring = kind === "refer" ? decodeReference(data, link) : undefined;
-		const lengths =
-			referring ?? (kind === "first" ? lengthsIn(data, link) : { data: data.length, block: undefined });
-		const onFull = this.#askWhileFull(endpoint);
-		const blocks: (Block | undefined)[] = [];
-		for (const bytes of [lengths.data, lengths.block]) {
-			// A block has at least one byte.
-			blocks.push(bytes ? await this.#allocate(bytes, onFull) : undefined);
-			if (this.#isClosed) {
-				for (const block of blocks) block?.free();
-				return false;
-			}
-		}
-		const [block, carried] = blocks;
-		const reference = referring?.reference;
-		if (reference !== undefined) this.#bodies.open(reference.id);
-		const partial = {
-			first: seq,
-			last: seq,
-			length: lengths.data,
-			data: block,
-			carried,
-			filled: 0,
-			reference,
-		};
-		this.#partial = partial;
-		const rest = referring?.rest ?? (kind === "first" ? data.subarray(LENGTHS) : data);
-		await this.#fill(partial, seq, rest, endpoint);
+		await this.#assembler.begin(kind, record, endpoint, this.#newest);
 		return !this.#isClosed;
 	}
 
-	async #fill(partial: Partial, seq: number, bytes: Uint8Array, endpoint: Endpoint): Promise<void> {
-		partial.last = seq;
-		const { data, carried, length, reference } = partial;
-		const total = length + (reference === undefined ? (carried?.length ?? 0) : 0);
-		if (partial.filled + bytes.length > total) {
-			this.#discard();
-			return;
-		}
-		// A chunk belongs to the data or to the block, never to both.
-		if (partial.filled < length) data?.bytes.set(bytes, partial.filled);
-		else carried?.bytes.set(bytes, partial.filled - length);
-		partial.filled += bytes.length;
-		if (partial.filled < total) return;
-		this.#partial = undefined;
-		if (reference === undefined || (await this.#retrieve(partial, reference, endpoint)))
-			this.#handlers.onMessage(partial);
-	}
-
-	/** While there is no room, the blocks that the sender holds have to leave the memory, if theirs is the same. */
-	#askWhileFull(endpoint: Endpoint): () => void {
-		let next = performance.now() + FULL;
-		return () => {
-			if (performance.now() < next) return;
-			next += FULL;
-			const memory = memoryOf(this.#options.region);
-			if (memory !== "") askFor(endpoint, "full", memory);
-		};
-	}
-
-	/** Gets the block of a message. @returns false if it does not come */
-	async #retrieve(partial: Partial, reference: Reference, endpoint: Endpoint): Promise<boolean> {
-		const target = partial.carried?.bytes ?? new Uint8Array(0);
-		const epoch = this.#newest;
-		const { isPullOff } = this.#options;
-		const { signal } = this.#closing;
-		const addresses = this.#addresses;
-		const position = partial.first;
-		let result: Retrieved = "closed";
-		try {
-			result = await retrieve({
-				endpoint,
-				epoch,
-				position,
-				reference,
-				target,
-				signal,
-				isPullOff,
-				addresses,
-			});
-			if (result === "whole" && !this.#isClosed) return true;
-		} finally {
-			if (result !== "whole" || this.#isClosed) {
-				partial.data?.free();
-				partial.carried?.free();
-			}
-		}
-		if (this.#isClosed) return false;
-		if (result === "lost") {
-			this.#lost = epoch;
-			this.#newest = epoch + 1;
+	/** The block of a message does not come. */
+	#onMissing(arrival: Arrival, isLost: boolean): void {
+		if (isLost) {
+			this.#lost = this.#newest;
+			this.#newest++;
 		}
 		this.#notes.received++;
-		this.acknowledge(partial);
-		return false;
-	}
-
-	/** Waits until the region has room: the task or another one may release something. */
-	async #allocate(bytes: number, onFull: () => void): Promise<Block | undefined> {
-		while (!this.#isClosed) {
-			try {
-				return this.#options.region.allocate(bytes);
-			} catch (error) {
-				if (!isFull(error)) throw error;
-			}
-			onFull();
-			await sleep(PAUSE);
-		}
-		return undefined;
-	}
-
-	#discard(): void {
-		const partial = this.#partial;
-		if (partial === undefined) return;
-		this.#partial = undefined;
-		partial.data?.free();
-		partial.carried?.free();
-		this.acknowledge(partial);
+		this.acknowledge(arrival);
 	}
 
 	acknowledge({ first, last, reference }: Pick<Arrival, "first" | "last" | "reference">): void {
@@ -420,15 +292,13 @@ export class Subscriber {
 	/** Resolves when the server knows what was acknowledged. */
 	async close(): Promise<void> {
 		this.#isClosed = true;
-		this.#closing.abort();
+		this.#assembler.stop();
 		this.#watch?.stop();
 		this.#messages?.stop();
 		clearTimeout(this.#hint);
 		const endpoint = await this.#ready.catch(() => undefined);
 		await this.#pumping;
-		this.#partial?.data?.free();
-		this.#partial?.carried?.free();
-		this.#partial = undefined;
+		this.#assembler.close();
 		if (endpoint === undefined || this.#hasFailed) return;
 		try {
 			await this.#acknowledgements.settle(endpoint, this.#watch !== undefined);
