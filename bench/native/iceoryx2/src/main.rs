@@ -138,6 +138,9 @@ fn send_messages(job: &Job, node: &Node<ipc::Service>) -> Result<f64> {
         }
         // SAFETY: all of it was written above.
         unsafe { sample.assume_init() }.send()?;
+        if sequence == 0 {
+            await_connection(job, node)?;
+        }
     }
     // The samples lie in this process's memory, which is gone when it ends.
     await_end(job, node)
@@ -145,6 +148,7 @@ fn send_messages(job: &Job, node: &Node<ipc::Service>) -> Result<f64> {
 
 fn receive_messages(job: &Job, node: &Node<ipc::Service>) -> Result<f64> {
     let subscriber = subscriber::<Message>(job, node, "messages", FIT)?;
+    let mut connected = None;
     let mut started = Instant::now();
     for sequence in 0..job.count {
         let sample = spin(|| subscriber.receive())?;
@@ -154,9 +158,11 @@ fn receive_messages(job: &Job, node: &Node<ipc::Service>) -> Result<f64> {
             }
         }
         if sequence == 0 {
+            connected = Some(tell_connection(job, node)?);
             started = Instant::now();
         }
     }
+    drop(connected);
     let figure = (job.count - 1) as f64 / started.elapsed().as_secs_f64() / 1e6;
     tell_end(job, node)?;
     Ok(figure)
@@ -183,6 +189,9 @@ fn send_stream(job: &Job, node: &Node<ipc::Service>) -> Result<f64> {
         }
         // SAFETY: all of it was written above.
         unsafe { sample.assume_init() }.send()?;
+        if sequence == 0 {
+            await_connection(job, node)?;
+        }
     }
     await_end(job, node)
 }
@@ -190,6 +199,7 @@ fn send_stream(job: &Job, node: &Node<ipc::Service>) -> Result<f64> {
 fn receive_stream(job: &Job, node: &Node<ipc::Service>) -> Result<f64> {
     let service = stream_service(job, node)?;
     let subscriber = service.subscriber_builder().create()?;
+    let mut connected = None;
     let mut expected: Vec<Vec<f64>> = (0..PATTERNS).map(|i| vec![pattern_of(i); job.size / 8]).collect();
     let mut started = Instant::now();
     for sequence in 0..job.count {
@@ -200,9 +210,11 @@ fn receive_stream(job: &Job, node: &Node<ipc::Service>) -> Result<f64> {
             return Err(format!("Message {sequence} is wrong").into());
         }
         if sequence == 0 {
+            connected = Some(tell_connection(job, node)?);
             started = Instant::now();
         }
     }
+    drop(connected);
     let figure = (job.count - 1) as f64 * job.size as f64 / started.elapsed().as_secs_f64() / 1e9;
     tell_end(job, node)?;
     Ok(figure)
@@ -293,6 +305,21 @@ fn await_peer(count: impl Fn() -> usize) {
     while count() == 0 {
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Waits until the first message was received. A subscriber that is there may not be connected yet, and a publisher
+/// whose buffer is full drops what it can't deliver to one that is not.
+fn await_connection(job: &Job, node: &Node<ipc::Service>) -> Result<()> {
+    let connected = subscriber::<u64>(job, node, "connected", 1)?;
+    spin(|| connected.receive())?;
+    Ok(())
+}
+
+/// Says that the first message was received. The result must live until that was read, in this process's memory.
+fn tell_connection(job: &Job, node: &Node<ipc::Service>) -> Result<Publisher<ipc::Service, u64, ()>> {
+    let connected = publisher::<u64>(job, node, "connected", 1)?;
+    connected.send_copy(0)?;
+    Ok(connected)
 }
 
 /// Waits until the process that measures has received everything.
