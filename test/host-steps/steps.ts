@@ -1,4 +1,4 @@
-/** The library that counts system calls, see `steps.c`. */
+/** The library that counts the system calls of the shim, see `steps.c`. */
 import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -22,13 +22,15 @@ export interface Steps {
 
 const require = createRequire(import.meta.url);
 const { include_dir: headers } = require("node-api-headers") as { include_dir: string };
-const source = join(import.meta.dirname, "../../../test/host-steps/steps.c");
+/** Where the sources are that are compiled when they are needed. */
+export const SOURCES = join(import.meta.dirname, "../../../test/host-steps");
+const sources = ["steps.c", "counting.c"].map((name) => join(SOURCES, name));
 
 /** Compiles it into a folder, and returns where it is. */
-export function buildSteps(folder: string): string {
-	const library = join(folder, "steps.node");
+export function buildSteps(into: string): string {
+	const library = join(into, "steps.node");
 	const flags = ["-std=gnu11", "-g", "-fPIC", "-shared", "-pthread", "-Wall", "-Wextra", "-Werror"];
-	execFileSync(process.env.CC ?? "cc", [...flags, `-I${headers}`, source, "-o", library, "-ldl"]);
+	execFileSync(process.env.CC ?? "cc", [...flags, `-I${headers}`, ...sources, "-o", library, "-ldl"]);
 	return library;
 }
 

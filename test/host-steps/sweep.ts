@@ -16,7 +16,6 @@ import { buildSteps, type Mode } from "./steps.js";
 import type { Line, Outcome, Try } from "./victim.js";
 import { NAME } from "./victim-stage.js";
 
-const VICTIM = fileURLToPath(new URL("victim.js", import.meta.url));
 /** Milliseconds after which a copy that has printed nothing counts as hanging. */
 const LONGEST = 40_000;
 /** The join lock's byte. */
@@ -47,6 +46,24 @@ export function emptyReport(): Report {
 	return { tries, steps: 0, slowest: 0, failures: [] };
 }
 
+/** The program that is copied for each try, how it is called and what its environment has. */
+export interface Program {
+	command: string;
+	args: string[];
+	env: Record<string, string>;
+}
+
+/** The one in TypeScript. */
+function nodeVictim(folder: string): Program {
+	const library = buildSteps(folder);
+	const victim = fileURLToPath(new URL("victim.js", import.meta.url));
+	return {
+		command: process.execPath,
+		args: ["--single-threaded", victim, library, folder],
+		env: { LD_PRELOAD: `${process.env.LD_PRELOAD ?? ""} ${library}` },
+	};
+}
+
 /** The process that is copied for each try. */
 class Victims {
 	readonly #process: ChildProcess;
@@ -57,11 +74,10 @@ class Victims {
 		this.#lines = lines;
 	}
 
-	static async start(folder: string): Promise<Victims> {
-		const library = buildSteps(folder);
-		const process = spawn(globalThis.process.execPath, ["--single-threaded", VICTIM, library, folder], {
+	static async start({ command, args, env }: Program): Promise<Victims> {
+		const process = spawn(command, args, {
 			stdio: ["pipe", "pipe", "inherit"],
-			env: { ...globalThis.process.env, LD_PRELOAD: `${globalThis.process.env.LD_PRELOAD ?? ""} ${library}` },
+			env: { ...globalThis.process.env, ...env },
 		});
 		const input = process.stdout as NonNullable<typeof process.stdout>;
 		const victims = new Victims(process, createInterface({ input })[Symbol.asyncIterator]());
@@ -144,10 +160,11 @@ export class Sweep {
 		this.#victims = victims;
 	}
 
-	static async start(): Promise<Sweep> {
+	/** `build` makes the program that is copied for each try, in a folder. */
+	static async start(build: (folder: string) => Program = nodeVictim): Promise<Sweep> {
 		const folder = mkdtempSync("/dev/shm/dhmem-steps-");
 		process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-		return new Sweep(folder, await Victims.start(folder));
+		return new Sweep(folder, await Victims.start(build(folder)));
 	}
 
 	async end(): Promise<void> {
@@ -267,11 +284,12 @@ function shortened(failure: unknown): string {
 		: String(failure);
 }
 
-function checkOutcome({ result, closing, descriptors, mappings }: Outcome): void {
+function checkOutcome({ result, closing, descriptors, mappings, kept = 0 }: Outcome): void {
 	if (!/^(done|DHMEM_[A-Z_]+)$/.test(result)) throw new Error("a wrong error");
 	if (closing !== "done") throw new Error(`closing failed: ${closing}`);
 	if (descriptors !== 0) throw new Error(`${descriptors} descriptors are left`);
 	if (mappings !== 0) throw new Error(`${mappings} mappings are left`);
+	if (kept !== 0) throw new Error(`${kept} bytes of the heap are left`);
 }
 
 function same(outcome: Outcome | undefined, whole: Outcome): void {

@@ -1,0 +1,40 @@
+/**
+ * The steps of the library for C, as ../main.ts sweeps those of the shim: the survivors are the same, in Node.
+ *
+ * node dist/test/host-steps/c/main.js --package FOLDER [--every TRIES] [--seed SEED] [--operation NAME] [--modes MODE,…]
+ *
+ * FOLDER is a source package of the library, built by `make`. With TRIES, one of so many tries is made, at random.
+ */
+import { parseArgs } from "node:util";
+import { Random } from "../../../conformance/traces/random.js";
+import { swept } from "../operations.js";
+import { modesAmong, sweepAloud } from "../reporting.js";
+import { Sweep } from "../sweep.js";
+import { buildProgram, operationsOf } from "./program.js";
+
+const { values } = parseArgs({
+	options: {
+		package: { type: "string" },
+		every: { type: "string", default: "1" },
+		seed: { type: "string" },
+		operation: { type: "string" },
+		modes: { type: "string" },
+	},
+});
+const sources = values.package;
+if (sources === undefined) throw new Error("--package is missing: the folder of the library for C, built");
+
+const every = Number(values.every);
+const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 32));
+const random = new Random(seed);
+if (every > 1) console.log(`one of ${every} tries, seed ${seed}`);
+
+let all = swept;
+const sweep = await Sweep.start((folder) => {
+	const program = buildProgram(sources, folder);
+	all = operationsOf(program);
+	return program;
+});
+const chosen = all.filter(({ name }) => name === (values.operation ?? name));
+await sweepAloud(sweep, chosen, modesAmong(values.modes), () => random.oneIn(every));
+process.exitCode = sweep.report.failures.length === 0 && chosen.length > 0 ? 0 : 1;
