@@ -14,7 +14,8 @@
  *	committing.c	the pages that the core asks for
  *	participants.c	joining, who is alive, recovery
  *	allocation.c	blocks
- *	opening.c	opening, creating and leaving regions
+ *	leaving.c	leaving regions
+ *	opening.c	opening and creating regions
  *	types.c		types as text
  *	describing.c	objects in words
  *	constructing.c	making named objects
@@ -242,10 +243,20 @@ bool has_participants(const struct file *file);
 
 /* Removes some of what dead processes left in the folder of the path that is being opened. */
 void tidy(const char *opening, const char *trust);
+/*
+ * Removes the region at `path` if it is abandoned, and this user may. If `patient`, this waits for others that are opening
+ * or leaving it: DHMEM_TIMEOUT.
+ */
+int remove_abandoned(const char *path, const char *trust, bool patient);
 
 /* waking.c: never fails, because a sleeper that misses the wake-up checks again when its time slice ends. */
 
 void wake_at(dhmem_region *region, uint32_t doorbell);
+/*
+ * Clears what a slot says about how its last participant slept, and removes the pipe, unless a process reads it: an own one
+ * is removed with the file. The caller holds the slot's lock.
+ */
+void forget_sleep(dhmem_region *region, uint32_t slot);
 /* The path of a pipe, which is beside the region; free it. NULL if there is no memory. */
 char *pipe_path(const dhmem_region *region, uint64_t number);
 
@@ -297,10 +308,17 @@ int allocate_block(dhmem_region *region, enum part part, size_t length, struct d
 /* The offset of a block that is this participant's. */
 int block_owned(dhmem_region *region, const struct dhmem_block *block, uint32_t *at);
 
+/* leaving.c */
+
+/*
+ * Leaves the region, and removes the file if this was the last participant of a region that goes with it. Returns true if this
+ * was perhaps the last reader: remove_abandoned() then, after the file is closed.
+ */
+bool region_leave(dhmem_region *region);
+
 /* opening.c */
 
 int find_or_create(const char *path, const struct dhmem_options *options, dhmem_region **region);
-void region_leave(dhmem_region *region);
 
 /* types.c */
 

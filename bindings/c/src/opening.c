@@ -1,4 +1,4 @@
-/* Opens, creates and leaves region files. Participants may do this in any order. */
+/* Opens and creates region files. Participants may do this in any order. */
 #include "internal.h"
 
 #include <errno.h>
@@ -187,6 +187,11 @@ static int join_named(dhmem_region *region, const struct dhmem_options *options,
 	}
 	if (named && is_last_close(header)) {
 		const int result = remove_if_empty(&region->file, region->path, &removed);
+		/* The other modes need the name for a new region, so for them it is an error that it can't be removed. */
+		if (result == DHMEM_PERMISSION && options->mode == DHMEM_OPEN) {
+			*outcome = ABSENT;
+			return DHMEM_OK;
+		}
 		if (result != DHMEM_OK) {
 			return result;
 		}
@@ -277,7 +282,8 @@ int find_or_create(const char *path, const struct dhmem_options *options, dhmem_
 			code = fail(DHMEM_NOT_FOUND, "There is no region at %s; create it, or check DHMEM_DIR", path);
 			outcome = FAILED;
 		} else if (outcome == ABSENT) {
-			outcome = create(path, options, region, &code);
+			code = options->mode == DHMEM_CREATE ? remove_abandoned(path, options->trust, true) : DHMEM_OK;
+			outcome = code != DHMEM_OK ? FAILED : create(path, options, region, &code);
 			if (outcome == ABSENT && options->mode == DHMEM_CREATE) {
 				code =
 					fail(DHMEM_EXISTS, "The region at %s already exists; open it, or unlink it first", path);
@@ -295,33 +301,4 @@ int find_or_create(const char *path, const struct dhmem_options *options, dhmem_
 	}
 	return fail(DHMEM_TIMEOUT, "Others keep creating and removing %s; stop them, or choose another name",
 		path);
-}
-
-static int leave(dhmem_region *region) {
-	participant_leave(region);
-	return DHMEM_OK;
-}
-
-static int leave_guarded(dhmem_region *region) {
-	GUARDED(region, leave(region));
-}
-
-void region_leave(dhmem_region *region) {
-	struct failure ignored;
-	bool named, removed;
-	if (region_check(region) != DHMEM_OK || region->read_only) {
-		return;
-	}
-	if (word_at(region, CORE_HEADER_LIFETIME) != CORE_LIFETIME_LAST_CLOSE ||
-		wait_for_lock(&region->file, JOIN_LOCK, region->path) != DHMEM_OK) {
-		leave_guarded(region);
-		return;
-	}
-	if (leave_guarded(region) == DHMEM_OK) {
-		/* While the join lock is held: otherwise the next one to leave finds this slot's lock, and keeps the file. */
-		lock_drop(&region->file, region->slot, &ignored);
-		if (file_is_named(&region->file, region->path, &named, &ignored) && named) {
-			remove_if_empty(&region->file, region->path, &removed);
-		}
-	}
 }

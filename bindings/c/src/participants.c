@@ -43,6 +43,9 @@ static int recover_slot(dhmem_region *region, uint32_t slot, bool *recovered) {
 			"Recovering from a dead participant: the region %s is corrupted (status %u); replace it",
 			region->path, status);
 	}
+	if (*recovered) {
+		forget_sleep(region, slot);
+	}
 	for (uint32_t other = 0; *recovered && other < CORE_SLOTS; other++) {
 		if (slot_id(region, other) != 0) {
 			wake_at(region, slot_start(other) + CORE_SLOT_DOORBELL);

@@ -32,9 +32,13 @@ void dhmem_close(dhmem_region *region) {
 	if (region == NULL || region->closed) {
 		return;
 	}
-	region_leave(region);
+	const bool is_left = region_leave(region);
 	loop_close(region);
 	region_shut(region);
+	if (is_left) {
+		/* Of all readers and participants, this may have been the last one. */
+		remove_abandoned(region->path, "any", true);
+	}
 	region->closed = true;
 	region_drop(region);
 }

@@ -5,6 +5,7 @@
 #include "internal.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,19 +53,39 @@ static bool is_abandoned(const struct file *file, const char *path, const char *
 		header[CORE_HEADER_LIFETIME / 4] == CORE_LIFETIME_LAST_CLOSE && !has_participants(file);
 }
 
-static void remove_abandoned(const char *path, const char *trust) {
-	struct failure ignored;
+/* Removes the region that the open file is, if it still has the name when nobody can join it any more. */
+static int remove_open(const struct file *file, const char *path, bool patient) {
+	struct failure failure;
+	bool taken = true, named = false, removed;
+	if (patient) {
+		const int code = wait_for_lock(file, JOIN_LOCK, path);
+		if (code != DHMEM_OK) {
+			return code;
+		}
+	} else if (!lock_try(file, JOIN_LOCK, &taken, &failure)) {
+		return system_fail(&failure, path, "Looking at");
+	}
+	if (taken && !file_is_named(file, path, &named, &failure)) {
+		return system_fail(&failure, path, "Looking at");
+	}
+	return named ? remove_if_empty(file, path, &removed) : DHMEM_OK;
+}
+
+int remove_abandoned(const char *path, const char *trust, bool patient) {
+	struct failure failure;
 	struct file file;
-	bool taken, named, removed;
-	if (!file_open(&file, path, true, &ignored)) {
-		return;
+	int code = DHMEM_OK;
+	if (file_open(&file, path, true, &failure)) {
+		/* Lock only a region that looks abandoned, so that joining a living one is never delayed. */
+		if (is_abandoned(&file, path, trust)) {
+			code = remove_open(&file, path, patient);
+		}
+		file_close(&file);
+	} else if (failure.error != -ESTALE) {
+		code = system_fail(&failure, path, "Looking at");
 	}
-	/* Lock only a region that looks abandoned, so that joining a living one is never delayed. */
-	if (is_abandoned(&file, path, trust) && lock_try(&file, JOIN_LOCK, &taken, &ignored) && taken &&
-		file_is_named(&file, path, &named, &ignored) && named) {
-		remove_if_empty(&file, path, &removed);
-	}
-	file_close(&file);
+	/* It is left alone if it is none, or no region, or another user's. */
+	return code == DHMEM_NOT_FOUND || code == DHMEM_FORMAT || code == DHMEM_PERMISSION ? DHMEM_OK : code;
 }
 
 /* Looks at one file. Returns false if it is of no kind that is looked at. */
@@ -76,7 +97,7 @@ static bool look_at(const char *path, const char *name, const char *opening, con
 	} else if (is_numbered(name, ".bell")) {
 		pipe_remove_litter(path, &removed, &ignored);
 	} else if (*name != '.' && ends_with(name, ".dhmem") && strcmp(path, opening) != 0) {
-		remove_abandoned(path, trust);
+		remove_abandoned(path, trust, false);
 	} else {
 		return false;
 	}

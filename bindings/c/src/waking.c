@@ -57,6 +57,22 @@ static bool ring_pipe(dhmem_region *region, uint32_t slot) {
 	return true;
 }
 
+void forget_sleep(dhmem_region *region, uint32_t slot) {
+	const uint32_t start = slot_start(slot);
+	const uint64_t low = atomic_exchange(atomic_at(region, start + CORE_SLOT_PIPE), 0);
+	const uint64_t high = atomic_exchange(atomic_at(region, start + CORE_SLOT_PIPE + 4), 0);
+	struct failure ignored;
+	bool removed;
+	atomic_store(atomic_at(region, start + CORE_SLOT_SLEEP), 0);
+	if (low != 0 || high != 0) {
+		char *path = pipe_path(region, high << 32 | low);
+		if (path != NULL) {
+			pipe_remove_litter(path, &removed, &ignored);
+		}
+		free(path);
+	}
+}
+
 void wake_at(dhmem_region *region, uint32_t doorbell) {
 	struct failure ignored;
 	uint32_t woken;
