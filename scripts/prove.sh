@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 scale=${1:-1}
 scaled() { node -p "Math.max(1, Math.round($1 * $scale))"; }
 outputs=$(mktemp -d)
-trap 'rm -rf "$outputs"' EXIT
+library=$(mktemp -d)
+trap 'rm -rf "$outputs" "$library"' EXIT
 trap 'trap "" TERM; kill 0; exit 1' INT TERM
 
 parts=0
@@ -37,7 +38,11 @@ alone() {
 }
 
 npm run --silent build >&2
-commit=$(git rev-parse HEAD)$(git diff --quiet HEAD -- assembly src native-shim prebuilds test || echo ', changed')
+# The library for C, from its source package.
+node scripts/pack-c.mjs "$library" >&2
+tar xzf "$library"/dhmem-c-*.tar.gz -C "$library" --strip-components=1
+make -s -C "$library" build/libdhmem.so
+commit=$(git rev-parse HEAD)$(git diff --quiet HEAD -- assembly src native-shim prebuilds bindings/c test || echo ', changed')
 limit=$([ "$scale" = 1 ] && echo 1000000000 || scaled 400)
 
 beside node dist/test/crash-points/sweeps.js --limit "$limit"
@@ -45,6 +50,7 @@ beside node dist/test/interleavings/main.js --random "$(scaled 1000000)" --budge
 beside node dist/test/interleavings/controls.js
 beside node dist/test/crash-points/mutations.js
 beside node dist/test/host-steps/main.js
+beside node dist/test/host-steps/c/main.js --package "$library"
 beside node dist/test/hostile/main.js --only core --workers 1 --count "$(scaled 10000000)"
 beside node dist/test/acceptance/main.js --scale "$scale"
 alone node dist/test/hostile/main.js --only processes --minutes "$(node -p "5 * $scale")"

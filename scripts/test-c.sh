@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The library for C: packed, built from the package alone, and tried with Node on the other side; and the translated core
 # against traces of V8. Longer, by variables: DHMEM_TRACE_CALLS (20,000) and DHMEM_ARM64_CALLS (2,000) calls of traces,
-# DHMEM_SPOILT (200) spoilt regions under the sanitizers, DHMEM_C_KILLS (10) seconds of killed programs.
+# DHMEM_SPOILT (200) spoilt regions under the sanitizers, DHMEM_C_KILLS (10) seconds of killed programs. One of
+# DHMEM_C_STEPS (150) tries at the library's system calls is made; with 1, all are, and all controls.
 #
 # Needs a C compiler, Clang, make, pkg-config, QEMU for arm64, Python 3 with pip, and a built clone.
 set -euo pipefail
@@ -45,6 +46,7 @@ for program in room full; do
 done
 export DHMEM_C_ROOM=$folder/room DHMEM_C_FULL=$folder/full
 DHMEM_C_PEER=$folder/peer node dist/test/c/main.js
+node dist/test/host-steps/c/main.js --package "$package" --every "${DHMEM_C_STEPS:-150}"
 
 # With the address and undefined-behaviour sanitizers, and Clang's static analyser.
 make -s -C "$package" -j2 BUILD="$folder/sanitized" "$folder/sanitized/libdhmem.a" \

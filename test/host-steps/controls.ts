@@ -4,8 +4,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-interface Change {
-	/** A source of the shim, or a compiled file of the binding. */
+export interface Change {
+	/** A source in C, or a compiled file of the binding. */
 	file: string;
 	text: string;
 	replacement: string;
@@ -20,7 +20,7 @@ export interface Control {
 	finds: RegExp;
 }
 
-const change = (file: string, text: string, replacement = ""): Change => ({ file, text, replacement });
+export const change = (file: string, text: string, replacement = ""): Change => ({ file, text, replacement });
 
 export const controls: readonly Control[] = [
 	{
@@ -198,6 +198,15 @@ export const controls: readonly Control[] = [
 
 const root = join(import.meta.dirname, "../../..");
 
+export function apply(changes: readonly Change[], folder: string): void {
+	for (const { file, text, replacement } of changes) {
+		const path = join(folder, file);
+		const parts = readFileSync(path, "utf8").split(text);
+		if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${text}`);
+		writeFileSync(path, parts.join(replacement));
+	}
+}
+
 /** Runs the sweep of the control's operation in a changed copy of the package, and returns its output. */
 export function spoil({ changes, operation, mode }: Control): string {
 	const folder = mkdtempSync(join(tmpdir(), "dhmem-control-"));
@@ -206,12 +215,7 @@ export function spoil({ changes, operation, mode }: Control): string {
 			cpSync(join(root, path), join(folder, path), { recursive: true });
 		}
 		symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-		for (const { file, text, replacement } of changes) {
-			const path = join(folder, file);
-			const parts = readFileSync(path, "utf8").split(text);
-			if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${text}`);
-			writeFileSync(path, parts.join(replacement));
-		}
+		apply(changes, folder);
 		if (changes.some(({ file }) => file.endsWith(".c"))) {
 			execFileSync(process.execPath, ["scripts/build-shim.mjs"], { cwd: folder });
 		}
@@ -223,15 +227,15 @@ export function spoil({ changes, operation, mode }: Control): string {
 	}
 }
 
-/** Tries all controls, and returns how many were not found. */
-export function missedControls(): number {
+/** Tries controls, each by `run`, which returns the output of a sweep. Returns how many were not found. */
+export function missedControls(tried = controls, run = spoil): number {
 	let missed = 0;
-	for (const control of controls) {
-		const said = spoil(control);
+	for (const control of tried) {
+		const said = run(control);
 		const isFound = control.finds.test(said);
 		if (!isFound) missed++;
 		console.log(`${control.name}: ${isFound ? "found" : `MISSED\n${said}`}`);
 	}
-	console.log(`${controls.length - missed} controls found, ${missed} missed`);
+	console.log(`${tried.length - missed} controls found, ${missed} missed`);
 	return missed;
 }

@@ -289,7 +289,7 @@ function checkOutcome({ result, closing, descriptors, mappings, kept = 0 }: Outc
 	if (closing !== "done") throw new Error(`closing failed: ${closing}`);
 	if (descriptors !== 0) throw new Error(`${descriptors} descriptors are left`);
 	if (mappings !== 0) throw new Error(`${mappings} mappings are left`);
-	if (kept !== 0) throw new Error(`${kept} bytes of the heap are left`);
+	if (kept !== 0) throw new Error(`${kept} bytes of memory are left`);
 }
 
 function same(outcome: Outcome | undefined, whole: Outcome): void {

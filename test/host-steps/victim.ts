@@ -30,7 +30,7 @@ export interface Outcome {
 	/** The descriptors and mappings that are left after everything is closed. */
 	descriptors: number;
 	mappings: number;
-	/** The bytes of the heap that are left, of a program that frees all of its own. */
+	/** The bytes of memory that are left, of a program that frees all of its own. */
 	kept?: number;
 	/** "done", or what closing has thrown. */
 	closing: string;

@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 STEP(int, epoll_create1, (int flags), (flags))
-STEP(int, epoll_ctl, (int poll, int operation, int fd, struct epoll_event *event), (poll, operation, fd, event))
+STEP(int, epoll_ctl, (int poll, int operation, int fd, struct epoll_event *event),
+	(poll, operation, fd, event))
 STEP(int, eventfd, (unsigned value, int flags), (value, flags))
 char *getcwd(char *into, size_t size) {
 	REAL(char *, "getcwd", (char *, size_t))
@@ -25,8 +26,7 @@ STEP(int, nanosleep, (const struct timespec *time, struct timespec *left), (time
 STEP(int, stat, (const char *path, struct stat *status), (path, status))
 STEP(int, statfs, (const char *path, struct statfs *system), (path, system))
 STEP(int, timerfd_create, (clockid_t clock, int flags), (clock, flags))
-STEP(int, timerfd_settime,
-	(int fd, int flags, const struct itimerspec *value, struct itimerspec *old),
+STEP(int, timerfd_settime, (int fd, int flags, const struct itimerspec *value, struct itimerspec *old),
 	(fd, flags, value, old))
 
 DIR *opendir(const char *path) {

@@ -19,8 +19,12 @@ export function buildProgram(sources: string, folder: string): Program {
 	const flags = ["-std=gnu11", "-g", "-pthread", "-Wall", "-Wextra", "-Werror", `-I${sources}/include`];
 	execFileSync(process.env.CC ?? "cc", [...flags, ...files, library, "-ldl", "-o", command]);
 	symlinkSync(library, join(folder, "libdhmem.so.0"));
-	// Memory that a thread keeps for later would count as in use.
-	const env = { LD_LIBRARY_PATH: folder, GLIBC_TUNABLES: "glibc.malloc.tcache_count=0" };
+	// Memory that the C library keeps for later would count as in use.
+	const tunables = ["malloc.tcache_count=0", "malloc.arena_max=1", "pthread.stack_cache_size=0"];
+	const env = {
+		LD_LIBRARY_PATH: folder,
+		GLIBC_TUNABLES: tunables.map((tunable) => `glibc.${tunable}`).join(":"),
+	};
 	return { command, args: [folder], env };
 }
 

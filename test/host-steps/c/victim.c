@@ -100,6 +100,21 @@ static int descriptors(void) {
 	return count;
 }
 
+/* The bytes of the heap in use, and those of all other mappings. */
+static long memory_in_use(void) {
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[4096];
+	unsigned long start, end;
+	long bytes = 0;
+	while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2 && strstr(line, "[heap]") == NULL) {
+			bytes += (long)(end - start);
+		}
+	}
+	fclose(maps);
+	return bytes + (long)mallinfo2().uordblks;
+}
+
 /* True if something follows a colon, a semicolon or the end of a sentence, as in all texts of errors. */
 static bool says_what_to_do(const char *text) {
 	while (*text != '\0' && !isalnum((unsigned char)*text)) {
@@ -148,10 +163,8 @@ static void play(const struct try *try) {
 	struct stage stage = { .directory = try->directory };
 	char result[512], answer[64];
 	operation = find_operation(try->operation);
-	/* The first use of either may keep memory. */
-	mappings_in(try->directory);
 	const int descriptors_before = descriptors();
-	const size_t heap_before = mallinfo2().uordblks;
+	const long memory_before = memory_in_use();
 	if (operation->prepare != NULL) {
 		operation->prepare(&stage);
 	}
@@ -166,13 +179,13 @@ static void play(const struct try *try) {
 	const unsigned count = steps_disarm();
 	describe(code, &stage, result, sizeof result);
 	close_all(&stage);
-	const long kept = (long)mallinfo2().uordblks - (long)heap_before;
+	const long kept = memory_in_use() - memory_before;
 	const int mappings = mappings_in(try->directory), left = descriptors() - descriptors_before;
 	char *text;
 	size_t length;
 	FILE *line = open_memstream(&text, &length);
-	fprintf(line, "{\"outcome\":{\"result\":\"%s\",\"closing\":\"done\",\"descriptors\":%d,\"mappings\":%d,", result,
-		left, mappings);
+	fprintf(line, "{\"outcome\":{\"result\":\"%s\",\"closing\":\"done\",\"descriptors\":%d,\"mappings\":%d,",
+		result, left, mappings);
 	fprintf(line, "\"kept\":%ld,\"steps\":[", kept);
 	for (unsigned i = 0; i < count; i++) {
 		fprintf(line, "%s\"%s\"", i == 0 ? "" : ",", steps_name(i));
@@ -196,7 +209,9 @@ int main(int count, char **arguments) {
 	}
 	/* What is made once is there before the first copy. */
 	struct stage warm = { .directory = arguments[1] };
-	const struct dhmem_options options = { .mode = DHMEM_CREATE, .lifetime = DHMEM_LAST_CLOSE, .size = 1 << 20 };
+	const struct dhmem_options options = { .mode = DHMEM_CREATE,
+		.lifetime = DHMEM_LAST_CLOSE,
+		.size = 1 << 20 };
 	need(open_named(&warm, "warm", &options));
 	close_all(&warm);
 	steps_find("/libdhmem.so");
