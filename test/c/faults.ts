@@ -1,5 +1,14 @@
 /** What goes wrong, as C reports it: the codes of TypeScript, and never a crash. */
-import { closeSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import {
+	closeSync,
+	ftruncateSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	statSync,
+	writeFileSync,
+	writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Region } from "dhmem";
 import { test } from "uvu";
@@ -112,6 +121,18 @@ folderTest("a region of the lifetime last-close is gone after C has left it last
 		"DHMEM_NOT_FOUND",
 	);
 });
+
+folderTest(
+	"opening removes a temporary region of which nothing is left, and no other empty file",
+	async (folder) => {
+		await using peer = new Peer();
+		writeFileSync(join(folder, "temporary-1-a.dhmem"), "");
+		writeFileSync(join(folder, "other.dhmem"), "");
+		await peer.ask(`open ${join(folder, "made.dhmem")} x`, "open");
+		assert.equal(readdirSync(folder).sort(), ["made.dhmem", "other.dhmem"]);
+		await peer.ask("close", "closed");
+	},
+);
 
 const SPOILT = Number(process.env.DHMEM_SPOILT ?? 60);
 

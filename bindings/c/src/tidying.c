@@ -44,13 +44,26 @@ static void remove_unfinished(const char *path) {
 	file_close(&file);
 }
 
+/* True for the names of regions that the library for TypeScript makes for a while. */
+static bool is_temporary(const char *path) {
+	static const char prefix[] = "temporary-";
+	const char *slash = strrchr(path, '/');
+	return strncmp(slash != NULL ? slash + 1 : path, prefix, sizeof prefix - 1) == 0;
+}
+
+/* A temporary region of which another program has left nothing counts too: nobody else would ever remove it. */
 static bool is_abandoned(const struct file *file, const char *path, const char *trust) {
 	uint32_t header[CORE_HEADER_BYTES / 4];
 	struct failure ignored;
 	struct stat status;
-	return file_status(file, &status, &ignored) && is_trusted(&status, path, trust) &&
-		check_header(file, path, header) == DHMEM_OK &&
-		header[CORE_HEADER_LIFETIME / 4] == CORE_LIFETIME_LAST_CLOSE && !has_participants(file);
+	if (!file_status(file, &status, &ignored) || !is_trusted(&status, path, trust)) {
+		return false;
+	}
+	const bool is_truncated = status.st_size == 0 && is_temporary(path);
+	return (is_truncated ||
+			   (check_header(file, path, header) == DHMEM_OK &&
+				   header[CORE_HEADER_LIFETIME / 4] == CORE_LIFETIME_LAST_CLOSE)) &&
+		!has_participants(file);
 }
 
 /* Removes the region that the open file is, if it still has the name when nobody can join it any more. */
