@@ -551,6 +551,8 @@ DHMEM_API int dhmem_sleep(dhmem_condition *condition, dhmem_mutex *mutex, bool *
 DHMEM_API int dhmem_lock_again(dhmem_mutex *mutex, double timeout);
 /* Unlocks a mutex whose user has not seen that it is locked: if it was abandoned, the next one who locks it is told so. */
 DHMEM_API int dhmem_pass_on(dhmem_mutex *mutex);
+/* Whether a block is a reference, as dhmem_clone() makes them, so that others may have its memory too. */
+DHMEM_API bool dhmem_is_shared(const dhmem_region *region, const struct dhmem_block *block);
 /* DHMEM_OK, or why the region can't be used any more. It is fast. */
 DHMEM_API int dhmem_check(dhmem_region *region);
 /*

@@ -254,3 +254,9 @@ static int make_reference(dhmem_region *region, struct dhmem_block *block, struc
 int dhmem_clone(dhmem_region *region, struct dhmem_block *block, struct dhmem_block *copy) {
 	GUARDED(region, make_reference(region, block, copy));
 }
+
+bool dhmem_is_shared(const dhmem_region *region, const struct dhmem_block *block) {
+	/* What has `at` as its offset is a reference. Blocks are in spans of other classes. */
+	return block->data != NULL &&
+		span_has_state(region, block->at / SPAN, CORE_SPAN_SLAB | CORE_CLASS_SHARE << 8);
+}

@@ -101,11 +101,14 @@ static int commit_asked(dhmem_region *region) {
 	return result;
 }
 
-static bool is_own_in_heap(const dhmem_region *region, uint32_t span) {
+bool span_has_state(const dhmem_region *region, uint32_t span, uint32_t state) {
 	const uint64_t at = (uint64_t)word_at(region, CORE_HEADER_DESCRIPTORS) +
 		span * (uint64_t)CORE_DESCRIPTOR_BYTES + CORE_DESCRIPTOR_STATE;
-	return at % 4 == 0 && at + 4 <= region->size &&
-		word_at(region, (uint32_t)at) == (CORE_SPAN_CLAIMED | (region->me & 0xff) << 8);
+	return at % 4 == 0 && at + 4 <= region->size && word_at(region, (uint32_t)at) == state;
+}
+
+static bool is_own_in_heap(const dhmem_region *region, uint32_t span) {
+	return span_has_state(region, span, CORE_SPAN_CLAIMED | (region->me & 0xff) << 8);
 }
 
 static bool is_own_in_bulk(const dhmem_region *region, uint32_t span) {

@@ -275,6 +275,8 @@ int check_room(const char *path, uint64_t bytes);
 
 /* committing.c */
 
+/* Whether the core's description of a span of the heap says this. */
+bool span_has_state(const dhmem_region *region, uint32_t span, uint32_t state);
 int commit_range(dhmem_region *region, uint32_t offset, uint32_t length);
 /*
  * Commits what the core asks for in this participant's slot, and tells it so, or cancels. `roomy` is 0 in the first call for an

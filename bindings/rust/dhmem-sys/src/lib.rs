@@ -370,6 +370,7 @@ extern "C" {
     pub fn dhmem_sleep(condition: *mut dhmem_condition, mutex: *mut dhmem_mutex, untold: *mut bool) -> c_int;
     pub fn dhmem_lock_again(mutex: *mut dhmem_mutex, timeout: c_double) -> c_int;
     pub fn dhmem_pass_on(mutex: *mut dhmem_mutex) -> c_int;
+    pub fn dhmem_is_shared(region: *const dhmem_region, block: *const dhmem_block) -> bool;
     pub fn dhmem_check(region: *mut dhmem_region) -> c_int;
     pub fn dhmem_keep(region: *mut dhmem_region);
     pub fn dhmem_drop(region: *mut dhmem_region);

@@ -3,7 +3,6 @@ use std::mem;
 use std::os::raw::c_void;
 use std::ptr;
 use std::slice;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use dhmem_sys as sys;
@@ -33,16 +32,6 @@ pub struct Block {
     /// `data` is null when it is not this one's to free any more.
     pub(crate) raw: sys::dhmem_block,
     pub(crate) opening: Arc<Opening>,
-    sharing: Sharing,
-}
-
-/// Whether there are other references to a block's memory, whose owners may write to it.
-#[derive(Clone, Copy, PartialEq)]
-enum Sharing {
-    Alone,
-    Shared,
-    /// It came with a message.
-    Unknown,
 }
 
 // SAFETY: Its memory stays mapped as long as it has the opening, and only its owner or shared references reach it.
@@ -61,8 +50,7 @@ impl Region {
         let mut raw = NOTHING;
         // SAFETY: The region is open.
         self.opening.call(|region| unsafe { sys::dhmem_allocate(region, bytes, &mut raw) })?;
-        self.opening.base.store(raw.data as usize - raw.at as usize, Ordering::Relaxed);
-        Ok(Block { raw, opening: Arc::clone(&self.opening), sharing: Sharing::Alone })
+        Ok(Block { raw, opening: Arc::clone(&self.opening) })
     }
 }
 
@@ -71,7 +59,7 @@ pub(crate) const NOTHING: sys::dhmem_block = sys::dhmem_block { data: ptr::null_
 impl Block {
     /// A block that came with a message. Set its `data` to null if it is not to be freed.
     pub(crate) fn received(raw: sys::dhmem_block, opening: &Arc<Opening>) -> Block {
-        Block { raw, opening: Arc::clone(opening), sharing: Sharing::Unknown }
+        Block { raw, opening: Arc::clone(opening) }
     }
 
     /// Bytes.
@@ -149,35 +137,17 @@ impl Block {
     pub fn try_clone(&mut self) -> Result<Block, Error> {
         let mut raw = NOTHING;
         let own = &mut self.raw;
-        // Before, because a failure may leave it with the reference.
-        self.sharing = Sharing::Shared;
         // SAFETY: The region is open, and the block is this participant's.
         self.opening.call(|region| unsafe { sys::dhmem_clone(region, own, &mut raw) })?;
-        Ok(Block { raw, opening: Arc::clone(&self.opening), sharing: Sharing::Shared })
+        Ok(Block { raw, opening: Arc::clone(&self.opening) })
     }
 
     fn check_alone(&self) -> Result<(), Error> {
-        let is_alone = match self.sharing {
-            Sharing::Alone => true,
-            Sharing::Shared => false,
-            // The bytes of a reference are elsewhere than the reference itself.
-            Sharing::Unknown => self.base()? + self.raw.at as usize == self.raw.data as usize,
-        };
-        if is_alone {
+        if !self.opening.is_shared(&self.raw) {
             return Ok(());
         }
         let text = "This block has clones, whose owners may write to it; read it by live() or to_vec()";
         Err(Error::bad_argument(text))
-    }
-
-    /// The address of the region, which a block tells.
-    fn base(&self) -> Result<usize, Error> {
-        let known = self.opening.base.load(Ordering::Relaxed);
-        if known != 0 {
-            return Ok(known);
-        }
-        Region { opening: Arc::clone(&self.opening) }.allocate(1)?;
-        Ok(self.opening.base.load(Ordering::Relaxed))
     }
 }
 

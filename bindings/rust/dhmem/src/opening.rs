@@ -7,7 +7,8 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::os::raw::{c_int, c_void};
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -36,8 +37,6 @@ pub(crate) struct Opening {
     changes: Mutex<()>,
     /// The mutexes that this opening has locked, also while it waits for a condition, by name. Taken inside the lock.
     held: Mutex<HashSet<CString>>,
-    /// The address of the region's first byte; 0 while it is not known.
-    pub base: AtomicUsize,
 }
 
 // SAFETY: `raw` is used only with the lock, and the library has no state of a thread but the text of its last failure.
@@ -111,8 +110,13 @@ impl Opening {
             changing: AtomicUsize::new(0),
             changes: Mutex::new(()),
             held: Mutex::default(),
-            base: AtomicUsize::new(0),
         }
+    }
+
+    /// Whether a block has clones.
+    pub fn is_shared(&self, block: &sys::dhmem_block) -> bool {
+        // SAFETY: The region is open. Without the lock, because of the opening this reads only what never changes.
+        unsafe { sys::dhmem_is_shared(self.raw.as_ptr(), block) }
     }
 
     /// Calls the library with what does not sleep. Returns its code.
@@ -228,5 +232,12 @@ pub(crate) fn checked(code: c_int) -> Result<c_int, Error> {
 pub(crate) fn text(what: &str, text: &str) -> Result<CString, Error> {
     CString::new(text).map_err(|_| {
         Error::bad_argument(format!("{what} is {text:?}; it must not have a zero character in it"))
+    })
+}
+
+/// A path for the library, with whatever bytes it has. Fails if it has a zero.
+pub(crate) fn path(path: &Path) -> Result<CString, Error> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| {
+        Error::bad_argument(format!("The directory is {path:?}; it must not have a zero character in it"))
     })
 }

@@ -1,13 +1,13 @@
 use std::ffi::{CStr, OsStr};
 use std::os::raw::c_int;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use dhmem_sys as sys;
 
-use crate::opening::{checked, text, Opening};
+use crate::opening::{checked, path, text, Opening};
 use crate::{Error, Region};
 
 /// How [`Options::open`] opens a region.
@@ -159,8 +159,7 @@ impl Options {
     }
 
     fn with_raw(&self, call: impl FnOnce(&sys::dhmem_options) -> c_int) -> Result<(), Error> {
-        let directory = self.directory.as_deref().map(Path::to_string_lossy);
-        let directory = directory.map(|folder| text("The directory", &folder)).transpose()?;
+        let directory = self.directory.as_deref().map(path).transpose()?;
         let label = self.label.as_ref().map(|label| text("The label", label)).transpose()?;
         let trust = self.trust.as_ref().map(|trust| text("The option trust", trust)).transpose()?;
         let pointer =

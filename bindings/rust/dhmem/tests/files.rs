@@ -1,6 +1,8 @@
 //! The files of regions.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use dhmem::{Code, Error, Lifetime, Mode, Region};
@@ -24,6 +26,22 @@ fn unlinking_leaves_another_region_that_has_the_name_by_now() -> Result<(), Erro
     assert!(!new.path().exists());
     assert_eq!(new.unlink().map_err(|error| error.code()), Err(Code::NotFound));
     fs::remove_dir(&folder).expect("an empty folder");
+    Ok(())
+}
+
+#[test]
+fn a_folder_may_have_any_name() -> Result<(), Error> {
+    let parent = folder("names");
+    let folder = parent.join(OsStr::from_bytes(b"caf\xe9"));
+    fs::create_dir(&folder).expect("a new folder");
+    let options = Region::options().lifetime(Lifetime::LastClose).size(4 << 20);
+    let region = options.clone().directory(&folder).open("climate")?;
+    assert_eq!(region.path(), folder.join("climate.dhmem"));
+    drop(region);
+    let wrong = options.directory(parent.join("a\0b")).open("climate").map_err(|error| error.code());
+    assert_eq!(wrong.err(), Some(Code::BadArgument));
+    fs::remove_dir(&folder).expect("an empty folder");
+    fs::remove_dir(&parent).expect("an empty folder");
     Ok(())
 }
 

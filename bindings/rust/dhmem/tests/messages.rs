@@ -140,6 +140,55 @@ fn a_block_with_clones_is_no_slice() -> Result<(), Error> {
 }
 
 #[test]
+fn a_block_beyond_the_first_4_gib_is_read_as_others_are() -> Result<(), Error> {
+    let first = Region::temporary()?;
+    first.unlink()?;
+    let region = Region::options()
+        .size(16 << 30)
+        .mode(Mode::Create)
+        .lifetime(dhmem::Lifetime::LastClose)
+        .open(&first.path().to_string_lossy())?;
+    let other = Region::open(&region.path().to_string_lossy())?;
+    let producer = region.queue("fields").producer()?;
+    let mut large = region.allocate(9 << 20)?;
+    large.bytes_mut()?[5] = 7;
+    producer.send_block("large", large)?;
+    producer.send_block("small", region.allocate(64)?)?;
+    let mut cloned = region.allocate(9 << 20)?;
+    producer.send_block("clone", cloned.try_clone()?)?;
+    let consumer = other.queue("fields").consumer()?;
+    let mut blocks = Vec::new();
+    for message in consumer.receive_many(3)? {
+        blocks.push(message.take()?);
+    }
+    assert_eq!(blocks[0].bytes()?[5], 7);
+    assert_eq!(blocks[1].bytes()?.len(), 64);
+    assert_eq!(blocks[2].bytes().map_err(|error| error.code()).err(), Some(Code::BadArgument));
+    // Whatever the one who receives has allocated meanwhile.
+    let _own = other.allocate(9 << 20)?;
+    assert_eq!(blocks[1].bytes()?.len(), 64);
+    blocks[0].bytes_mut()?[5] = 8;
+    Ok(())
+}
+
+#[test]
+fn a_full_region_makes_no_block_unreadable() -> Result<(), Error> {
+    let region = small()?;
+    let other = Region::open(&region.path().to_string_lossy())?;
+    let producer = region.queue("fields").producer()?;
+    let consumer = other.queue("fields").consumer()?;
+    producer.send_block("alone", region.allocate(64)?)?;
+    let mut blocks = Vec::new();
+    while let Ok(block) = region.allocate(1 << 16) {
+        blocks.push(block);
+    }
+    assert_eq!(blocks[0].try_clone().map_err(|error| error.code()).err(), Some(Code::RegionFull));
+    assert_eq!(blocks[0].bytes()?.len(), 1 << 16);
+    assert_eq!(consumer.receive()?.expect("a message").take()?.bytes()?.len(), 64);
+    Ok(())
+}
+
+#[test]
 fn an_unsent_block_is_still_the_senders() -> Result<(), Error> {
     let region = Region::temporary()?;
     let producer = region.queue("fields").producer()?;
