@@ -19,7 +19,7 @@ class Region:
         size: int = 0,
         permissions: int = 0,
         lifetime: int = 0,
-        directory: str | None = None,
+        directory: bytes | None = None,
         label: str | None = None,
         trust: str | None = None,
     ) -> None: ...
@@ -46,7 +46,7 @@ class Region:
     def __enter__(self) -> Self: ...
     def __exit__(self, *args: object) -> None: ...
 
-def unlink(*, name: str, directory: str | None = None) -> None: ...
+def unlink(*, name: str, directory: bytes | None = None) -> None: ...
 
 @final
 class Block:

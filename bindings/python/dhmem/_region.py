@@ -73,7 +73,7 @@ class Region(WaitingRegion):
             size=0 if size is None else parse_size("size", size),
             permissions=permissions,
             lifetime=_LIFETIMES[lifetime],
-            directory=None if directory is None else os.fspath(directory),
+            directory=_folder(directory),
             label=label,
             trust=trust,
         )
@@ -228,7 +228,17 @@ class Region(WaitingRegion):
 
 def unlink(name: str, *, directory: Directory | None = None) -> None:
     """Remove the file of the region `name`. Participants that have it open keep it."""
-    _native.unlink(name=check_name(name), directory=None if directory is None else os.fspath(directory))
+    _native.unlink(name=check_name(name), directory=_folder(directory))
+
+
+def _folder(directory: Directory | None) -> bytes | None:
+    """The bytes of its path, which need not be UTF-8."""
+    if directory is None:
+        return None
+    folder = os.fsencode(directory)
+    if b"\0" in folder:
+        bad_argument("directory", directory, "a path without a zero character")
+    return folder
 
 
 def check_name(name: str) -> str:

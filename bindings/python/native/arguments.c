@@ -166,6 +166,15 @@ bool text_from(PyObject *value, const char **text) {
 	return *text != NULL;
 }
 
+bool path_from(PyObject *value, const char **path) {
+	*path = NULL;
+	if (value == NULL || value == Py_None) {
+		return true;
+	}
+	*path = PyBytes_AsString(value);
+	return *path != NULL;
+}
+
 bool data_from(PyObject *object, struct data *data) {
 	Py_ssize_t length;
 	data->buffer.obj = NULL;

@@ -12,7 +12,7 @@ static PyObject *unlink_region(PyObject *Py_UNUSED(module), PyObject *args, PyOb
 	struct dhmem_options options = { 0 };
 	const char *name;
 	if (!parse_keywords(&signature, args, keywords, values) || !text_from(values[0], &name) ||
-		!text_from(values[1], &options.directory)) {
+		!path_from(values[1], &options.directory)) {
 		return NULL;
 	}
 	return none_or_raise(dhmem_unlink(name, &options));

@@ -183,6 +183,8 @@ bool number_from(PyObject *value, int *number);
 const char *utf8_of(PyObject *text);
 /* The same; NULL for None, or if it was not given. */
 bool text_from(PyObject *value, const char **text);
+/* A path as bytes without a zero, as the package makes it; NULL for None, or if it was not given. */
+bool path_from(PyObject *value, const char **path);
 bool size_from(const char *what, PyObject *value, size_t *size);
 
 /* The bytes of a str, or of an object with a buffer. */

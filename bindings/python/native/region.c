@@ -17,7 +17,7 @@ static int region_init(PyObject *object, PyObject *args, PyObject *keywords) {
 	if (!parse_keywords(&signature, args, keywords, values) || !text_from(values[0], &name) ||
 		!number_from(values[1], &mode) || (values[2] != NULL && !size_from("size", values[2], &size)) ||
 		!number_from(values[3], &permissions) || !number_from(values[4], &lifetime) ||
-		!text_from(values[5], &options.directory) || !text_from(values[6], &options.label) ||
+		!path_from(values[5], &options.directory) || !text_from(values[6], &options.label) ||
 		!text_from(values[7], &options.trust)) {
 		return -1;
 	}

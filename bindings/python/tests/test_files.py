@@ -36,6 +36,17 @@ class Files(unittest.TestCase):
         self.assertEqual(os.listdir(second), [])
         other.close()
 
+    def test_a_folder_may_have_any_name(self) -> None:
+        folder = Path(os.fsdecode(os.fsencode(self.folder) + b"/caf\xe9"))
+        folder.mkdir()
+        with dhmem.Region("climate", directory=folder, size="4MiB") as region:
+            self.assertEqual(Path(region.path), folder / "climate.dhmem")
+        dhmem.unlink("climate", directory=folder)
+        self.assertEqual(os.listdir(folder), [])
+        with self.assertRaisesRegex(dhmem.DhmemError, "zero character") as caught:
+            dhmem.Region("climate", directory=f"{folder}\0b", size="4MiB")
+        self.assertEqual(caught.exception.code, "DHMEM_BAD_ARGUMENT")
+
     def test_unlinking_leaves_another_region_that_has_the_name_by_now(self) -> None:
         old = dhmem.Region("climate", directory=self.folder, size="4MiB")
         new = dhmem.Region("climate", directory=self.folder, size="4MiB", mode="force-create")
