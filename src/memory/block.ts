@@ -122,7 +122,7 @@ export class Block implements Payload {
 	/** @internal */
 	place(at: number, bytes: number): number {
 		const start = this.#checkedOffset() & 0x7fff_ffff;
-		if (at >= 0 && at <= this.#length - bytes && Number.isInteger(at)) return start + at;
+		if (Number.isInteger(at) && at >= 0 && at <= this.#length - bytes) return start + at;
 		throw outside(at, bytes, this.#length);
 	}
 

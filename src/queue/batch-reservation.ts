@@ -74,7 +74,7 @@ export class BatchReservation {
 	 * ```
 	 */
 	offset(index: number): number {
-		if (index >= 0 && index < this.#count && Number.isInteger(index)) return this.#first + index * this.#step;
+		if (Number.isInteger(index) && index >= 0 && index < this.#count) return this.#first + index * this.#step;
 		return checkCount("The index", index, 0, this.#count - 1);
 	}
 

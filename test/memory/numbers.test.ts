@@ -230,4 +230,30 @@ test("numbers of a region that was opened for reading are read and not written",
 	);
 });
 
+regionTest("a position that is no number is refused before anything of it runs", (region) => {
+	const asked = {
+		valueOf: () => assert.unreachable("the position's code ran"),
+	};
+	for (const wrong of [asked, Symbol("at"), 1n, [1]] as unknown[] as number[]) {
+		eachPayload(region, 64, (payload, name) => {
+			assert.is(
+				codeOf(() => payload.readUInt8(wrong)),
+				"DHMEM_BAD_ARGUMENT",
+				name,
+			);
+			assert.is(
+				codeOf(() => payload.writeUInt8(1, wrong)),
+				"DHMEM_BAD_ARGUMENT",
+				name,
+			);
+		});
+		using batch = region.queue("batches").producer().tryReserveMany(8, 4);
+		assert.is(
+			codeOf(() => batch?.offset(wrong)),
+			"DHMEM_BAD_ARGUMENT",
+		);
+		region.remove("batches");
+	}
+});
+
 test.run();
