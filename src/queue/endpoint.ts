@@ -108,6 +108,7 @@ export abstract class Endpoint {
 		this.beforeClose();
 		const result = leaveEndpoint(this.queue, this.#side);
 		this.#closed = true;
+		this.onLeft();
 		this.attachment.wake(result);
 		this.attachment.waiter.onRing();
 	}
@@ -123,6 +124,9 @@ export abstract class Endpoint {
 
 	/** Called before this endpoint leaves, while it can still hand things over. @internal */
 	protected beforeClose(): void {}
+
+	/** Called once this endpoint has left, before anything of the user's runs. @internal */
+	protected onLeft(): void {}
 
 	/** @internal */
 	protected checkOpen(): void {

@@ -95,9 +95,8 @@ export abstract class MessageReceiver extends Endpoint {
 		for (const message of messages) message.release();
 	}
 
-	override close(): void {
-		super.close();
-		this.#holder.gone = this.closed;
+	protected override onLeft(): void {
+		this.#holder.gone = true;
 	}
 
 	/** Makes the message that the core has just described, with its payload at `offset`. @internal */

@@ -45,4 +45,25 @@ test("poll: the messages before the region was closed are released", () => {
 	assert.equal(drain(openRegion("closing").queue("p").consumer()), ["b", "c"]);
 });
 
+test("close: a function that it calls finds its messages gone", async () => {
+	const region = openRegion("closing");
+	const queue = region.queue("c");
+	const consumer = queue.consumer();
+	queue.producer().sendMany(["a"]);
+	const message = consumer.tryReceive();
+	const mutex = region.mutex("m");
+	const seen: unknown[] = [];
+	const waiting = region.condition("changed").wait(await mutex.lock(), {
+		until: () => {
+			if (consumer.closed) seen.push(codeOf(() => message?.writeUInt8(1)));
+			return seen.length > 0;
+		},
+	});
+	await new Promise(setImmediate);
+	region.condition("changed").notifyAll();
+	consumer.close();
+	await waiting;
+	assert.equal(seen, ["DHMEM_CLOSED"]);
+});
+
 test.run();
