@@ -55,12 +55,20 @@ function start(at: number, now: number): void {
 function onTime(): void {
 	timerAt = Number.POSITIVE_INFINITY;
 	const now = performance.now();
-	// Acts that are added meanwhile are not due yet, so this ends.
-	for (const [act, due] of acts) {
-		if (due.at === Number.POSITIVE_INFINITY || due.from > now) continue;
-		due.at = Number.POSITIVE_INFINITY;
-		act();
+	try {
+		// Acts that are added meanwhile are not due yet, so this ends.
+		for (const [act, due] of acts) {
+			if (due.at === Number.POSITIVE_INFINITY || due.from > now) continue;
+			due.at = Number.POSITIVE_INFINITY;
+			act();
+		}
+	} finally {
+		// Also if an act fails, and the process goes on nevertheless: the others are not to wait for ever.
+		goOn(now);
 	}
+}
+
+function goOn(now: number): void {
 	let next = Number.POSITIVE_INFINITY;
 	for (const [act, { at }] of acts) {
 		if (at === Number.POSITIVE_INFINITY) acts.delete(act);

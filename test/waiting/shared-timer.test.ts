@@ -63,4 +63,17 @@ limitedTest("a function that is due again at once is called again", async () => 
 	assert.is(calls, 3);
 });
 
+limitedTest("a function that fails does not stop the timer for the others", async () => {
+	const failure = new Error("failed");
+	const failed = once(process, "uncaughtException");
+	const later = new Promise<void>((resolve) => callWithin(resolve, 50));
+	callWithin(() => {
+		throw failure;
+	}, 1);
+	const alive = setInterval(() => {}, 1000);
+	assert.is((await failed)[0], failure);
+	await later;
+	clearInterval(alive);
+});
+
 test.run();
