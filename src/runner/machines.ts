@@ -4,13 +4,12 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DhmemError } from "../errors.js";
 import type { Link } from "../workflow/links.js";
-import { removeRun } from "../workflow/nats/manage.js";
-import { keyOf, namesOf } from "../workflow/nats/names.js";
+import { openStreams, removeRun } from "../workflow/nats/manage.js";
+import { keyOf } from "../workflow/nats/names.js";
 import { answerFor, ask } from "../workflow/nats/presence.js";
 import { openSession, type Session } from "../workflow/nats/session.js";
 import type { ServerSettings } from "../workflow/nats/settings.js";
 import { runGone, SharedRecord } from "../workflow/nats/shared-record.js";
-import { openStream } from "../workflow/nats/stream.js";
 import {
 	changesIn,
 	describeMember,
@@ -24,6 +23,7 @@ import {
 	noteFailure,
 	noteFinished,
 	type Roll,
+	withEarlierRunner,
 } from "./roll.js";
 
 /** Milliseconds between looks at the others. */
@@ -111,9 +111,8 @@ export class Machines {
 		const { run, server, ownLinks } = this.#options;
 		const session = await openSession(server, `run ${run}`, 0);
 		try {
-			await this.#join(session);
-			for (const link of ownLinks)
-				if (link.transport === "nats") await openStream(session, namesOf(run, link), link);
+			const roll = await this.#join(session);
+			await openStreams(session, run, ownLinks, withEarlierRunner(roll, this.#me.id));
 		} catch (error) {
 			if (this.#joined === undefined) await session.connection.close();
 			throw session.explain(error);
@@ -121,7 +120,7 @@ export class Machines {
 		await this.#until((roll) => missingIn(roll).length === 0);
 	}
 
-	async #join(session: Session): Promise<void> {
+	async #join(session: Session): Promise<Roll> {
 		const { run, digest, tasks } = this.#options;
 		answerFor(session, keyOf(run));
 		answerFor(session, keyOf(run), this.#me.id);
@@ -133,6 +132,7 @@ export class Machines {
 		session.onDisconnect(() => this.#reset(false));
 		session.onReconnect(() => this.#reset(true));
 		void this.#attend();
+		return roll;
 	}
 
 	/** @throws DHMEM_EXISTS if one of them is known to be gone: nobody would end that run */

@@ -1,5 +1,6 @@
 /** Who takes part in a run on several machines, and how far they are. All runners see the same roll. */
 import { DhmemError } from "../errors.js";
+import type { Link } from "../workflow/links.js";
 
 /** A runner, with the tasks of its machine. */
 export interface Member {
@@ -27,6 +28,14 @@ export interface Roll {
 	/** Tasks that have finished successfully and are not restarted. */
 	readonly finished: readonly string[];
 	readonly failure?: Failure;
+}
+
+/** Tells of links whether the runner at one of their ends was there before this one, and still takes part. */
+export function withEarlierRunner({ members }: Roll, id: string): (link: Link) => boolean {
+	const own = members.findIndex((member) => member.id === id);
+	const before = members.slice(0, own).filter(({ left }) => !left);
+	const tasks = new Set(before.flatMap(({ tasks }) => tasks));
+	return ({ from, to }) => tasks.has(from.task) || tasks.has(to.task);
 }
 
 /**

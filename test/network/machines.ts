@@ -1,8 +1,11 @@
 /** Runs on several machines: here, several runners on this one. */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { connect } from "@nats-io/transport-node";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { Machines as Runners } from "../../src/runner/machines.js";
+import { readServer } from "../../src/workflow/nats/settings.js";
 import { PATIENCE, Place, program, type Started, within } from "../fixture/index.js";
 import { examples, NEWTON } from "./examples.js";
 import { Server } from "./server.js";
@@ -256,5 +259,51 @@ for (const [what, words, message, transport] of [
 		}
 	});
 }
+
+test("of two runners that come at once, one creates the streams of the links between them", async () => {
+	const connection = await connect({ servers: server.address });
+	const links = Array.from({ length: 30 }, (_, i) => ({
+		from: { task: "a", port: `out${i}` },
+		to: { task: "b", port: `in${i}` },
+		policy: "block" as const,
+		transport: "nats" as const,
+	}));
+	const created: string[] = [];
+	const allSeen = new Promise<void>((resolve) => {
+		connection.subscribe("$JS.API.STREAM.CREATE.*", {
+			callback: (_, { subject }) => {
+				const name = subject.slice(subject.lastIndexOf(".") + 1);
+				if (name.startsWith("KV_")) return;
+				created.push(name);
+				// The answer to whoever has asked may be faster than this.
+				if (new Set(created).size === links.length) resolve();
+			},
+		});
+	});
+	await connection.flush();
+	const settings = readServer({ DHMEM_NATS: server.address });
+	const runners = ["a", "b"].map(
+		(task) =>
+			new Runners({
+				run: "at-once",
+				server: settings,
+				digest: "the same",
+				tasks: ["a", "b"],
+				links,
+				ownTasks: [task],
+				ownLinks: links,
+			}),
+	);
+	try {
+		await server.prepare("at-once");
+		await Promise.all(runners.map((runner) => runner.prepare()));
+		await within(PATIENCE, "all streams to be created", allSeen);
+		assert.is(created.length, links.length);
+	} finally {
+		for (const runner of runners) await runner.clear(() => {});
+		await connection.close();
+	}
+	assert.equal(await server.streams(), []);
+});
 
 test.run();

@@ -11,6 +11,7 @@ import {
 	noteFailure,
 	noteFinished,
 	type Roll,
+	withEarlierRunner,
 } from "../../src/runner/roll.js";
 import { errorOf } from "../fixture/index.js";
 
@@ -104,5 +105,18 @@ for (const [what, roll, entering, digest, code, message] of [
 		assert.match(error.message, message);
 	});
 }
+
+test("of two runners at the ends of a link, the second one has an earlier one, as long as that takes part", () => {
+	const link = {
+		from: { task: "a", port: "out" },
+		to: { task: "b", port: "in" },
+		policy: "block",
+	} as const;
+	const roll = complete();
+	assert.not(withEarlierRunner(roll, "1")(link));
+	assert.ok(withEarlierRunner(roll, "2")(link));
+	assert.not(withEarlierRunner(roll, "2")({ ...link, from: { task: "c", port: "out" } }));
+	assert.not(withEarlierRunner(leave(roll, "1"), "2")(link));
+});
 
 test.run();

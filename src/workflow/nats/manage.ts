@@ -24,12 +24,28 @@ export async function prepareServer(
 	try {
 		answerFor(session, keyOf(run));
 		await session.bucket(bucketOf(run));
-		for (const link of links) await openStream(session, namesOf(run, link), link);
+		await openStreams(session, run, links);
 	} catch (error) {
 		await session.connection.close();
 		throw explained(error, server);
 	}
 	return () => session.connection.close();
+}
+
+/**
+ * Creates the streams of those links that use NATS.
+ *
+ * @param isOther true for a link whose stream another runner creates, since it was here before: see `openStream`
+ */
+export async function openStreams(
+	session: Session,
+	run: string,
+	links: readonly Link[],
+	isOther: (link: Link) => boolean = () => false,
+): Promise<void> {
+	for (const link of links) {
+		if (link.transport === "nats") await openStream(session, namesOf(run, link), link, isOther(link));
+	}
 }
 
 /** Removes everything that a run has on the server. */
