@@ -83,6 +83,13 @@ const bun = {
 		reason: "gc",
 		tests: ["waits that are settled behind the first one are forgotten, and the others keep their order"],
 	},
+	"waiting/shared-timer.test.js": {
+		reason: "gc",
+		tests: [
+			"a function that was called and is not due again is let go",
+			"a function that is no longer due is let go once the timer has fired",
+		],
+	},
 	"waiting/waits.test.js": {
 		reason: "gc",
 		tests: ["waits that come and go leave nothing that young collections keep"],
