@@ -95,6 +95,7 @@ export abstract class MessageReceiver extends Endpoint {
 		for (const message of messages) message.release();
 	}
 
+	/** @internal */
 	protected override onLeft(): void {
 		this.#holder.gone = true;
 	}
