@@ -66,8 +66,9 @@ export class Mapping {
 	/** The index in `words` of this participant's slot. */
 	slotWord = 0;
 	readonly #barrier = new Int32Array(1);
-	/** The word that has the value `#signed` as long as this opening can be used; NaN if all has to be checked. */
+	/** The index of the word that tells that this opening can be used, as long as its value is `#signed`. */
 	#sign = 0;
+	/** NaN, which no word is, while all has to be checked. */
 	#signed = Number.NaN;
 	#failure: DhmemError | undefined;
 	#closed = false;

@@ -35,11 +35,16 @@ export async function creating<T>(create: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Waits for a random time on a server that may break a stream, or end, if two clients create the same one at once.
- * 2.9.11 mended that (nats-server pull request 3679).
+ * Waits for a random time, unless there is something already, on a server that may break a stream, or end, if two clients
+ * create the same one at once. 2.9.11 mended that (nats-server pull request 3679).
  */
-export async function spread({ info }: NatsConnection): Promise<void> {
+export async function spread({ info }: NatsConnection, look: () => Promise<unknown>): Promise<void> {
 	const [major = 0, minor = 0, patch = 0] = (info?.version ?? "").split(".").map(Number.parseFloat);
 	const isOld = major < 2 || (major === 2 && (minor < 9 || (minor === 9 && patch < 11)));
-	if (isOld) await sleep(Math.random() * SPREAD);
+	if (!isOld) return;
+	const isThere = await look().then(
+		() => true,
+		() => false,
+	);
+	if (!isThere) await sleep(Math.random() * SPREAD);
 }

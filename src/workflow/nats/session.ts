@@ -155,11 +155,7 @@ async function sessionOf(
 		onRefusal: (act) => onRefusal.add(act),
 		bucket: (name) =>
 			creating(async () => {
-				const isThere = await manager.streams.info(`KV_${name}`).then(
-					() => true,
-					() => false,
-				);
-				if (!isThere) await spread(connection);
+				await spread(connection, () => manager.streams.info(`KV_${name}`));
 				return stores.create(name, { history: 1, replicas, allow_direct: false });
 			}),
 	};
