@@ -1,9 +1,7 @@
 /** Saving values under handles, and loading them. */
-import { getRandomValues } from "node:crypto";
 import {
 	BAD_HANDLE,
 	HANDLE_REFERENCE,
-	HEADER_IDENTITY,
 	KIND_ARRAY,
 	KIND_STRUCT,
 	KIND_VECTOR,
@@ -13,7 +11,6 @@ import {
 	OK,
 	REFERENCE_LENGTH,
 } from "../../assembly/layout.js";
-import { allocateBy } from "../attachment/allocation.js";
 import type { Attachment } from "../attachment/attachment.js";
 import { openArray, SharedArray } from "../collections/array.js";
 import { objectOfStruct, openStruct } from "../collections/struct.js";
@@ -28,6 +25,7 @@ import { keepIf } from "../objects/open-object.js";
 import { bytesPer, type DType, dtypeOf } from "../values/dtypes.js";
 import type { Schema, Struct } from "../values/schema.js";
 import { badHandle, decodeHandle, encodeHandle, type Handle, type Target } from "./handle.js";
+import { identityOf, ReservedHandle } from "./reserved-handle.js";
 
 /**
  * A struct that was loaded without a schema. `kind` is not its own property, so `{ ...struct }` has only the
@@ -88,10 +86,6 @@ function objectOf(value: unknown): NamedObject | undefined {
 	return typeof value === "object" && value !== null ? objectOfStruct(value) : undefined;
 }
 
-function identity(attachment: Attachment): [number, number] {
-	return [attachment.header(HEADER_IDENTITY), attachment.header(HEADER_IDENTITY + 4)];
-}
-
 /**
  * Named objects belong to the region already, and their record contains a nonce, so saving one changes
  * nothing.
@@ -102,19 +96,15 @@ function saveObject<T>(attachment: Attachment, object: NamedObject): Handle<T> {
 		throw badArgument("The value to save", object.name, `from this same opening of ${attachment.path}`);
 	}
 	const nonce: [number, number] = [object.word(OBJECT_NONCE), object.word(OBJECT_NONCE + 4)];
-	return encodeHandle({ of: "object", region: identity(attachment), at: object.at, nonce });
+	return encodeHandle({ of: "object", region: identityOf(attachment), at: object.at, nonce });
 }
 
 function saveBlock<T>(attachment: Attachment, block: Block): Handle<T> {
 	attachment.checkWritable();
-	const { core, me } = attachment;
-	const offset = block.owned(attachment);
-	const at = allocateBy(attachment, 64, () => core.allocateHandle(me));
-	const [low, high] = getRandomValues(new Uint32Array(2)) as unknown as [number, number];
-	const status = core.save(me, at, low, high, offset, Block.lengthOf(block)) >>> 0;
-	if (status !== OK) throw attachment.unexpected(status, "Saving a block");
-	block.spend();
-	return encodeHandle({ of: "block", region: identity(attachment), at, nonce: [low, high] });
+	block.owned(attachment);
+	const reserved = new ReservedHandle(attachment);
+	reserved.save(block);
+	return reserved.handle as Handle<T>;
 }
 
 /** Loads the value that a handle refers to. With `type`, checks that the value has that type. */
@@ -125,7 +115,7 @@ export function load(
 ): Loaded | Struct {
 	const target = decodeHandle(handle);
 	attachment.check();
-	const [low, high] = identity(attachment);
+	const [low, high] = identityOf(attachment);
 	if (target.region[0] !== low || target.region[1] !== high) {
 		throw badHandle(`belongs to another region than ${attachment.path}`);
 	}

@@ -28,7 +28,7 @@ async function offered(
 	const listener = await Listener.open(options);
 	try {
 		await body(
-			listener.offer(bytes, () => {}),
+			listener.offer(bytes, undefined, () => {}),
 			listener,
 		);
 	} finally {
@@ -98,7 +98,7 @@ test("what is no request gets no answer", () =>
 test("bytes of a program that has not the token are not taken", async () =>
 	offered(false, async (reference, listener) => {
 		// Another block of the same task has another token.
-		const other = listener.offer(new Uint8Array(bytes.length).fill(9), () => {});
+		const other = listener.offer(new Uint8Array(bytes.length).fill(9), undefined, () => {});
 		const target = new Uint8Array(bytes.length);
 		assert.is(await pull({ ...reference, token: other.token }, target, never), "failed");
 		assert.ok(target.every((byte) => byte === 0));

@@ -35,10 +35,17 @@ interface Given {
 	readonly relay: Relay;
 }
 
-/** @param way `direct`; through a relay; or to a place where nobody listens */
+/**
+ * @param way `direct`; through a relay; or to a place where nobody listens
+ * @param isRun true as if `dhmem run` had started the tasks
+ */
 function pulled(
 	title: string,
-	{ way = "direct", link = "a.out>b.in" }: { way?: "direct" | "relay" | "nowhere"; link?: string },
+	{
+		way = "direct",
+		link = "a.out>b.in",
+		isRun = false,
+	}: { way?: "direct" | "relay" | "nowhere"; link?: string; isRun?: boolean },
 	body: (given: Given) => Promise<void>,
 ): void {
 	test(title, () =>
@@ -53,7 +60,9 @@ function pulled(
 					DHMEM_TRANSPORT: "nats",
 					DHMEM_NATS: server.address,
 					DHMEM_PULL: way === "direct" ? "on" : `${ELSEWHERE}:${port}`,
+					...(isRun ? { DHMEM_RUNNER: "runner" } : {}),
 				});
+				using _runner = tasks.open("runner");
 				await server.prepare(tasks.run);
 				await body({ tasks, server, relay });
 			})(),
@@ -175,6 +184,28 @@ pulled(
 			assert.is(message?.bytes[MIB - 1], i);
 		}
 		await Promise.all(sends);
+	},
+);
+
+pulled(
+	"a block needs no connection in a run whose tasks have one region",
+	{ way: "nowhere", isRun: true },
+	async ({ tasks, server }) => {
+		using region = tasks.open("looks");
+		const input = tasks.get("b").input("in");
+		const output = tasks.get("a").output("out");
+		await output.send("first");
+		(await input.receive())?.release();
+		const { used } = region.stats();
+		for (const text of ["one", "two"]) {
+			await sendBlock(tasks, text, 3 * MIB);
+			const message = await input.receive();
+			assert.ok((await server.storedBytes()) < 10_000);
+			check(message, text, 3 * MIB);
+		}
+		await tasks.leave("a");
+		await tasks.leave("b");
+		assert.ok(region.stats().used <= used);
 	},
 );
 

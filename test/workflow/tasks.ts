@@ -31,6 +31,11 @@ export class Tasks {
 		this.#region = Region.open(`tasks-${randomUUID()}`, { directory: this.#place.regions, size: "64MiB" });
 	}
 
+	/** Another opening of the tasks' region. */
+	open(label: string): Region {
+		return Region.open(this.#region.name, { directory: this.#place.regions, label });
+	}
+
 	/** The name of the run on a server. */
 	get run(): string {
 		return this.#region.name;

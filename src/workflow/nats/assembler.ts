@@ -150,7 +150,7 @@ export class Assembler {
 		epoch: number,
 	): Promise<boolean> {
 		const target = partial.carried?.bytes ?? new Uint8Array(0);
-		const { isPullOff } = this.#options;
+		const { region, isPullOff } = this.#options;
 		const { signal } = this.#stopping;
 		const addresses = this.#addresses;
 		const position = partial.first;
@@ -158,6 +158,7 @@ export class Assembler {
 		try {
 			result = await retrieve({
 				endpoint,
+				region,
 				epoch,
 				position,
 				reference,

@@ -4,6 +4,8 @@
  * else, in chunks.
  */
 import { clearTimeout, setTimeout } from "node:timers";
+import { isFull } from "../../../errors.js";
+import { ReservedHandle } from "../../../handles/reserved-handle.js";
 import { Block } from "../../../memory/block.js";
 import { linkName } from "../../links.js";
 import { chunkOf } from "../chunks.js";
@@ -28,6 +30,8 @@ export interface Held {
 	bytes: Uint8Array;
 	/** The block, after it was sent. */
 	block: Block | undefined;
+	/** Its handle in the region, if it is saved there after it was sent. */
+	readonly reserved: ReservedHandle | undefined;
 	/** The position of its message in the stream; 0 while it is not stored. */
 	position: number;
 	/** True if its receiver can't pull it. */
@@ -125,7 +129,8 @@ export class HeldBlocks {
 	}
 
 	#add({ bytes, length }: Block, listener: Listener): Held {
-		const reference = listener.offer(bytes, () => {
+		const reserved = this.#reserve();
+		const reference = listener.offer(bytes, reserved?.handle.toString(), () => {
 			this.#hasServed = true;
 			this.#progress = performance.now();
 		});
@@ -134,6 +139,7 @@ export class HeldBlocks {
 			length,
 			bytes,
 			block: undefined,
+			reserved,
 			position: 0,
 			isAsked: false,
 			uploading: undefined,
@@ -143,14 +149,34 @@ export class HeldBlocks {
 		return held;
 	}
 
+	/** In a run, blocks are saved, so that a receiver of this region finds them there. */
+	#reserve(): ReservedHandle | undefined {
+		const { isRun, region } = this.#options;
+		if (!isRun) return undefined;
+		try {
+			return region.lookWith((attachment) => new ReservedHandle(attachment));
+		} catch (error) {
+			if (isFull(error)) return undefined;
+			throw error;
+		}
+	}
+
 	/** The block was sent, and belongs to the link until its message is released. */
 	takeOver(held: Held, block: Block): void {
-		const own = this.#options.region.lookWith(
-			(attachment) => new Block(attachment, block.owned(attachment), block.length),
-		);
-		block.spend();
-		if (this.#held.has(held.reference.id)) held.block = own;
-		else own.free();
+		const { reference, reserved } = held;
+		if (!this.#held.has(reference.id)) {
+			block.free();
+			return;
+		}
+		if (reserved === undefined) {
+			held.block = this.#options.region.lookWith(
+				(attachment) => new Block(attachment, block.owned(attachment), block.length),
+			);
+			block.spend();
+		} else {
+			reserved.save(block);
+			held.block = this.#options.region.load(reserved.handle) as Block;
+		}
 	}
 
 	/** The message has a place in the stream. */
@@ -175,7 +201,8 @@ export class HeldBlocks {
 		if (!this.#held.delete(id)) return;
 		this.#listener?.remove(id);
 		if (held.bytes.length > 0) this.#bytes -= held.length;
-		held.block?.free();
+		if (held.block === undefined) held.reserved?.cancel();
+		else held.block.free();
 		held.block = undefined;
 		this.wake();
 	}

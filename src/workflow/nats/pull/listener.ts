@@ -66,11 +66,14 @@ export class Listener {
 		return listener;
 	}
 
-	/** @param onServed called each time that a receiver has got something of the block */
-	offer(bytes: Uint8Array, onServed: () => void): Reference {
+	/**
+	 * @param handle of the block, if it is saved
+	 * @param onServed called each time that a receiver has got something of the block
+	 */
+	offer(bytes: Uint8Array, handle: string | undefined, onServed: () => void): Reference {
 		const { announced: host, isSecure } = this.#options;
 		const { port } = this.#server.address() as AddressInfo;
-		const reference = newReference({ host, port, isSecure });
+		const reference = newReference({ host, port, isSecure, handle });
 		this.#offers.set(reference.id, { reference, bytes, onServed, sockets: new Set() });
 		return reference;
 	}

@@ -31,6 +31,8 @@ export interface Reference {
 	readonly id: string;
 	/** The secret that lets a receiver pull the block. It is only in the message. */
 	readonly token: Buffer;
+	/** The token of the block's handle, if its sender saves it in its region. A receiver that has the region copies it. */
+	readonly handle: string | undefined;
 }
 
 export function newReference(place: Omit<Reference, "id" | "token">): Reference {
@@ -54,11 +56,11 @@ export function recordsWith(
 }
 
 function encodeReference(
-	{ host, port, isSecure, id, token }: Reference,
+	{ host, port, isSecure, id, token, handle }: Reference,
 	data: number,
 	block: number,
 ): Buffer {
-	const text = Buffer.from(JSON.stringify([host, port, isSecure, id, token.toString("base64")]));
+	const text = Buffer.from(JSON.stringify([host, port, isSecure, id, token.toString("base64"), handle]));
 	const head = Buffer.alloc(SIZE + LENGTHS);
 	head.writeUInt32LE(text.length, 0);
 	head.writeDoubleLE(data, SIZE);
@@ -75,8 +77,15 @@ export function decodeReference(
 		const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
 		const begin = SIZE + LENGTHS;
 		const end = begin + bytes.readUInt32LE(0);
-		const [host, port, isSecure, id, token] = JSON.parse(bytes.toString("utf8", begin, end));
-		const reference = { host, port, isSecure, id, token: Buffer.from(token, "base64") };
+		const [host, port, isSecure, id, token, handle] = JSON.parse(bytes.toString("utf8", begin, end));
+		const reference = {
+			host,
+			port,
+			isSecure,
+			id,
+			token: Buffer.from(token, "base64"),
+			handle: handle ?? undefined,
+		};
 		const data = bytes.readDoubleLE(SIZE);
 		const block = bytes.readDoubleLE(SIZE + 8);
 		if (isReference(reference) && isLength(data) && isLength(block) && block > 0)
@@ -93,6 +102,7 @@ function isReference({
 	isSecure,
 	id,
 	token,
+	handle,
 }: Readonly<Record<keyof Reference, unknown>>): boolean {
 	return (
 		typeof host === "string" &&
@@ -101,7 +111,8 @@ function isReference({
 		typeof id === "string" &&
 		/^[0-9a-f]{32}$/.test(id) &&
 		Buffer.isBuffer(token) &&
-		token.length === TOKEN_BYTES
+		token.length === TOKEN_BYTES &&
+		(handle === undefined || typeof handle === "string")
 	);
 }
 

@@ -1,9 +1,12 @@
 /** What a receiver knows of a block that it has to get, and what becomes of it. */
+import type { Region } from "../../../region.js";
 import type { Endpoint } from "../endpoint.js";
 import type { Reference } from "./reference.js";
 
 export interface Retrieval {
 	readonly endpoint: Endpoint;
+	/** The region of the receiver. */
+	readonly region: Region;
 	/** The epoch of the sender, and the position of its message in the stream. */
 	readonly epoch: number;
 	readonly position: number;

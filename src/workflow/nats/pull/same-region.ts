@@ -1,0 +1,71 @@
+/** Gets a block from a sender that has the same region: its bytes are there already. */
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { DhmemError } from "../../../errors.js";
+import { decodeHandle } from "../../../handles/handle.js";
+import { identityOf } from "../../../handles/reserved-handle.js";
+import type { Block } from "../../../memory/block.js";
+import type { Region } from "../../../region.js";
+
+/** Milliseconds for the sender to save the block. It does so when the server has confirmed the message. */
+const PATIENCE = 200;
+/** Bytes that are copied at a time. */
+const PIECE = 2 ** 24;
+/** Only for the fence in `copy`. */
+const fence = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Fills `target` with the block that is saved under `handle`.
+ *
+ * @param signal nothing is written to `target` after it was aborted
+ * @returns false if it is in another region, or is not saved any more
+ */
+export async function copyFromRegion(
+	region: Region,
+	handle: string,
+	target: Uint8Array,
+	signal: AbortSignal,
+): Promise<boolean> {
+	if (!isIn(region, handle)) return false;
+	const until = performance.now() + PATIENCE;
+	while (!signal.aborted) {
+		const block = loadFrom(region, handle);
+		if (block !== undefined) return block.length === target.length && copy(block, target, signal);
+		if (performance.now() >= until) break;
+		await sleep(1, undefined, { ref: false });
+	}
+	return false;
+}
+
+function isIn(region: Region, handle: string): boolean {
+	const of = unlessBad(() => decodeHandle(handle).region);
+	const [low, high] = region.lookWith(identityOf);
+	return of !== undefined && of[0] === low && of[1] === high;
+}
+
+function loadFrom(region: Region, handle: string): Block | undefined {
+	const value = unlessBad(() => region.load(handle));
+	return value?.kind === "block" ? value : undefined;
+}
+
+async function copy(block: Block, target: Uint8Array, signal: AbortSignal): Promise<boolean> {
+	for (let at = 0; at < target.length && !signal.aborted; at += PIECE) {
+		const bytes = unlessBad(() => block.bytes);
+		if (bytes === undefined) return false;
+		target.set(bytes.subarray(at, at + PIECE), at);
+		if (at + PIECE < target.length) await setImmediate();
+	}
+	// SYNC: pairs with the exchange of the nonce in `freeSaved`. All bytes were read before the handle is looked up again, so
+	// they are the block's if it is still there.
+	Atomics.exchange(fence, 0, 0);
+	return unlessBad(() => block.bytes) !== undefined && !signal.aborted;
+}
+
+/** Undefined if a handle refers to nothing, or to nothing any more. */
+function unlessBad<T>(act: () => T): T | undefined {
+	try {
+		return act();
+	} catch (error) {
+		if (error instanceof DhmemError && error.code === "DHMEM_BAD_HANDLE") return undefined;
+		throw error;
+	}
+}
