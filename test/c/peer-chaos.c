@@ -1,7 +1,6 @@
-/* Commands about processes: one that is killed again and again while it sends and receives, and one that forks. */
+/* A command for a process that is killed again and again while it sends and receives. */
 #include "peer.h"
 
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -146,55 +145,4 @@ static void run_chaos(const struct line *line) {
 	answer(code, "exchanged");
 }
 
-/* What a child can do with the opening that it has inherited, and with one of its own. */
-static int use_in_child(dhmem_producer *producer, const char *path) {
-	dhmem_region *own;
-	dhmem_producer *more;
-	const struct dhmem_options options = { .mode = DHMEM_OPEN, .label = "child" };
-	if (dhmem_send(producer, "x", 1, 0) != DHMEM_CLOSED) {
-		return 1;
-	}
-	dhmem_close(region);
-	if (dhmem_open(path, &options, &own) != DHMEM_OK ||
-		dhmem_producer_open(own, "child", NULL, &more) != DHMEM_OK ||
-		dhmem_send(more, "from the child", 14, 0) != DHMEM_OK) {
-		return 2;
-	}
-	dhmem_producer_close(more);
-	dhmem_close(own);
-	return 0;
-}
-
-/* fork QUEUE: a child tries things; and then another stays, whose process id is the answer. */
-static void run_fork(const struct line *line) {
-	char path[1000], text[30];
-	int status;
-	snprintf(path, sizeof path, "%s", dhmem_path(region));
-	pid_t child = fork();
-	if (child == 0) {
-		_exit(use_in_child(line->it->producer, path));
-	}
-	if (waitpid(child, &status, 0) != child || status != 0) {
-		printf("the child ended with %d\n", status);
-		return;
-	}
-	/* It has closed what it inherited once fork() has returned in it. */
-	int ready[2];
-	if (pipe(ready) != 0) {
-		abort();
-	}
-	child = fork();
-	if (child == 0) {
-		if (write(ready[1], "", 1) == 1) {
-			pause();
-		}
-		_exit(0);
-	}
-	if (read(ready[0], text, 1) != 1) {
-		abort();
-	}
-	snprintf(text, sizeof text, "%d", (int)child);
-	answer(0, text);
-}
-
-const struct command process_commands[] = { { "chaos", run_chaos }, { "fork", run_fork }, { NULL, NULL } };
+const struct command process_commands[] = { { "chaos", run_chaos }, { NULL, NULL } };

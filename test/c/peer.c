@@ -47,7 +47,7 @@
  *	watch CONDITION		(adds 1 to that number whenever it looks, until that is below 0)
  *	change CONDITION VALUE	(of that struct, and notifies)
  *
- * With other processes (peer-chaos.c):
+ * With other processes (peer-chaos.c, peer-forks.c):
  *
  *	chaos OUT IN		fork QUEUE
  *
@@ -197,7 +197,7 @@ static bool run(const struct command *among, const char *name, const struct line
 
 int main(void) {
 	static const struct command *const all[] = { commands, queue_commands, record_commands, memory_commands,
-		collection_commands, process_commands, thread_commands };
+		collection_commands, process_commands, fork_commands, thread_commands };
 	char text[4096];
 	while (fgets(text, sizeof text, stdin) != NULL) {
 		struct line line = { .rest = "", .text = "" };

@@ -44,6 +44,7 @@ extern const struct command record_commands[];
 extern const struct command memory_commands[];
 extern const struct command collection_commands[];
 extern const struct command process_commands[];
+extern const struct command fork_commands[];
 extern const struct command thread_commands[];
 
 extern dhmem_region *region;

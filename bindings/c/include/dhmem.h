@@ -15,7 +15,8 @@
  *	- Options may be NULL, and each of their members may be 0: that is the default.
  *	- Only one thread at a time may use a region and what was opened in it. Threads that work at the same time open
  *	  the region once each.
- *	- A region can't be used after fork() in the child. Open it again there.
+ *	- A region can't be used after fork() in the child: its functions return DHMEM_CLOSED, and its memory reads zeros. Open it
+ *	  again there.
  *	- Nothing that other participants write to the region can make these functions crash: at worst they return
  *	  DHMEM_CORRUPT. But your own code must expect any bytes in a message.
  */
@@ -557,7 +558,7 @@ DHMEM_API bool dhmem_is_shared(const dhmem_region *region, const struct dhmem_bl
 DHMEM_API int dhmem_check(dhmem_region *region);
 /*
  * Keeps the addresses of the region valid until dhmem_drop() is called as often, even if it is closed before. They read
- * zeros then. A forked child does not have them.
+ * zeros then.
  */
 DHMEM_API void dhmem_keep(dhmem_region *region);
 DHMEM_API void dhmem_drop(dhmem_region *region);

@@ -31,6 +31,11 @@ static int map_window(dhmem_region *region, struct window *window, size_t index)
 		munmap(base, length);
 		return system_fail(&failure, region->path, "Mapping a part of");
 	}
+	if (!children_show_zeros(&window->shown, base, length, &failure)) {
+		mapping_close(&window->mapping);
+		munmap(base, length);
+		return system_fail(&failure, region->path, "Mapping a part of");
+	}
 	window->base = base;
 	window->length = length;
 	return DHMEM_OK;

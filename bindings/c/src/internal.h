@@ -4,6 +4,7 @@
  *	error.c		codes and texts
  *	trap.c		what a trap of the core does
  *	extents.c	how large regions are
+ *	children.c	what forked children have in place of mappings
  *	windows.c	the mapped parts of the bulk space
  *	state.c		whether an opening can still be used
  *	bulk.c		the part of a large region behind the core's memory
@@ -58,9 +59,22 @@ struct extent {
 	uint32_t bulk;
 };
 
+/* A mapping for which forked children get zero pages. */
+struct shown {
+	void *start;
+	size_t length;
+	bool is_listed;
+	/* In a child: there are no such pages, and perhaps others. */
+	bool is_lost;
+	/* The list in children.c. */
+	struct shown *previous;
+	struct shown *next;
+};
+
 /* A part of the bulk space. */
 struct window {
 	struct mapping mapping;
+	struct shown shown;
 	/* NULL while it is not mapped. */
 	uint8_t *base;
 	size_t length;
@@ -69,6 +83,7 @@ struct window {
 struct dhmem_region {
 	struct file file;
 	struct mapping mapping;
+	struct shown shown;
 	w2c_dhmem core;
 	wasm_rt_shared_memory_t memory;
 	char *path;
@@ -165,6 +180,13 @@ uint64_t extent_bytes(struct extent extent);
 int extent_of(const struct dhmem_options *options, struct extent *extent);
 /* Refuses a region that is smaller than asked for. */
 int check_size(const struct dhmem_options *options, const uint32_t *header, const char *path);
+
+/* children.c */
+
+/* From now on, a forked child has private zero pages there, and not none. The mapping at `start` was made before. */
+bool children_show_zeros(struct shown *shown, void *start, size_t length, struct failure *failure);
+/* After the mapping was closed, and before its addresses are given back. It may not be listed. */
+void children_forget(struct shown *shown);
 
 /* windows.c */
 

@@ -50,6 +50,9 @@ static int map(dhmem_region *region, struct extent extent) {
 		return system_fail(&failure, region->path, "Mapping");
 	}
 	region->mapped = true;
+	if (!children_show_zeros(&region->shown, base, region->size, &failure)) {
+		return system_fail(&failure, region->path, "Mapping");
+	}
 	region->memory = (wasm_rt_shared_memory_t){ .data = base,
 		.data_end = (_Atomic volatile uint8_t *)base + length,
 		.page_size = SPAN,

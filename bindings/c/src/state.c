@@ -16,9 +16,8 @@ void region_drop(dhmem_region *region) {
 		return;
 	}
 	region_shut(region);
-	/* A forked child does not have these pages (MADV_DONTFORK), and may have others at their addresses. */
 	windows_drop(region);
-	if (region->base != NULL && !region->file.inherited) {
+	if (region->base != NULL && !region->shown.is_lost) {
 		munmap(region->base, region->size + SPAN);
 	}
 	free(region->trust);
@@ -31,6 +30,7 @@ void region_shut(dhmem_region *region) {
 		/* The heap last, where faults are noticed. */
 		windows_shut(region);
 		mapping_close(&region->mapping);
+		children_forget(&region->shown);
 	}
 	region->mapped = false;
 	file_close(&region->file);

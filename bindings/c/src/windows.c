@@ -32,14 +32,16 @@ void windows_shut(dhmem_region *region) {
 	for (size_t i = 0; region->windows != NULL && i < count_windows(region); i++) {
 		if (region->windows[i].base != NULL) {
 			mapping_close(&region->windows[i].mapping);
+			children_forget(&region->windows[i].shown);
 		}
 	}
 }
 
 void windows_drop(dhmem_region *region) {
 	for (size_t i = 0; region->windows != NULL && i < count_windows(region); i++) {
-		if (region->windows[i].base != NULL && !region->file.inherited) {
-			munmap(region->windows[i].base, region->windows[i].length);
+		const struct window *window = &region->windows[i];
+		if (window->base != NULL && !window->shown.is_lost) {
+			munmap(window->base, window->length);
 		}
 	}
 	free(region->windows);

@@ -58,6 +58,69 @@ class Forks(RegionTest):
         self.assertEqual(next(consumer).text(), "still here")
         block.free()
 
+    def test_views_read_zeros_in_a_forked_child(self) -> None:
+        with dhmem.Region.temporary(size="6GiB") as large:
+            producer = large.queue("steps").producer()
+            consumer = large.queue("steps").consumer()
+            producer.send("message")
+            message = consumer.receive(timeout=60)
+            assert message is not None
+            numbers = large.array("numbers", "u1", 5)
+            views = [
+                memoryview(message),
+                memoryview(numbers),
+                memoryview(large.allocate(5)),
+                memoryview(large.allocate(300 << 20)),
+                memoryview(producer.reserve(5)),
+            ]
+            for view in views[1:]:
+                view[:5] = b"abcde"
+            child = os.fork()
+            if child == 0:
+                found = {bytes(view[:5]) for view in views}
+                for view in views:
+                    view[:5] = b"child"
+                os._exit(0 if found == {bytes(5)} else 1)
+            self.assertEqual(os.waitpid(child, 0)[1], 0)
+            self.assertEqual([bytes(view[:5]) for view in views], [b"messa"] + [b"abcde"] * 4)
+            for view in views:
+                view.release()
+
+    def test_a_forked_child_with_views_ends_as_others(self) -> None:
+        program = """
+import gc, os, sys, dhmem
+region = dhmem.Region(sys.argv[1])
+queue = region.queue("views")
+producer, consumer = queue.producer(), queue.consumer()
+producer.send("kept")
+message = consumer.receive(timeout=60)
+view, number = memoryview(message), memoryview(region.array("number", "u1", 1))
+child = os.fork()
+if child == 0:
+    # Its own child inherits the same.
+    child = os.fork()
+    number[0] += 1
+    assert number[0] == 1
+    if child == 0:
+        del view, message
+        gc.collect()
+        region.close()
+        number.release()
+    else:
+        assert os.waitpid(child, 0)[1] == 0
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert (number[0], bytes(view)) == (0, b"kept")
+view.release()
+message.release()
+producer.send("more")
+assert consumer.receive(timeout=60).text() == "more"
+print("done")
+"""
+        parent = python(program, self.region.name)
+        self.assertEqual(parent.communicate()[0], "done\n")
+        self.assertEqual(parent.returncode, 0)
+
     def test_a_dead_parent_does_not_look_alive_through_its_child(self) -> None:
         program = """
 import sys, os, dhmem
