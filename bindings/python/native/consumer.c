@@ -1,8 +1,8 @@
 /* class Consumer */
 #include "native.h"
 
-static void consumer_release(struct consumer *self) {
-	if (self->handle != NULL && self->waited.busy == 0) {
+void consumer_finish(struct consumer *self) {
+	if (self->handle != NULL && can_close(&self->waited)) {
 		messages_abandon(self);
 		dhmem_consumer_close(self->handle);
 		self->handle = NULL;
@@ -16,25 +16,31 @@ static int consumer_init(PyObject *object, PyObject *args, PyObject *keywords) {
 	if (!endpoint_init(&self->waited, "Consumer", args, keywords, &name, &options)) {
 		return -1;
 	}
+	self->waited.viewed = "messages of";
 	const int code = dhmem_consumer_open(self->waited.region->handle, name, &options, &self->handle);
 	if (code != DHMEM_OK) {
 		self->handle = NULL;
-		raise_last(code);
+		raise_opening(&self->waited, consumer_type, code);
 		return -1;
 	}
 	return 0;
 }
 
 static void consumer_dealloc(PyObject *object) {
-	consumer_release((struct consumer *)object);
+	consumer_finish((struct consumer *)object);
 	waited_dealloc(object);
 }
 
-static PyObject *consumer_close(PyObject *object, PyObject *Py_UNUSED(unused)) {
+/* At the end of a `with` block, which must not hide an exception, its views may still exist. */
+static PyObject *consumer_exit(PyObject *object, PyObject *Py_UNUSED(args)) {
 	struct consumer *self = (struct consumer *)object;
 	self->waited.closing = true;
-	consumer_release(self);
+	consumer_finish(self);
 	Py_RETURN_NONE;
+}
+
+static PyObject *consumer_close(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	return may_close((struct waited *)object) ? consumer_exit(object, NULL) : NULL;
 }
 
 /* The next message, or NULL and `*code`. */
@@ -46,7 +52,7 @@ static PyObject *receive(struct consumer *self, double timeout, int *code) {
 	if (self->waited.closing) {
 		/* A message that has arrived meanwhile is delivered again. */
 		*code = *code < 0 ? *code : DHMEM_INTERRUPTED;
-		consumer_release(self);
+		consumer_finish(self);
 		return NULL;
 	}
 	self->ended = self->ended || *code == DHMEM_END;
@@ -167,10 +173,6 @@ static PyObject *consumer_next(PyObject *object) {
 	return code == DHMEM_OK || code == DHMEM_END ? message : wait_raise(&self->waited, code);
 }
 
-static PyObject *consumer_exit(PyObject *object, PyObject *Py_UNUSED(args)) {
-	return consumer_close(object, NULL);
-}
-
 static PyObject *get_ended(PyObject *object, void *Py_UNUSED(closure)) {
 	return PyBool_FromLong(((struct consumer *)object)->ended);
 }
@@ -190,7 +192,9 @@ static PyMethodDef methods[] = {
 	{ "close", consumer_close, METH_NOARGS,
 		"close($self, /)\n--\n\n"
 		"Leave the queue, so that another consumer can take its place.\n\n"
-		"Messages that were not released are delivered again." },
+		"Messages that were not released are delivered again. BufferError while views of them exist; `with` "
+		"closes "
+		"it when the last view is gone." },
 	{ "_release_current", consumer_release_current, METH_NOARGS, NULL },
 	{ "_set_current", consumer_set_current, METH_O, NULL },
 	{ "__enter__", return_self, METH_NOARGS, NULL },

@@ -58,6 +58,9 @@ void message_viewed(struct message *self, int change) {
 	if (self->viewed.exports == 0 && self->release_later) {
 		release(self);
 	}
+	if (self->consumer->waited.closing) {
+		consumer_finish(self->consumer);
+	}
 }
 
 void messages_abandon(struct consumer *consumer) {

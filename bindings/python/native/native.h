@@ -58,12 +58,13 @@ struct waited {
 	PyObject_HEAD struct region *region;
 	/* Calls that run. */
 	int busy;
-	/* To be closed by the last of them. */
+	/* To be closed by the last of them, or with its last view. */
 	bool closing;
 	/* This participant has removed it. */
 	bool removed;
-	/* Buffers that are exported of its messages, or of its reservation. */
+	/* Buffers that are exported of its messages, or of its reservation, and what these are, as in "messages of steps". */
 	Py_ssize_t exports;
+	const char *viewed;
 	/* Milliseconds. */
 	double timeout;
 	PyObject *name;
@@ -214,6 +215,15 @@ void waited_removed(struct region *region, const char *name);
 bool is_open(struct waited *waited, const void *handle);
 /* Raises TypeError if it is no open Region. */
 bool is_region(PyObject *object);
+/*
+ * Whether it is closed now: otherwise when its last call has returned, and its last view is gone. The views of a region that
+ * is closed read zeros, so they don't count.
+ */
+bool can_close(const struct waited *waited);
+/* Raises BufferError if it has views. */
+bool may_close(const struct waited *waited);
+/* Raises why an end can't be opened: perhaps one that was left here has views. Returns NULL. */
+PyObject *raise_opening(const struct waited *waited, PyTypeObject *type, int code);
 /* What __init__() and deallocation have in common. */
 bool waited_init(struct waited *self, PyObject *region, PyObject *name, PyObject *timeout);
 bool endpoint_init(struct waited *self, const char *function, PyObject *args, PyObject *keywords,
@@ -226,6 +236,8 @@ PyObject *return_self(PyObject *self, PyObject *unused);
 
 /* views.c */
 
+/* "1 view of the message still exists", and what to do. */
+PyObject *views_text(Py_ssize_t exports, const char *what);
 /* Raises BufferError if there are views. */
 bool has_no_views(const struct viewed *viewed, const char *what);
 bool are_no_views(Py_ssize_t exports, const char *what);
@@ -246,6 +258,11 @@ PyObject *block_new(struct region *region, const struct dhmem_block *block, stru
 PyObject *block_load(struct region *region, PyObject *token);
 /* A block that can be sent: of this participant, without views. */
 bool block_sendable(PyObject *object, struct block **block);
+
+/* producer.c, consumer.c: close it if that is to be done, and can be. */
+
+void producer_finish(struct producer *producer);
+void consumer_finish(struct consumer *consumer);
 
 /* reservation.c */
 

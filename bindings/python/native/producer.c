@@ -1,8 +1,8 @@
 /* class Producer */
 #include "native.h"
 
-static void producer_release(struct producer *self) {
-	if (self->handle != NULL && self->waited.busy == 0) {
+void producer_finish(struct producer *self) {
+	if (self->handle != NULL && can_close(&self->waited)) {
 		dhmem_producer_close(self->handle);
 		self->handle = NULL;
 	}
@@ -15,25 +15,31 @@ static int producer_init(PyObject *object, PyObject *args, PyObject *keywords) {
 	if (!endpoint_init(&self->waited, "Producer", args, keywords, &name, &options)) {
 		return -1;
 	}
+	self->waited.viewed = "a reservation in";
 	const int code = dhmem_producer_open(self->waited.region->handle, name, &options, &self->handle);
 	if (code != DHMEM_OK) {
 		self->handle = NULL;
-		raise_last(code);
+		raise_opening(&self->waited, producer_type, code);
 		return -1;
 	}
 	return 0;
 }
 
 static void producer_dealloc(PyObject *object) {
-	producer_release((struct producer *)object);
+	producer_finish((struct producer *)object);
 	waited_dealloc(object);
 }
 
-static PyObject *producer_close(PyObject *object, PyObject *Py_UNUSED(unused)) {
+/* At the end of a `with` block, which must not hide an exception, its views may still exist. */
+static PyObject *producer_exit(PyObject *object, PyObject *Py_UNUSED(args)) {
 	struct producer *self = (struct producer *)object;
 	self->waited.closing = true;
-	producer_release(self);
+	producer_finish(self);
 	Py_RETURN_NONE;
+}
+
+static PyObject *producer_close(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	return may_close((struct waited *)object) ? producer_exit(object, NULL) : NULL;
 }
 
 static int send(struct producer *self, const struct data *data, struct block *block, double timeout) {
@@ -43,7 +49,7 @@ static int send(struct producer *self, const struct data *data, struct block *bl
 		: dhmem_send_block(self->handle, data->bytes, data->length, &block->block, timeout);
 	wait_end(&self->waited, outer);
 	if (self->waited.closing) {
-		producer_release(self);
+		producer_finish(self);
 	}
 	return code;
 }
@@ -158,7 +164,7 @@ static PyObject *producer_reserve(PyObject *object, PyObject *const *args, Py_ss
 	const int code = dhmem_reserve(self->handle, length, timeout, &data);
 	wait_end(&self->waited, outer);
 	if (self->waited.closing) {
-		producer_release(self);
+		producer_finish(self);
 	}
 	return code != DHMEM_OK ? wait_raise(&self->waited, code) : reservation_new(self, data, length);
 }
@@ -166,10 +172,6 @@ static PyObject *producer_reserve(PyObject *object, PyObject *const *args, Py_ss
 static PyObject *producer_end(PyObject *object, PyObject *Py_UNUSED(unused)) {
 	struct producer *self = (struct producer *)object;
 	return is_open(&self->waited, self->handle) ? none_or_raise(dhmem_end(self->handle)) : NULL;
-}
-
-static PyObject *producer_exit(PyObject *object, PyObject *Py_UNUSED(args)) {
-	return producer_close(object, NULL);
 }
 
 static PyMethodDef methods[] = {
@@ -199,7 +201,8 @@ static PyMethodDef methods[] = {
 		"End the stream: the consumer receives what was sent, and then sees the end." },
 	{ "close", producer_close, METH_NOARGS,
 		"close($self, /)\n--\n\n"
-		"Leave the queue, so that another producer can take its place. This does not end the stream." },
+		"Leave the queue, so that another producer can take its place. This does not end the stream.\n\n"
+		"BufferError while views of its reservation exist; `with` closes it when the last view is gone." },
 	{ "__enter__", return_self, METH_NOARGS, NULL },
 	{ "__exit__", producer_exit, METH_VARARGS, NULL },
 	{ 0 },

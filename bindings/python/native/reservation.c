@@ -89,6 +89,9 @@ static void reservation_releasebuffer(PyObject *object, Py_buffer *Py_UNUSED(buf
 	struct reservation *self = (struct reservation *)object;
 	self->viewed.exports--;
 	self->producer->waited.exports--;
+	if (self->producer->waited.closing) {
+		producer_finish(self->producer);
+	}
 }
 
 static Py_ssize_t reservation_length(PyObject *object) {

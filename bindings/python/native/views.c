@@ -1,15 +1,20 @@
 /* The buffer protocol. An exported buffer holds its object, and the object keeps count of them. */
 #include "native.h"
 
-bool are_no_views(Py_ssize_t exports, const char *what) {
-	if (exports == 0) {
-		return true;
-	}
-	PyErr_Format(PyExc_BufferError,
-		"%zd view%s of %s still exist%s, such as a memoryview or an array; delete %s first, or copy what you "
-		"need",
+PyObject *views_text(Py_ssize_t exports, const char *what) {
+	return PyUnicode_FromFormat("%zd view%s of %s still exist%s, such as a memoryview or an array; delete %s "
+								"first, or copy what you "
+								"need",
 		exports, exports == 1 ? "" : "s", what, exports == 1 ? "s" : "", exports == 1 ? "it" : "them");
-	return false;
+}
+
+bool are_no_views(Py_ssize_t exports, const char *what) {
+	PyObject *text = exports > 0 ? views_text(exports, what) : NULL;
+	if (text != NULL) {
+		PyErr_SetObject(PyExc_BufferError, text);
+		Py_DECREF(text);
+	}
+	return exports == 0;
 }
 
 bool has_no_views(const struct viewed *viewed, const char *what) {

@@ -54,6 +54,51 @@ bool is_open(struct waited *waited, const void *handle) {
 	return true;
 }
 
+static bool is_viewed(const struct waited *waited) {
+	return waited->exports > 0 && dhmem_check(waited->region->handle) == DHMEM_OK;
+}
+
+bool can_close(const struct waited *waited) {
+	return waited->busy == 0 && !is_viewed(waited);
+}
+
+/* "messages of steps"; NULL without memory. */
+static PyObject *what_is_viewed(const struct waited *waited) {
+	return PyUnicode_FromFormat("%s %U", waited->viewed, waited->name);
+}
+
+bool may_close(const struct waited *waited) {
+	if (!is_viewed(waited)) {
+		return true;
+	}
+	PyObject *what = what_is_viewed(waited);
+	if (what != NULL) {
+		are_no_views(waited->exports, PyUnicode_AsUTF8AndSize(what, NULL));
+		Py_DECREF(what);
+	}
+	return false;
+}
+
+PyObject *raise_opening(const struct waited *waited, PyTypeObject *type, int code) {
+	const struct waited *each = waited->region->others;
+	while (each != NULL &&
+		!(each->closing && each->exports > 0 && PyObject_TypeCheck((PyObject *)each, type) &&
+			PyUnicode_Compare(each->name, waited->name) == 0)) {
+		each = each->next;
+	}
+	if (code != DHMEM_ENDPOINT_TAKEN || each == NULL) {
+		return raise_last(code);
+	}
+	PyObject *what = what_is_viewed(each);
+	PyObject *text = what != NULL ? views_text(each->exports, PyUnicode_AsUTF8AndSize(what, NULL)) : NULL;
+	if (text != NULL) {
+		raise_code(code, "This end of %U was left here, but %U", waited->name, text);
+	}
+	Py_XDECREF(what);
+	Py_XDECREF(text);
+	return NULL;
+}
+
 void waited_removed(struct region *region, const char *name) {
 	for (struct waited *each = region->others; each != NULL; each = each->next) {
 		each->removed = each->removed || strcmp(PyUnicode_AsUTF8AndSize(each->name, NULL), name) == 0;

@@ -53,13 +53,14 @@ class Queues(RegionTest):
         producer, consumer = self.ends()
         producer.send("once")
         producer.end()
-        for message in consumer:
-            view = memoryview(message)
-        consumer.close()
-        self.assertIsNone(self.region.queue("steps").consumer().try_receive())
+        with consumer:
+            for message in consumer:
+                view = memoryview(message)
+        self.assertEqual(bytes(view), b"once")
         with self.fails("DHMEM_CLOSED"):
             message.text()
         view.release()
+        self.assertIsNone(self.region.queue("steps").consumer().try_receive())
 
     def test_trying_never_waits(self) -> None:
         producer, consumer = self.ends(capacity=64)
@@ -69,6 +70,63 @@ class Queues(RegionTest):
             pass
         with self.fails("DHMEM_TIMEOUT", "room in queue steps"):
             producer.send(bytes(16), timeout=0.01)
+
+    def test_an_end_with_a_view_is_not_closed(self) -> None:
+        producer, consumer = self.ends()
+        producer.send("kept")
+        message = consumer.receive()
+        assert message is not None
+        room = producer.reserve(4)
+        with memoryview(message) as view, memoryview(room) as writing:
+            with self.assertRaisesRegex(BufferError, "1 view of messages of steps still exists"):
+                consumer.close()
+            with self.assertRaisesRegex(BufferError, "1 view of a reservation in steps still exists"):
+                producer.close()
+            writing[:] = b"more"
+            self.assertEqual(bytes(view), b"kept")
+        room.commit()
+        consumer.close()
+        for use in (message.release, message.text, lambda: message.block, lambda: memoryview(message)):
+            with self.fails("DHMEM_CLOSED"):
+                use()
+        again = self.region.queue("steps").consumer(timeout=60)
+        self.assertEqual([again.receive().text() for _ in range(2)], ["kept", "more"])  # type: ignore[union-attr]
+
+    def test_an_end_with_a_view_is_closed_after_its_block_when_the_view_is_gone(self) -> None:
+        queue = self.region.queue("steps")
+        with queue.producer() as producer, queue.consumer(timeout=60) as consumer:
+            for text in ("first", "second"):
+                producer.send(text)
+            message = next(consumer)
+            views = [memoryview(message)]
+            message = next(consumer)
+            views.append(memoryview(message))
+            writing = memoryview(producer.reserve(5))
+        for use in (consumer.try_receive, message.text, lambda: producer.send("")):
+            with self.fails("DHMEM_CLOSED"):
+                use()
+        with self.fails("DHMEM_ENDPOINT_TAKEN", "was left here, but 2 views of messages of steps still exist"):
+            queue.consumer()
+        with self.fails("DHMEM_ENDPOINT_TAKEN", "was left here, but 1 view of a reservation in steps still exists"):
+            queue.producer()
+        writing[:] = b"third"
+        self.assertEqual([bytes(view) for view in views], [b"first", b"second"])
+        for view in [*views, writing]:
+            view.release()
+        with queue.producer() as producer, queue.consumer(timeout=60) as consumer:
+            producer.send("third")
+            self.assertEqual([next(consumer).text() for _ in range(2)], ["second", "third"])
+
+    def test_an_end_of_a_closed_region_is_closed_despite_views(self) -> None:
+        producer, consumer = self.ends()
+        producer.send("text")
+        message = consumer.receive()
+        assert message is not None
+        with memoryview(message) as view, memoryview(producer.reserve(4)) as writing:
+            self.region.close()
+            consumer.close()
+            producer.close()
+            self.assertEqual(bytes(view) + bytes(writing), bytes(8))
 
     def test_what_was_released_cannot_be_viewed(self) -> None:
         producer, consumer = self.ends()
