@@ -52,9 +52,10 @@ func (m *memory) Len() int {
 	return m.length
 }
 
-// Bytes is the memory of the region itself, without a copy. It is valid until it is released, sent or freed, or the region
-// is closed, and must not be used after that: the memory belongs to others then. Programs that are built with the race
-// detector, or with the tag dhmemdebug, crash at such a use; others read what others have written.
+// Bytes is the memory of the region itself, without a copy. It is valid until it is released, sent or freed, or its queue's
+// endpoint or the region is closed, or its queue is removed here, and must not be used after that: the memory belongs to
+// others then. Programs that are built with the race detector, or with the tag dhmemdebug, crash where it is used after it was
+// released, sent or freed; others read what others have written.
 //
 // It panics with ErrClosed after the memory was released.
 func (m *memory) Bytes() []byte {

@@ -116,8 +116,8 @@ func openStruct[T any](region *Region, name, token string) (*Struct[T], error) {
 	return object, nil
 }
 
-// Live is the struct in the region itself. It is valid until the region is closed. Panics with the error if the struct
-// can't be used any more.
+// Live is the struct in the region itself. It is valid until the struct is removed here, or the region is closed. Panics
+// with the error if the struct can't be used any more.
 func (o *Struct[T]) Live() *T { return (*T)(o.checked()) }
 
 // Get returns a copy.
@@ -185,5 +185,6 @@ func (a *Array[T]) Len() int { return a.length }
 // Bytes is the array in the region itself. Panics with the error if the array can't be used any more.
 func (a *Array[T]) Bytes() []byte { return unsafe.Slice((*byte)(a.checked()), a.length) }
 
-// Data is the elements in the region itself. They are valid until the region is closed. Panics as Bytes does.
+// Data is the elements in the region itself. They are valid until the array is removed here, or the region
+// is closed. Panics as Bytes does.
 func (a *Array[T]) Data() []T { return View[T](a) }

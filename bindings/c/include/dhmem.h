@@ -229,7 +229,10 @@ struct dhmem_queue_options {
 /* DHMEM_ENDPOINT_TAKEN if another participant is the producer already. */
 DHMEM_API int dhmem_producer_open(dhmem_region *region, const char *queue,
 	const struct dhmem_queue_options *options, dhmem_producer **producer);
-/* Leaves the endpoint, which another participant can take then. This does not end the stream. NULL is allowed. */
+/*
+ * Leaves the endpoint, which another participant can take then. This does not end the stream. A reservation is dropped, and
+ * its memory must not be used any more. NULL is allowed.
+ */
 DHMEM_API void dhmem_producer_close(dhmem_producer *producer);
 /* Sends a copy of `length` bytes. Waits for room: DHMEM_TIMEOUT, DHMEM_PEER_GONE. */
 DHMEM_API int dhmem_send(dhmem_producer *producer, const void *data, size_t length, double timeout);
@@ -277,7 +280,10 @@ struct dhmem_message {
 /* DHMEM_ENDPOINT_TAKEN if another participant is the consumer already. */
 DHMEM_API int dhmem_consumer_open(dhmem_region *region, const char *queue,
 	const struct dhmem_queue_options *options, dhmem_consumer **consumer);
-/* Leaves the endpoint. Messages that were not released are delivered again. NULL is allowed. */
+/*
+ * Leaves the endpoint. Messages that were not released are delivered again, and their memory must not be used here any
+ * more. NULL is allowed.
+ */
 DHMEM_API void dhmem_consumer_close(dhmem_consumer *consumer);
 /*
  * Waits for the next message. DHMEM_END after the last one of a stream; DHMEM_TIMEOUT, DHMEM_PEER_GONE.
@@ -459,7 +465,8 @@ DHMEM_API int dhmem_map_unlock(dhmem_map *map);
 
 /*
  * Removes what has this name in the region, and sets `removed`, which may be NULL, to false if there was nothing. What
- * this participant has open under the name can only be closed then. Others who have it open keep it.
+ * this participant has open under the name can only be closed then, and its memory must not be used any more. Others who
+ * have it open keep it.
  */
 DHMEM_API int dhmem_remove(dhmem_region *region, const char *name, bool *removed);
 

@@ -126,7 +126,8 @@ static int fetch(dhmem_consumer *consumer) {
 	const uint32_t scratch = (uint32_t)region->size;
 	const uint32_t status = END_CALL(&consumer->end, peekMany, FETCHED, scratch);
 	if (status != CORE_OK) {
-		return status == CORE_EMPTY ? PENDING : region_unexpected(region, status, consumer->end.what);
+		return status == CORE_EMPTY ? PENDING
+									: object_unexpected(&consumer->end.object, status, consumer->end.what);
 	}
 	const uint32_t count = result_of(region, CORE_SLOT_RESULT);
 	if (count > FETCHED) {
@@ -183,7 +184,7 @@ static int attempt(void *context) {
 		return PENDING;
 	}
 	if (payload != CORE_ENDED) {
-		return region_unexpected(region, payload, consumer->end.what);
+		return object_unexpected(&consumer->end.object, payload, consumer->end.what);
 	}
 	consumer->end.ended = true;
 	const int code = wake(region, result_of(region, CORE_SLOT_RESULT), consumer->end.what);

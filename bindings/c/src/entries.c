@@ -153,7 +153,7 @@ static int make_table(const dhmem_map *map) {
 	const uint32_t status = OBJECT_CALL(object, mapGrow, table);
 	if (status != CORE_OK) {
 		CALL(region, free, region->me, table);
-		return region_unexpected(region, status, "A map");
+		return object_unexpected(object, status, "A map");
 	}
 	return DHMEM_OK;
 }
@@ -185,7 +185,7 @@ static int set_held(void *context) {
 	const uint32_t status = OBJECT_CALL(object, mapSet, at);
 	if (status != CORE_OK) {
 		CALL(region, free, region->me, at);
-		return region_unexpected(region, status, "A map");
+		return object_unexpected(object, status, "A map");
 	}
 	return DHMEM_OK;
 }
@@ -218,8 +218,7 @@ static int delete_held(void *context) {
 	const struct object *object = &access->map->lock.object;
 	const uint32_t status = OBJECT_CALL(object, mapDelete, lend_key(access), (uint32_t)access->key_length);
 	access->done = status == CORE_OK;
-	return access->done || status == CORE_NOT_FOUND ? DHMEM_OK
-													: region_unexpected(object->region, status, "A map");
+	return access->done || status == CORE_NOT_FOUND ? DHMEM_OK : object_unexpected(object, status, "A map");
 }
 
 static int delete (struct access *access, bool *deleted) {

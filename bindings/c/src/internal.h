@@ -423,6 +423,8 @@ int check_name(const char *name);
 bool is_utf8(const void *bytes, size_t length);
 /* Says that the object does not match its type. */
 int object_corrupt(const struct object *object);
+/* Converts a status that the caller does not expect: perhaps the object was removed while this thread slept. */
+int object_unexpected(const struct object *object, uint32_t status, const char *what);
 
 static inline uint32_t object_word(const struct object *object, uint32_t field) {
 	return word_at(object->region, object->at + field);

@@ -11,7 +11,7 @@ static int attempt(void *context) {
 		lock->abandoned = status == CORE_LOCK_ABANDONED;
 		return DHMEM_OK;
 	}
-	return status == CORE_TAKEN ? PENDING : region_unexpected(lock->object.region, status, "A mutex");
+	return status == CORE_TAKEN ? PENDING : object_unexpected(&lock->object, status, "A mutex");
 }
 
 /* A ring is for all threads that wait. */

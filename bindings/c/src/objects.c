@@ -178,6 +178,11 @@ int object_check(const struct object *object) {
 	return code;
 }
 
+int object_unexpected(const struct object *object, uint32_t status, const char *what) {
+	const int code = object_check(object);
+	return code != DHMEM_OK ? code : region_unexpected(object->region, status, what);
+}
+
 int object_corrupt(const struct object *object) {
 	const int code = object_check(object);
 	return code != DHMEM_OK

@@ -182,7 +182,7 @@ static int look_for_room(void *context) {
 	if (status == CORE_NO_ROOM) {
 		return PENDING;
 	}
-	return status == CORE_OK ? DHMEM_OK : region_unexpected(end->object.region, status, end->what);
+	return status == CORE_OK ? DHMEM_OK : object_unexpected(&end->object, status, end->what);
 }
 
 static int attempt_push(void *context) {
@@ -215,7 +215,7 @@ static int look_for_records(void *context) {
 		const int code = wake(region, result_of(region, CORE_SLOT_RESULT), end->what);
 		return code == DHMEM_OK ? DHMEM_END : code;
 	}
-	return status == CORE_OK ? DHMEM_OK : region_unexpected(region, status, end->what);
+	return status == CORE_OK ? DHMEM_OK : object_unexpected(&end->object, status, end->what);
 }
 
 static int attempt_pop(void *context) {

@@ -53,7 +53,7 @@ static int reserve_room(const struct sending *sending, size_t length, uint32_t *
 			"give the queue a larger capacity",
 			sending->length, producer->end.object.name, most_inline(producer) - CORE_REFERENCE_BYTES);
 	}
-	return region_unexpected(region, *payload < CORE_STATUS_LIMIT ? *payload : CORE_CORRUPT,
+	return object_unexpected(&producer->end.object, *payload < CORE_STATUS_LIMIT ? *payload : CORE_CORRUPT,
 		producer->end.what);
 }
 
@@ -182,7 +182,8 @@ static int stage(const struct sending *sending) {
 		memcpy(region->base + payload, sending->data, sending->length);
 	}
 	const uint32_t status = END_CALL(&producer->end, stage, (uint32_t)sending->length);
-	return status == CORE_OK ? DHMEM_OK : region_unexpected(region, status, producer->end.what);
+	return status == CORE_OK ? DHMEM_OK
+							 : object_unexpected(&producer->end.object, status, producer->end.what);
 }
 
 int sending_many(dhmem_producer *producer, const struct dhmem_bytes *messages, size_t count, size_t *sent) {

@@ -198,14 +198,14 @@ static int reserve(const dhmem_vector *vector, struct elements *elements, size_t
 	const uint32_t status = OBJECT_CALL(object, moveVector, fresh, used);
 	if (status != CORE_OK) {
 		CALL(region, free, region->me, fresh);
-		return region_unexpected(region, status, "A vector");
+		return object_unexpected(object, status, "A vector");
 	}
 	return look_up(vector, elements);
 }
 
 static int set_length(const dhmem_vector *vector, size_t length) {
 	const uint32_t status = OBJECT_CALL(&vector->lock.object, setVectorLength, (uint32_t)length);
-	return status == CORE_OK ? DHMEM_OK : region_unexpected(vector->lock.object.region, status, "A vector");
+	return status == CORE_OK ? DHMEM_OK : object_unexpected(&vector->lock.object, status, "A vector");
 }
 
 static int append_held(void *context) {

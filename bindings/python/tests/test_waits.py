@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 import unittest
+from collections.abc import Callable
 
 import dhmem
 from fixture import RegionTest, python
@@ -47,6 +48,50 @@ class Waits(RegionTest):
                     child.send_signal(signal.SIGINT)
                     self.assertEqual(child.stdout.readline(), "interrupted\n")
                     self.assertEqual(child.wait(60), 0)
+
+    def test_removing_ends_waits_and_says_so(self) -> None:
+        other = dhmem.Region(self.region.name)
+        self.addCleanup(other.close)
+        taken = other.mutex("x mutex").lock()
+        other.map("x map", "string", "f8")._lock()
+        mutex, numbers = self.region.mutex("x mutex"), self.region.map("x map")
+        condition = self.region.condition("x condition")
+        sending = self.region.queue("x full", capacity=64).producer()
+        while sending.try_send(bytes(16)):
+            pass
+        pushing = self.region.queue("x full records", record="f8", capacity=8).producer()
+        pushing.push_many([0] * 8)
+        held = self.region.mutex("turn").lock()
+        waits: dict[str, Callable[[], object]] = {
+            "x messages": self.region.queue("x messages").consumer(timeout=60).receive,
+            "x latest": self.region.queue("x latest", policy="latest").consumer(timeout=60).receive,
+            "x records": self.region.queue("x records", record="f8").consumer(timeout=60).wait,
+            "x full": lambda: sending.send(bytes(16), timeout=60),
+            "x full records": lambda: pushing.wait(timeout=60),
+            "x mutex": lambda: mutex.lock(timeout=60),
+            "x map": lambda: numbers.update(key=1.5),
+            "x condition": lambda: condition.wait(held, lambda: False, timeout=60),
+        }
+        for name, wait in waits.items():
+            with self.subTest(name):
+                failures: list[dhmem.DhmemError] = []
+                begun = threading.Event()
+
+                def run(wait: Callable[[], object] = wait, begun: threading.Event = begun) -> None:
+                    begun.set()
+                    try:
+                        wait()
+                    except dhmem.DhmemError as error:
+                        failures.append(error)
+
+                thread = threading.Thread(target=run)
+                thread.start()
+                begun.wait()
+                self.region.remove(name)
+                thread.join(60)
+                self.assertEqual([error.code for error in failures], ["DHMEM_CLOSED"])
+                self.assertIn(f"has removed {name} from", str(failures[0]))
+        del taken
 
     def test_the_end_of_a_stream_ends_the_waits_of_all_threads(self) -> None:
         producer, consumer = self.ends()
