@@ -34,7 +34,7 @@ const copied = [
 	["dist/core.wasm"],
 	["dist/assembly", /layout\.(js|d\.ts)(\.map)?$/],
 	["dist/schema"],
-	["dist/bench", /^(?!dist\/bench\/(native\/|watching\.)).*\.js$/],
+	["dist/bench", /^(?!dist\/bench\/(native\/|network\/|watching\.)).*\.js$/],
 ];
 
 /** The one package that is in the bundle. The compiler's package has the text of its licence. */

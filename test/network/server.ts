@@ -79,6 +79,15 @@ export class Server {
 		await stop();
 	}
 
+	async version(): Promise<string> {
+		const connection = await connect({ servers: this.address });
+		try {
+			return connection.info?.version ?? "unknown";
+		} finally {
+			await connection.close();
+		}
+	}
+
 	/** The names of all streams; tests must leave none. */
 	async streams(): Promise<string[]> {
 		const connection = await connect({ servers: this.address });
@@ -115,6 +124,10 @@ export class Server {
 		} finally {
 			await connection.close();
 		}
+	}
+
+	get pid(): number | undefined {
+		return this.#child?.pid;
 	}
 
 	/** Stops the server's process, or lets it continue. */
