@@ -1,6 +1,6 @@
 /** What each way to carry messages between two processes can do, and the data that goes over it. */
 
-/** Both directions of one end, `a` or `b`. Messages have at least 8 bytes. */
+/** Both directions of one end, `a` or `b`. The length of a message is a multiple of 8 bytes. */
 export interface Channel {
 	/** Sends message number `sequence`. Resolves when the next one may be sent. */
 	send(sequence: number, bytes: number): Promise<void>;
@@ -14,22 +14,28 @@ export interface Channel {
 /** @param place a folder in shared memory, the same for both ends */
 export type OpenChannel = (end: "a" | "b", place: string, bytes: number) => Promise<Channel>;
 
-/** Bytes of the number with which a message begins. The rest of it is this number's lowest byte. */
-const HEAD = 8;
-/** The distance of the bytes that are checked: at least one in each page. */
+/** The distance of the bytes that are checked: at least one number in each page. */
 const STRIDE = 4096;
 
+/**
+ * Fills a message with its number. Its length and its place are multiples of 8. Bytes would not be alike: in V8,
+ * `Uint8Array.fill` takes four times as long in shared memory as elsewhere.
+ */
 export function fill(bytes: Uint8Array, sequence: number): void {
-	new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).setFloat64(0, sequence);
-	bytes.fill(sequence, HEAD);
+	new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8).fill(sequence);
 }
 
 export function check(bytes: Uint8Array, sequence: number, length: number): void {
-	const found = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getFloat64(0);
-	if (found !== sequence || bytes.length !== length)
-		throw new Error(`Message ${sequence} of ${length} bytes is ${found} of ${bytes.length} bytes`);
-	for (let at = length - 1; at >= HEAD; at -= STRIDE)
-		if (bytes[at] !== (sequence & 255)) throw new Error(`Message ${sequence} is wrong at byte ${at}`);
+	if (bytes.length !== length)
+		throw new Error(`Message ${sequence} has ${bytes.length} bytes, not ${length}`);
+	const view = new DataView(bytes.buffer, bytes.byteOffset, length);
+	for (let at = length - 8; at >= 0; at -= STRIDE) checkNumber(view, at, sequence);
+	checkNumber(view, 0, sequence);
+}
+
+function checkNumber(view: DataView, at: number, sequence: number): void {
+	const found = view.getFloat64(at, true);
+	if (found !== sequence) throw new Error(`Message ${sequence} has ${found} at byte ${at}`);
 }
 
 /** From this size on, messages are blocks that their sender fills where they lie. */

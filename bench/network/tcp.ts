@@ -8,7 +8,8 @@ import { type Channel, check, fill, LARGE, type OpenChannel, Turns, windowOf } f
 import { portOfPeer, tellPort } from "./ports.js";
 
 const HOST = "127.0.0.1";
-const HEAD = 4;
+/** The length as u32, and as much again, so that the message can be filled with numbers. */
+const HEAD = 8;
 const CHUNK = 2 ** 16;
 
 export const open: OpenChannel = async (end, place, bytes) => {
@@ -104,7 +105,7 @@ class Tcp implements Channel {
 		this.#socket = socket;
 		this.#frames = frames;
 		const count = bytes < LARGE ? 4 * windowOf(bytes) : windowOf(bytes);
-		this.#turns = new Turns(Array.from({ length: count }, () => Buffer.alloc(HEAD + bytes)));
+		this.#turns = new Turns(Array.from({ length: count }, () => Buffer.from(new ArrayBuffer(HEAD + bytes))));
 	}
 
 	/** A buffer is used again when it was written. */
