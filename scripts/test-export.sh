@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Has exported pods validated by the models of Kubernetes, which are large: they are installed apart from the project.
+# Has exported pods and Jobs validated by the models of Kubernetes, which are large: they are installed apart from the project.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,27 +1,22 @@
 /** The `dhmem export` command, for one file. */
 import { Document, visit } from "yaml";
-import { composeOf } from "../export/compose.js";
-import { podOf } from "../export/kubernetes.js";
-import { notesOf } from "../export/service.js";
-import { chooseTransports } from "../runner/choose-transport.js";
-import { readWorkflow, type Workflow } from "../runner/workflow-file.js";
+import { exportOf } from "../export/exported.js";
+import { readWorkflow } from "../runner/workflow-file.js";
 import { escapeControls } from "../terminal/escape.js";
-import type { FormatName } from "./export-formats.js";
+import type { ExportOptions, FormatName } from "./export-formats.js";
 import { fromUser } from "./usage-error.js";
 
-const formats: Record<FormatName, (workflow: Workflow) => object> = { compose: composeOf, kubernetes: podOf };
-
-export function exportFile(format: FormatName, file: string): void {
-	const workflow = fromUser(() => chooseTransports(readWorkflow(file), process.env));
+export function exportFile(format: FormatName, file: string, options: ExportOptions): void {
+	const withNats = options.withNats === true;
+	const { objects, notes } = fromUser(() => exportOf(format, readWorkflow(file), process.env, withNats));
 	// Compose and Kubernetes read YAML 1.1, in which an unquoted `no` means false.
-	const document = new Document(
-		fromUser(() => formats[format](workflow)),
-		{ version: "1.1" },
+	const documents = objects.map(
+		(object) => new Document(object, { version: "1.1", aliasDuplicateObjects: false }),
 	);
-	document.commentBefore = [`dhmem export ${format} ${file}`, ...notesOf(workflow)]
-		.map((line) => ` ${line}`)
-		.join("\n");
-	process.stdout.write(textOf(document));
+	const command = ["dhmem export", format, ...(withNats ? ["--with-nats"] : []), file].join(" ");
+	const [first] = documents;
+	if (first !== undefined) first.commentBefore = [command, ...notes].map((line) => ` ${line}`).join("\n");
+	process.stdout.write(documents.map(textOf).join("---\n"));
 }
 
 /** Matches texts that some readers of YAML 1.1, such as Go's, take for a number or a line break. */

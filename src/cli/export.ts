@@ -1,5 +1,5 @@
 import { Argument, type Command } from "commander";
-import { type FormatName, formatNames } from "./export-formats.js";
+import { type ExportOptions, type FormatName, formatNames } from "./export-formats.js";
 
 export function exportWorkflow(program: Command): void {
 	program
@@ -7,8 +7,12 @@ export function exportWorkflow(program: Command): void {
 		.description("write a workflow to standard output in a format that another system runs")
 		.addArgument(new Argument("<format>", "the output format").choices(formatNames))
 		.argument("<file>", "the workflow file")
-		.action(async (format: FormatName, file: string) => {
+		.option(
+			"--with-nats",
+			"for Kubernetes: add a NATS server, through which the pods communicate; otherwise $DHMEM_NATS says where one is",
+		)
+		.action(async (format: FormatName, file: string, options: ExportOptions) => {
 			const { exportFile } = await import("./export-file.js");
-			exportFile(format, file);
+			exportFile(format, file, options);
 		});
 }

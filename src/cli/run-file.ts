@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import { resolve } from "node:path";
 import { directoryOf } from "../attachment/region-options.js";
 import { badArgument, DhmemError } from "../errors.js";
-import { chooseTransports } from "../runner/choose-transport.js";
+import { betweenMachines, chooseTransports } from "../runner/choose-transport.js";
 import { ContainerRuntime } from "../runner/container-runtime.js";
 import { explain } from "../runner/explain.js";
 import { linksOf } from "../runner/links-of.js";
@@ -29,9 +29,10 @@ export async function runFile(file: string, options: RunOptions): Promise<number
 	if (options.server !== undefined) process.env.DHMEM_NATS = options.server;
 	const whole = fromUser(() => readWorkflow(file));
 	const only = fromUser(() => ownTasks(options));
-	const workflow = fromUser(() =>
-		chooseTransports(only === undefined ? whole : partOf(whole, only), process.env),
-	);
+	const workflow = fromUser(() => {
+		const own = only === undefined ? whole : partOf(whole, only);
+		return chooseTransports(own, process.env, betweenMachines(own));
+	});
 	if (options.printEnv !== undefined) return printEnvironment(workflow, options.printEnv);
 	const runtime = fromUser(() => runtimeOf(workflow, options.runtime));
 	if (options.check) {

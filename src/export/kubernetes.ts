@@ -5,21 +5,19 @@
 import type { Pod } from "kubernetes-types/core/v1.js";
 import { INSIDE } from "../runner/runtime.js";
 import type { Workflow } from "../runner/workflow-file.js";
-import { groupOf, literal, notExportable, roomOf, type Service, servicesOf } from "./service.js";
+import { checkDifferent, labelOf, notExportable } from "./names.js";
+import { groupOf, literal, roomOf, type Service, servicesOf } from "./service.js";
 
 const VOLUME = "dhmem";
 
 /** @throws DHMEM_BAD_ARGUMENT */
 export function podOf(workflow: Workflow): Pod {
 	const group = groupOf(workflow);
-	const room = roomOf(workflow);
 	const containers = servicesOf(workflow).map(containerOf);
-	const names = new Set(containers.map(({ name }) => name));
-	if (names.size < containers.length) {
-		throw notExportable(
-			`two tasks would have the same name in Kubernetes (the names are ${[...names].join(", ")}); rename one`,
-		);
-	}
+	checkDifferent(
+		"tasks",
+		containers.map(({ name }) => name),
+	);
 	return {
 		apiVersion: "v1",
 		kind: "Pod",
@@ -28,14 +26,15 @@ export function podOf(workflow: Workflow): Pod {
 			restartPolicy: restartPolicyOf(workflow),
 			securityContext: { fsGroup: group, supplementalGroups: [group] },
 			containers,
-			volumes: [
-				{
-					name: VOLUME,
-					emptyDir: { medium: "Memory", ...(room === undefined ? {} : { sizeLimit: String(room) }) },
-				},
-			],
+			volumes: [memoryOf(VOLUME, workflow)],
 		},
 	};
+}
+
+/** A volume in memory, for the region. */
+export function memoryOf(name: string, workflow: Workflow) {
+	const room = roomOf(workflow);
+	return { name, emptyDir: { medium: "Memory", ...(room === undefined ? {} : { sizeLimit: String(room) }) } };
 }
 
 function containerOf({ name, image, command, directory, environment }: Service) {
@@ -47,15 +46,6 @@ function containerOf({ name, image, command, directory, environment }: Service) 
 		env: Object.entries(environment).map(([key, value]) => ({ name: key, value: literal(value) })),
 		volumeMounts: [{ name: VOLUME, mountPath: INSIDE }],
 	};
-}
-
-/** Turns a name into a Kubernetes name (RFC 1123). */
-function labelOf(name: string): string {
-	const label = name.toLowerCase().replaceAll("_", "-");
-	if (/^[a-z0-9](.*[a-z0-9])?$/.test(label)) return label;
-	throw notExportable(
-		`Kubernetes does not allow the name ${name}; begin and end it with a letter or a digit`,
-	);
 }
 
 /** A pod has one policy for all of its containers. */

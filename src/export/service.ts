@@ -1,12 +1,12 @@
 /** The common part of both formats: each task as an image, its arguments and its environment. */
 import { isAbsolute } from "node:path";
-import { DhmemError } from "../errors.js";
 import { linksOf } from "../runner/links-of.js";
 import { INSIDE } from "../runner/runtime.js";
 import type { TaskSpec, Workflow } from "../runner/workflow-file.js";
 import { fileSize, parseRegionSize } from "../values/region-size.js";
 import { writeEnvironment } from "../workflow/environment.js";
 import { linkName } from "../workflow/links.js";
+import { notExportable } from "./names.js";
 
 /** The group of the folder, of which every container is a member. Any otherwise unused number will do. */
 const GROUP = 10_000;
@@ -28,18 +28,14 @@ export function servicesOf(workflow: Workflow): Service[] {
 	const network = workflow.links.find(({ transport }) => transport === "nats");
 	if (network !== undefined) {
 		throw notExportable(
-			`${linkName(network)} communicates over NATS, which dhmem export does not support yet; choose shm for it`,
+			`${linkName(network)} is to communicate over NATS, ${network.why}, but the exported tasks share memory; let it be auto ` +
+				"or shm, or give the tasks places, for Kubernetes",
 		);
 	}
 	return workflow.tasks.map((task) => {
-		const { name, image, directory } = task;
-		if (image === undefined)
-			throw notExportable(`task ${name} has no image, but a container needs one; add an image`);
-		if (directory !== undefined && !isAbsolute(directory)) {
-			throw notExportable(
-				`task ${name} has the relative directory ${directory}; give an absolute path inside the container`,
-			);
-		}
+		const { name } = task;
+		const image = imageOf(task);
+		checkDirectory(task);
 		const environment = writeEnvironment({
 			region: workflow.name,
 			directory: INSIDE,
@@ -55,8 +51,18 @@ export function servicesOf(workflow: Workflow): Service[] {
 	});
 }
 
-export function notExportable(message: string): DhmemError {
-	return new DhmemError("DHMEM_BAD_ARGUMENT", message);
+/** @throws DHMEM_BAD_ARGUMENT if it has none */
+export function imageOf({ name, image }: TaskSpec): string {
+	if (image !== undefined) return image;
+	throw notExportable(`task ${name} has no image, but a container needs one; add an image`);
+}
+
+/** @throws DHMEM_BAD_ARGUMENT for a relative one */
+export function checkDirectory({ name, directory }: TaskSpec): void {
+	if (directory === undefined || isAbsolute(directory)) return;
+	throw notExportable(
+		`task ${name} has the relative directory ${directory}; give an absolute path inside the container`,
+	);
 }
 
 export function groupOf({ region }: Workflow): number {

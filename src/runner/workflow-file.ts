@@ -28,6 +28,8 @@ export interface TaskSpec {
 	readonly environment: Readonly<Record<string, string>>;
 	/** The working folder; undefined for the default: the file's folder, or the image's. */
 	readonly directory: string | undefined;
+	/** Where `dhmem export` puts the task; undefined for the place of all tasks that name none. */
+	readonly place: string | undefined;
 	readonly restart: RestartPolicy;
 	/** The largest number of restarts. */
 	readonly restarts: number;
@@ -74,6 +76,7 @@ interface RawTask {
 	options?: string[];
 	environment?: Record<string, string | number | boolean>;
 	directory?: string;
+	place?: string;
 	restart?: RestartPolicy;
 	restarts?: number;
 }
@@ -136,6 +139,7 @@ function taskOf(name: string, task: RawTask): TaskSpec {
 		options: task.options ?? [],
 		environment: Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, String(value)])),
 		directory: task.directory,
+		place: task.place,
 		// To Docker, `on-failure:0` means no limit.
 		restart: task.restarts === 0 ? "no" : (task.restart ?? "no"),
 		restarts: task.restarts ?? DEFAULT_RESTARTS,

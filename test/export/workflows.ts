@@ -26,6 +26,16 @@ export const newton = {
 	],
 };
 
+/** The same in two places. The tasks of one have the same image. */
+export const placed = {
+	...newton,
+	tasks: {
+		evaluate: { ...tasks.evaluate, place: "back" },
+		steer: { ...tasks.steer, place: "front", image: "newton-front" },
+		visualize: { ...tasks.visualize, place: "front", image: "newton-front", command: "node visualize.js" },
+	},
+};
+
 export function workflow(changes: object = {}) {
 	return parseWorkflow(JSON.stringify({ ...newton, ...changes }), "newton.json");
 }

@@ -217,7 +217,7 @@ test("a file has no more tasks than a region has participants beside the runner"
 
 test("a link's own transport comes before DHMEM_TRANSPORT, that before the file's, and auto is shared memory", () => {
 	const carriers = (text: string, DHMEM_TRANSPORT?: string) =>
-		chooseTransports(parseWorkflow(text, "newton.yaml"), { DHMEM_TRANSPORT }).links.map(
+		chooseTransports(parseWorkflow(text, "newton.yaml"), { DHMEM_TRANSPORT }, () => undefined).links.map(
 			({ transport }) => transport,
 		);
 	const own = SOUND.replace("capacity: 1MiB", "transport: nats");
@@ -234,7 +234,10 @@ test("a link's own transport comes before DHMEM_TRANSPORT, that before the file'
 
 test("what explains a workflow says for each link how it communicates, and why", () => {
 	const workflow = parseWorkflow(SOUND.replace("capacity: 1MiB", "transport: nats"), "newton.yaml");
-	const text = explain(chooseTransports(workflow, {}), "process");
+	const text = explain(
+		chooseTransports(workflow, {}, () => undefined),
+		"process",
+	);
 	assert.match(text, /steer.guesses>evaluate.guesses: over NATS at .*, because the link says so/);
 	assert.match(
 		text,

@@ -1,0 +1,98 @@
+/** How exported pods reach a NATS server: its address, and what they log in with. */
+import { readServer, type ServerSettings } from "../workflow/nats/settings.js";
+import { notExportable } from "./names.js";
+
+export interface NatsAccess {
+	/** The addresses, with commas between them. */
+	readonly address: string;
+	/** Variables whose values are in the exported file. */
+	readonly variables: Readonly<Record<string, string>>;
+	/** Variables whose values are not, because whoever may read the file could log in with them. */
+	readonly secrets: readonly string[];
+	/** Variables that name files, and where these are on this machine. */
+	readonly files: Readonly<Record<string, string>>;
+}
+
+/**
+ * Returns what the variables say, which `dhmem run` would take too.
+ *
+ * @throws DHMEM_BAD_ARGUMENT
+ */
+export function accessOf(variables: NodeJS.ProcessEnv): NatsAccess {
+	if ((variables.DHMEM_NATS ?? "") === "") {
+		throw notExportable(
+			"pods of several places need a NATS server; set DHMEM_NATS to the address that they reach it at, or add one " +
+				"(--with-nats)",
+		);
+	}
+	return readAccess(variables);
+}
+
+/**
+ * Returns the same for a server at this address, which is exported too.
+ *
+ * @throws DHMEM_BAD_ARGUMENT for what such a server can't do
+ */
+export function accessToOwn(address: string, variables: NodeJS.ProcessEnv): NatsAccess {
+	const access = readAccess({ ...variables, DHMEM_NATS: address });
+	const { secrets, files } = access;
+	const [file] = Object.keys(files);
+	if (file !== undefined) {
+		throw notExportable(
+			`the server of --with-nats knows neither credentials files nor TLS, but ${file} is set; unset it, or give the address ` +
+				"of another server (DHMEM_NATS) without --with-nats",
+		);
+	}
+	if (secrets.length === 1) {
+		throw notExportable(
+			`of a user and a password, only ${secrets[0]} is set; for the server of --with-nats set both DHMEM_NATS_USER and ` +
+				"DHMEM_NATS_PASSWORD, or neither",
+		);
+	}
+	const { DHMEM_NATS_REPLICAS: replicas } = access.variables;
+	if (replicas !== undefined) {
+		throw notExportable(
+			`--with-nats adds one server, but DHMEM_NATS_REPLICAS is ${replicas}; unset it, or give the addresses of a cluster ` +
+				"(DHMEM_NATS) without --with-nats",
+		);
+	}
+	return access;
+}
+
+function readAccess(variables: NodeJS.ProcessEnv): NatsAccess {
+	const settings = readServer(variables);
+	const { user, password, credentials, ca, certificate, key } = settings;
+	return {
+		address: settings.servers.join(","),
+		variables: variablesOf(settings),
+		secrets: Object.keys(defined({ DHMEM_NATS_USER: user, DHMEM_NATS_PASSWORD: password })),
+		files: defined({
+			DHMEM_NATS_CREDS: credentials,
+			DHMEM_NATS_CA: ca,
+			DHMEM_NATS_CERT: certificate,
+			DHMEM_NATS_KEY: key,
+		}),
+	};
+}
+
+function variablesOf({ replicas, pull }: ServerSettings): Record<string, string> {
+	const { address, isOffered, isOff, tls } = pull;
+	if (address !== undefined) {
+		throw notExportable(
+			`DHMEM_PULL is ${address.host}:${address.port}, which can be the address of only one task; let it be on or off, or ` +
+				"set it in the environment of that task, in the workflow file",
+		);
+	}
+	return {
+		...(replicas === 1 ? {} : { DHMEM_NATS_REPLICAS: String(replicas) }),
+		...(isOffered ? { DHMEM_PULL: "on" } : {}),
+		...(isOff ? { DHMEM_PULL: "off" } : {}),
+		...(tls ? {} : { DHMEM_PULL_TLS: "off" }),
+	};
+}
+
+function defined(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+	return Object.fromEntries(
+		Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+	);
+}
