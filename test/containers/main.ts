@@ -8,4 +8,5 @@ import "./errors.js";
 import "./library.js";
 import "./memory.js";
 import "./exported.js";
+import "./places.js";
 import "./workflow.js";

@@ -99,14 +99,18 @@ let hasImage = false;
 
 /** Makes the image unless there is one; `name` is another name for it. */
 export function makeImage(name = IMAGE): void {
-	if (!hasImage) {
-		const command = `tar -C "$0" -c . | "$1" import --change 'CMD ["${IDLE}"]' - ${IMAGE}`;
-		execFileSync("sh", ["-c", command, join(programs(), "../root"), join(programs(), "podman")], {
-			stdio: "pipe",
-		});
-		hasImage = true;
-	}
+	prepare();
+	if (!hasImage) importImage(join(home, "root"), IMAGE, "ENV PATH=/usr/bin:/bin", `CMD ["${IDLE}"]`);
+	hasImage = true;
 	podman("tag", IMAGE, name);
+}
+
+/** Makes an image of a root file system. @param changes instructions of a Dockerfile */
+export function importImage(root: string, name: string, ...changes: string[]): void {
+	const command = 'root=$0; podman=$1; shift; tar -C "$root" -c . | "$podman" import "$@"';
+	const options = changes.map((change) => `--change=${change}`);
+	const words = [root, join(programs(), "podman"), ...options, "-", name];
+	execFileSync("sh", ["-c", command, ...words], { stdio: "pipe" });
 }
 
 function cleanUp(): void {

@@ -7,8 +7,11 @@ import { fileURLToPath } from "node:url";
 /** Its place outside. */
 export const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** Dependencies of what runs here, but not of the package: the loader, which is bundled, and examples. */
-const others = ["@assemblyscript/loader", "csv-parse", "d3-scale-chromatic", "fast-png", "pure-rand"];
+/** What runs here needs these too: the loader, which is bundled, is not the package's; the client of NATS is optional. */
+const others = [
+	...["@assemblyscript/loader", "csv-parse", "d3-scale-chromatic", "fast-png", "pure-rand"],
+	...["@nats-io/transport-node", "@nats-io/jetstream", "@nats-io/kv"],
+];
 
 /** Where the package is in a container. */
 export const APP = "/app";
