@@ -14,9 +14,8 @@ const LEAST = 4096;
 const AT_ONCE = 64;
 /** Milliseconds for which a server may take to answer. */
 const PATIENCE = 5000;
-/** What the server says of a message that is not there. */
-const NO_MESSAGE = 10037;
-const NOT_DELETED = 10057;
+/** What servers say of a message that is not there. */
+const NO_MESSAGE = [10037, 10043, 10057];
 
 export class Acknowledgements {
 	#last: JsMsg | undefined;
@@ -65,7 +64,7 @@ export class Acknowledgements {
 			try {
 				await streams.deleteMessage(names.stream, position, false);
 			} catch (error) {
-				if (codeOf(error) !== NO_MESSAGE && codeOf(error) !== NOT_DELETED) throw error;
+				if (!NO_MESSAGE.includes(codeOf(error) ?? 0)) throw error;
 			}
 		};
 		for (let i = 0; i < remaining.length; i += AT_ONCE)
