@@ -17,7 +17,11 @@ function subjectOf(key: string, runner: string | undefined): string {
 
 /** Answers until the connection is closed. @param key of the run (`keyOf`) */
 export function answerFor({ connection }: Session, key: string, runner?: string): void {
-	connection.subscribe(subjectOf(key, runner), { callback: (_, message) => void message.respond() });
+	connection.subscribe(subjectOf(key, runner), {
+		callback: (error, message) => {
+			if (error === null) message.respond();
+		},
+	});
 }
 
 /** True if somebody takes part in the run, or may: a process that is stopped does not answer. */

@@ -5,6 +5,7 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node";
 import { DhmemError, isErrorNamed } from "../../errors.js";
+import { withoutLeftSockets } from "./client-sockets.js";
 import { creating, spread } from "./creating.js";
 import { loadPackages, type NatsPackages } from "./packages.js";
 import type { ServerSettings } from "./settings.js";
@@ -52,7 +53,7 @@ export async function openSession(settings: ServerSettings, who: string, patienc
 	const deadline = performance.now() + patience;
 	for (;;) {
 		try {
-			const connection = await packages.transport.connect(options);
+			const connection = await withoutLeftSockets(() => packages.transport.connect(options));
 			try {
 				return await sessionOf(connection, packages, settings);
 			} catch (error) {
@@ -119,8 +120,7 @@ async function sessionOf(
 		checkAPI: false,
 		timeout: PATIENCE,
 	});
-	await manager.getAccountInfo();
-	let maxPayload = checkPayload(connection, settings);
+	let maxPayload = connection.info?.max_payload ?? 0;
 	const onLoss = new Set<() => void>();
 	const onReturn = new Set<() => void>();
 	const onStatus = new Set<() => void>();
@@ -139,6 +139,8 @@ async function sessionOf(
 			for (const act of onReturn) act();
 		}
 	})();
+	await Promise.all([manager.getAccountInfo(), checkRoom(connection, packages, onRefusal)]);
+	checkPayload(maxPayload, settings);
 	const stores = new packages.kv.Kvm(packages.jetstream.jetstream(connection, { timeout: PATIENCE }));
 	return {
 		packages,
@@ -161,10 +163,36 @@ async function sessionOf(
 	};
 }
 
-/** Returns the largest payload that the server takes. @throws DHMEM_UNSUPPORTED if records don't fit */
-function checkPayload({ info }: NatsConnection, { servers }: ServerSettings): number {
-	const most = info?.max_payload ?? 0;
-	if (most >= LEAST_PAYLOAD) return most;
+/**
+ * Sends a message to itself, as the processes of a run send them to each other.
+ *
+ * @throws DHMEM_PERMISSION, or an error of the client, if the server refuses that
+ */
+async function checkRoom(
+	connection: NatsConnection,
+	{ transport }: NatsPackages,
+	onRefusal: Set<(subject: string, error: DhmemError) => void>,
+): Promise<void> {
+	const subject = `dhmem_room.asked.${transport.nuid.next()}`;
+	let listen = (_: string, _error: DhmemError) => {};
+	try {
+		await new Promise<void>((resolve, reject) => {
+			listen = (refused, error) => {
+				if (refused === subject) reject(error);
+			};
+			onRefusal.add(listen);
+			const callback = (error: Error | null) => (error === null ? resolve() : reject(error));
+			connection.subscribe(subject, { max: 1, timeout: PATIENCE, callback });
+			connection.publish(subject);
+		});
+	} finally {
+		onRefusal.delete(listen);
+	}
+}
+
+/** @throws DHMEM_UNSUPPORTED if records don't fit into the largest payload that the server takes */
+function checkPayload(most: number, { servers }: ServerSettings): void {
+	if (most >= LEAST_PAYLOAD) return;
 	throw new DhmemError(
 		"DHMEM_UNSUPPORTED",
 		`The NATS server at ${servers.join(", ")} takes messages of at most ${most} bytes; set its max_payload to at least ` +
@@ -197,9 +225,9 @@ function isRefused(error: unknown): boolean {
 export function textOf(error: unknown): string {
 	if (!(typeof error === "object" && error !== null && "message" in error)) return String(error);
 	const { message } = error;
-	const cause = "cause" in error && error.cause !== undefined ? `: ${textOf(error.cause)}` : "";
+	const cause = "cause" in error && error.cause !== undefined ? textOf(error.cause) : "";
 	const code = "code" in error ? ` (${error.code})` : "";
-	return `${message}${code}${cause}`;
+	return `${message}${code}${cause === "" || cause === message ? "" : `: ${cause}`}`;
 }
 
 /** An error of the client in words of ours. */
@@ -227,7 +255,8 @@ export function explained(error: unknown, settings: ServerSettings): DhmemError 
 	if (/jetstream.*not enabled/i.test(text) || isErrorNamed(error, "JetStreamNotEnabled")) {
 		return as(
 			"DHMEM_UNSUPPORTED",
-			`The NATS server at ${where} has no JetStream; start it with -js, and with a folder for its data (-sd)`,
+			`The NATS server at ${where} has no JetStream; start it with -js, and with a folder for its data (-sd), ` +
+				"or enable it in the account of this user",
 		);
 	}
 	if (/certificate|tls|ssl/i.test(text)) {

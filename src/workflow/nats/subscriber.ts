@@ -73,6 +73,8 @@ export class Subscriber {
 	#isClosed = false;
 	/** True when nothing is received any more, so that releases mean nothing either. */
 	#hasFailed = false;
+	/** The server refuses acknowledgements, so what was released comes again. */
+	#refusal: DhmemError | undefined;
 
 	constructor(options: EndpointOptions, notes: Notes, handlers: Handlers) {
 		this.#options = options;
@@ -103,8 +105,10 @@ export class Subscriber {
 			if (
 				/^\$JS\.(API\.CONSUMER\.MSG\.NEXT|ACK)\./.test(subject) &&
 				subject.split(".").includes(names.stream)
-			)
+			) {
+				if (subject.startsWith("$JS.ACK.")) this.#refusal = error;
 				this.#fail(error);
+			}
 		});
 		if (info.config.num_replicas > 1) this.#watch = this.#watchConsumer(endpoint);
 		await this.#subscribe(endpoint);
@@ -299,6 +303,7 @@ export class Subscriber {
 		const endpoint = await this.#ready.catch(() => undefined);
 		await this.#pumping;
 		this.#assembler.close();
+		if (this.#refusal !== undefined) throw this.#refusal;
 		if (endpoint === undefined || this.#hasFailed) return;
 		try {
 			await this.#acknowledgements.settle(endpoint, this.#watch !== undefined);
