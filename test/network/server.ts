@@ -130,6 +130,25 @@ export class Server {
 		return this.#child?.pid;
 	}
 
+	/** Lets the server wait for acknowledgements so shortly that it delivers again what the only receiver holds. */
+	async redeliver(): Promise<void> {
+		const connection = await connect({ servers: this.address });
+		try {
+			const manager = await jetstreamManager(connection);
+			for await (const stream of manager.streams.names()) {
+				const [consumer] = await manager.consumers.list(stream).next();
+				if (stream.startsWith("KV_") || consumer === undefined) continue;
+				const before = consumer.delivered.consumer_seq;
+				await manager.consumers.update(stream, consumer.name, { ack_wait: 100e6 });
+				while ((await manager.consumers.info(stream, consumer.name)).delivered.consumer_seq === before)
+					await sleep(20);
+				await manager.consumers.update(stream, consumer.name, { ack_wait: consumer.config.ack_wait ?? 0 });
+			}
+		} finally {
+			await connection.close();
+		}
+	}
+
 	/** Stops the server's process, or lets it continue. */
 	signal(signal: NodeJS.Signals): void {
 		this.#child?.kill(signal);

@@ -44,14 +44,14 @@ export class Tasks {
 	get(name: string): Task {
 		const known = this.#tasks.get(name);
 		if (known !== undefined) return known;
-		const task = this.#start(name);
+		const task = Task.fromEnvironment(this.environmentOf(name));
 		this.#tasks.set(name, task);
 		return task;
 	}
 
-	/** Another run of a task, beside the first. */
-	another(name: string, links = this.#linksOf(name)): Task {
-		const task = this.#start(name, links);
+	/** Another run of a task, beside the first. @param variables more for its environment */
+	another(name: string, links = this.#linksOf(name), variables: NodeJS.ProcessEnv = {}): Task {
+		const task = Task.fromEnvironment({ ...this.environmentOf(name, links), ...variables });
 		this.#others.push(task);
 		return task;
 	}
@@ -64,10 +64,6 @@ export class Tasks {
 				...(to === name ? [`${toPort}=${text}`] : []),
 			];
 		});
-	}
-
-	#start(name: string, links?: string[]): Task {
-		return Task.fromEnvironment(this.environmentOf(name, links));
 	}
 
 	/** The environment of a task, for a process of its own. */
