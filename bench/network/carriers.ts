@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Region, type Size } from "../../src/index.js";
 import { parseLinks } from "../../src/workflow/links.js";
 import { clearServer, prepareServer } from "../../src/workflow/nats/manage.js";
+import { Keeper } from "../../src/workflow/nats/pull/keeper.js";
 import { readServer } from "../../src/workflow/nats/settings.js";
 import type { Server } from "../../test/network/server.js";
 import { LARGE, windowOf } from "./channel.js";
@@ -17,7 +18,7 @@ export interface Carrier {
 	readonly slowness: number;
 	/** True if it is dhmem, whose failure is no reason to leave it out. */
 	readonly isOurs: boolean;
-	/** True if its messages cross the NATS server, whose processor time counts. */
+	/** True if its messages cross the NATS server, whose processor time counts, and that of the keeper in this process. */
 	readonly usesServer: boolean;
 	/** Prepares its ends. @returns what to do after they have ended */
 	prepare(place: string, bytes: number, server: Server): Promise<() => Promise<void>>;
@@ -63,13 +64,23 @@ function links(
 				...variables,
 			});
 			writeEnvironments(place, { a: environmentOf("a"), b: environmentOf("b") });
-			const region = Region.open("both", { directory: place, size, label: RUNNER });
-			const settings = readServer({ DHMEM_NATS: server.address });
+			const regions = (isApart ? ["a", "b"] : ["both"]).map((name) =>
+				Region.open(name, { directory: place, size, label: RUNNER }),
+			);
+			const settings = readServer({ DHMEM_NATS: server.address, ...variables });
 			const both = parseLinks(linksOf("a")).map(({ link }) => ({ ...link, transport: "nats" as const }));
-			const stop = usesServer ? await prepareServer(settings, RUN, both) : async () => {};
+			const session = usesServer ? await prepareServer(settings, RUN, both) : undefined;
+			const keepers: (Keeper | undefined)[] = [];
+			for (const region of regions) {
+				if (session === undefined) break;
+				const links = both.filter(({ from }) => !isApart || from.task === region.name);
+				const given = { region, run: RUN, session, links, settings: settings.pull, note: console.error };
+				keepers.push(await Keeper.open(given));
+			}
 			return async () => {
-				await stop();
-				region.close();
+				for (const keeper of keepers) keeper?.close();
+				await session?.connection.close();
+				for (const region of regions) region.close();
 				if (usesServer) await clearServer(settings, RUN, both);
 			};
 		},
@@ -86,10 +97,10 @@ const moduleOf = (name: string) => fileURLToPath(new URL(`./${name}.js`, import.
 export const carriers: readonly Carrier[] = [
 	links("shared memory", 0, 1, { variables: { DHMEM_TRANSPORT: "shm" } }),
 	links("NATS, blocks in shared memory", LARGE, 1, {
-		variables: { DHMEM_TRANSPORT: "nats", DHMEM_PULL: "on" },
+		variables: { DHMEM_TRANSPORT: "nats" },
 	}),
 	links("NATS, blocks pulled", LARGE, 1, {
-		variables: { DHMEM_TRANSPORT: "nats", DHMEM_PULL: "on" },
+		variables: { DHMEM_TRANSPORT: "nats" },
 		isApart: true,
 	}),
 	links("NATS", 0, 8, { variables: { DHMEM_TRANSPORT: "nats", DHMEM_PULL: "off" }, isApart: true }),

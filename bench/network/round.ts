@@ -18,7 +18,7 @@ const TICKS = 100;
 
 export interface Figures {
 	readonly rate: number;
-	/** Seconds of processor time for each message, of both ends and of the server. */
+	/** Seconds of processor time for each message, of both ends, of the server, and of what keeps blocks. */
 	readonly cpu: number;
 	/** Milliseconds. */
 	readonly trips: readonly number[];
@@ -87,9 +87,10 @@ export async function round(
 			Promise.all(ends.map((end) => end.run({ kind, count })));
 		const count = Math.max(2, Math.floor(messages / carrier.slowness));
 		await run("stream", Math.ceil(count / 2));
-		const before = carrier.usesServer ? timeOf(server.pid) : 0;
+		const serving = () => (carrier.usesServer ? timeOf(server.pid) + timeOf(process.pid) : 0);
+		const before = serving();
 		const [a, b] = (await run("stream", count)) as [Done, Done];
-		const served = carrier.usesServer ? timeOf(server.pid) - before : 0;
+		const served = serving() - before;
 		const [{ trips: times }] = (await run("trips", trips)) as [Done, Done];
 		await Promise.all(ends.map((end) => end.close()));
 		return {

@@ -76,16 +76,15 @@ function readAccess(variables: NodeJS.ProcessEnv): NatsAccess {
 }
 
 function variablesOf({ replicas, pull }: ServerSettings): Record<string, string> {
-	const { address, isOffered, isOff, tls } = pull;
+	const { address, isOff, tls } = pull;
 	if (address !== undefined) {
 		throw notExportable(
-			`DHMEM_PULL is ${address.host}:${address.port}, which can be the address of only one task; let it be on or off, or ` +
-				"set it in the environment of that task, in the workflow file",
+			`DHMEM_PULL is ${address.host}:${address.port}, which can be the address of only one pod; unset it (pods reach each ` +
+				"other at their own addresses), or let it be off",
 		);
 	}
 	return {
 		...(replicas === 1 ? {} : { DHMEM_NATS_REPLICAS: String(replicas) }),
-		...(isOffered ? { DHMEM_PULL: "on" } : {}),
 		...(isOff ? { DHMEM_PULL: "off" } : {}),
 		...(tls ? {} : { DHMEM_PULL_TLS: "off" }),
 	};

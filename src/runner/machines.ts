@@ -7,6 +7,7 @@ import type { Link } from "../workflow/links.js";
 import { openStreams, removeRun } from "../workflow/nats/manage.js";
 import { keyOf } from "../workflow/nats/names.js";
 import { answerFor, ask } from "../workflow/nats/presence.js";
+import type { Keeping } from "../workflow/nats/pull/keeper.js";
 import { openSession, type Session } from "../workflow/nats/session.js";
 import type { ServerSettings } from "../workflow/nats/settings.js";
 import { runGone, SharedRecord } from "../workflow/nats/shared-record.js";
@@ -118,6 +119,13 @@ export class Machines {
 			throw session.explain(error);
 		}
 		await this.#until((roll) => missingIn(roll).length === 0);
+	}
+
+	/** What is needed to keep the large blocks of this machine's tasks. */
+	get keeping(): Keeping | undefined {
+		const { run, server, ownTasks, ownLinks } = this.#options;
+		const links = ownLinks.filter(({ from }) => ownTasks.includes(from.task));
+		return this.#joined && { run, session: this.#joined.session, links, settings: server.pull };
 	}
 
 	async #join(session: Session): Promise<Roll> {

@@ -1,15 +1,15 @@
 /** What a run has on a NATS server, if any of its links uses one. */
-
 import type { Link } from "../workflow/links.js";
-import { clearServer, prepareServer, type StopAnswering } from "../workflow/nats/manage.js";
+import { clearServer, prepareServer } from "../workflow/nats/manage.js";
+import type { Keeping } from "../workflow/nats/pull/keeper.js";
+import type { Session } from "../workflow/nats/session.js";
 import { readServer, type ServerSettings } from "../workflow/nats/settings.js";
 
 export class RunServer {
 	readonly #run: string;
 	readonly #links: readonly Link[];
 	/** Undefined until the streams are there. */
-	#prepared: ServerSettings | undefined;
-	#stopAnswering: StopAnswering | undefined;
+	#prepared: { readonly server: ServerSettings; readonly session: Session } | undefined;
 
 	constructor(run: string, links: readonly Link[]) {
 		this.#run = run;
@@ -21,21 +21,28 @@ export class RunServer {
 		if (this.#links.length === 0) return;
 		const server = readServer(process.env);
 		try {
-			this.#stopAnswering = await prepareServer(server, this.#run, this.#links);
+			this.#prepared = { server, session: await prepareServer(server, this.#run, this.#links) };
 		} catch (error) {
 			// Some of them may be there. If they can't be removed either, the first error says why.
 			await clearServer(server, this.#run, this.#links).catch(() => {});
 			throw error;
 		}
-		this.#prepared = server;
+	}
+
+	/** What is needed to keep the large blocks of the run's tasks. */
+	get keeping(): Keeping | undefined {
+		if (this.#prepared === undefined) return undefined;
+		const { server, session } = this.#prepared;
+		return { run: this.#run, session, links: this.#links, settings: server.pull };
 	}
 
 	/** Removes the run's streams. A server that is gone by then does not make the run fail. */
 	async clear(note: (text: string) => void): Promise<void> {
 		if (this.#prepared === undefined) return;
-		await this.#stopAnswering?.();
+		const { server, session } = this.#prepared;
+		await session.connection.close();
 		try {
-			await clearServer(this.#prepared, this.#run, this.#links);
+			await clearServer(server, this.#run, this.#links);
 		} catch (error) {
 			note(
 				`the streams of this run are left on the NATS server: ${error instanceof Error ? error.message : error}`,

@@ -6,6 +6,7 @@ import { publish } from "../events.js";
 import { Region } from "../region.js";
 import { completeRun } from "../workflow/completion.js";
 import { writeEnvironment } from "../workflow/environment.js";
+import { Keeper } from "../workflow/nats/pull/keeper.js";
 import { type LinkSnapshot, readLinks, StuckLinks } from "../workflow/stuck.js";
 import { linksOf } from "./links-of.js";
 import type { Machines } from "./machines.js";
@@ -99,6 +100,8 @@ export class Run {
 				directory,
 				...(size === undefined ? {} : { size }),
 			});
+			const note = (text: string) => this.#reporter.note(text);
+			using _keeper = server.keeping && (await Keeper.open({ ...server.keeping, region, note }));
 			const stuck = new StuckLinks();
 			const timer = setInterval(() => {
 				const links = this.#linksIn(region);

@@ -137,7 +137,7 @@ test("files for the server come from the Secret, too", () => {
 		DHMEM_NATS_CA: "ca.pem",
 		DHMEM_NATS_CREDS: "me.creds",
 		DHMEM_NATS_REPLICAS: "3",
-		DHMEM_PULL: "on",
+		DHMEM_PULL: "off",
 		DHMEM_PULL_TLS: "off",
 	};
 	const { objects, notes } = exported({}, given);
@@ -150,7 +150,7 @@ test("files for the server come from the Secret, too", () => {
 		assert.is(variables.DHMEM_NATS_CA, "/etc/dhmem/nats/DHMEM_NATS_CA");
 		assert.equal(
 			[variables.DHMEM_NATS_REPLICAS, variables.DHMEM_PULL, variables.DHMEM_PULL_TLS],
-			["3", "on", "off"],
+			["3", "off", "off"],
 		);
 		const items = ["DHMEM_NATS_CREDS", "DHMEM_NATS_CA"].map((key) => ({ key, path: key }));
 		assert.equal(volumes.find(({ name }) => name === "nats")?.secret, { secretName: "newton-nats", items });
@@ -190,7 +190,7 @@ for (const [what, changes, variables, withNats, message] of [
 		"two places would have the same name in Kubernetes",
 	],
 	["with a name that is too long", { name: "n".repeat(48) }, {}, true, "at most 52 characters"],
-	["with one address to pull from", {}, { ...SERVER, DHMEM_PULL: "a:7000" }, false, "let it be on or off"],
+	["with one address to pull from", {}, { ...SERVER, DHMEM_PULL: "a:7000" }, false, "let it be off"],
 	["with half a login", {}, { DHMEM_NATS_USER: "ada" }, true, "only DHMEM_NATS_USER is set"],
 	["with TLS", {}, { DHMEM_NATS_CA: "ca.pem" }, true, "DHMEM_NATS_CA is set; unset it"],
 	["with replicas", {}, { DHMEM_NATS_REPLICAS: "3" }, true, "adds one server"],

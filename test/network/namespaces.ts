@@ -6,6 +6,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Place } from "../fixture/index.js";
@@ -14,6 +15,8 @@ import { Server } from "./server.js";
 
 const HERE = "10.77.0.1";
 const THERE = "10.77.0.2";
+/** The port at which the server says what it has done. */
+const MONITOR = 8222;
 
 /** Another namespace. It is gone when its only process is. */
 class Machine {
@@ -52,7 +55,7 @@ class Machine {
 const test = suite("two machines and a cable");
 const machine = new Machine();
 await machine.connect();
-const server = await Server.start({ host: HERE });
+const server = await Server.start({ host: HERE, configuration: `http: "${HERE}:${MONITOR}"` });
 test.after(async () => {
 	await server[Symbol.asyncDispose]();
 	await machine.remove();
@@ -100,6 +103,58 @@ for (const { name, parts, prepare } of examples) {
 			place.remove();
 		}
 	});
+}
+
+/** The bytes that the server has sent so far. */
+async function sentByServer(): Promise<number> {
+	const response = await fetch(`http://${HERE}:${MONITOR}/varz`);
+	return ((await response.json()) as { out_bytes: number }).out_bytes;
+}
+
+for (const [what, environment] of [
+	["over the cable, and not through the server", {}],
+	["through the server with DHMEM_PULL=off at the receiver", { DHMEM_PULL: "off" }],
+] as const) {
+	test(`large blocks of a task that is killed come ${what}`, async () => {
+		const place = new Place();
+		try {
+			const file = place.write("x.json", {
+				name: "x",
+				region: { size: "256MiB" },
+				tasks: {
+					source: { command: blocks("block-source", "is killed"), restart: "on-failure", restarts: 1 },
+					sink: { command: blocks("block-sink", "waits"), environment },
+				},
+				links: [{ from: "source.out", to: "sink.in" }],
+			});
+			const words = (only: string) => `run --server ${server.address} --run x --only ${only} ${file}`;
+			const before = await sentByServer();
+			const [source, sink] = await Promise.all([
+				place.shell(`LENGTH=20000000 exec ${machine.prefix} dhmem ${words("source")}`),
+				place.run(words("sink").split(" ")),
+			]);
+			assert.is(source.code, 0, source.stderr);
+			assert.is(sink.code, 0, sink.stderr);
+			assert.equal(sink.stdout.match(/\d right/g), [
+				"0 right",
+				"1 right",
+				"2 right",
+				"3 right",
+				"4 right",
+				"5 right",
+			]);
+			const sent = (await sentByServer()) - before;
+			assert.ok("DHMEM_PULL" in environment ? sent > 120_000_000 : sent < 20_000_000, `${sent} bytes`);
+			assert.equal(place.left(), []);
+			assert.equal(await server.streams(), []);
+		} finally {
+			place.remove();
+		}
+	});
+}
+
+function blocks(name: string, what: string): string[] {
+	return [process.execPath, fileURLToPath(new URL(`${name}.js`, import.meta.url)), what];
 }
 
 test.run();

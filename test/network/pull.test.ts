@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Listener } from "../../src/workflow/nats/pull/listener.js";
+import { Listener, type Source } from "../../src/workflow/nats/pull/listener.js";
 import { pull } from "../../src/workflow/nats/pull/puller.js";
-import type { Reference } from "../../src/workflow/nats/pull/reference.js";
+import { type Reference, tokenOf } from "../../src/workflow/nats/pull/reference.js";
 import { encodeRequest, PROOF_BYTES } from "../../src/workflow/nats/pull/request.js";
 import { Relay } from "./relay.js";
 
@@ -20,17 +20,32 @@ test.after(() => clearInterval(alive));
 
 const bytes = Uint8Array.from({ length: 3 * MIB + 5 }, (_, i) => (i * 31 + (i >> 8)) & 255);
 
+const SECRET = Buffer.alloc(32, 5);
+const HANDLE = "a".repeat(38);
+
+/** What a listener gives: one block, until its send is given up. */
+class Given implements Source {
+	isThere = true;
+
+	tokenOf(handle: string): Buffer {
+		return tokenOf(SECRET, handle);
+	}
+
+	bytesOf(handle: string): Uint8Array | undefined {
+		return handle === HANDLE && this.isThere ? bytes : undefined;
+	}
+}
+
 async function offered(
 	isSecure: boolean,
-	body: (reference: Reference, listener: Listener) => Promise<void>,
+	body: (reference: Reference, listener: Listener, given: Given) => Promise<void>,
 ): Promise<void> {
-	const options = { host: "127.0.0.1", port: 0, announced: "127.0.0.1", isSecure };
-	const listener = await Listener.open(options);
+	const given = new Given();
+	const host = "127.0.0.1";
+	const listener = await Listener.open({ host, port: 0, isSecure }, given);
+	const reference = { host, port: listener.port, isSecure, handle: HANDLE, token: given.tokenOf(HANDLE) };
 	try {
-		await body(
-			listener.offer(bytes, undefined, () => {}),
-			listener,
-		);
+		await body(reference, listener, given);
 	} finally {
 		listener.close();
 	}
@@ -66,11 +81,12 @@ for (const isSecure of [false, true]) {
 
 test("a part of a block can be asked for, and nothing outside of it", () =>
 	offered(false, async (reference) => {
-		const { id, token } = reference;
+		const { handle, token } = reference;
 		const part = (at: number, length: number) =>
-			answerTo(encodeRequest({ id, at, length }, token), reference);
+			answerTo(encodeRequest({ handle, at, length }, token), reference);
 		const answer = await part(100, 1000);
-		assert.is(Buffer.compare(answer.subarray(PROOF_BYTES), bytes.subarray(100, 1100)), 0);
+		assert.is(answer.length, 1000 + 2 * PROOF_BYTES);
+		assert.is(Buffer.compare(answer.subarray(PROOF_BYTES, -PROOF_BYTES), bytes.subarray(100, 1100)), 0);
 		for (const [at, length] of [
 			[bytes.length, 1],
 			[-1, 10],
@@ -84,24 +100,29 @@ test("a part of a block can be asked for, and nothing outside of it", () =>
 
 test("what is no request gets no answer", () =>
 	offered(false, async (reference) => {
-		const { id, token } = reference;
-		const request = encodeRequest({ id, at: 0, length: 10 }, token);
-		for (const at of [0, 10, 30, 42, 50, 60]) {
+		const { handle, token } = reference;
+		const request = encodeRequest({ handle, at: 0, length: 10 }, token);
+		for (const at of [0, 10, 46, 50, 66, 74, 90]) {
 			const changed = Buffer.from(request);
 			changed[at] = (changed[at] ?? 0) ^ 1;
 			assert.is((await answerTo(changed, reference)).length, 0, `byte ${at}`);
 		}
-		const unknown = encodeRequest({ id: "0".repeat(32), at: 0, length: 10 }, token);
+		const unknown = encodeRequest({ handle: "b".repeat(38), at: 0, length: 10 }, token);
 		assert.is((await answerTo(unknown, reference)).length, 0);
 	}));
 
 test("bytes of a program that has not the token are not taken", async () =>
-	offered(false, async (reference, listener) => {
-		// Another block of the same task has another token.
-		const other = listener.offer(new Uint8Array(bytes.length).fill(9), undefined, () => {});
+	offered(false, async (reference) => {
+		// Another keeper has another secret.
+		const token = tokenOf(Buffer.alloc(32, 6), HANDLE);
+		const other = await Listener.open(
+			{ host: "127.0.0.1", port: 0, isSecure: false },
+			{ tokenOf: () => token, bytesOf: () => bytes },
+		);
 		const target = new Uint8Array(bytes.length);
-		assert.is(await pull({ ...reference, token: other.token }, target, never), "failed");
+		assert.is(await pull({ ...reference, port: other.port }, target, never), "failed");
 		assert.ok(target.every((byte) => byte === 0));
+		other.close();
 	}));
 
 test("a pull that is cut goes on with the next byte", () =>
@@ -121,11 +142,22 @@ test("nothing is pulled where nobody listens", () =>
 	}));
 
 test("a block whose send was given up is not pulled, and its receiver is told so", () =>
-	offered(false, async (reference, listener) => {
-		listener.withdraw(reference.id);
+	offered(false, async (reference, _, given) => {
+		given.isThere = false;
 		assert.is(await pull(reference, new Uint8Array(bytes.length), never), "withdrawn");
-		listener.remove(reference.id);
-		assert.is(await pull(reference, new Uint8Array(bytes.length), never), "failed");
+	}));
+
+test("a block whose send is given up while it is pulled does not count", () =>
+	offered(false, async (reference, _, given) => {
+		await using relay = await Relay.to(reference.port);
+		relay.stallAfter(MIB);
+		const pulling = pull({ ...reference, port: relay.port }, new Uint8Array(bytes.length), never);
+		await relay.isStalled();
+		given.isThere = false;
+		relay.stallAfter(Number.POSITIVE_INFINITY);
+		relay.hold();
+		relay.go();
+		assert.is(await pulling, "withdrawn");
 	}));
 
 test("a pull that is given up ends, though its sender says nothing", () =>

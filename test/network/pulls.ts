@@ -1,98 +1,27 @@
-/** Blocks that go from task to task over TCP, while the message goes through the server. */
+/** Blocks that go from one region to another over TCP, while the message goes through the server. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Message } from "dhmem";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { within } from "../fixture/index.js";
 import { Tasks } from "../workflow/tasks.js";
-import { Relay } from "./relay.js";
+import { check, type Kept, MIB, sendBlock, type Way, withKeeper } from "./kept.js";
+import { pattern } from "./pattern.js";
 import { Server } from "./server.js";
 
-const BLOCK_SENDER = fileURLToPath(new URL("sends-block.js", import.meta.url));
 const RECEIVER = fileURLToPath(new URL("receives.js", import.meta.url));
-const MIB = 2 ** 20;
+const SOURCE = fileURLToPath(new URL("block-source.js", import.meta.url));
 /** Milliseconds after which a test hangs. */
 const LIMIT = 120_000;
-/** Another address of this machine, where nobody listens but the test. */
-const ELSEWHERE = "127.0.0.2";
 
 const test = suite("blocks that are pulled");
 
-/** The period of `pattern`: no power of two, so that a chunk at a wrong place is noticed. */
-const period = Uint8Array.from({ length: 65_521 }, (_, i) => (i * 31 + (i >> 8)) & 255);
-
-function pattern(length: number): Uint8Array {
-	return Buffer.alloc(length, period);
-}
-
-interface Given {
-	readonly tasks: Tasks;
-	readonly server: Server;
-	/** Between a receiver and the sender `a`, if the way is not direct. */
-	readonly relay: Relay;
-}
-
-/**
- * @param way `direct`; through a relay; or to a place where nobody listens
- * @param isRun true as if `dhmem run` had started the tasks
- */
-function pulled(
-	title: string,
-	{
-		way = "direct",
-		link = "a.out>b.in",
-		isRun = false,
-	}: { way?: "direct" | "relay" | "nowhere"; link?: string; isRun?: boolean },
-	body: (given: Given) => Promise<void>,
-): void {
-	test(title, () =>
-		within(
-			LIMIT,
-			title,
-			(async () => {
-				await using server = await Server.start();
-				const port = await freePort();
-				await using relay = await Relay.to(port, { host: ELSEWHERE, port: way === "relay" ? port : 0 });
-				await using tasks = new Tasks([link], {
-					DHMEM_TRANSPORT: "nats",
-					DHMEM_NATS: server.address,
-					DHMEM_PULL: way === "direct" ? "on" : `${ELSEWHERE}:${port}`,
-					...(isRun ? { DHMEM_RUNNER: "runner" } : {}),
-				});
-				using _runner = tasks.open("runner");
-				await server.prepare(tasks.run);
-				await body({ tasks, server, relay });
-			})(),
-		),
-	);
-}
-
-async function freePort(): Promise<number> {
-	const server = createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address() as AddressInfo;
-	server.close();
-	await once(server, "close");
-	return port;
-}
-
-/** Sends a block with a text. */
-async function sendBlock(tasks: Tasks, text: string, length: number): Promise<void> {
-	const output = tasks.get("a").output("out");
-	const block = await output.allocate(length);
-	block.bytes.set(pattern(length));
-	await output.send(text, { block });
-}
-
-/** Checks that it is the message that `sendBlock` has sent, and releases it. */
-function check(message: Message | undefined, text: string, length: number): void {
-	assert.is(message?.text(), text);
-	assert.is(message?.block?.length, length);
-	assert.is(Buffer.compare(message?.block?.bytes ?? Buffer.alloc(0), pattern(length)), 0);
-	message?.release();
+function pulled(title: string, way: Way, body: (kept: Kept) => Promise<void>): void {
+	test(title, () => within(LIMIT, title, withKeeper(way, body)));
 }
 
 pulled("a block of 1 MiB does not go through the server", {}, async ({ tasks, server }) => {
@@ -121,12 +50,14 @@ pulled(
 );
 
 pulled(
-	"a sender waits while its blocks of the link's capacity are not released",
+	"a sender waits while its blocks of the link's capacity are not released, and so does its successor",
 	{ link: "a.out>b.in;capacity=4MiB" },
-	async ({ tasks }) => {
+	async ({ tasks, blocks }) => {
+		for (const text of ["0", "1"]) await sendBlock(tasks, text, MIB);
+		await tasks.leave("a");
 		const output = tasks.get("a").output("out");
 		const input = tasks.get("b").input("in");
-		for (const text of ["0", "1", "2", "3"]) await sendBlock(tasks, text, MIB);
+		for (const text of ["2", "3"]) await sendBlock(tasks, text, MIB);
 		const block = await output.allocate(MIB);
 		block.bytes.set(pattern(MIB));
 		assert.is(await output.send("4", { block, timeout: 200 }).catch(({ code }) => code), "DHMEM_TIMEOUT");
@@ -138,6 +69,7 @@ pulled(
 		const sending = output.send("4", { block });
 		for (const text of ["0", "1", "2", "3", "4"]) check(await input.receive(), text, MIB);
 		await sending;
+		while (blocks.size > 0) await new Promise(setImmediate);
 	},
 );
 
@@ -155,20 +87,24 @@ pulled(
 	},
 );
 
-pulled(
-	"blocks of a sender that can't be reached go through the server",
-	{ way: "nowhere", link: "a.out>b.in;capacity=8MiB" },
-	async ({ tasks, server }) => {
-		const input = tasks.get("b").input("in");
-		for (const text of ["one", "two"]) await sendBlock(tasks, text, 3 * MIB);
-		check(await input.receive(), "one", 3 * MIB);
-		check(await input.receive(), "two", 3 * MIB);
-		// It knows that now.
-		await sendBlock(tasks, "three", 3 * MIB);
-		assert.ok((await server.storedBytes()) > 3 * MIB);
-		check(await input.receive(), "three", 3 * MIB);
-	},
-);
+for (const [what, way] of [
+	["where its sender's machine can't be reached", { way: "nowhere" }],
+	["whose receiver has DHMEM_PULL=off", { own: { b: { DHMEM_PULL: "off" } } }],
+] as const)
+	pulled(
+		`a block ${what} comes through the server, and is not stored there`,
+		{ ...way, link: "a.out>b.in;capacity=16MiB" },
+		async ({ tasks, server }) => {
+			const input = tasks.get("b").input("in");
+			for (const text of ["one", "two"]) await sendBlock(tasks, text, 3 * MIB + 7);
+			await tasks.leave("a");
+			for (const text of ["one", "two"]) {
+				const message = await input.receive();
+				assert.ok((await server.storedBytes()) < 10_000);
+				check(message, text, 3 * MIB + 7);
+			}
+		},
+	);
 
 pulled(
 	"a full link that can't be pulled goes on",
@@ -187,37 +123,49 @@ pulled(
 	},
 );
 
-pulled(
-	"a block needs no connection in a run whose tasks have one region",
-	{ way: "nowhere", isRun: true },
-	async ({ tasks, server }) => {
-		using region = tasks.open("looks");
-		const input = tasks.get("b").input("in");
-		const output = tasks.get("a").output("out");
-		await output.send("first");
-		(await input.receive())?.release();
-		const { used } = region.stats();
-		for (const text of ["one", "two"]) {
-			await sendBlock(tasks, text, 3 * MIB);
-			const message = await input.receive();
-			assert.ok((await server.storedBytes()) < 10_000);
-			check(message, text, 3 * MIB);
-		}
-		await tasks.leave("a");
-		await tasks.leave("b");
-		assert.ok(region.stats().used <= used);
-	},
-);
-
-pulled("a sender may leave before its receiver comes", {}, async ({ tasks }) => {
+pulled("a sender may leave before its receiver comes", {}, async ({ tasks, server }) => {
 	for (const text of ["one", "two"]) await sendBlock(tasks, text, MIB);
 	tasks.get("a").output("out").end();
 	await tasks.leave("a");
+	assert.ok((await server.storedBytes()) < 10_000);
 	const input = tasks.get("b").input("in");
 	check(await input.receive(), "one", MIB);
 	check(await input.receive(), "two", MIB);
 	assert.is(await input.receive(), undefined);
 });
+
+pulled(
+	"what a killed sender has sent arrives, also if it has no successor",
+	{ link: "a.out>b.in;capacity=16MiB" },
+	async ({ tasks, server }) => {
+		const folder = mkdtempSync(join(tmpdir(), "dhmem-pulls-"));
+		const environment = { ...process.env, ...tasks.environmentOf("a"), LENGTH: `${MIB}` };
+		const options = { env: environment, cwd: folder, stdio: "inherit" } as const;
+		const [, signal] = await once(spawn(process.execPath, [SOURCE, "is killed"], options), "exit");
+		rmSync(folder, { recursive: true });
+		assert.is(signal, "SIGKILL");
+		assert.ok((await server.storedBytes()) < 10_000);
+		const input = tasks.get("b").input("in");
+		for (const text of ["0", "1", "2"]) check(await input.receive(), text, MIB);
+	},
+);
+
+pulled(
+	"what a killed sender has not noted is found by its successor, and what it has not sent is freed",
+	{ link: "a.out>b.in;capacity=16MiB" },
+	async ({ tasks, region, blocks }) => {
+		for (const text of ["one", "two"]) await sendBlock(tasks, text, MIB);
+		await tasks.leave("a");
+		const [first] = blocks.all();
+		blocks.place(first?.handle ?? "", 0);
+		blocks.save(region.allocate(MIB), first?.epoch ?? 0);
+		await sendBlock(tasks, "by its successor", MIB);
+		while (blocks.size > 3) await new Promise(setImmediate);
+		const input = tasks.get("b").input("in");
+		for (const text of ["one", "two", "by its successor"]) check(await input.receive(), text, MIB);
+		while (blocks.size > 0) await new Promise(setImmediate);
+	},
+);
 
 pulled(
 	"a sender may leave while its receiver holds a block, which comes again to the receiver's successor",
@@ -253,36 +201,41 @@ pulled(
 );
 
 pulled(
-	"what a killed sender held counts as not sent, and so does what it sent after that",
-	{ way: "relay" },
-	async ({ tasks, relay }) => {
-		relay.stallAfter(MIB);
-		const environment = { ...process.env, ...tasks.environmentOf("a") };
-		const child = spawn(process.execPath, [BLOCK_SENDER], {
-			env: environment,
-			stdio: ["ignore", "pipe", "inherit"],
-		});
+	"a block whose send is given up is the caller's, and its message does not arrive",
+	{},
+	async ({ tasks, server }) => {
 		const input = tasks.get("b").input("in");
-		assert.is((await input.receive())?.text(), "before");
-		// It has sent a block and another message by then.
-		await once(child.stdout, "data");
-		await relay.isStalled();
-		child.kill("SIGKILL");
-		await once(child, "exit");
-		// The relay's connection to it has stopped, and would not notice.
-		relay.hold();
-		relay.go();
+		await sendBlock(tasks, "one", MIB);
+		check(await input.receive(), "one", MIB);
 		const output = tasks.get("a").output("out");
-		await output.send("by its successor");
-		output.end();
-		assert.is((await input.receive())?.text(), "by its successor");
-		assert.is(await input.receive(), undefined);
+		const block = await output.allocate(2 * MIB);
+		await server.freeze();
+		// It is on its way, and the server stores it later.
+		assert.is(await output.send("two", { block, timeout: 50 }).catch(({ code }) => code), "DHMEM_TIMEOUT");
+		block.bytes.fill(1);
+		block.free();
+		server.signal("SIGCONT");
+		await sendBlock(tasks, "three", MIB);
+		check(await input.receive(), "three", MIB);
 	},
 );
 
 pulled(
-	"a region that is full of blocks that wait for their receiver does not stop the link",
-	{},
+	"a block needs no connection if its receiver has the same region",
+	{ way: "region", link: "a.out>b.in;capacity=8MiB" },
+	async ({ tasks, server, relay }) => {
+		const input = tasks.get("b").input("in");
+		for (const text of ["one", "two"]) await sendBlock(tasks, text, 3 * MIB);
+		await tasks.leave("a");
+		for (const text of ["one", "two"]) check(await input.receive(), text, 3 * MIB);
+		assert.is(relay.connections, 0);
+		assert.ok((await server.storedBytes()) < 10_000);
+	},
+);
+
+pulled(
+	"a region that is full of blocks that wait for a receiver in it does not stop the link",
+	{ way: "region" },
 	async ({ tasks }) => {
 		// The region has 64 MiB.
 		for (const text of ["0", "1"]) await sendBlock(tasks, text, 20 * MIB);
@@ -298,7 +251,7 @@ pulled(
 
 pulled(
 	"blocks that wait leave a full region also if the message in front of them has none",
-	{ link: "a.out>b.in;capacity=64MiB" },
+	{ way: "region", link: "a.out>b.in;capacity=64MiB" },
 	async ({ tasks }) => {
 		// The region has 64 MiB.
 		const data = pattern(30 * MIB);
@@ -312,25 +265,36 @@ pulled(
 	},
 );
 
-test("what was sent is on the server, without DHMEM_PULL", async () => {
-	await using server = await Server.start();
-	await using tasks = new Tasks(["a.out>b.in"], { DHMEM_TRANSPORT: "nats", DHMEM_NATS: server.address });
-	await sendBlock(tasks, "one", 3 * MIB);
-	assert.ok((await server.storedBytes()) > 3 * MIB);
-	check(await tasks.get("b").input("in").receive(), "one", 3 * MIB);
-});
+pulled(
+	"a block whose keeper is gone is an error, not a hang",
+	{ way: "nowhere" },
+	async ({ tasks, keeper }) => {
+		await sendBlock(tasks, "one", MIB);
+		keeper.close();
+		const error = await tasks
+			.get("b")
+			.input("in")
+			.receive()
+			.catch((error) => error);
+		assert.is(error.code, "DHMEM_PEER_GONE");
+		assert.match(error.message, "The runner that keeps a block of a.out>b.in is gone");
+	},
+);
 
-for (const off of ["a", "b"])
-	test(`blocks go through the server if task ${off} has DHMEM_PULL=off`, async () => {
+for (const [what, own] of [
+	["without a runner", undefined],
+	["of a task with DHMEM_PULL=off", { a: { DHMEM_PULL: "off" } }],
+] as const)
+	test(`the blocks ${what} are stored on the server`, async () => {
+		const send = async (tasks: Tasks, server: Server) => {
+			await sendBlock(tasks, "one", 3 * MIB);
+			assert.ok((await server.storedBytes()) > 3 * MIB);
+			check(await tasks.get("b").input("in").receive(), "one", 3 * MIB);
+		};
+		if (own !== undefined) return withKeeper({ own }, ({ tasks, server }) => send(tasks, server));
 		await using server = await Server.start();
-		const common = { DHMEM_TRANSPORT: "nats", DHMEM_NATS: server.address, DHMEM_PULL: "on" };
-		await using tasks = new Tasks(["a.out>b.in"], common, { [off]: { DHMEM_PULL: "off" } });
-		const input = tasks.get("b").input("in");
-		await sendBlock(tasks, "one", 3 * MIB);
-		const message = await input.receive();
-		// The parts are acknowledged with their message.
-		while ((await server.storedBytes()) < 3 * MIB) await new Promise(setImmediate);
-		check(message, "one", 3 * MIB);
+		await using tasks = new Tasks(["a.out>b.in"], { DHMEM_TRANSPORT: "nats", DHMEM_NATS: server.address });
+		await send(tasks, server);
 	});
 
 test.run();

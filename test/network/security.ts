@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { readPlace } from "../../src/workflow/nats/pull/keeper-place.js";
 import { Place, program } from "../fixture/index.js";
+import { check, MIB, sendBlock, withKeeper } from "./kept.js";
 import { Server } from "./server.js";
 
 const test = suite("security over NATS");
@@ -96,6 +98,32 @@ for (const [what, options, environment, message] of rows) {
 		else assert.ok(stderr.includes(message), stderr);
 	});
 }
+
+for (const [what, variables, isSecure] of [
+	["are encrypted, too", {}, true],
+	["are not encrypted with DHMEM_PULL_TLS=off", { DHMEM_PULL_TLS: "off" }, false],
+] as const)
+	test(`large blocks of a run whose server has TLS ${what}`, () =>
+		withKeeper(
+			// The client needs no other scheme if it has the authority's file.
+			{ options: tls(), variables: { ...CA, ...variables } },
+			async ({ tasks, region }) => {
+				assert.is(readPlace(region)?.isSecure, isSecure);
+				const input = tasks.get("b").input("in");
+				await sendBlock(tasks, "one", 3 * MIB);
+				check(await input.receive(), "one", 3 * MIB);
+			},
+		));
+
+test("large blocks cross a server that takes 64 KiB at most, if they can't be pulled", () =>
+	withKeeper(
+		{ options: { configuration: "max_payload: 65536" }, own: { b: { DHMEM_PULL: "off" } } },
+		async ({ tasks }) => {
+			const input = tasks.get("b").input("in");
+			await sendBlock(tasks, "one", 3 * MIB);
+			check(await input.receive(), "one", 3 * MIB);
+		},
+	));
 
 test("a credentials file that is not there is named", async () => {
 	await using server = await Server.start();

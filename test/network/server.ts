@@ -75,8 +75,8 @@ export class Server {
 
 	/** Does what a runner does before the tasks of a run start. An old server may not stand it if they do it at once. */
 	async prepare(run: string): Promise<void> {
-		const stop = await prepareServer(readServer({ DHMEM_NATS: this.address }), run, []);
-		await stop();
+		const { connection } = await prepareServer(readServer({ DHMEM_NATS: this.address }), run, []);
+		await connection.close();
 	}
 
 	async version(): Promise<string> {

@@ -5,12 +5,10 @@ import { isFull } from "../../errors.js";
 import type { Block } from "../../memory/block.js";
 import { LENGTHS, lengthsIn } from "./chunks.js";
 import type { Endpoint, EndpointOptions } from "./endpoint.js";
-import type { BodyRecords } from "./pull/body-records.js";
-import { memoryOf } from "./pull/memory.js";
+import { encodeFull } from "./pull/full.js";
 import { decodeReference, type Reference } from "./pull/reference.js";
 import type { Retrieval, Retrieved } from "./pull/retrieval.js";
 import { retrieve } from "./pull/retrieve.js";
-import { askFor } from "./pull/uploaded.js";
 
 /** Milliseconds between attempts to allocate, and after which room is asked for. */
 const PAUSE = 20;
@@ -23,11 +21,11 @@ export interface Arrival {
 	readonly length: number;
 	readonly data: Block | undefined;
 	readonly carried: Block | undefined;
-	/** If the carried block was sent by reference. */
-	readonly reference?: Reference | undefined;
 }
 
 interface Partial extends Arrival {
+	/** If the carried block was sent by reference. */
+	readonly reference: Reference | undefined;
 	/** Bytes that have arrived. */
 	filled: number;
 }
@@ -36,25 +34,19 @@ interface Handlers {
 	onMessage(arrival: Arrival): void;
 	/** The rest of a message does not come. Its blocks are free. */
 	onDiscarded(arrival: Arrival): void;
-	/** The block of a message does not come. `isLost` says that its sender has died with it. */
-	onMissing(arrival: Arrival, isLost: boolean): void;
+	/** The send of a message was given up after it was published. */
+	onWithdrawn(arrival: Arrival): void;
 }
 
 export class Assembler {
 	readonly #options: Pick<EndpointOptions, "region" | "isPullOff">;
-	readonly #bodies: BodyRecords;
 	readonly #handlers: Handlers;
 	#partial: Partial | undefined;
 	readonly #addresses: Retrieval["addresses"] = new Map();
 	readonly #stopping = new AbortController();
 
-	constructor(
-		options: Pick<EndpointOptions, "region" | "isPullOff">,
-		bodies: BodyRecords,
-		handlers: Handlers,
-	) {
+	constructor(options: Pick<EndpointOptions, "region" | "isPullOff">, handlers: Handlers) {
 		this.#options = options;
-		this.#bodies = bodies;
 		this.#handlers = handlers;
 	}
 
@@ -62,22 +54,16 @@ export class Assembler {
 		return this.#stopping.signal.aborted;
 	}
 
-	/** Takes the first record of a message from the sender of this epoch. */
-	async begin(
-		kind: "whole" | "first" | "refer",
-		{ seq, data }: JsMsg,
-		endpoint: Endpoint,
-		epoch: number,
-	): Promise<void> {
+	/** Takes the first record of a message. */
+	async begin(kind: "whole" | "first" | "refer", { seq, data }: JsMsg, endpoint: Endpoint): Promise<void> {
 		const { link } = endpoint.names;
 		const referring = kind === "refer" ? decodeReference(data, link) : undefined;
 		const lengths =
 			referring ?? (kind === "first" ? lengthsIn(data, link) : { data: data.length, block: undefined });
-		const onFull = this.#askWhileFull(endpoint);
 		const blocks: (Block | undefined)[] = [];
 		for (const bytes of [lengths.data, lengths.block]) {
 			// A block has at least one byte.
-			blocks.push(bytes ? await this.#allocate(bytes, onFull) : undefined);
+			blocks.push(bytes ? await this.#allocate(bytes, endpoint) : undefined);
 			if (this.#isStopped) {
 				for (const block of blocks) block?.free();
 				return;
@@ -85,7 +71,6 @@ export class Assembler {
 		}
 		const [block, carried] = blocks;
 		const reference = referring?.reference;
-		if (reference !== undefined) this.#bodies.open(reference.id);
 		const partial = {
 			first: seq,
 			last: seq,
@@ -97,23 +82,17 @@ export class Assembler {
 		};
 		this.#partial = partial;
 		const rest = referring?.rest ?? (kind === "first" ? data.subarray(LENGTHS) : data);
-		await this.#fill(partial, seq, rest, endpoint, epoch);
+		await this.#fill(partial, seq, rest, endpoint);
 	}
 
 	/** Takes a further record. @returns false if no message has begun */
-	async goOn({ seq, data }: JsMsg, endpoint: Endpoint, epoch: number): Promise<boolean> {
+	async goOn({ seq, data }: JsMsg, endpoint: Endpoint): Promise<boolean> {
 		if (this.#partial === undefined) return false;
-		await this.#fill(this.#partial, seq, data, endpoint, epoch);
+		await this.#fill(this.#partial, seq, data, endpoint);
 		return true;
 	}
 
-	async #fill(
-		partial: Partial,
-		seq: number,
-		bytes: Uint8Array,
-		endpoint: Endpoint,
-		epoch: number,
-	): Promise<void> {
+	async #fill(partial: Partial, seq: number, bytes: Uint8Array, endpoint: Endpoint): Promise<void> {
 		partial.last = seq;
 		const { data, carried, length, reference } = partial;
 		const total = length + (reference === undefined ? (carried?.length ?? 0) : 0);
@@ -127,63 +106,44 @@ export class Assembler {
 		partial.filled += bytes.length;
 		if (partial.filled < total) return;
 		this.#partial = undefined;
-		if (reference === undefined || (await this.#retrieve(partial, reference, endpoint, epoch)))
+		if (reference === undefined || (await this.#retrieve(partial, reference, endpoint)))
 			this.#handlers.onMessage(partial);
 	}
 
-	/** While there is no room, the blocks that the sender holds have to leave the memory, if theirs is the same. */
-	#askWhileFull(endpoint: Endpoint): () => void {
-		let next = performance.now() + FULL;
-		return () => {
-			if (performance.now() < next) return;
-			next += FULL;
-			const memory = memoryOf(this.#options.region);
-			if (memory !== "") askFor(endpoint, "full", memory);
-		};
-	}
-
 	/** Gets the block of a message. @returns false if it does not come */
-	async #retrieve(
-		partial: Partial,
-		reference: Reference,
-		endpoint: Endpoint,
-		epoch: number,
-	): Promise<boolean> {
+	async #retrieve(partial: Partial, reference: Reference, endpoint: Endpoint): Promise<boolean> {
 		const target = partial.carried?.bytes ?? new Uint8Array(0);
 		const { region, isPullOff } = this.#options;
 		const { signal } = this.#stopping;
 		const addresses = this.#addresses;
-		const position = partial.first;
 		let result: Retrieved = "closed";
 		try {
-			result = await retrieve({
-				endpoint,
-				region,
-				epoch,
-				position,
-				reference,
-				target,
-				signal,
-				isPullOff,
-				addresses,
-			});
+			result = await retrieve({ endpoint, region, reference, target, signal, isPullOff, addresses });
 			if (result === "whole" && !this.#isStopped) return true;
 		} finally {
 			if (result !== "whole" || this.#isStopped) free(partial);
 		}
-		if (!this.#isStopped) this.#handlers.onMissing(partial, result === "lost");
+		if (!this.#isStopped) this.#handlers.onWithdrawn(partial);
 		return false;
 	}
 
-	/** Waits until the region has room: the task or another one may release something. */
-	async #allocate(bytes: number, onFull: () => void): Promise<Block | undefined> {
+	/**
+	 * Waits until the region has room: the task or another one may release something, or the keeper of the sender's blocks
+	 * takes some out, if they are in the same region.
+	 */
+	async #allocate(bytes: number, { session, names }: Endpoint): Promise<Block | undefined> {
+		const { region } = this.#options;
+		let next = performance.now() + FULL;
 		while (!this.#isStopped) {
 			try {
-				return this.#options.region.allocate(bytes);
+				return region.allocate(bytes);
 			} catch (error) {
 				if (!isFull(error)) throw error;
 			}
-			onFull();
+			if (performance.now() >= next && !session.connection.isClosed()) {
+				session.connection.publish(names.room, encodeFull(region, bytes));
+				next += FULL;
+			}
 			await sleep(PAUSE);
 		}
 		return undefined;

@@ -6,7 +6,6 @@ import type { Region } from "../../region.js";
 import type { Link } from "../links.js";
 import { codeOf } from "./creating.js";
 import { bucketOf, namesOf, type StreamNames } from "./names.js";
-import type { Listener } from "./pull/listener.js";
 import { isAbsent, type Session } from "./session.js";
 import { WRONG_LAST } from "./stream.js";
 
@@ -21,9 +20,7 @@ export interface EndpointOptions {
 	readonly log: (text: string) => void;
 	/** The connection of the task, which its first link opens. */
 	readonly session: () => Promise<Session>;
-	/** Gives blocks to receivers; undefined where nobody can connect to this task. */
-	readonly listener: () => Promise<Listener | undefined>;
-	/** True if no blocks are pulled here. */
+	/** True if large blocks take no other way than all messages do: through the server. */
 	readonly isPullOff: boolean;
 	/** Keeps the process alive until the result is called. */
 	readonly hold: () => () => void;
@@ -40,8 +37,6 @@ export interface Endpoint {
 	/** True if another process has opened it before. */
 	readonly hasPredecessor: boolean;
 	currentEpoch(): Promise<number>;
-	/** False if no process has opened the other endpoint yet. */
-	hasPeer(): Promise<boolean>;
 	/**
 	 * True if the other endpoint was opened before this one. Of two that are opened at once, exactly one finds the other:
 	 * both write their entries before they look, and one entry has the higher revision.
@@ -72,7 +67,6 @@ export async function openEndpoint(
 		epoch,
 		hasPredecessor,
 		currentEpoch: async () => (await bucket.get(key))?.revision ?? 0,
-		hasPeer: async () => (await bucket.get(other)) !== null,
 		isSecond: async () => ((await bucket.get(other))?.revision ?? Number.POSITIVE_INFINITY) < epoch,
 	};
 }

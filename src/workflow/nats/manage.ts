@@ -7,19 +7,17 @@ import { explained, openSession, type Session } from "./session.js";
 import type { ServerSettings } from "./settings.js";
 import { NO_STREAM, openStream } from "./stream.js";
 
-/** Answers for the run, until it is called. */
-export type StopAnswering = () => Promise<void>;
-
 /**
  * Creates what the links of a run need, so that a missing server or permission is found before a task starts.
  *
+ * @returns the runner's connection, which answers for the run until it is closed
  * @throws as `openSession` and `openStream`
  */
 export async function prepareServer(
 	server: ServerSettings,
 	run: string,
 	links: readonly Link[],
-): Promise<StopAnswering> {
+): Promise<Session> {
 	const session = await openSession(server, `run ${run}`, 0);
 	try {
 		answerFor(session, keyOf(run));
@@ -29,7 +27,7 @@ export async function prepareServer(
 		await session.connection.close();
 		throw explained(error, server);
 	}
-	return () => session.connection.close();
+	return session;
 }
 
 /**

@@ -3,18 +3,15 @@ import { createHash } from "node:crypto";
 import { type Link, linkName } from "../links.js";
 
 /**
- * What a record of a stream is: a message, a part of one, a message with a reference to its block, a part of a block that
- * was sent by reference before, or the end.
+ * What a record of a stream is: a message, a part of one, a message with a reference to its block, or the end.
  */
-export const kinds = ["whole", "first", "more", "refer", "body", "end"] as const;
+export const kinds = ["whole", "first", "more", "refer", "end"] as const;
 export type Kind = (typeof kinds)[number];
 
 /** The header with the epoch of the sender. */
 export const EPOCH = "Dhmem-Epoch";
 /** The header with the number of the record among those of its sender. */
 export const NUMBER = "Dhmem-Record";
-/** The header with the block, and the position in it, that a record of the kind `body` is of. */
-export const BODY = "Dhmem-Body";
 
 export interface StreamNames {
 	readonly link: string;
@@ -23,6 +20,8 @@ export interface StreamNames {
 	readonly subject: string;
 	/** Subject of hints to a sender that there may be room. It is not stored. */
 	readonly room: string;
+	/** Subject of requests for parts of blocks that can't be pulled otherwise. They are not stored. */
+	readonly blocks: string;
 	/** The keys in the run's bucket that count the openings of the two endpoints. */
 	readonly senderKey: string;
 	readonly receiverKey: string;
@@ -46,6 +45,7 @@ export function namesOf(run: string, link: Pick<Link, "from" | "to">): StreamNam
 		stream,
 		subject: `dhmem.${keyOf(run)}.${ports}`,
 		room: `dhmem_room.${keyOf(run)}.${ports}`,
+		blocks: `dhmem_room.${keyOf(run)}.${ports}.blocks`,
 		senderKey: `${stream}.sender`,
 		receiverKey: `${stream}.receiver`,
 	};

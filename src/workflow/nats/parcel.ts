@@ -5,18 +5,14 @@ import type { Kind } from "./names.js";
 export interface PublishedRecord {
 	readonly kind: Kind;
 	payload: Uint8Array;
-	/** Which part of which block it is. */
-	readonly body?: string;
 }
 
 /** The records of one message, or of the end. They follow one another in the stream. */
 export interface Parcel {
 	readonly records: readonly PublishedRecord[];
-	/** True if it is a block whose message is stored already, and whose receiver may release nothing until it has it. */
-	readonly isUpload?: boolean;
 	/** Called with the position of the last record when all are stored; or with the error. */
 	onSettled(error: unknown, position: number): void;
-	/** The position of the first record, when it is stored. Records of an upload may be between it and the next ones. */
+	/** The position of the first record, when it is stored. */
 	first?: number;
 	/** The number of records that the stream has. */
 	stored?: number;

@@ -1,5 +1,5 @@
 /** The records of a sender that are not known to be stored, in their order. */
-import { type Parcel, storedBytes, withdrawnError } from "./parcel.js";
+import { type Parcel, withdrawnError } from "./parcel.js";
 
 export interface Underway {
 	readonly parcel: Parcel;
@@ -30,25 +30,6 @@ export class Pending {
 
 	add(parcel: Parcel): void {
 		for (const index of parcel.records.keys()) this.#records.push({ parcel, index, number: this.#count++ });
-	}
-
-	/** Adds it before all records that can't have arrived. */
-	addFirst(parcel: Parcel): void {
-		const place = this.#records.findLastIndex(({ sentBy }) => sentBy !== undefined) + 1;
-		const records = Array.from(parcel.records.keys(), (index) => ({ parcel, index, number: this.#count++ }));
-		this.#records = [...this.#records.slice(0, place), ...records, ...this.#records.slice(place)];
-	}
-
-	/** The message for which the stream must have room: a block that the receiver waits for, or the first one. */
-	wanting(): Parcel | undefined {
-		return (this.#records.find(({ parcel }) => parcel.isUpload === true) ?? this.#records[0])?.parcel;
-	}
-
-	/** The bytes that the stream must have room for until all uploads are stored; 0 if there are none. */
-	bytesOfUploads(): number {
-		const last = this.#records.findLastIndex(({ parcel }) => parcel.isUpload === true);
-		const parcels = new Set(this.#records.slice(0, last + 1).map(({ parcel }) => parcel));
-		return [...parcels].reduce((sum, parcel) => sum + storedBytes(parcel), 0);
 	}
 
 	/** Takes the first record out, because it is stored. */

@@ -1,11 +1,9 @@
 /** Whether anybody takes part in a run: its runner and its tasks answer when they are asked, as long as they live. */
-import { clearTimeout, setTimeout } from "node:timers";
+import { request } from "./requesting.js";
 import type { Session } from "./session.js";
 
 /** Milliseconds for an answer. */
 const PATIENCE = 2000;
-/** The status with which the server says that nobody listens to a subject. */
-const NOBODY = 503;
 
 /** What is known of somebody who was asked. A process that is stopped is silent. */
 export type Answer = "there" | "silent" | "nobody";
@@ -30,19 +28,7 @@ export async function isAnybodyThere(session: Session, key: string): Promise<boo
 }
 
 /** Asks a runner, or all processes of the run. */
-export function ask({ connection, packages }: Session, key: string, runner?: string): Promise<Answer> {
-	// Not in an inbox, to which tasks may have no permission to publish.
-	const reply = `dhmem_room.asked.${packages.transport.nuid.next()}`;
-	return new Promise((resolve) => {
-		const settle = (answer: Answer) => {
-			clearTimeout(timer);
-			answers.unsubscribe();
-			resolve(answer);
-		};
-		const timer = setTimeout(() => settle("silent"), PATIENCE);
-		const answers = connection.subscribe(reply, {
-			callback: (_, message) => settle(message?.headers?.code === NOBODY ? "nobody" : "there"),
-		});
-		connection.publish(subjectOf(key, runner), "", { reply });
-	});
+export async function ask(session: Session, key: string, runner?: string): Promise<Answer> {
+	const answer = await request(session, subjectOf(key, runner), "", PATIENCE);
+	return typeof answer === "string" ? answer : "there";
 }

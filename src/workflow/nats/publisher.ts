@@ -11,7 +11,7 @@
 import { clearTimeout, setTimeout } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DhmemError } from "../../errors.js";
-import { BODY, EPOCH, NUMBER, type StreamNames } from "./names.js";
+import { EPOCH, NUMBER, type StreamNames } from "./names.js";
 import { oursUpTo } from "./ours.js";
 import { mark, type Parcel, storedBytes } from "./parcel.js";
 import { Pending } from "./pending.js";
@@ -51,6 +51,8 @@ export interface PublisherOptions {
 	currentEpoch(): Promise<number>;
 	/** Called when the stream becomes full, and when it is not any more. */
 	onFull(isFull: boolean): void;
+	/** Called when nothing that an older sender has published can be stored any more, if there was one. */
+	onFenced(): void;
 }
 
 export class Publisher {
@@ -123,16 +125,6 @@ export class Publisher {
 		this.#fly();
 	}
 
-	/** Sends a parcel before all others that can't have arrived. */
-	sendFirst(parcel: Parcel): void {
-		if (this.#failure !== undefined) {
-			parcel.onSettled(this.#failure, 0);
-			return;
-		}
-		this.#records.addFirst(parcel);
-		this.#fly();
-	}
-
 	/**
 	 * Gives a parcel up. It is not sent if no record of it can have arrived. Otherwise it is settled as if it had not
 	 * been given up, except that records of it that can't have arrived are dropped, and so is the message then by its
@@ -155,7 +147,7 @@ export class Publisher {
 			const record = this.#records.at(this.#flown);
 			if (record === undefined) break;
 			const { parcel, index, number } = record;
-			const { kind, payload, body } = parcel.records[index] as Parcel["records"][number];
+			const { kind, payload } = parcel.records[index] as Parcel["records"][number];
 			const subject = `${names.subject}.${epoch}.${kind}`;
 			if (this.#flown > 0 && this.#flownBytes + payload.length > WINDOW_BYTES) break;
 			const bytes = recordBytes(subject, payload);
@@ -174,7 +166,6 @@ export class Publisher {
 			headers.set(EXPECTED, String(expected));
 			headers.set(EPOCH, String(epoch));
 			headers.set(NUMBER, String(number));
-			if (body !== undefined) headers.set(BODY, body);
 			session.connection.publish(subject, payload, {
 				headers,
 				reply: `${this.#inbox}.${this.#round}.${expected + 1}`,
@@ -255,6 +246,7 @@ export class Publisher {
 		const { parcel, index, bytes = 0 } = this.#records.shift();
 		this.#last++;
 		if (index === 0) parcel.first = this.#last;
+		if (!this.#isFenced) this.#options.onFenced();
 		this.#isFenced = true;
 		if (this.#flown > 0) {
 			this.#flownBytes -= parcel.records[index]?.payload.length ?? 0;
@@ -274,7 +266,7 @@ export class Publisher {
 			await this.#makeRoom();
 		} catch (error) {
 			if (isAbsent(error)) return this.#lookAgain();
-			const parcel = this.#records.wanting();
+			const parcel = this.#records.at(0)?.parcel;
 			if (parcel === undefined || this.#records.mayArrive(parcel) || (parcel.stored ?? 0) > 0)
 				return this.#fail(error);
 			this.#records.remove(parcel);
@@ -294,17 +286,12 @@ export class Publisher {
 		await this.#lookAgain();
 	}
 
-	/**
-	 * One message always has room, however large it is, and the next one beside it. So does a block for which the receiver
-	 * waits: nothing else may be released until it has come.
-	 */
+	/** One message always has room, however large it is, and the next one beside it. */
 	async #makeRoom(): Promise<void> {
 		const { session, names } = this.#options;
-		const parcel = this.#records.wanting();
+		const parcel = this.#records.at(0)?.parcel;
 		if (parcel === undefined || this.#limit < 0) return;
-		const uploads = this.#records.bytesOfUploads();
-		const used = uploads === 0 ? 0 : (await session.manager.streams.info(names.stream)).state.bytes;
-		const need = uploads === 0 ? storedBytes(parcel) * 2 : used + uploads;
+		const need = storedBytes(parcel) * 2;
 		if (need <= this.#limit) return;
 		await enlarge(session, names, need);
 		this.#limit = need;

@@ -20,8 +20,6 @@ export interface Publishing {
 	readonly what: string;
 	/** Called when it is stored, with the position of its first record, also after the wait is over. */
 	onStored(first: number): void;
-	/** Called when it is certain that it is not stored. */
-	onDropped(): void;
 }
 
 /** Resolves when all records are stored, or rejects when the wait is over. */
@@ -33,7 +31,6 @@ export function publish({
 	signal,
 	what,
 	onStored,
-	onDropped,
 }: Publishing): Promise<void> {
 	return new Promise((resolve, reject) => {
 		let reason: unknown;
@@ -46,10 +43,7 @@ export function publish({
 				clearTimeout(answer);
 				clearTimeout(timer);
 				stop?.();
-				if (error !== undefined) {
-					onDropped();
-					return reject(error === withdrawnError ? reason : error);
-				}
+				if (error !== undefined) return reject(error === withdrawnError ? reason : error);
 				onStored(parcel.first ?? 0);
 				resolve();
 			},

@@ -6,6 +6,7 @@ import { checkMessageSize } from "../../queue/message-sender.js";
 import type { Sendable } from "../../queue/sendable.js";
 import type { Region } from "../../region.js";
 import { bytesOf, type WaitOptions } from "../../values/arguments.js";
+import { dispose } from "../../values/dispose.js";
 import { reasonOf } from "../../values/signal.js";
 import { tooLate } from "../../waiting/timeout.js";
 import { completeOwnRun, noteEnd } from "../completion.js";
@@ -17,8 +18,8 @@ import { limited } from "./limited.js";
 import { checkStream, type Notes, notesOf } from "./notes.js";
 import { Publisher } from "./publisher.js";
 import { publish } from "./publishing.js";
-import { type Held, HeldBlocks } from "./pull/held-blocks.js";
-import { recordsWith } from "./pull/reference.js";
+import { type Reference, recordsWith } from "./pull/reference.js";
+import { SentBlocks } from "./pull/sent-blocks.js";
 import { admitOnly, openStream, taken } from "./stream.js";
 
 /** Milliseconds between attempts to allocate. */
@@ -47,7 +48,7 @@ export class NatsSender implements LinkSender {
 	/** True while a block waits until others are released. */
 	#isHeldBack = false;
 	/** The blocks that were sent by reference. */
-	readonly #held: HeldBlocks;
+	readonly #sent: SentBlocks;
 	#isEnded = false;
 	#isClosed = false;
 	#endStored: Promise<void> | undefined;
@@ -58,7 +59,7 @@ export class NatsSender implements LinkSender {
 		this.#options = options;
 		this.#region = region;
 		this.#link = link;
-		this.#held = new HeldBlocks(options, (isFull) => {
+		this.#sent = new SentBlocks(options, (isFull) => {
 			this.#isHeldBack = isFull;
 			this.#noteWaiting();
 		});
@@ -97,6 +98,8 @@ export class NatsSender implements LinkSender {
 				this.#isFull = isFull;
 				this.#noteWaiting();
 			},
+			// It fails only without the region.
+			onFenced: () => void this.#sent.settleOlder(endpoint).catch(() => {}),
 		});
 		this.#stop = () => publisher.stop(this.#closedError());
 		return { ...endpoint, publisher };
@@ -118,24 +121,25 @@ export class NatsSender implements LinkSender {
 		this.#region.lookWith((attachment) => {
 			// Its receiver puts the message into a block.
 			checkMessageSize(bytes.length, attachment.path, attachment.largestBlock);
-			block?.lend(attachment);
+			block?.owned(attachment);
 		});
+		const kept = this.#sent.referTo(block);
+		this.#region.lookWith((attachment) => block?.lend(attachment));
 		const count = isLimited ? 0 : 1;
 		this.#unlimited += count;
 		const settle = this.#unsettle();
 		this.#noteWaiting();
-		let held: Held | undefined;
 		try {
-			held = await this.#inLine(data, options);
+			await this.#inLine(data, options, kept);
 		} finally {
 			this.#unlimited -= count;
 			settle();
 			this.#noteWaiting();
 			block?.giveBack();
+			// Does nothing if the keeper has it.
+			kept?.[dispose]();
 		}
-		if (block === undefined) return;
-		if (held === undefined) block.free();
-		else this.#held.takeOver(held, block);
+		block?.free();
 	}
 
 	/** Never called, because an output shares a block only among links that do not copy what they send. */
@@ -146,28 +150,30 @@ export class NatsSender implements LinkSender {
 	/**
 	 * Sends a message behind all that were sent before.
 	 *
-	 * @returns the block, if it is sent by reference
+	 * @param kept a reference to its block, if it may stay in the region
 	 */
 	async #inLine(
 		data: Sendable,
 		options: WaitOptions & { block?: Block | undefined },
-	): Promise<Held | undefined> {
+		kept: Block | undefined,
+	): Promise<void> {
 		const { timeout, signal, block } = options;
 		const deadline = performance.now() + (timeout ?? Number.POSITIVE_INFINITY);
 		let isOver = false;
+		let reference: Reference | undefined;
 		const started = this.#line.then(async () => {
 			const opened = await this.#ready;
 			if (isOver || opened === "ended before") return undefined;
-			const held = block && (await this.#held.hold(opened, block, () => isOver));
+			reference = kept && (await this.#sent.keep(opened, kept, () => isOver));
 			if (isOver) {
-				if (held !== undefined) this.#held.drop(held);
+				if (reference !== undefined) this.#sent.giveUp(reference);
 				return undefined;
 			}
 			const { publisher, session } = opened;
 			const records =
-				held === undefined || block === undefined
+				reference === undefined || block === undefined
 					? recordsOf(session.maxPayload, bytesOf(data), block?.bytes)
-					: recordsWith(held.reference, session.maxPayload, bytesOf(data), block.length);
+					: recordsWith(reference, session.maxPayload, bytesOf(data), block.length);
 			const bytes = bytesOf(data).length + (block?.length ?? 0);
 			const stored = publish({
 				publisher,
@@ -177,29 +183,24 @@ export class NatsSender implements LinkSender {
 				signal,
 				what: this.#what(),
 				onStored: (first) => {
-					if (held !== undefined) this.#held.place(held, first);
+					if (reference !== undefined) this.#sent.place(reference, first);
 					this.#noteSent(opened, bytes, first);
-				},
-				onDropped: () => {
-					if (held !== undefined) this.#held.drop(held);
 				},
 			});
 			// If nobody waits for it any more, its failure is of no interest.
 			stored.catch(() => {});
-			return { stored, held };
+			return { stored };
 		});
 		this.#line = started.catch(() => {});
 		try {
 			const sending = await limited(started, options, () => this.#what());
 			await sending?.stored;
-			return sending?.held;
 		} catch (error) {
 			// The block is the caller's again. Its message may arrive nevertheless.
-			void started.then((sending) => sending?.held && this.#held.withdraw(sending.held)).catch(() => {});
+			if (reference !== undefined) this.#sent.giveUp(reference);
 			throw error;
 		} finally {
 			isOver = true;
-			this.#held.wake();
 		}
 	}
 
@@ -242,7 +243,7 @@ export class NatsSender implements LinkSender {
 			return this.#region.allocate(bytes);
 		} catch (error) {
 			// What this link still sends gives its blocks back afterwards, and so does what its receiver releases.
-			if (isFull(error) && (this.#unlimited > 0 || !this.#held.isEmpty)) return undefined;
+			if (isFull(error) && (this.#unlimited > 0 || !this.#sent.isEmpty)) return undefined;
 			throw error;
 		}
 	}
@@ -254,8 +255,6 @@ export class NatsSender implements LinkSender {
 		this.#endStored = this.#line.then(async () => {
 			const opened = await this.#ready;
 			if (opened === "ended before") return;
-			// Otherwise a receiver could see the end, and a message before it be lost.
-			await this.#held.settle();
 			await new Promise<void>((resolve, reject) => {
 				opened.publisher.send({
 					records: [{ kind: "end", payload: new Uint8Array(0) }],
@@ -287,28 +286,17 @@ export class NatsSender implements LinkSender {
 
 	/** True while the server has not confirmed everything. */
 	get isUnsettled(): boolean {
-		return this.#unsettled > 0 || !this.#held.isEmpty;
-	}
-
-	/** Gives the server what is still here, as far as its receiver does not take it. */
-	settle(): void {
-		if (this.#isEnded || this.#held.isEmpty) return;
-		const settled = this.#unsettle();
-		void this.#held
-			.settle()
-			.catch(() => {})
-			.finally(settled);
+		return this.#unsettled > 0;
 	}
 
 	async close(): Promise<void> {
 		try {
 			await (this.#isEnded ? this.#endStored : this.#line);
-			await this.#held.settle();
 		} finally {
 			this.#isClosed = true;
 			this.#notes.sending = 0;
 			this.#stop?.();
-			this.#held.stop();
+			this.#sent.stop();
 		}
 	}
 

@@ -15,18 +15,16 @@ export interface ServerSettings {
 	readonly ca: string | undefined;
 	readonly certificate: string | undefined;
 	readonly key: string | undefined;
-	/** How receivers pull blocks from this task. */
+	/** How large blocks are pulled. */
 	readonly pull: PullSettings;
 	/** The number of servers of a cluster that store each message. */
 	readonly replicas: number;
 }
 
 export interface PullSettings {
-	/** True if large blocks are sent by reference, so that receivers pull them from this task. */
-	readonly isOffered: boolean;
-	/** True if this task pulls none. */
+	/** True if blocks are not pulled: a task sends and receives all of them through the server. */
 	readonly isOff: boolean;
-	/** What receivers connect to; undefined for the address that this task has on the way to the server. */
+	/** Where receivers reach the runner; undefined for the address that it has on the way to the server. */
 	readonly address: { readonly host: string; readonly port: number } | undefined;
 	/** True if the bytes are encrypted where the connection to the server is. */
 	readonly tls: boolean;
@@ -93,15 +91,15 @@ function parseServer(text: string): URL {
 function parsePull(text: string | undefined, tls: string | undefined): PullSettings {
 	if (tls !== undefined && tls !== "off") throw badArgument("DHMEM_PULL_TLS", tls, "off, or not set");
 	const isOff = text === "off";
-	const common = { isOffered: text !== undefined && !isOff, isOff, tls: tls !== "off" };
-	if (text === undefined || isOff || text === "on") return { ...common, address: undefined };
+	const common = { isOff, tls: tls !== "off" };
+	if (text === undefined || isOff) return { ...common, address: undefined };
 	const [, host, port] = /^(?:\[([^\]]+)\]|[^:[\]]+):(\d{1,5})$/.exec(text) ?? [];
 	const number = Number(port);
 	if (!(number >= 1 && number <= 65535))
 		throw badArgument(
 			"DHMEM_PULL",
 			text,
-			"on, off, or a host and a port that others reach this task at, such as node7:7000",
+			"off, or a host and a port at which others reach the runner, such as node7:7000",
 		);
 	return { ...common, address: { host: host ?? text.slice(0, text.lastIndexOf(":")), port: number } };
 }

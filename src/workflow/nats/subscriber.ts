@@ -15,7 +15,6 @@ import { type Endpoint, type EndpointOptions, explaining, openEndpoint } from ".
 import { unrefMonitor } from "./keep-alive.js";
 import { EPOCH, type Kind, NUMBER } from "./names.js";
 import { checkStream, type Notes } from "./notes.js";
-import { BodyRecords } from "./pull/body-records.js";
 import { NO_STREAM, openStream, streamGone } from "./stream.js";
 
 /**
@@ -58,13 +57,10 @@ export class Subscriber {
 	/** The position of the last record that was seen, and the newest epoch of a sender. */
 	#seen = 0;
 	#newest = 0;
-	/** The last record, by its sender and its number, apart from parts of blocks that were sent by reference. */
+	/** The last record, by its sender and its number. */
 	#latest = { epoch: 0, number: -1 };
 	/** Records that are not acknowledged, by their position, as they came last. */
 	readonly #records = new Map<number, JsMsg>();
-	readonly #bodies = new BodyRecords();
-	/** The epoch of a sender that has died with a block. What it has sent after that is dropped. */
-	#lost = 0;
 	#pumping: Promise<void> = Promise.resolve();
 	readonly #acknowledgements = new Acknowledgements();
 	#hint: NodeJS.Timeout | undefined;
@@ -80,10 +76,10 @@ export class Subscriber {
 		this.#options = options;
 		this.#notes = notes;
 		this.#handlers = handlers;
-		this.#assembler = new Assembler(options, this.#bodies, {
+		this.#assembler = new Assembler(options, {
 			onMessage: (arrival) => handlers.onMessage(arrival),
 			onDiscarded: (arrival) => this.acknowledge(arrival),
-			onMissing: (arrival, isLost) => this.#onMissing(arrival, isLost),
+			onWithdrawn: (arrival) => this.#onWithdrawn(arrival),
 		});
 		this.#ready = explaining(options, () => this.#open());
 		this.#ready.catch((error) => this.#fail(error));
@@ -122,7 +118,7 @@ export class Subscriber {
 			held: () => {
 				const received = this.#messages?.getReceived() ?? 0;
 				const processed = this.#messages?.getProcessed() ?? 0;
-				return this.#records.size + this.#bodies.size + received - processed;
+				return this.#records.size + received - processed;
 			},
 			isWaiting: () =>
 				this.#consumer !== undefined &&
@@ -201,20 +197,15 @@ export class Subscriber {
 			const epoch = Number(record.headers?.get(EPOCH) ?? 0);
 			const { seq } = record;
 			const kind = record.subject.slice(record.subject.lastIndexOf(".") + 1) as Kind;
-			const isKept = kind === "body" && this.#bodies.keep(record);
 			if (seq <= this.#seen) {
 				// Either it is still here, or its acknowledgement was lost.
 				if (this.#records.has(seq)) this.#records.set(seq, record);
-				else if (!isKept) this.#acknowledge(record);
+				else this.#acknowledge(record);
 				continue;
 			}
 			// The rest of a message that its sender has dropped, or could not complete.
 			if (seq !== this.#seen + 1) this.#assembler.discard();
 			this.#seen = seq;
-			if (kind === "body") {
-				if (!isKept) this.#acknowledge(record);
-				continue;
-			}
 			const number = Number(record.headers?.get(NUMBER) || Number.NaN);
 			if (epoch === this.#latest.epoch && number <= this.#latest.number) {
 				// It was stored twice.
@@ -224,7 +215,6 @@ export class Subscriber {
 			this.#latest = { epoch, number };
 			if (epoch < this.#newest) {
 				this.#acknowledge(record);
-				if (epoch === this.#lost && ["whole", "first", "refer"].includes(kind)) this.#notes.received++;
 				continue;
 			}
 			this.#newest = epoch;
@@ -237,10 +227,10 @@ export class Subscriber {
 	}
 
 	/** @returns false when no more is received */
-	async #take(kind: Exclude<Kind, "body">, record: JsMsg, endpoint: Endpoint): Promise<boolean> {
+	async #take(kind: Kind, record: JsMsg, endpoint: Endpoint): Promise<boolean> {
 		const { seq } = record;
 		if (kind === "more") {
-			const isPart = await this.#assembler.goOn(record, endpoint, this.#newest);
+			const isPart = await this.#assembler.goOn(record, endpoint);
 			if (!isPart) this.acknowledge({ first: seq, last: seq });
 			return !this.#isClosed;
 		}
@@ -256,28 +246,22 @@ export class Subscriber {
 			this.acknowledge({ first: seq, last: seq });
 			return true;
 		}
-		await this.#assembler.begin(kind, record, endpoint, this.#newest);
+		await this.#assembler.begin(kind, record, endpoint);
 		return !this.#isClosed;
 	}
 
-	/** The block of a message does not come. */
-	#onMissing(arrival: Arrival, isLost: boolean): void {
-		if (isLost) {
-			this.#lost = this.#newest;
-			this.#newest++;
-		}
+	/** The send of a message was given up after it was published. */
+	#onWithdrawn(arrival: Arrival): void {
 		this.#notes.received++;
 		this.acknowledge(arrival);
 	}
 
-	acknowledge({ first, last, reference }: Pick<Arrival, "first" | "last" | "reference">): void {
+	acknowledge({ first, last }: Pick<Arrival, "first" | "last">): void {
 		for (let position = first; position <= last; position++) {
 			const record = this.#records.get(position);
 			this.#records.delete(position);
 			if (record !== undefined) this.#acknowledge(record);
 		}
-		if (reference !== undefined)
-			for (const record of this.#bodies.close(reference.id)) this.#acknowledge(record);
 		this.#hint ??= setTimeout(() => void this.#tellSender(), HINT).unref();
 	}
 

@@ -1,26 +1,24 @@
-/** Gives the blocks of a task to the receivers that have their tokens. One for each task, on a port of its own. */
+/** Gives the blocks of a keeper to the receivers that have their tokens, on a port of its own. */
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createServer as createSecureServer } from "node:tls";
 import { ciphers } from "./ciphers.js";
-import { newReference, type Reference } from "./reference.js";
-import { decodeRequest, encodeAnswer, isAllowed, REQUEST_BYTES } from "./request.js";
+import { decodeRequest, encodeAnswer, isAllowed, isInside, REQUEST_BYTES } from "./request.js";
 
 /** The most receivers at a time. Others are refused, and try again. */
-const MOST = 64;
+const MOST = 256;
 /** Milliseconds after which a connection that does not move is cut. Its receiver begins again where it was. */
 const SILENCE = 10_000;
 /** Bytes that are written at a time. */
 const PIECE = 2 ** 24;
 
-/** A block that can be pulled. */
-interface Offer {
-	readonly reference: Reference;
-	/** Undefined after its sender has given the send up. */
-	bytes: Uint8Array | undefined;
-	onServed(): void;
-	readonly sockets: Set<Socket>;
+/** What a listener gives. */
+export interface Source {
+	/** The secret of a block, and of one that is not there. */
+	tokenOf(handle: string): Buffer;
+	/** Undefined if it is not there any more, because its send was given up. */
+	bytesOf(handle: string): Uint8Array | undefined;
 }
 
 export interface ListenerOptions {
@@ -28,23 +26,22 @@ export interface ListenerOptions {
 	readonly host: string;
 	/** 0 for any. */
 	readonly port: number;
-	/** The host that receivers connect to, if it is another. */
-	readonly announced: string;
 	readonly isSecure: boolean;
 }
 
 export class Listener {
-	readonly #options: ListenerOptions;
+	readonly #source: Source;
 	readonly #server: Server;
-	readonly #offers = new Map<string, Offer>();
+	/** By the handles of the blocks that go over them. */
+	readonly #sockets = new Map<Socket, string>();
 
-	private constructor(options: ListenerOptions) {
-		this.#options = options;
+	private constructor(options: ListenerOptions, source: Source) {
+		this.#source = source;
 		const onConnection = (socket: Socket) => this.#onConnection(socket);
 		if (options.isSecure) {
 			const server = createSecureServer({
 				...ciphers,
-				pskCallback: (_, identity) => this.#offers.get(identity)?.reference.token ?? null,
+				pskCallback: (_, identity) => source.tokenOf(identity),
 				handshakeTimeout: SILENCE,
 			});
 			server.on("secureConnection", onConnection);
@@ -59,37 +56,20 @@ export class Listener {
 	}
 
 	/** Rejects if it can't listen there. */
-	static async open(options: ListenerOptions): Promise<Listener> {
-		const listener = new Listener(options);
+	static async open(options: ListenerOptions, source: Source): Promise<Listener> {
+		const listener = new Listener(options, source);
 		listener.#server.listen(options.port, options.host);
 		await once(listener.#server, "listening");
 		return listener;
 	}
 
-	/**
-	 * @param handle of the block, if it is saved
-	 * @param onServed called each time that a receiver has got something of the block
-	 */
-	offer(bytes: Uint8Array, handle: string | undefined, onServed: () => void): Reference {
-		const { announced: host, isSecure } = this.#options;
-		const { port } = this.#server.address() as AddressInfo;
-		const reference = newReference({ host, port, isSecure, handle });
-		this.#offers.set(reference.id, { reference, bytes, onServed, sockets: new Set() });
-		return reference;
+	get port(): number {
+		return (this.#server.address() as AddressInfo).port;
 	}
 
-	/** The block is pulled no more: receivers that still ask are told that its send was given up. */
-	withdraw(id: string): void {
-		const offer = this.#offers.get(id);
-		if (offer === undefined) return;
-		offer.bytes = undefined;
-		for (const socket of offer.sockets) socket.destroy();
-	}
-
-	/** Nobody asks for the block any more. Nothing reads its memory after this. */
-	remove(id: string): void {
-		this.withdraw(id);
-		this.#offers.delete(id);
+	/** Cuts all connections over which a block goes. Nothing reads its memory after this. */
+	cut(handle: string): void {
+		for (const [socket, of] of this.#sockets) if (of === handle) socket.destroy();
 	}
 
 	#onConnection(socket: Socket): void {
@@ -101,55 +81,61 @@ export class Listener {
 			request = Buffer.concat([request, data]);
 			if (request.length < REQUEST_BYTES) return;
 			socket.off("data", onData);
-			this.#answer(socket, request);
+			try {
+				this.#answer(socket, request);
+			} catch {
+				// The region is corrupted.
+				socket.destroy();
+			}
 		};
 		socket.on("data", onData);
 	}
 
 	#answer(socket: Socket, request: Buffer): void {
-		const { id = "", at = 0, length = 0 } = decodeRequest(request) ?? {};
-		const offer = this.#offers.get(id);
+		const asked = decodeRequest(request);
+		if (asked === undefined) {
+			socket.destroy();
+			return;
+		}
+		const { handle, at, length } = asked;
+		const token = this.#source.tokenOf(handle);
 		// Whoever has no token learns nothing, not even whether there is such a block.
-		if (offer === undefined || !isAllowed(request, offer.reference.token)) {
+		if (!isAllowed(request, token)) {
 			socket.destroy();
 			return;
 		}
-		const { bytes, reference, sockets } = offer;
+		const bytes = this.#source.bytesOf(handle);
 		if (bytes === undefined) {
-			socket.end(encodeAnswer("withdrawn", request, reference.token));
+			socket.end(encodeAnswer("withdrawn", request, token));
 			return;
 		}
-		const isInside =
-			Number.isSafeInteger(at) &&
-			Number.isSafeInteger(length) &&
-			at >= 0 &&
-			length >= 0 &&
-			at + length <= bytes.length;
-		if (!isInside) {
+		if (!isInside(asked, bytes.length)) {
 			socket.destroy();
 			return;
 		}
-		sockets.add(socket);
-		socket.on("close", () => sockets.delete(socket));
-		socket.write(encodeAnswer("here", request, reference.token));
-		this.#write(socket, bytes.subarray(at, at + length), offer);
+		this.#sockets.set(socket, handle);
+		socket.on("close", () => this.#sockets.delete(socket));
+		socket.write(encodeAnswer("here", request, token));
+		this.#write(socket, bytes.subarray(at, at + length), () => {
+			// If it is there now, it was there while its bytes were read.
+			if (this.#source.bytesOf(handle) === undefined) socket.destroy();
+			else socket.end(encodeAnswer("whole", request, token));
+		});
 	}
 
-	#write(socket: Socket, bytes: Uint8Array, offer: Offer): void {
+	#write(socket: Socket, bytes: Uint8Array, onWritten: () => void): void {
 		if (socket.destroyed) return;
 		if (bytes.length === 0) {
-			socket.end();
+			onWritten();
 			return;
 		}
 		socket.write(bytes.subarray(0, PIECE), (error) => {
-			if (error) return;
-			offer.onServed();
-			this.#write(socket, bytes.subarray(PIECE), offer);
+			if (!error) this.#write(socket, bytes.subarray(PIECE), onWritten);
 		});
 	}
 
 	close(): void {
-		for (const id of [...this.#offers.keys()]) this.remove(id);
+		for (const socket of this.#sockets.keys()) socket.destroy();
 		this.#server.close();
 	}
 }

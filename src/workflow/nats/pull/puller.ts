@@ -17,13 +17,14 @@ const SILENCE = 10_000;
 const ATTEMPTS = 3;
 const PAUSE = 50;
 
-/** `failed`: its sender can't be reached, or does not give it. */
+/** `failed`: its keeper can't be reached, or does not give it. */
 export type Pulled = "whole" | "withdrawn" | "failed";
 
 /** What one connection has brought. */
 interface Brought {
 	readonly isConnected: boolean;
 	readonly bytes: number;
+	/** The last thing that was said. */
 	readonly answer: Answer | undefined;
 }
 
@@ -37,8 +38,7 @@ export async function pull(reference: Reference, target: Uint8Array, signal: Abo
 	for (let attempts = 0; attempts < ATTEMPTS && !signal.aborted; attempts++) {
 		const { isConnected, bytes, answer } = await pullOnce(reference, target, filled, signal);
 		filled += bytes;
-		if (filled === target.length) return "whole";
-		if (answer === "withdrawn") return answer;
+		if (answer === "whole" || answer === "withdrawn") return answer;
 		// Nobody listens there, or something on the way keeps connections out.
 		if (!isConnected) break;
 		if (bytes > 0) attempts = 0;
@@ -53,7 +53,11 @@ function pullOnce(
 	at: number,
 	signal: AbortSignal,
 ): Promise<Brought> {
-	const request = encodeRequest({ id: reference.id, at, length: target.length - at }, reference.token);
+	const request = encodeRequest(
+		{ handle: reference.handle, at, length: target.length - at },
+		reference.token,
+	);
+	// A proof before the bytes, and one behind them.
 	const proof = Buffer.alloc(PROOF_BYTES);
 	let proven = 0;
 	let filled = at;
@@ -62,17 +66,18 @@ function pullOnce(
 	return new Promise((resolve) => {
 		const onread: OnReadOpts = {
 			// The kernel writes into what this returns.
-			buffer: () => (answer === "here" ? target.subarray(filled) : proof.subarray(proven)),
+			buffer: () =>
+				answer === "here" && filled < target.length ? target.subarray(filled) : proof.subarray(proven),
 			callback: (count) => {
-				if (answer !== undefined) filled += count;
+				if (answer === "here" && filled < target.length) filled += count;
 				else {
 					proven += count;
 					if (proven < PROOF_BYTES) return true;
+					proven = 0;
 					answer = decodeAnswer(proof, request, reference.token);
 				}
-				const goesOn = answer === "here" && filled < target.length;
-				if (!goesOn) socket.destroy();
-				return goesOn;
+				if (answer !== "here") socket.destroy();
+				return answer === "here";
 			},
 		};
 		const socket = open(reference, onread);
@@ -96,7 +101,7 @@ function pullOnce(
 	});
 }
 
-function open({ host, port, isSecure, id, token }: Reference, onread: OnReadOpts): Socket {
+function open({ host, port, isSecure, handle, token }: Reference, onread: OnReadOpts): Socket {
 	if (!isSecure) return connect({ host, port, onread });
 	// The type of the options lacks `onread`.
 	const options = {
@@ -104,7 +109,7 @@ function open({ host, port, isSecure, id, token }: Reference, onread: OnReadOpts
 		port,
 		onread,
 		...ciphers,
-		pskCallback: () => ({ psk: token, identity: id }),
+		pskCallback: () => ({ psk: token, identity: handle }),
 		checkServerIdentity: () => undefined,
 	};
 	return connectSecurely(options);

@@ -1,32 +1,33 @@
 /**
- * What goes over the connection on which a block is pulled:
+ * What is said when a block is pulled:
  *
  * ```text
- * receiver → sender   magic (8) | id (16) | nonce (16) | at, f64 | length, f64 | proof (32)
- * sender → receiver   proof (32) | the bytes from `at` on
+ * receiver → keeper   magic (8) | handle (38) | 2 reserved | nonce (16) | at, f64 | length, f64 | proof (32)
+ * keeper → receiver   proof (32) | the bytes from `at` on | proof (32)
  * ```
  *
  * A proof is an HMAC whose key is the token. So each side knows that the other has the token, which itself is not sent
- * here.
+ * here. The last proof says that the block was still there after its bytes were sent, so that they are the block's.
  */
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 
-const MAGIC = Buffer.from("dhmem-1\n");
-const ID = 8;
-const NONCE = 24;
-const AT = 40;
-const LENGTH = 48;
-const PROOF = 56;
+const MAGIC = Buffer.from("dhmem-2\n");
+const HANDLE = 8;
+const HANDLE_LENGTH = 38;
+const NONCE = 48;
+const AT = 64;
+const LENGTH = 72;
+const PROOF = 80;
 export const PROOF_BYTES = 32;
 export const REQUEST_BYTES = PROOF + PROOF_BYTES;
 
-/** What a sender answers: here are the bytes, or it has withdrawn the block. */
-export const answers = ["here", "withdrawn"] as const;
+/** What a keeper answers: here are the bytes, or the block's send was given up; and that it has sent them. */
+export const answers = ["here", "withdrawn", "whole"] as const;
 export type Answer = (typeof answers)[number];
 
 export interface Request {
-	readonly id: string;
+	readonly handle: string;
 	readonly at: number;
 	readonly length: number;
 }
@@ -35,10 +36,10 @@ function proofOf(token: Buffer, what: "pull" | Answer, request: Uint8Array): Buf
 	return createHmac("sha256", token).update(what).update(request.subarray(0, PROOF)).digest();
 }
 
-export function encodeRequest({ id, at, length }: Request, token: Buffer): Buffer {
+export function encodeRequest({ handle, at, length }: Request, token: Buffer): Buffer {
 	const request = Buffer.alloc(REQUEST_BYTES);
 	MAGIC.copy(request);
-	request.write(id, ID, "hex");
+	request.write(handle, HANDLE, "latin1");
 	randomBytes(AT - NONCE).copy(request, NONCE);
 	request.writeDoubleLE(at, AT);
 	request.writeDoubleLE(length, LENGTH);
@@ -50,7 +51,7 @@ export function encodeRequest({ id, at, length }: Request, token: Buffer): Buffe
 export function decodeRequest(request: Buffer): Request | undefined {
 	if (request.length !== REQUEST_BYTES || !request.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
 	return {
-		id: request.toString("hex", ID, NONCE),
+		handle: request.toString("latin1", HANDLE, HANDLE + HANDLE_LENGTH),
 		at: request.readDoubleLE(AT),
 		length: request.readDoubleLE(LENGTH),
 	};
@@ -68,4 +69,10 @@ export function encodeAnswer(answer: Answer, request: Buffer, token: Buffer): Bu
 /** Undefined if it does not come from one that has the token. */
 export function decodeAnswer(proof: Buffer, request: Buffer, token: Buffer): Answer | undefined {
 	return answers.find((each) => timingSafeEqual(proof, proofOf(token, each, request)));
+}
+
+/** True if the part that is asked for is one of a block of so many bytes. */
+export function isInside({ at, length }: Request, size: number): boolean {
+	const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0;
+	return isCount(at) && isCount(length) && at + length <= size;
 }

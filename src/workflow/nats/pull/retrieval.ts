@@ -7,22 +7,16 @@ export interface Retrieval {
 	readonly endpoint: Endpoint;
 	/** The region of the receiver. */
 	readonly region: Region;
-	/** The epoch of the sender, and the position of its message in the stream. */
-	readonly epoch: number;
-	readonly position: number;
 	readonly reference: Reference;
 	/** Where the bytes go. */
 	readonly target: Uint8Array;
 	/** Nothing is written to `target` after it was aborted and the promise has settled. */
 	readonly signal: AbortSignal;
-	/** True if nothing is pulled. */
+	/** True if no connections are made. */
 	readonly isPullOff: boolean;
 	/** The addresses from which blocks were pulled, or could not be. */
 	readonly addresses: Map<string, "reached" | "unreachable">;
 }
 
-/**
- * `withdrawn`: the sender has given this send up. `lost`: the sender died while it had the block, so the message counts
- * as not sent, and so does all that the sender has sent after it.
- */
-export type Retrieved = "whole" | "withdrawn" | "lost" | "closed";
+/** `withdrawn`: the sender has given this send up. */
+export type Retrieved = "whole" | "withdrawn" | "closed";

@@ -1,17 +1,14 @@
 /** Gets a block from a sender that has the same region: its bytes are there already. */
-import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { setImmediate } from "node:timers/promises";
 import { DhmemError } from "../../../errors.js";
 import { decodeHandle } from "../../../handles/handle.js";
 import { identityOf } from "../../../handles/reserved-handle.js";
 import type { Block } from "../../../memory/block.js";
 import type { Region } from "../../../region.js";
+import { fence } from "./fence.js";
 
-/** Milliseconds for the sender to save the block. It does so when the server has confirmed the message. */
-const PATIENCE = 200;
 /** Bytes that are copied at a time. */
 const PIECE = 2 ** 24;
-/** Only for the fence in `copy`. */
-const fence = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * Fills `target` with the block that is saved under `handle`.
@@ -25,15 +22,8 @@ export async function copyFromRegion(
 	target: Uint8Array,
 	signal: AbortSignal,
 ): Promise<boolean> {
-	if (!isIn(region, handle)) return false;
-	const until = performance.now() + PATIENCE;
-	while (!signal.aborted) {
-		const block = loadFrom(region, handle);
-		if (block !== undefined) return block.length === target.length && copy(block, target, signal);
-		if (performance.now() >= until) break;
-		await sleep(1, undefined, { ref: false });
-	}
-	return false;
+	const block = isIn(region, handle) ? loadFrom(region, handle) : undefined;
+	return block !== undefined && block.length === target.length && copy(block, target, signal);
 }
 
 function isIn(region: Region, handle: string): boolean {
@@ -54,9 +44,7 @@ async function copy(block: Block, target: Uint8Array, signal: AbortSignal): Prom
 		target.set(bytes.subarray(at, at + PIECE), at);
 		if (at + PIECE < target.length) await setImmediate();
 	}
-	// SYNC: pairs with the exchange of the nonce in `freeSaved`. All bytes were read before the handle is looked up again, so
-	// they are the block's if it is still there.
-	Atomics.exchange(fence, 0, 0);
+	fence();
 	return unlessBad(() => block.bytes) !== undefined && !signal.aborted;
 }
 

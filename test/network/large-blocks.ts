@@ -1,0 +1,103 @@
+/** `dhmem run` with large blocks: the runner of a machine keeps those of its tasks, whatever becomes of them. */
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type Ended, Place } from "../fixture/index.js";
+import { Server } from "./server.js";
+
+const test = suite("large blocks of runs");
+const server = await Server.start();
+test.after(() => server[Symbol.asyncDispose]());
+
+function command(name: string, what: string): string[] {
+	return [process.execPath, fileURLToPath(new URL(`${name}.js`, import.meta.url)), what];
+}
+
+interface Row {
+	readonly source?: string;
+	readonly sink?: string;
+	/** What the sink says, as numbers. */
+	readonly received: readonly number[];
+	readonly environment?: NodeJS.ProcessEnv;
+	readonly sinkEnvironment?: NodeJS.ProcessEnv;
+	readonly size?: string;
+}
+
+const rows: Readonly<Record<string, Row>> = {
+	"of a task that exits after it has sent them arrive": {
+		source: "exits",
+		received: [0, 1, 2],
+		environment: { LAST: "2" },
+	},
+	"of a task that is killed after it has sent them arrive, and so do those of its successor": {
+		source: "is killed",
+		received: [0, 1, 2, 3, 4, 5],
+	},
+	"of a task that computes arrive meanwhile": {
+		source: "computes",
+		received: [0, 1, 2],
+		environment: { LAST: "2" },
+	},
+	"arrive again if their receiver is killed": { sink: "is killed", received: [0, 1, 1, 2] },
+	"that are not pulled arrive through the server": {
+		source: "is killed",
+		received: [0, 1, 2, 3, 4, 5],
+		sinkEnvironment: { DHMEM_PULL: "off" },
+	},
+	"are not by reference with DHMEM_PULL=off": { received: [0, 1, 2], environment: { DHMEM_PULL: "off" } },
+	"of 1 GB arrive": {
+		source: "exits",
+		received: [0],
+		environment: { LENGTH: "1000000000", COUNT: "1", LAST: "0" },
+		size: "2100MiB",
+	},
+};
+
+/** Runs the two tasks, each on a machine, or both on one. */
+async function run(
+	place: Place,
+	file: string,
+	environment: NodeJS.ProcessEnv,
+	isApart: boolean,
+): Promise<Ended> {
+	if (!isApart)
+		return place.run(["run", file], { ...environment, DHMEM_TRANSPORT: "nats", DHMEM_NATS: server.address });
+	const words = (task: string) => ["run", "--server", server.address, "--run", "x", "--only", task, file];
+	const [source, sink] = await Promise.all(
+		["source", "sink"].map((task) => place.run(words(task), environment)),
+	);
+	assert.is(source?.code, 0, source?.stderr);
+	return sink as Ended;
+}
+
+for (const [what, row] of Object.entries(rows))
+	for (const isApart of [true, false])
+		test(`large blocks ${what}, on ${isApart ? "two machines" : "one machine"}`, async () => {
+			const { source = "ends", sink = "waits", received, environment = {}, sinkEnvironment = {}, size } = row;
+			const place = new Place();
+			try {
+				const again = { restart: "on-failure", restarts: 1 };
+				const file = place.write("x.json", {
+					name: "x",
+					region: { size: size ?? "64MiB" },
+					tasks: {
+						source: { command: command("block-source", source), ...again },
+						sink: { command: command("block-sink", sink), environment: sinkEnvironment, ...again },
+					},
+					links: [{ from: "source.out", to: "sink.in" }],
+				});
+				const { code, stdout, stderr } = await run(place, file, environment, isApart);
+				assert.is(code, 0, stderr);
+				const lines = stdout.split("\n").flatMap((line) => /^sink +\| (.*)$/.exec(line)?.[1] ?? []);
+				assert.equal(
+					lines,
+					received.map((number) => `${number} right`),
+				);
+				assert.equal(place.left(), []);
+				assert.equal(await server.streams(), []);
+			} finally {
+				place.remove();
+			}
+		});
+
+test.run();
