@@ -5,12 +5,14 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readlinkSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Place } from "../fixture/index.js";
-import { examples } from "./examples.js";
+import { readWorkflow } from "../../src/runner/workflow-file.js";
+import { type Ended, Place } from "../fixture/index.js";
+import { type Example, examples, type SplitExample, type Way, ways } from "./examples.js";
 import { Server } from "./server.js";
 
 const HERE = "10.77.0.1";
@@ -79,26 +81,70 @@ test("the other machine does not see what listens here only", async () => {
 	}
 });
 
+/** Starts one `dhmem run` on each machine. */
+function inParts(
+	place: Place,
+	{ file, environment }: Example,
+	[there, here]: SplitExample["parts"],
+	variables: NodeJS.ProcessEnv,
+): Promise<Ended>[] {
+	const words = (only: string) => ["run", "--server", server.address, "--run", "apart", "--only", only, file];
+	const settings = { ...environment, ...variables };
+	return [
+		place.shell(`exec ${machine.prefix} env ${listOf(settings)} dhmem ${words(there).join(" ")}`),
+		place.run(words(here), settings),
+	];
+}
+
+/** Starts each task by hand. Those of the first part, on the other machine, see the same memory here. */
+function byHand(
+	place: Place,
+	{ file, environment }: Example,
+	[there]: SplitExample["parts"],
+	variables: NodeJS.ProcessEnv,
+): Promise<Ended>[] {
+	const settings = listOf({ ...environment, ...variables, DHMEM_NATS: server.address });
+	return readWorkflow(file).tasks.map(({ name, command = [], directory = "." }) => {
+		const prefix = there.split(",").includes(name) ? machine.prefix : "";
+		return place.shell(
+			`export ${settings} && eval "$(dhmem run --print-env ${name} ${file})" && cd ${dirname(file)} && cd ${directory} && ` +
+				`exec ${prefix} ${command.join(" ")}`,
+		);
+	});
+}
+
+function listOf(variables: NodeJS.ProcessEnv): string {
+	return Object.entries(variables)
+		.map((each) => each.join("="))
+		.join(" ");
+}
+
 for (const { name, parts, prepare } of examples) {
-	test(`${name} gives the results of one machine, bit for bit`, async () => {
+	test(`${name} gives the results of one machine, bit for bit, over NATS, and over what memory and a network allow`, async () => {
 		const place = new Place();
 		try {
 			const alone = prepare(place, "alone");
 			const { code, stderr } = await place.run(["run", alone.file], alone.environment);
 			assert.is(code, 0, stderr);
-			const apart = prepare(place, "apart");
-			const words = (only: string) => ["run", "--server", server.address, "--run", "apart", "--only", only];
-			const variables = Object.entries(apart.environment).map((each) => each.join("="));
-			const line = [machine.prefix, "env", ...variables, "dhmem", ...words(parts[0]), apart.file].join(" ");
-			for (const ended of await Promise.all([
-				place.shell(`exec ${line}`),
-				place.run([...words(parts[1]), apart.file], apart.environment),
-			]))
-				assert.is(ended.code, 0, ended.stderr);
 			assert.ok(alone.results().length > 0);
-			assert.equal(apart.results(), alone.results());
-			assert.equal(place.left(), []);
-			assert.equal(await server.streams(), []);
+			const check = async (run: string, way: Way, start: typeof byHand) => {
+				const apart = prepare(place, run, way);
+				for (const ended of await Promise.all(start(place, apart, parts, ways[way].variables)))
+					assert.is(ended.code, 0, `${run}: ${ended.stderr}`);
+				assert.equal(apart.results(), alone.results(), run);
+			};
+			for (const way of ["nats", "mixed", "auto"] as const) {
+				await check(way, way, inParts);
+				assert.equal(place.left(), []);
+				assert.equal(await server.streams(), []);
+			}
+			for (const way of ["shm", "nats", "mixed"] as const) {
+				await check(`by-hand-${way}`, way, byHand);
+				await place.run(["rm", readWorkflow(alone.file).name]);
+				await place.run(["clean", "--server", server.address]);
+				assert.equal(place.left(), []);
+				assert.equal(await server.streams(), []);
+			}
 		} finally {
 			place.remove();
 		}

@@ -1,13 +1,11 @@
 /** `dhmem run` with links over NATS: in processes, which are killed and started again. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Place, program } from "../fixture/index.js";
+import { allWays, checkWay, examples, ways } from "./examples.js";
 import { Server } from "./server.js";
-
-const NEWTON = fileURLToPath(new URL("../../examples/newton/main.js", import.meta.url));
 
 const FAILS = `${process.execPath} ${fileURLToPath(new URL("fails-after-end.js", import.meta.url))}`;
 
@@ -28,28 +26,28 @@ function placed(title: string, body: (place: Place, overNats: NodeJS.ProcessEnv)
 	});
 }
 
-placed(
-	"Newton's method gives the same results, bit for bit, over shared memory, NATS and both",
-	async (place, overNats) => {
-		const mixed = readFileSync(new URL("../../../examples/newton/newton.yaml", import.meta.url), "utf8")
-			.replaceAll("../..", fileURLToPath(new URL("../../..", import.meta.url)))
-			.replace("to: evaluate.guesses", "to: evaluate.guesses, transport: nats");
-		const results: Buffer[] = [];
-		for (const [args, environment] of [
-			[[], {}],
-			[[], overNats],
-			[["--workflow", place.write("mixed.yaml", mixed)], { DHMEM_NATS: server.address }],
-		] as const) {
-			const { code, stderr } = await place.program([NEWTON, ...args], environment).ended;
-			assert.is(code, 0, stderr);
-			results.push(
-				Buffer.concat(["newton.json", "newton.svg"].map((name) => readFileSync(join(place.folder, name)))),
-			);
-		}
-		assert.equal(results[1], results[0]);
-		assert.equal(results[2], results[0]);
-	},
-);
+for (const { name, prepare } of examples) {
+	placed(
+		`${name} gives the same results, bit for bit, over shared memory, NATS, both, and what auto chooses`,
+		async (place) => {
+			const results: Buffer[] = [];
+			for (const way of allWays) {
+				const example = prepare(place, way, way);
+				await checkWay(place, example, way);
+				const { code, stderr } = await place.run(["run", example.file], {
+					...example.environment,
+					...ways[way].variables,
+					DHMEM_NATS: server.address,
+				});
+				assert.is(code, 0, stderr);
+				results.push(example.results());
+			}
+			const [first = Buffer.alloc(0), ...others] = results;
+			assert.ok(first.length > 0);
+			for (const other of others) assert.equal(other, first);
+		},
+	);
+}
 
 placed("tasks that are killed again and again lose nothing and reorder nothing", async (place, overNats) => {
 	const again = { command: program("lives"), restart: "on-failure", restarts: 20 };
