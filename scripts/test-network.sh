@@ -22,7 +22,7 @@ try() {
 	NATS_SERVER=$server unshare --net node dist/test/network/namespaces.js
 }
 
-suites=(over-nats pulls large-blocks runs errors security faults takeovers leaving left-over)
+suites=(over-nats leaf pulls large-blocks runs errors security credentials secrets faults takeovers leaving left-over)
 if [ -n "${NATS_SERVER:-}" ]; then
 	try "$NATS_SERVER" "${suites[@]}" machines slow-receivers wrong-servers
 	exit

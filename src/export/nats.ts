@@ -49,11 +49,12 @@ export function accessToOwn(address: string, variables: NodeJS.ProcessEnv): Nats
 				"DHMEM_NATS_PASSWORD, or neither",
 		);
 	}
-	const { DHMEM_NATS_REPLICAS: replicas } = access.variables;
-	if (replicas !== undefined) {
+	for (const name of ["DHMEM_NATS_REPLICAS", "DHMEM_NATS_DOMAIN"]) {
+		const value = access.variables[name];
+		if (value === undefined) continue;
 		throw notExportable(
-			`--with-nats adds one server, but DHMEM_NATS_REPLICAS is ${replicas}; unset it, or give the addresses of a cluster ` +
-				"(DHMEM_NATS) without --with-nats",
+			`--with-nats adds one server, without a domain, but ${name} is ${value}; unset it, or give the addresses of other ` +
+				"servers (DHMEM_NATS) without --with-nats",
 		);
 	}
 	return access;
@@ -75,7 +76,7 @@ function readAccess(variables: NodeJS.ProcessEnv): NatsAccess {
 	};
 }
 
-function variablesOf({ replicas, pull }: ServerSettings): Record<string, string> {
+function variablesOf({ domain, replicas, pull }: ServerSettings): Record<string, string> {
 	const { address, isOff, tls } = pull;
 	if (address !== undefined) {
 		throw notExportable(
@@ -84,6 +85,7 @@ function variablesOf({ replicas, pull }: ServerSettings): Record<string, string>
 		);
 	}
 	return {
+		...(domain === undefined ? {} : { DHMEM_NATS_DOMAIN: domain }),
 		...(replicas === 1 ? {} : { DHMEM_NATS_REPLICAS: String(replicas) }),
 		...(isOff ? { DHMEM_PULL: "off" } : {}),
 		...(tls ? {} : { DHMEM_PULL_TLS: "off" }),

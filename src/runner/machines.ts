@@ -137,6 +137,7 @@ export class Machines {
 		const roll = await record.change((roll) => enter(roll, run, this.#me, { digest, tasks }), PATIENCE);
 		this.#joined = { session, record };
 		this.#take(roll);
+		session.onLockout(({ message }) => this.#listener?.note(message));
 		session.onDisconnect(() => this.#reset(false));
 		session.onReconnect(() => this.#reset(true));
 		void this.#attend();

@@ -136,6 +136,7 @@ test("files for the server come from the Secret, too", () => {
 		DHMEM_NATS: "tls://ada:lovelace@nats.example:4222",
 		DHMEM_NATS_CA: "ca.pem",
 		DHMEM_NATS_CREDS: "me.creds",
+		DHMEM_NATS_DOMAIN: "hub",
 		DHMEM_NATS_REPLICAS: "3",
 		DHMEM_PULL: "off",
 		DHMEM_PULL_TLS: "off",
@@ -149,8 +150,13 @@ test("files for the server come from the Secret, too", () => {
 		const variables = Object.fromEntries(env.map(({ name, value }) => [name, value]));
 		assert.is(variables.DHMEM_NATS_CA, "/etc/dhmem/nats/DHMEM_NATS_CA");
 		assert.equal(
-			[variables.DHMEM_NATS_REPLICAS, variables.DHMEM_PULL, variables.DHMEM_PULL_TLS],
-			["3", "off", "off"],
+			[
+				variables.DHMEM_NATS_DOMAIN,
+				variables.DHMEM_NATS_REPLICAS,
+				variables.DHMEM_PULL,
+				variables.DHMEM_PULL_TLS,
+			],
+			["hub", "3", "off", "off"],
 		);
 		const items = ["DHMEM_NATS_CREDS", "DHMEM_NATS_CA"].map((key) => ({ key, path: key }));
 		assert.equal(volumes.find(({ name }) => name === "nats")?.secret, { secretName: "newton-nats", items });
@@ -193,6 +199,7 @@ for (const [what, changes, variables, withNats, message] of [
 	["with one address to pull from", {}, { ...SERVER, DHMEM_PULL: "a:7000" }, false, "let it be off"],
 	["with half a login", {}, { DHMEM_NATS_USER: "ada" }, true, "only DHMEM_NATS_USER is set"],
 	["with TLS", {}, { DHMEM_NATS_CA: "ca.pem" }, true, "DHMEM_NATS_CA is set; unset it"],
+	["with a domain", {}, { DHMEM_NATS_DOMAIN: "hub" }, true, "DHMEM_NATS_DOMAIN is hub"],
 	["with replicas", {}, { DHMEM_NATS_REPLICAS: "3" }, true, "adds one server"],
 	["without places", { tasks: newton.tasks }, {}, true, "leave it out"],
 	[

@@ -30,7 +30,7 @@ const files = { DHMEM_NATS: "tls://nats.example", DHMEM_NATS_CA: "ca.pem", DHMEM
 for (const [what, variables, withNats] of [
 	["and a server", {}, true],
 	["and a server with a password", login, true],
-	["and a server elsewhere", { ...files, ...login, DHMEM_NATS_REPLICAS: "3", DHMEM_PULL: "on" }, false],
+	["and a server elsewhere", { ...files, ...login, DHMEM_NATS_REPLICAS: "3" }, false],
 ]) {
 	const { objects } = exportOf("kubernetes", workflow(placed), variables, withNats);
 	for (const object of objects) check(object);

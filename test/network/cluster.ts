@@ -1,6 +1,3 @@
-/** Links over a cluster of three servers, each of which stores every message, while leaders die or step down. */
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
@@ -9,21 +6,11 @@ import * as assert from "uvu/assert";
 import { findStream } from "../../src/workflow/nats/stream.js";
 import { PATIENCE, within } from "../fixture/index.js";
 import { Tasks } from "../workflow/tasks.js";
-import { Server } from "./server.js";
+import { freePort, Server } from "./server.js";
 
 const SERVERS = 3;
 
 const test = suite("a cluster of three servers");
-
-/** A port that nobody has. */
-async function freePort(): Promise<number> {
-	const listener = createServer().listen(0, "127.0.0.1");
-	await once(listener, "listening");
-	const address = listener.address();
-	listener.close();
-	await once(listener, "close");
-	return typeof address === "object" ? (address?.port ?? 0) : 0;
-}
 
 class Cluster {
 	readonly #servers: ReadonlyMap<string, Server>;

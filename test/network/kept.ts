@@ -1,7 +1,5 @@
 /** What tests of large blocks need: two tasks in regions of their own, and a keeper of the first one's. */
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import type { Message, Region } from "dhmem";
 import * as assert from "uvu/assert";
 import { parseLinks } from "../../src/workflow/links.js";
@@ -12,7 +10,7 @@ import { readServer } from "../../src/workflow/nats/settings.js";
 import { Tasks } from "../workflow/tasks.js";
 import { pattern } from "./pattern.js";
 import { Relay } from "./relay.js";
-import { Server, type ServerOptions } from "./server.js";
+import { freePort, Server, type ServerOptions } from "./server.js";
 
 export const MIB = 2 ** 20;
 /** Another address of this machine, where nobody listens but the test. */
@@ -80,15 +78,6 @@ export async function withKeeper(
 		keeper.close();
 		await session.connection.close();
 	}
-}
-
-async function freePort(): Promise<number> {
-	const server = createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address() as AddressInfo;
-	server.close();
-	await once(server, "close");
-	return port;
 }
 
 /** Sends a block with a text. */

@@ -17,7 +17,7 @@ test.after(() => rmSync(folder, { recursive: true }));
 const path = (name: string) => join(folder, name);
 
 /** Makes a key and a certificate that an authority has signed, or the authority itself. */
-function certify(name: string, authority?: string): void {
+function certify(name: string, authority?: string, hosts = "IP:127.0.0.1,DNS:localhost"): void {
 	const openssl = (...args: string[]) =>
 		execFileSync("openssl", args, { stdio: ["ignore", "ignore", "pipe"] });
 	const key = [
@@ -35,7 +35,7 @@ function certify(name: string, authority?: string): void {
 		return;
 	}
 	openssl("req", ...key, ...subject, "-out", path(`${name}.csr`));
-	writeFileSync(path("names"), "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
+	writeFileSync(path("names"), `subjectAltName=${hosts}\n`);
 	const signed = ["-CA", path(`${authority}.pem`), "-CAkey", path(`${authority}.key`), "-CAcreateserial"];
 	const files = ["-in", path(`${name}.csr`), "-out", path(`${name}.pem`), "-extfile", path("names")];
 	openssl("x509", "-req", ...files, ...signed, "-days", "2");
@@ -46,6 +46,8 @@ test.before(() => {
 	certify("stranger");
 	certify("server", "authority");
 	certify("client", "authority");
+	certify("address", "authority", "IP:127.0.0.1");
+	certify("localhost", "authority", "DNS:localhost");
 });
 
 const workflow = {
@@ -63,9 +65,11 @@ async function runAt(address: string, environment: NodeJS.ProcessEnv) {
 	}
 }
 
-const tls = (more = "") => ({
-	configuration: `tls { cert_file: "${path("server.pem")}", key_file: "${path("server.key")}" ${more} }`,
+const tls = (more = "", name = "server") => ({
+	configuration: `tls { cert_file: "${path(`${name}.pem`)}", key_file: "${path(`${name}.key`)}" ${more} }`,
 });
+const byAddress = () => tls("", "address");
+const byName = () => tls("", "localhost");
 
 const CA = { DHMEM_NATS_CA: path("authority.pem") };
 const CERTIFICATE = { DHMEM_NATS_CERT: path("client.pem"), DHMEM_NATS_KEY: path("client.key") };
@@ -73,7 +77,16 @@ const verifying = () => tls(`, ca_file: "${path("authority.pem")}", verify: true
 
 const rows: readonly [string, () => { configuration: string }, NodeJS.ProcessEnv, string | undefined][] = [
 	["with TLS, whose authority is known", tls, CA, undefined],
+	["with TLS, and a certificate for its address", byAddress, CA, undefined],
+	[
+		"with TLS, and a certificate for another name",
+		byName,
+		CA,
+		"give its address with a name that the certificate has",
+	],
 	["with TLS, whose authority is not known", tls, {}, "set DHMEM_NATS_CA to the file of the authority"],
+	["without TLS, which the address asks for", () => ({ configuration: "" }), {}, "does not offer TLS"],
+	["without TLS, which a file asks for", () => ({ configuration: "" }), CA, "does not offer TLS"],
 	["with TLS, of another authority", tls, { DHMEM_NATS_CA: path("stranger.pem") }, "set DHMEM_NATS_CA"],
 	[
 		"with TLS, and a file that is not there",

@@ -2,12 +2,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { jetstreamManager } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
-import { prepareServer } from "../../src/workflow/nats/manage.js";
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { prepareServer, withSession } from "../../src/workflow/nats/manage.js";
 import { readServer } from "../../src/workflow/nats/settings.js";
 
 /** `nats-server` in Debian is in a folder that may not be in the PATH of a user. */
@@ -19,8 +19,22 @@ export interface ServerOptions {
 	readonly jetStream?: boolean;
 	/** The address at which it listens. */
 	readonly host?: string;
+	/** The domain of its JetStream. */
+	readonly domain?: string;
 	/** Bytes for streams. */
 	readonly storage?: number;
+	/** Variables with which a task logs in. */
+	readonly login?: Readonly<Record<string, string>>;
+}
+
+/** A port that nobody has. */
+export async function freePort(): Promise<number> {
+	const listener = createServer().listen(0, "127.0.0.1");
+	await once(listener, "listening");
+	const address = listener.address();
+	listener.close();
+	await once(listener, "close");
+	return typeof address === "object" ? (address?.port ?? 0) : 0;
 }
 
 export class Server {
@@ -44,16 +58,22 @@ export class Server {
 		return `nats://${this.#options.host ?? "127.0.0.1"}:${this.port}`;
 	}
 
+	/** What a task needs to use it. */
+	get variables(): Readonly<Record<string, string>> {
+		return { DHMEM_NATS: this.address, ...this.#options.login };
+	}
+
 	async start(): Promise<void> {
-		const { configuration = "", host = "127.0.0.1", jetStream = true, storage } = this.#options;
+		const { configuration = "", host = "127.0.0.1", jetStream = true, storage, domain } = this.#options;
 		const limit = storage === undefined ? "" : `, max_file_store: ${storage}`;
+		const more = domain === undefined ? limit : `${limit}, domain: ${domain}`;
 		const file = join(this.#folder, "server.conf");
 		writeFileSync(
 			file,
 			[
 				`listen: "${host}:${this.port}"`,
 				`ports_file_dir: "${this.#folder}"`,
-				...(jetStream ? [`jetstream { store_dir: "${join(this.#folder, "data")}"${limit} }`] : []),
+				...(jetStream ? [`jetstream { store_dir: "${join(this.#folder, "data")}"${more} }`] : []),
 				configuration,
 			].join("\n"),
 		);
@@ -75,30 +95,33 @@ export class Server {
 
 	/** Does what a runner does before the tasks of a run start. An old server may not stand it if they do it at once. */
 	async prepare(run: string): Promise<void> {
-		const { connection } = await prepareServer(readServer({ DHMEM_NATS: this.address }), run, []);
+		const { connection } = await prepareServer(readServer(this.variables), run, []);
 		await connection.close();
 	}
 
 	async version(): Promise<string> {
-		const connection = await connect({ servers: this.address });
-		try {
-			return connection.info?.version ?? "unknown";
-		} finally {
-			await connection.close();
-		}
+		let version: string | undefined;
+		await withSession(readServer(this.variables), "test", async ({ connection }) => {
+			version = connection.info?.version;
+		});
+		return version ?? "unknown";
+	}
+
+	get pid(): number | undefined {
+		return this.#child?.pid;
 	}
 
 	/** The names of all streams; tests must leave none. */
 	async streams(): Promise<string[]> {
-		const connection = await connect({ servers: this.address });
-		try {
-			const manager = await jetstreamManager(connection);
-			const names: string[] = [];
+		const names: string[] = [];
+		await this.#manage(async (manager) => {
 			for await (const name of manager.streams.names()) names.push(name);
-			return names;
-		} finally {
-			await connection.close();
-		}
+		});
+		return names;
+	}
+
+	#manage(act: (manager: JetStreamManager) => Promise<void>): Promise<void> {
+		return withSession(readServer(this.variables), "test", ({ manager }) => act(manager));
 	}
 
 	/** The number of records in the streams of links. */
@@ -112,29 +135,20 @@ export class Server {
 	}
 
 	async #contents(): Promise<{ messages: number; bytes: number }> {
-		const connection = await connect({ servers: this.address });
-		try {
-			const sum = { messages: 0, bytes: 0 };
-			for await (const { config, state } of (await jetstreamManager(connection)).streams.list()) {
+		const sum = { messages: 0, bytes: 0 };
+		await this.#manage(async (manager) => {
+			for await (const { config, state } of manager.streams.list()) {
 				if (!config.name.startsWith("dhmem_")) continue;
 				sum.messages += state.messages;
 				sum.bytes += state.bytes;
 			}
-			return sum;
-		} finally {
-			await connection.close();
-		}
-	}
-
-	get pid(): number | undefined {
-		return this.#child?.pid;
+		});
+		return sum;
 	}
 
 	/** Lets the server wait for acknowledgements so shortly that it delivers again what the only receiver holds. */
 	async redeliver(): Promise<void> {
-		const connection = await connect({ servers: this.address });
-		try {
-			const manager = await jetstreamManager(connection);
+		await this.#manage(async (manager) => {
 			for await (const stream of manager.streams.names()) {
 				const [consumer] = await manager.consumers.list(stream).next();
 				if (stream.startsWith("KV_") || consumer === undefined) continue;
@@ -144,9 +158,7 @@ export class Server {
 					await sleep(20);
 				await manager.consumers.update(stream, consumer.name, { ack_wait: consumer.config.ack_wait ?? 0 });
 			}
-		} finally {
-			await connection.close();
-		}
+		});
 	}
 
 	/** Stops the server's process, or lets it continue. */

@@ -81,11 +81,11 @@ export class SimulatedConsumers {
 					DiscardPolicy: {},
 					AckPolicy: {},
 					DeliverPolicy: {},
-					jetstream: () => ({ consumers: { get: async () => ({ consume: async () => this.#consume() }) } }),
 				},
 			},
 			connection: { isClosed: () => false, publish: () => {}, request: async () => {} },
 			manager: {
+				jetstream: () => ({ consumers: { get: async () => ({ consume: async () => this.#consume() }) } }),
 				streams: {
 					info: async () => {
 						if (info === undefined) throw Object.assign(new Error("no stream"), { code: NO_STREAM });
@@ -112,6 +112,7 @@ export class SimulatedConsumers {
 			}),
 			onReconnect: () => {},
 			onRefusal: () => {},
+			onLockout: () => {},
 			explain: (error: unknown) => error,
 		};
 		this.session = session as unknown as Session;

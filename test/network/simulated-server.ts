@@ -184,6 +184,7 @@ export class SimulatedClient {
 			onDisconnect: (act: Act) => this.#onLoss.push(act),
 			onReconnect: (act: Act) => this.#onReturn.push(act),
 			onRefusal: () => {},
+			onLockout: () => {},
 			explain: (error: unknown) =>
 				error instanceof DhmemError ? error : new DhmemError("DHMEM_UNSUPPORTED", String(error)),
 		};

@@ -1,7 +1,6 @@
 /** What can be wrong with a server, and what is said about it: by a run, by a task alone, and by `dhmem clean --server`. */
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createListener } from "node:net";
 import { join } from "node:path";
@@ -9,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Ended, Place, program } from "../fixture/index.js";
+import { type Permissions, permissionsIn } from "./permissions.js";
 import { Server, type ServerOptions } from "./server.js";
 
 const users = ["a run", "a sending task", "a receiving task", "dhmem clean --server"] as const;
@@ -52,28 +52,21 @@ const PASSWORD = `authorization { user: "ada", password: "secret" }`;
 const ADA = { DHMEM_NATS_USER: "ada", DHMEM_NATS_PASSWORD: "secret" };
 const NO_RIGHT = "does not let user ada do what a link needs; give it the permissions in docs/transports.md";
 
-/** The permissions in docs/transports.md. */
-function documented(): { publish: string[]; subscribe: string[] } {
-	const document = readFileSync(new URL("../../../docs/transports.md", import.meta.url), "utf8");
-	const [block = ""] = /^permissions \{.*?^\}/ms.exec(document) ?? [];
-	const list = (name: string) => JSON.parse(new RegExp(`${name}: (\\[.*\\])`).exec(block)?.[1] ?? "");
-	return { publish: list("publish"), subscribe: list("subscribe") };
-}
+const documented = permissionsIn("docs/transports.md");
 
-function withRights(rights: { publish: string[]; subscribe: string[] }): ServerOptions {
+function withRights(rights: Permissions): ServerOptions {
 	const user = `{ user: "ada", password: "secret", permissions: ${JSON.stringify(rights)} }`;
 	return { configuration: `authorization { users: [${user}] }` };
 }
 
 /** A server that lets its user do all but one thing of those that are documented. */
 function rowWithout(what: "publish" | "subscribe", subject: string): Row {
-	const rights = documented();
-	const left = rights[what].filter((each) => each !== subject);
-	assert.is(left.length, rights[what].length - 1);
-	const isForAll = ["$JS.API.>", "dhmem_room.>", "_INBOX.>"].includes(subject);
+	const left = documented[what].filter((each) => each !== subject);
+	assert.is(left.length, documented[what].length - 1);
+	const isForAll = ["$JS.API.>", "dhmem_room.>", "_INBOX_dhmem.>"].includes(subject);
 	return {
 		what: `that does not let its user ${what} to ${subject}`,
-		server: withRights({ ...rights, [what]: left }),
+		server: withRights({ ...documented, [what]: left }),
 		environment: ADA,
 		message: NO_RIGHT,
 		succeed: [
@@ -167,8 +160,8 @@ const rows: readonly Row[] = [
 		succeed: ["dhmem clean --server"],
 	},
 	{ what: "without the packages for it", environment: withoutPackages(), message: "npm install @nats-io/" },
-	...documented().publish.map((subject) => rowWithout("publish", subject)),
-	...documented().subscribe.map((subject) => rowWithout("subscribe", subject)),
+	...documented.publish.map((subject) => rowWithout("publish", subject)),
+	...documented.subscribe.map((subject) => rowWithout("subscribe", subject)),
 ];
 
 const workflow = place.write("x.json", {

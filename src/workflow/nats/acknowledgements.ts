@@ -7,7 +7,7 @@ import type { JsMsg } from "@nats-io/jetstream";
 import { taken } from "./consumers.js";
 import { codeOf } from "./creating.js";
 import type { Endpoint } from "./endpoint.js";
-import { textOf } from "./session.js";
+import { textOf } from "./explained.js";
 
 /** The positions that are kept at least, once there are so many, and the requests at a time. */
 const LEAST = 4096;

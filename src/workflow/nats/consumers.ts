@@ -50,7 +50,7 @@ async function removeOlder({ session, names, epoch }: Endpoint): Promise<void> {
  */
 export async function makeConsumer(endpoint: Endpoint, isReplicated: boolean): Promise<Consumer> {
 	const { session, names, epoch } = endpoint;
-	const { AckPolicy, DeliverPolicy, jetstream } = session.packages.jetstream;
+	const { AckPolicy, DeliverPolicy } = session.packages.jetstream;
 	const deadline = performance.now() + PATIENCE;
 	for (;;) {
 		try {
@@ -63,7 +63,7 @@ export async function makeConsumer(endpoint: Endpoint, isReplicated: boolean): P
 				ack_wait: ACK_WAIT * 1e6,
 				max_ack_pending: -1,
 			});
-			return await jetstream(session.connection).consumers.get(names.stream, name);
+			return await session.manager.jetstream().consumers.get(names.stream, name);
 		} catch (error) {
 			// Another process has made one just now. Or a server of version 2.9 could not delete one at once,
 			// because it was still writing its files.

@@ -5,8 +5,9 @@ import { isErrorNamed } from "../../errors.js";
 import type { Region } from "../../region.js";
 import type { Link } from "../links.js";
 import { codeOf } from "./creating.js";
+import { isAbsent } from "./explained.js";
 import { bucketOf, namesOf, type StreamNames } from "./names.js";
-import { isAbsent, type Session } from "./session.js";
+import type { Session } from "./session.js";
 import { WRONG_LAST } from "./stream.js";
 
 export interface EndpointOptions {

@@ -1,9 +1,10 @@
 /** What the runner does on the server: it creates the streams of a run, and removes them after it. */
 import type { Link } from "../links.js";
 import { codeOf } from "./creating.js";
+import { explained } from "./explained.js";
 import { bucketOf, keyOf, namesOf } from "./names.js";
 import { answerFor } from "./presence.js";
-import { explained, openSession, type Session } from "./session.js";
+import { openSession, type Session } from "./session.js";
 import type { ServerSettings } from "./settings.js";
 import { NO_STREAM, openStream } from "./stream.js";
 

@@ -13,6 +13,9 @@ export const EPOCH = "Dhmem-Epoch";
 /** The header with the number of the record among those of its sender. */
 export const NUMBER = "Dhmem-Record";
 
+/** Where the server answers. Users of this library need not be allowed to read answers to others. */
+export const INBOX = "_INBOX_dhmem";
+
 export interface StreamNames {
 	readonly link: string;
 	readonly stream: string;

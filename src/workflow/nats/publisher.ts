@@ -11,12 +11,13 @@
 import { clearTimeout, setTimeout } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DhmemError } from "../../errors.js";
-import { EPOCH, NUMBER, type StreamNames } from "./names.js";
+import { isAbsent, textOf } from "./explained.js";
+import { EPOCH, INBOX, NUMBER, type StreamNames } from "./names.js";
 import { oursUpTo } from "./ours.js";
 import { mark, type Parcel, storedBytes } from "./parcel.js";
 import { Pending } from "./pending.js";
 import { Room, recordBytes } from "./room.js";
-import { isAbsent, type Session, textOf } from "./session.js";
+import type { Session } from "./session.js";
 import { standingOf } from "./standing.js";
 import { enlarge, NO_ROOM, NO_STREAM_LISTENS, parseAnswer } from "./stream.js";
 
@@ -88,7 +89,7 @@ export class Publisher {
 		this.#room = options.isReplicated && options.limit >= 0 ? new Room() : undefined;
 		const { session, names } = options;
 		const { connection, packages } = session;
-		this.#inbox = packages.transport.createInbox();
+		this.#inbox = packages.transport.createInbox(INBOX);
 		const answers = connection.subscribe(`${this.#inbox}.*.*`, {
 			callback: (error, message) => {
 				if (error === null) this.#onAnswer(message.subject, message.string(), message.headers?.code ?? 0);

@@ -1,14 +1,17 @@
 /** The connection of a task, or of the runner, to the NATS server. */
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node";
-import { DhmemError, isErrorNamed } from "../../errors.js";
+import { DhmemError } from "../../errors.js";
 import { withoutLeftSockets } from "./client-sockets.js";
 import { creating, spread } from "./creating.js";
+import { authenticatorOf } from "./credentials.js";
+import { explained, isAbsent, isRefused, refusedSubject } from "./explained.js";
+import { INBOX } from "./names.js";
 import { loadPackages, type NatsPackages } from "./packages.js";
 import type { ServerSettings } from "./settings.js";
+import { tlsOf } from "./tls.js";
 
 /** Milliseconds for one attempt to connect, and for one answer of the server. */
 const PATIENCE = 5000;
@@ -30,6 +33,8 @@ export interface Session {
 	onReconnect(act: () => void): void;
 	/** Calls `act` each time that the server refuses to let this user publish or subscribe to a subject. */
 	onRefusal(act: (subject: string, error: DhmemError) => void): void;
+	/** Calls `act` when the server begins to refuse a user that it had accepted: credentials may have expired. */
+	onLockout(act: (error: DhmemError) => void): void;
 	/** Calls `act` each time that something has changed at the connection. */
 	onStatus(act: () => void): void;
 	/** An error of the client in words of ours. */
@@ -47,7 +52,6 @@ export interface Session {
  * DHMEM_UNSUPPORTED without JetStream, or without the packages
  */
 export async function openSession(settings: ServerSettings, who: string, patience: number): Promise<Session> {
-	checkFiles(settings);
 	const packages = await loadPackages();
 	const options = optionsOf(settings, packages, who);
 	const deadline = performance.now() + patience;
@@ -67,47 +71,23 @@ export async function openSession(settings: ServerSettings, who: string, patienc
 	}
 }
 
-function optionsOf(
-	{ servers, user, password, credentials, ca, certificate, key }: ServerSettings,
-	{ transport }: NatsPackages,
-	who: string,
-): ConnectionOptions {
-	const tls = {
-		...(ca === undefined ? {} : { caFile: ca }),
-		...(certificate === undefined ? {} : { certFile: certificate }),
-		...(key === undefined ? {} : { keyFile: key }),
-	};
+function optionsOf(settings: ServerSettings, packages: NatsPackages, who: string): ConnectionOptions {
+	const { servers, user, password, credentials } = settings;
+	const tls = tlsOf(settings);
 	return {
 		servers: [...servers],
 		name: `dhmem ${who}`,
 		timeout: PATIENCE,
 		maxReconnectAttempts: -1,
 		reconnectTimeWait: PAUSE,
+		inboxPrefix: INBOX,
 		// Otherwise a password that is refused twice in a row would end the connection while a server restarts.
 		ignoreAuthErrorAbort: true,
 		...(user === undefined ? {} : { user }),
 		...(password === undefined ? {} : { pass: password }),
-		...(credentials === undefined
-			? {}
-			: { authenticator: transport.credsAuthenticator(readFileSync(credentials)) }),
-		...(Object.keys(tls).length === 0 ? {} : { tls }),
+		...(credentials === undefined ? {} : { authenticator: authenticatorOf(credentials, packages) }),
+		...(tls === undefined ? {} : { tls }),
 	};
-}
-
-/** @throws DHMEM_NOT_FOUND for a file that can't be read */
-function checkFiles({ credentials, ca, certificate, key }: ServerSettings): void {
-	const files = { CREDS: credentials, CA: ca, CERT: certificate, KEY: key };
-	for (const [name, path] of Object.entries(files)) {
-		try {
-			if (path !== undefined) readFileSync(path);
-		} catch (error) {
-			throw new DhmemError(
-				"DHMEM_NOT_FOUND",
-				`DHMEM_NATS_${name} names a file that can't be read: ${error}; give the path of one that this user may read`,
-				{ cause: error },
-			);
-		}
-	}
 }
 
 async function sessionOf(
@@ -116,15 +96,18 @@ async function sessionOf(
 	settings: ServerSettings,
 ): Promise<Session> {
 	const { replicas } = settings;
-	const manager = await packages.jetstream.jetstreamManager(connection, {
-		checkAPI: false,
+	const options = {
 		timeout: PATIENCE,
-	});
+		...(settings.domain === undefined ? {} : { domain: settings.domain }),
+	};
+	const manager = await packages.jetstream.jetstreamManager(connection, { ...options, checkAPI: false });
 	let maxPayload = connection.info?.max_payload ?? 0;
 	const onLoss = new Set<() => void>();
 	const onReturn = new Set<() => void>();
 	const onStatus = new Set<() => void>();
 	const onRefusal = new Set<(subject: string, error: DhmemError) => void>();
+	const onLockout = new Set<(error: DhmemError) => void>();
+	let isLockedOut = false;
 	void (async () => {
 		for await (const status of connection.status()) {
 			for (const act of onStatus) act();
@@ -133,15 +116,20 @@ async function sessionOf(
 				const subject = refusedSubject(status.error);
 				if (subject !== undefined)
 					for (const act of onRefusal) act(subject, explained(status.error, settings));
+				else if (isRefused(status.error) && !isLockedOut) {
+					isLockedOut = true;
+					for (const act of onLockout) act(explained(status.error, settings));
+				}
 			}
 			if (status.type !== "reconnect") continue;
 			maxPayload = connection.info?.max_payload ?? maxPayload;
+			isLockedOut = false;
 			for (const act of onReturn) act();
 		}
 	})();
 	await Promise.all([manager.getAccountInfo(), checkRoom(connection, packages, onRefusal)]);
 	checkPayload(maxPayload, settings);
-	const stores = new packages.kv.Kvm(packages.jetstream.jetstream(connection, { timeout: PATIENCE }));
+	const stores = new packages.kv.Kvm(packages.jetstream.jetstream(connection, options));
 	return {
 		packages,
 		connection,
@@ -155,6 +143,7 @@ async function sessionOf(
 		onDisconnect: (act) => onLoss.add(act),
 		onReconnect: (act) => onReturn.add(act),
 		onRefusal: (act) => onRefusal.add(act),
+		onLockout: (act) => onLockout.add(act),
 		bucket: (name) =>
 			creating(async () => {
 				await spread(connection, () => manager.streams.info(`KV_${name}`));
@@ -198,90 +187,4 @@ function checkPayload(most: number, { servers }: ServerSettings): void {
 		`The NATS server at ${servers.join(", ")} takes messages of at most ${most} bytes; set its max_payload to at least ` +
 			`${LEAST_PAYLOAD}`,
 	);
-}
-
-/** The undefined error is what the client says of a connection that is closed before the server has said anything. */
-const ABSENT =
-	/ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|timeout|TIMEOUT|disconnected|undefined error|temporarily unavailable/;
-
-/** True if the server does not answer, or not yet. */
-export function isAbsent(error: unknown): boolean {
-	if (error instanceof DhmemError) return false;
-	return ABSENT.test(textOf(error)) && !isRefused(error);
-}
-
-/** The subject that the server does not let this user use; undefined for another error. */
-function refusedSubject(error: unknown): string | undefined {
-	if (!isErrorNamed(error, "PermissionViolationError")) return undefined;
-	const { subject } = error as { readonly subject?: string };
-	return subject;
-}
-
-function isRefused(error: unknown): boolean {
-	return isErrorNamed(error, "AuthorizationError") || /authori[sz]ation/i.test(textOf(error));
-}
-
-/** The message of an error, and of its causes. */
-export function textOf(error: unknown): string {
-	if (!(typeof error === "object" && error !== null && "message" in error)) return String(error);
-	const { message } = error;
-	const cause = "cause" in error && error.cause !== undefined ? textOf(error.cause) : "";
-	const code = "code" in error ? ` (${error.code})` : "";
-	return `${message}${code}${cause === "" || cause === message ? "" : `: ${cause}`}`;
-}
-
-/** An error of the client in words of ours. */
-export function explained(error: unknown, settings: ServerSettings): DhmemError {
-	if (error instanceof DhmemError) return error;
-	const { servers, user } = settings;
-	const where = servers.join(", ");
-	const text = textOf(error);
-	const as = (code: "DHMEM_NOT_FOUND" | "DHMEM_PERMISSION" | "DHMEM_UNSUPPORTED", message: string) =>
-		new DhmemError(code, message, { cause: error });
-	if (isErrorNamed(error, "PermissionViolationError") || /permissions violation/i.test(text)) {
-		return as(
-			"DHMEM_PERMISSION",
-			`The NATS server at ${where} does not let ${user === undefined ? "this user" : `user ${user}`} do what a link ` +
-				`needs; give it the permissions in docs/transports.md (${text})`,
-		);
-	}
-	if (isRefused(error)) {
-		return as(
-			"DHMEM_PERMISSION",
-			`The NATS server at ${where} refuses ${user === undefined ? "a client without a user" : `user ${user}`}; set ` +
-				`DHMEM_NATS_USER and DHMEM_NATS_PASSWORD, or DHMEM_NATS_CREDS (${text})`,
-		);
-	}
-	if (/jetstream.*not enabled/i.test(text) || isErrorNamed(error, "JetStreamNotEnabled")) {
-		return as(
-			"DHMEM_UNSUPPORTED",
-			`The NATS server at ${where} has no JetStream; start it with -js, and with a folder for its data (-sd), ` +
-				"or enable it in the account of this user",
-		);
-	}
-	if (/certificate|tls|ssl/i.test(text)) {
-		return as(
-			"DHMEM_PERMISSION",
-			`No secure connection to the NATS server at ${where}: ${text}; set DHMEM_NATS_CA to the file of the authority ` +
-				"that has signed its certificate, and DHMEM_NATS_CERT and DHMEM_NATS_KEY if it asks for one",
-		);
-	}
-	if (isErrorNamed(error, "JetStreamApiError")) {
-		return as(
-			"DHMEM_UNSUPPORTED",
-			`The NATS server at ${where} refuses what a link needs: ${text}; look into its log, and check its limits and its version (2.9 or later)`,
-		);
-	}
-	return as(
-		"DHMEM_NOT_FOUND",
-		`No NATS server answers at ${where}; start one (nats-server -js), or set DHMEM_NATS to its address${secrecy(settings)} (${text})`,
-	);
-}
-
-/** A server that wants a certificate of its client says nothing to one that has none. */
-function secrecy({ servers, ca, certificate }: ServerSettings): string {
-	const isSecure = ca !== undefined || servers.some((each) => each.startsWith("tls:"));
-	return isSecure && certificate === undefined
-		? "; set DHMEM_NATS_CERT and DHMEM_NATS_KEY if it asks for a certificate"
-		: "";
 }

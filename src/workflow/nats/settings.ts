@@ -15,6 +15,8 @@ export interface ServerSettings {
 	readonly ca: string | undefined;
 	readonly certificate: string | undefined;
 	readonly key: string | undefined;
+	/** The domain of the JetStream that stores the messages, if it is not that of the server itself. */
+	readonly domain: string | undefined;
 	/** How large blocks are pulled. */
 	readonly pull: PullSettings;
 	/** The number of servers of a cluster that store each message. */
@@ -39,6 +41,7 @@ export const serverVariables = [
 	"DHMEM_NATS_CA",
 	"DHMEM_NATS_CERT",
 	"DHMEM_NATS_KEY",
+	"DHMEM_NATS_DOMAIN",
 	"DHMEM_NATS_REPLICAS",
 	"DHMEM_PULL",
 	"DHMEM_PULL_TLS",
@@ -68,6 +71,7 @@ export function readServer(variables: Readonly<Record<string, unknown>>): Server
 		ca: read("DHMEM_NATS_CA"),
 		certificate: read("DHMEM_NATS_CERT"),
 		key: read("DHMEM_NATS_KEY"),
+		domain: parseDomain(read("DHMEM_NATS_DOMAIN")),
 		pull: parsePull(read("DHMEM_PULL"), read("DHMEM_PULL_TLS")),
 		replicas: parseReplicas(read("DHMEM_NATS_REPLICAS")),
 	};
@@ -112,6 +116,12 @@ function decoded(text: string): string | undefined {
 		// The text may be a password.
 		throw badArgument("DHMEM_NATS", "an address", "one whose user and password have % only as %25");
 	}
+}
+
+/** It is a part of subjects. @throws DHMEM_BAD_ARGUMENT */
+function parseDomain(text: string | undefined): string | undefined {
+	if (text === undefined || /^[^\s.*>]+$/.test(text)) return text;
+	throw badArgument("DHMEM_NATS_DOMAIN", text, "the name of a JetStream domain, without . * > and spaces");
 }
 
 function parseReplicas(text: string | undefined): number {

@@ -3,8 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { KV } from "@nats-io/kv";
 import { DhmemError, isErrorNamed } from "../../errors.js";
 import { codeOf } from "./creating.js";
+import { isAbsent } from "./explained.js";
 import { bucketOf, keyOf } from "./names.js";
-import { isAbsent, type Session } from "./session.js";
+import type { Session } from "./session.js";
 import { NO_STREAM, WRONG_LAST } from "./stream.js";
 
 const KEY = "runners";

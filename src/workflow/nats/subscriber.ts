@@ -99,7 +99,7 @@ export class Subscriber {
 		// Requests for messages and acknowledgements have the stream's name in their subjects.
 		session.onRefusal((subject, error) => {
 			if (
-				/^\$JS\.(API\.CONSUMER\.MSG\.NEXT|ACK)\./.test(subject) &&
+				/^\$JS\.(ACK|([^.]+\.)?API\.CONSUMER\.MSG\.NEXT)\./.test(subject) &&
 				subject.split(".").includes(names.stream)
 			) {
 				if (subject.startsWith("$JS.ACK.")) this.#refusal = error;

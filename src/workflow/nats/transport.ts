@@ -62,6 +62,7 @@ export class NatsTransport implements LinkTransport {
 	async #open(server: ServerSettings, task: string, run: string): Promise<Session> {
 		const session = await openSession(server, `task ${task} of ${run}`, PATIENCE);
 		answerFor(session, keyOf(run));
+		session.onLockout(({ message }) => this.#options.log(`${message}; until then, this task waits`));
 		this.#keepAlive.attach(session);
 		return session;
 	}
