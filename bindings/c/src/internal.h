@@ -576,7 +576,8 @@ struct sending {
 	dhmem_producer *producer;
 	const void *data;
 	size_t length;
-	/* The block that goes along; 0 for none. */
+	/* The block that goes along, or NULL; and where it was at the last look, with its length. */
+	const struct dhmem_block *lent;
 	uint32_t block;
 	uint32_t block_length;
 	bool reserve;

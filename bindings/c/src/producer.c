@@ -37,25 +37,21 @@ static int check_sending(const dhmem_producer *producer) {
 	return code;
 }
 
-static int send(struct sending *sending, const struct dhmem_block *block, double timeout) {
-	dhmem_region *region = sending->producer->end.object.region;
+static int send(struct sending *sending, double timeout) {
 	int code = check_sending(sending->producer);
 	code = code == DHMEM_OK ? sending_check(sending) : code;
-	if (code == DHMEM_OK && block != NULL) {
-		code = block_owned(region, block, &sending->block);
-		sending->block_length = (uint32_t)block->length;
-	}
 	return code == DHMEM_OK ? endpoint_wait(&sending->producer->end, sending_attempt, sending, timeout)
 							: code;
 }
 
 int dhmem_send(dhmem_producer *producer, const void *data, size_t length, double timeout) {
 	struct sending sending = { .producer = producer, .data = data, .length = length };
-	GUARDED(producer->end.object.region, send(&sending, NULL, timeout));
+	GUARDED(producer->end.object.region, send(&sending, timeout));
 }
 
 static int send_with(struct sending *sending, struct dhmem_block *block, double timeout) {
-	const int code = send(sending, block, timeout);
+	sending->lent = block;
+	const int code = send(sending, timeout);
 	if (code == DHMEM_OK) {
 		block->data = NULL;
 	}
@@ -84,7 +80,7 @@ int dhmem_send_many(dhmem_producer *producer, const struct dhmem_bytes *messages
 }
 
 static int reserve(struct sending *sending, double timeout, void **data) {
-	const int code = send(sending, NULL, timeout);
+	const int code = send(sending, timeout);
 	if (code == DHMEM_OK) {
 		*data = sending->producer->reserved;
 	}

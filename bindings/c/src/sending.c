@@ -151,16 +151,33 @@ static int send_mail(const struct sending *sending) {
 	return mailbox_put(&producer->end, envelope, bytes, sending->block, sending->block_length);
 }
 
+/* Looks at the block that goes along: another thread may have freed, sent or cloned it while this one slept. */
+static int look_at_block(struct sending *sending) {
+	if (sending->lent == NULL) {
+		return DHMEM_OK;
+	}
+	sending->block_length = (uint32_t)sending->lent->length;
+	return block_owned(sending->producer->end.object.region, sending->lent, &sending->block);
+}
+
 int sending_attempt(void *context) {
-	const struct sending *sending = context;
+	struct sending *sending = context;
 	/* Another thread may have ended the stream while this one slept. */
 	if (sending->producer->end.ended) {
 		return endpoint_check_sending(&sending->producer->end);
 	}
+	/* Or it has reserved room, and this message comes after that one. */
+	if (sending->producer->reserved != NULL) {
+		return PENDING;
+	}
+	const int code = look_at_block(sending);
+	if (code != DHMEM_OK) {
+		return code;
+	}
 	if (sending->producer->end.kind == CORE_KIND_MAILBOX) {
 		return send_mail(sending);
 	}
-	const bool is_large = sending->block == 0 && sending->length > most_inline(sending->producer);
+	const bool is_large = sending->lent == NULL && sending->length > most_inline(sending->producer);
 	return is_large ? send_large(sending) : send_inline(sending);
 }
 

@@ -122,8 +122,12 @@ static PyObject *block_exit(PyObject *object, PyObject *Py_UNUSED(args)) {
 
 static int block_getbuffer(PyObject *object, Py_buffer *buffer, int flags) {
 	struct block *self = (struct block *)object;
+	buffer->obj = NULL;
 	if (!is_there(self)) {
-		buffer->obj = NULL;
+		return -1;
+	}
+	if (self->lent > 0) {
+		raise_code(DHMEM_BAD_ARGUMENT, "Another thread sends this block now; view it after that has failed");
 		return -1;
 	}
 	const int result = view(&self->viewed, self->block.data, self->block.length, buffer, flags);

@@ -56,8 +56,8 @@ static PyObject *condition_wait(PyObject *object, PyObject *const *args, Py_ssiz
 	struct condition *self = (struct condition *)object;
 	PyObject *values[MOST_PARAMETERS];
 	double timeout = -1;
-	if (!is_open(&self->waited, self->handle) || !parse(&signature, args, count, keywords, values) ||
-		!timeout_from(values[2], &timeout)) {
+	if (!parse(&signature, args, count, keywords, values) || !timeout_from(values[2], &timeout) ||
+		!is_open(&self->waited, self->handle)) {
 		return NULL;
 	}
 	struct held *held = held_from(values[0]);

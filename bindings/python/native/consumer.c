@@ -66,8 +66,8 @@ static PyObject *consumer_receive(PyObject *object, PyObject *const *args, Py_ss
 	PyObject *values[MOST_PARAMETERS];
 	double timeout = self->waited.timeout;
 	int code;
-	if (!is_open(&self->waited, self->handle) || !parse(&signature, args, count, keywords, values) ||
-		!timeout_from(values[0], &timeout)) {
+	if (!parse(&signature, args, count, keywords, values) || !timeout_from(values[0], &timeout) ||
+		!is_open(&self->waited, self->handle)) {
 		return NULL;
 	}
 	PyObject *message = receive(self, timeout, &code);
@@ -109,10 +109,13 @@ static PyObject *consumer_receive_many(PyObject *object, PyObject *argument) {
 	struct dhmem_message messages[32];
 	const size_t room = sizeof messages / sizeof *messages;
 	size_t most, received = room;
-	if (!is_open(&self->waited, self->handle) || !size_from("max", argument, &most)) {
+	if (!size_from("max", argument, &most)) {
 		return NULL;
 	}
 	PyObject *list = PyList_New(0);
+	if (list != NULL && !is_open(&self->waited, self->handle)) {
+		Py_CLEAR(list);
+	}
 	while (list != NULL && most > 0 && received == room) {
 		const int code = dhmem_receive_many(self->handle, messages, most < room ? most : room, &received);
 		self->ended = self->ended || code == DHMEM_END;

@@ -55,8 +55,8 @@ static PyObject *mutex_lock(PyObject *object, PyObject *const *args, Py_ssize_t 
 	PyObject *values[MOST_PARAMETERS];
 	double timeout = -1;
 	int code;
-	if (!is_open(&self->waited, self->handle) || !parse(&signature, args, count, keywords, values) ||
-		!timeout_from(values[0], &timeout)) {
+	if (!parse(&signature, args, count, keywords, values) || !timeout_from(values[0], &timeout) ||
+		!is_open(&self->waited, self->handle)) {
 		return NULL;
 	}
 	PyObject *held = lock(self, timeout, &code);

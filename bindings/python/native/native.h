@@ -51,6 +51,8 @@ struct block {
 	bool is_saved;
 	/* Free it when its last view is gone. */
 	bool free_later;
+	/* Threads that send it now. */
+	int lent;
 };
 
 /* What a thread may wait at. It must not be closed while one does. */
@@ -211,7 +213,10 @@ void wait_end(struct waited *waited, const bool *outer);
 PyObject *wait_raise(struct waited *waited, int code);
 /* What was removed can't be used any more. */
 void waited_removed(struct region *region, const char *name);
-/* Raises DHMEM_CLOSED if it is closed or removed. */
+/*
+ * Raises DHMEM_CLOSED if it is closed or removed. Ask last, directly before `handle` is used: reading arguments, and making lists
+ * or tuples, may run code of the user's, which may close it.
+ */
 bool is_open(struct waited *waited, const void *handle);
 /* Raises TypeError if it is no open Region. */
 bool is_region(PyObject *object);

@@ -44,9 +44,15 @@ static PyObject *producer_close(PyObject *object, PyObject *Py_UNUSED(unused)) {
 
 static int send(struct producer *self, const struct data *data, struct block *block, double timeout) {
 	const bool *outer = wait_begin(&self->waited);
+	if (block != NULL) {
+		block->lent++;
+	}
 	const int code = block == NULL
 		? dhmem_send(self->handle, data->bytes, data->length, timeout)
 		: dhmem_send_block(self->handle, data->bytes, data->length, &block->block, timeout);
+	if (block != NULL) {
+		block->lent--;
+	}
 	wait_end(&self->waited, outer);
 	if (self->waited.closing) {
 		producer_finish(self);
@@ -59,13 +65,15 @@ static bool send_values(PyObject *object, PyObject *const *values, double timeou
 	struct producer *self = (struct producer *)object;
 	struct block *block;
 	struct data data;
-	if (!is_open(&self->waited, self->handle) || !block_sendable(values[1], &block) ||
-		!data_from(values[0], &data)) {
+	if (!block_sendable(values[1], &block) || !data_from(values[0], &data)) {
 		return false;
 	}
-	*code = send(self, &data, block, timeout);
+	const bool can_send = is_open(&self->waited, self->handle);
+	if (can_send) {
+		*code = send(self, &data, block, timeout);
+	}
 	data_done(&data);
-	return true;
+	return can_send;
 }
 
 static PyObject *producer_send(PyObject *object, PyObject *const *args, Py_ssize_t count,
@@ -156,8 +164,8 @@ static PyObject *producer_reserve(PyObject *object, PyObject *const *args, Py_ss
 	double timeout = self->waited.timeout;
 	size_t length;
 	void *data;
-	if (!parse(&signature, args, count, keywords, values) || !is_open(&self->waited, self->handle) ||
-		!size_from("size", values[0], &length) || !timeout_from(values[1], &timeout)) {
+	if (!parse(&signature, args, count, keywords, values) || !size_from("size", values[0], &length) ||
+		!timeout_from(values[1], &timeout) || !is_open(&self->waited, self->handle)) {
 		return NULL;
 	}
 	const bool *outer = wait_begin(&self->waited);

@@ -81,16 +81,16 @@ static PyObject *producer_push(PyObject *object, PyObject *values) {
 	struct record_producer *self = (struct record_producer *)object;
 	struct data data;
 	size_t count, pushed = 0;
-	if (!is_open(&self->waited, self->handle) || !data_from(values, &data)) {
+	if (!data_from(values, &data)) {
 		return NULL;
 	}
 	int code = DHMEM_OK;
-	const bool is_whole = count_in(&data, self->size, &count);
-	if (is_whole) {
+	const bool can_push = count_in(&data, self->size, &count) && is_open(&self->waited, self->handle);
+	if (can_push) {
 		code = dhmem_push(self->handle, data.bytes, count, 0, &pushed);
 	}
 	data_done(&data);
-	if (!is_whole) {
+	if (!can_push) {
 		return NULL;
 	}
 	if (code < 0 && code != DHMEM_TIMEOUT) {
@@ -105,8 +105,8 @@ static PyObject *producer_wait(PyObject *object, PyObject *const *args, Py_ssize
 	struct record_producer *self = (struct record_producer *)object;
 	PyObject *values[MOST_PARAMETERS];
 	double timeout = self->waited.timeout;
-	if (!is_open(&self->waited, self->handle) || !parse(&signature, args, count, keywords, values) ||
-		!timeout_from(values[0], &timeout)) {
+	if (!parse(&signature, args, count, keywords, values) || !timeout_from(values[0], &timeout) ||
+		!is_open(&self->waited, self->handle)) {
 		return NULL;
 	}
 	const bool *outer = wait_begin(&self->waited);
@@ -223,10 +223,11 @@ static PyObject *consumer_pop_into(PyObject *object, PyObject *values) {
 	struct record_consumer *self = (struct record_consumer *)object;
 	struct data data;
 	size_t count, popped = 0;
-	if (!is_open(&self->waited, self->handle) || !writable_from(values, &data)) {
+	if (!writable_from(values, &data)) {
 		return NULL;
 	}
-	const bool done = count_in(&data, self->size, &count) && pop(self, data.buffer.buf, count, &popped);
+	const bool done = count_in(&data, self->size, &count) && is_open(&self->waited, self->handle) &&
+		pop(self, data.buffer.buf, count, &popped);
 	data_done(&data);
 	return done ? PyLong_FromSize_t(popped) : NULL;
 }
@@ -237,8 +238,8 @@ static PyObject *consumer_wait(PyObject *object, PyObject *const *args, Py_ssize
 	struct record_consumer *self = (struct record_consumer *)object;
 	PyObject *values[MOST_PARAMETERS];
 	double timeout = self->waited.timeout;
-	if (!is_open(&self->waited, self->handle) || !parse(&signature, args, count, keywords, values) ||
-		!timeout_from(values[0], &timeout)) {
+	if (!parse(&signature, args, count, keywords, values) || !timeout_from(values[0], &timeout) ||
+		!is_open(&self->waited, self->handle)) {
 		return NULL;
 	}
 	const bool *outer = wait_begin(&self->waited);

@@ -104,7 +104,7 @@ static PyObject *vector_pop(PyObject *object, PyObject *Py_UNUSED(unused)) {
 static PyObject *vector_resize(PyObject *object, PyObject *argument) {
 	struct vector *self = (struct vector *)object;
 	size_t length;
-	if (!is_open(&self->waited, self->handle) || !size_from("length", argument, &length)) {
+	if (!size_from("length", argument, &length) || !is_open(&self->waited, self->handle)) {
 		return NULL;
 	}
 	return none_or_raise(dhmem_vector_resize(self->handle, length));
