@@ -1,4 +1,6 @@
 /** Queues that drop messages, and queues of records, between Node and C. */
+
+import type { Block } from "dhmem";
 import * as assert from "uvu/assert";
 import { Child, codeOf } from "../fixture/index.js";
 import { Peer, peerTest } from "./peer.js";
@@ -60,7 +62,6 @@ peerTest("a queue keeps the last messages, with their blocks, on either side", a
 peerTest("a mailbox in a full region drops what is older than the message", async (region, peer) => {
 	await peer.ask("mail-producer fields 4", "producer");
 	for (let i = 0; i < 9; i++) await peer.ask(`large fields 4000000 ${i}`, "sent");
-	assert.match(await peer.ask("large fields 90000000 1"), /^DHMEM_(REGION_FULL|MESSAGE_TOO_LARGE) /);
 	const consumer = region.queue("fields").consumer();
 	let last = -1;
 	for (;;) {
@@ -70,6 +71,33 @@ peerTest("a mailbox in a full region drops what is older than the message", asyn
 		assert.is(message.length, 4_000_000);
 	}
 	assert.is(last, 8);
+});
+
+peerTest("a send that fails in a full region drops nothing", async (region, peer) => {
+	await peer.ask("mail-producer fields 16", "producer");
+	for (let i = 0; i < 9; i++) await peer.ask(`large fields 100 ${i}`, "sent");
+	const consumer = region.queue("fields").consumer();
+	// The memory that is left has no room for more than the small messages.
+	const blocks: Block[] = [];
+	const whole = 2 ** 20;
+	for (let size = whole; size >= 2 ** 16; size /= 2) {
+		const fill = () => {
+			for (;;) blocks.push(region.allocate(size));
+		};
+		assert.is(codeOf(fill), "DHMEM_REGION_FULL");
+	}
+	assert.match(await peer.ask(`large fields ${2 * whole} 9`), /^DHMEM_REGION_FULL /);
+	assert.match(await peer.ask("large fields 90000000 9"), /^DHMEM_(REGION_FULL|MESSAGE_TOO_LARGE) /);
+	const values = [];
+	for (;;) {
+		using message = consumer.tryReceive();
+		if (message === undefined) break;
+		values.push(message.bytes[0]);
+	}
+	assert.equal(values, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+	for (const block of blocks) block.free();
+	await peer.ask(`large fields ${2 * whole} 9`, "sent");
+	assert.is(consumer.tryReceive()?.length, 2 * whole);
 });
 
 peerTest("numbers go through a queue of records, in both directions", async (region, peer) => {

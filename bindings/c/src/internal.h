@@ -27,6 +27,7 @@
  *	locking.c	the lock of mutexes
  *	reading.c	reading vectors and maps without their mutex
  *	endpoint.c	what producers and consumers have in common
+ *	dropping.c	how many messages to drop for another
  *	mailbox.c	queues that drop their oldest messages
  *	sending.c	sending a message in each of its ways
  *	producer.c, consumer.c, records.c, activity.c, memory.c, vector.c, map.c, entries.c, mutex.c, condition.c, region.c	the interface
@@ -121,6 +122,8 @@ struct dhmem_region {
 	bool read_only;
 	/* What is open of its named objects. */
 	struct object *objects;
+	/* The memory of dropping.c, or NULL. */
+	struct dropping *dropping;
 	/* Threads that sleep. */
 	unsigned sleepers;
 	/* The opening itself, and each endpoint and mutex of it. */
@@ -294,6 +297,8 @@ struct memory_limit {
 bool find_memory_limit(const char *root, struct memory_limit *tightest);
 /* DHMEM_NO_SPACE if the file system of `path`, or the memory that this process may use, has no room for so much more. */
 int check_room(const char *path, uint64_t bytes);
+/* How many bytes of pages the file system of `path` has for this process. */
+uint64_t free_room(const char *path);
 
 /* committing.c */
 
@@ -548,6 +553,14 @@ int endpoint_full_of_ends(const struct endpoint *endpoint);
 int endpoint_wait(struct endpoint *endpoint, int (*attempt)(void *context), void *context, double timeout);
 /* Calls an operation of the core on the endpoint's queue. */
 #define END_CALL(endpoint, ...) OBJECT_CALL(&(endpoint)->object, __VA_ARGS__)
+
+/* dropping.c */
+
+/*
+ * How many of the oldest messages of a mailbox to drop so that a block of `bytes` fits; 0 if it would not fit even with only
+ * the newest message left. `needs_pages` if the file system has no pages left.
+ */
+uint32_t drops_for(struct endpoint *endpoint, size_t bytes, bool needs_pages);
 
 /* mailbox.c: queues that drop their oldest messages. */
 

@@ -4,18 +4,25 @@
  */
 #include "internal.h"
 
+/* How often this drops messages for one more. Another participant may take the memory meanwhile. */
+#define TURNS 3
+
 int mailbox_allocate(struct endpoint *endpoint, size_t length, uint32_t *envelope) {
 	dhmem_region *region = endpoint->object.region;
-	for (;;) {
+	for (int turn = 0;; turn++) {
 		int code;
 		*envelope = allocate_part(region, PART_BLOCK, CORE_RECORD_HEADER + length, &code);
 		const bool is_full = code == DHMEM_REGION_FULL || code == DHMEM_NO_SPACE;
 		if (*envelope != 0 || !is_full || region->failed != DHMEM_OK) {
 			return code;
 		}
-		/* The newest message stays, because this send may still fail. */
-		if (CORE_RECORD_HEADER + length > region->size || END_CALL(endpoint, mailboxDrop) != CORE_OK) {
+		const size_t bytes = CORE_RECORD_HEADER + length;
+		const uint32_t drops =
+			turn < TURNS && bytes <= region->size ? drops_for(endpoint, bytes, code == DHMEM_NO_SPACE) : 0;
+		if (drops == 0) {
 			return code;
+		}
+		for (uint32_t i = 0; i < drops && END_CALL(endpoint, mailboxDrop) == CORE_OK; i++) {
 		}
 	}
 }

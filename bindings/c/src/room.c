@@ -137,6 +137,21 @@ bool find_memory_limit(const char *root, struct memory_limit *tightest) {
 	return true;
 }
 
+static bool is_in_memory(const struct statfs *system) {
+	return system->f_type == TMPFS_MAGIC || system->f_type == RAMFS_MAGIC;
+}
+
+uint64_t free_room(const char *path) {
+	struct statfs system;
+	struct memory_limit limit;
+	if (statfs(path, &system) != 0) {
+		return 0;
+	}
+	const uint64_t free = (uint64_t)system.f_bsize * system.f_bavail;
+	const bool is_limited = is_in_memory(&system) && find_memory_limit("", &limit);
+	return is_limited && free + free / TABLES > limit.left ? limit.left : free;
+}
+
 int check_room(const char *path, uint64_t bytes) {
 	struct statfs system;
 	struct memory_limit limit;
@@ -144,7 +159,7 @@ int check_room(const char *path, uint64_t bytes) {
 		return DHMEM_OK;
 	}
 	/* Pages of a file on a disk need not stay in memory. */
-	const bool in_memory = system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC;
+	const bool in_memory = is_in_memory(&system);
 	const uint64_t free = (uint64_t)system.f_bsize * system.f_bavail;
 	if (bytes > free) {
 		return fail(DHMEM_NO_SPACE,

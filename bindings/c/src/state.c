@@ -20,6 +20,7 @@ void region_drop(dhmem_region *region) {
 	if (region->base != NULL && !region->shown.is_lost) {
 		munmap(region->base, region->size + SPAN);
 	}
+	free(region->dropping);
 	free(region->trust);
 	free(region->path);
 	free(region);
