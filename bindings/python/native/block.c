@@ -165,7 +165,9 @@ static PyMethodDef methods[] = {
 		"array($self, dtype, /)\n--\n\n"
 		"Return a numpy array over the block's memory, without a copy: block.array(\"f8\")." },
 	{ "text", viewed_text, METH_NOARGS,
-		"text($self, /)\n--\n\nReturn a copy of the bytes as a str, from UTF-8." },
+		"text($self, /)\n--\n\nReturn a copy of the bytes as a str, from UTF-8. Bytes that are no UTF-8 "
+		"become "
+		"U+FFFD." },
 	{ "__enter__", return_self, METH_NOARGS, NULL },
 	{ "__exit__", block_exit, METH_VARARGS, NULL },
 	{ 0 },

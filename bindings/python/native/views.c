@@ -48,7 +48,7 @@ PyObject *viewed_text(PyObject *self, PyObject *Py_UNUSED(unused)) {
 	if (PyObject_GetBuffer(self, &buffer, PyBUF_SIMPLE) != 0) {
 		return NULL;
 	}
-	PyObject *text = PyUnicode_DecodeUTF8(buffer.buf, buffer.len, NULL);
+	PyObject *text = PyUnicode_DecodeUTF8(buffer.buf, buffer.len, "replace");
 	PyBuffer_Release(&buffer);
 	return text;
 }

@@ -140,6 +140,16 @@ class Queues(RegionTest):
             with self.fails("DHMEM_CLOSED", "This message was released"):
                 use()
 
+    def test_text_has_a_replacement_for_bytes_that_are_no_text(self) -> None:
+        producer, consumer = self.ends()
+        producer.send(b"a\xffb")
+        message = consumer.receive()
+        assert message is not None
+        self.assertEqual(message.text(), "a\ufffdb")
+        block = self.region.allocate(2)
+        memoryview(block)[:] = b"\xffb"
+        self.assertEqual(block.text(), "\ufffdb")
+
     def test_with_releases_a_message(self) -> None:
         producer, consumer = self.ends(capacity=64)
         for _ in range(10):
