@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Ended, Place } from "../fixture/index.js";
+import { type Ended, Place, program } from "../fixture/index.js";
 import { Server } from "./server.js";
 
 const test = suite("large blocks of runs");
@@ -53,21 +53,28 @@ const rows: Readonly<Record<string, Row>> = {
 	},
 };
 
-/** Runs the two tasks, each on a machine, or both on one. */
+/**
+ * Runs the tasks on machines of their own, or all on one.
+ *
+ * @param parts the tasks of each machine
+ * @returns how the runner of the first machine has ended
+ */
 async function run(
 	place: Place,
 	file: string,
 	environment: NodeJS.ProcessEnv,
-	isApart: boolean,
+	parts: readonly string[],
 ): Promise<Ended> {
-	if (!isApart)
-		return place.run(["run", file], { ...environment, DHMEM_TRANSPORT: "nats", DHMEM_NATS: server.address });
-	const words = (task: string) => ["run", "--server", server.address, "--run", "x", "--only", task, file];
-	const [source, sink] = await Promise.all(
-		["source", "sink"].map((task) => place.run(words(task), environment)),
-	);
-	assert.is(source?.code, 0, source?.stderr);
-	return sink as Ended;
+	if (parts.length === 0)
+		return place.run(["run", file], {
+			...environment,
+			DHMEM_TRANSPORT: "nats",
+			DHMEM_NATS: server.address,
+		});
+	const words = (tasks: string) => ["run", "--server", server.address, "--run", "x", "--only", tasks, file];
+	const ended = await Promise.all(parts.map((tasks) => place.run(words(tasks), environment)));
+	for (const { code, stderr } of ended) assert.is(code, 0, stderr);
+	return ended[0] as Ended;
 }
 
 for (const [what, row] of Object.entries(rows))
@@ -86,7 +93,12 @@ for (const [what, row] of Object.entries(rows))
 					},
 					links: [{ from: "source.out", to: "sink.in" }],
 				});
-				const { code, stdout, stderr } = await run(place, file, environment, isApart);
+				const { code, stdout, stderr } = await run(
+					place,
+					file,
+					environment,
+					isApart ? ["sink", "source"] : [],
+				);
 				assert.is(code, 0, stderr);
 				const lines = stdout.split("\n").flatMap((line) => /^sink +\| (.*)$/.exec(line)?.[1] ?? []);
 				assert.equal(
@@ -99,5 +111,53 @@ for (const [what, row] of Object.entries(rows))
 				place.remove();
 			}
 		});
+
+test("a region without room for large blocks has room for links", async () => {
+	const place = new Place();
+	try {
+		const command = program("streams");
+		const file = place.write("x.json", {
+			name: "x",
+			region: { size: "256KiB" },
+			tasks: { source: { command }, again: { command } },
+			links: [{ from: "source.out", to: "again.in" }],
+		});
+		const { code, stdout, stderr } = await run(place, file, {}, []);
+		assert.is(code, 0, stderr);
+		assert.match(stdout, "again  | ended");
+	} finally {
+		place.remove();
+	}
+});
+
+for (const isApart of [true, false])
+	test(`tasks that are killed at any time lose no large block, on ${isApart ? "two machines" : "one machine"}`, async () => {
+		const place = new Place();
+		try {
+			const again = { command: program("lives"), restart: "on-failure", restarts: 20 };
+			const file = place.write("lives.json", {
+				name: "lives",
+				region: { size: "64MiB" },
+				tasks: { source: again, relay: again, sink: again },
+				links: [
+					{ from: "source.numbers", to: "relay.numbers" },
+					{ from: "relay.onward", to: "sink.onward" },
+				],
+			});
+			const environment = { NUMBERS: "80", LARGE: `${2 ** 20}`, LIVES: "6" };
+			const { code, stdout, stderr } = await run(
+				place,
+				file,
+				environment,
+				isApart ? ["source,sink", "relay"] : [],
+			);
+			assert.is(code, 0, stderr);
+			assert.match(stdout, /all 80 came, (few|many) of them twice/);
+			assert.equal(place.left(), []);
+			assert.equal(await server.streams(), []);
+		} finally {
+			place.remove();
+		}
+	});
 
 test.run();

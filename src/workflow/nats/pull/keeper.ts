@@ -19,7 +19,7 @@ import { decodeFull } from "./full.js";
 import { writePlace } from "./keeper-place.js";
 import { KeptBlocks } from "./kept-blocks.js";
 import { Listener, type Source } from "./listener.js";
-import { tokenOf } from "./reference.js";
+import { LEAST_PULLED, tokenOf } from "./reference.js";
 import { decodeRequest, encodeAnswer, isAllowed, isInside } from "./request.js";
 import { partOf } from "./through-server.js";
 
@@ -89,7 +89,8 @@ export class Keeper implements Source {
 		const { region, session, settings, note } = options;
 		const links = options.links.filter(({ transport, policy }) => transport === "nats" && policy === "block");
 		const { localAddress: host, encrypted } = socketOf(session) ?? {};
-		if (settings.isOff || links.length === 0 || host === undefined) return undefined;
+		const isLargeEnough = region.lookWith(({ largestBlock }) => largestBlock >= LEAST_PULLED);
+		if (settings.isOff || links.length === 0 || host === undefined || !isLargeEnough) return undefined;
 		const { address, tls } = settings;
 		const isSecure = tls && encrypted === true;
 		let keeper: Keeper | undefined;
