@@ -1,28 +1,14 @@
 /** What every transport promises. The same rows are tested with each of them. */
 
 import { type Block, type Message, Region } from "dhmem";
-import type { Input } from "dhmem/workflow";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { codeOf, codeOfLater, PATIENCE, within } from "../fixture/index.js";
 import { Tasks } from "../workflow/tasks.js";
+import { isSame, pattern, textsOf } from "./contract-data.js";
+import { severalLinks } from "./several-links.js";
 
 const MIB = 2 ** 20;
-
-/** Bytes that depend on the size and on the place. */
-function pattern(length: number): Uint8Array {
-	return Uint8Array.from({ length }, (_, i) => (i * 31 + length + (i >> 8)) & 255);
-}
-
-function isSame(one: Uint8Array | undefined, other: Uint8Array): boolean {
-	return one !== undefined && Buffer.compare(one, other) === 0;
-}
-
-async function textsOf(input: Input): Promise<string[]> {
-	const texts: string[] = [];
-	for await (const message of input) texts.push(message.text());
-	return texts;
-}
 
 /**
  * @param variables for the environment of the tasks, which choose the transport
@@ -270,28 +256,7 @@ export function contract(
 		assert.is((await waiting)?.text(), "second");
 	});
 
-	row(
-		"an output with several links sends to each; an input receives from all",
-		["a.out>b.in", "a.out>c.in;transport=shm", "b.on>d.in;transport=shm", "c.on>d.in"],
-		async (tasks) => {
-			const output = tasks.get("a").output("out");
-			const relays = ["b", "c"].map(async (name) => {
-				const on = tasks.get(name).output("on");
-				for await (const message of tasks.get(name).input("in"))
-					await on.send(`${name} ${message.length} ${message.block?.length ?? 0}`);
-				on.end();
-			});
-			await output.send("x");
-			const block = await output.allocate(5000);
-			await output.send("header", { block });
-			await output.send(pattern(2 * MIB));
-			output.end();
-			const texts = await textsOf(tasks.get("d").input("in"));
-			await Promise.all(relays);
-			const wanted = ["b", "c"].flatMap((name) => [`${name} 1 0`, `${name} 6 5000`, `${name} ${2 * MIB} 0`]);
-			assert.equal(texts.sort(), wanted.sort());
-		},
-	);
+	severalLinks(row);
 
 	row(
 		"policy latest keeps the newest message, and the sender never waits",
