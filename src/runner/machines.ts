@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DhmemError } from "../errors.js";
 import type { Link } from "../workflow/links.js";
+import { noteConnection } from "../workflow/nats/connection-notes.js";
 import { openStreams, removeRun } from "../workflow/nats/manage.js";
 import { keyOf } from "../workflow/nats/names.js";
 import { answerFor, ask } from "../workflow/nats/presence.js";
@@ -108,10 +109,11 @@ export class Machines {
 	 *
 	 * @throws DHMEM_EXISTS, DHMEM_TYPE_MISMATCH if it can't take part; as `openSession` and `openStream`
 	 */
-	async prepare(): Promise<void> {
+	async prepare(note: (text: string) => void): Promise<void> {
 		const { run, server, ownLinks } = this.#options;
 		const session = await openSession(server, `run ${run}`, 0);
 		try {
+			noteConnection(session, note);
 			const roll = await this.#join(session);
 			await openStreams(session, run, ownLinks, withEarlierRunner(roll, this.#me.id));
 		} catch (error) {

@@ -1,5 +1,6 @@
 /** What a run has on a NATS server, if any of its links uses one. */
 import type { Link } from "../workflow/links.js";
+import { noteConnection } from "../workflow/nats/connection-notes.js";
 import { clearServer, prepareServer } from "../workflow/nats/manage.js";
 import type { Keeping } from "../workflow/nats/pull/keeper.js";
 import type { Session } from "../workflow/nats/session.js";
@@ -17,11 +18,13 @@ export class RunServer {
 	}
 
 	/** @throws DHMEM_BAD_ARGUMENT for wrong settings, or what is missing at the server */
-	async prepare(): Promise<void> {
+	async prepare(note: (text: string) => void): Promise<void> {
 		if (this.#links.length === 0) return;
 		const server = readServer(process.env);
 		try {
-			this.#prepared = { server, session: await prepareServer(server, this.#run, this.#links) };
+			const session = await prepareServer(server, this.#run, this.#links);
+			noteConnection(session, note);
+			this.#prepared = { server, session };
 		} catch (error) {
 			// Some of them may be there. If they can't be removed either, the first error says why.
 			await clearServer(server, this.#run, this.#links).catch(() => {});

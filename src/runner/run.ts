@@ -90,8 +90,9 @@ export class Run {
 		const placement = this.#runtime.prepare(this.#name);
 		const { directory, inside, permissions } = placement;
 		const server = this.#machines ?? new RunServer(this.#name, this.#workflow.links);
+		const note = (text: string) => this.#reporter.note(text);
 		try {
-			await server.prepare();
+			await server.prepare(note);
 			using region = Region.open(this.#name, {
 				mode: "create",
 				lifetime: "last-close",
@@ -100,7 +101,6 @@ export class Run {
 				directory,
 				...(size === undefined ? {} : { size }),
 			});
-			const note = (text: string) => this.#reporter.note(text);
 			using _keeper = server.keeping && (await Keeper.open({ ...server.keeping, region, note }));
 			const stuck = new StuckLinks();
 			const timer = setInterval(() => {
@@ -122,7 +122,7 @@ export class Run {
 			this.#machines?.fail(messageOf(error), 1);
 			throw error;
 		} finally {
-			await server.clear((text) => this.#reporter.note(text));
+			await server.clear(note);
 			placement.remove();
 		}
 		if (this.#failure !== undefined) throw this.#failure.error;

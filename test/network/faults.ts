@@ -1,15 +1,17 @@
 /** Links over NATS while something is slow, stopped, full or killed. */
 import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { on, once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { Place, program, type Started } from "../fixture/index.js";
 import { Tasks } from "../workflow/tasks.js";
 import { Relay } from "./relay.js";
 import { Server } from "./server.js";
 
 const LARGE_SENDER = fileURLToPath(new URL("sends-large.js", import.meta.url));
+const RECEIVER = fileURLToPath(new URL("receives.js", import.meta.url));
 const MIB = 2 ** 20;
 
 const test = suite("faults over NATS");
@@ -168,6 +170,40 @@ test("a link that is cut for 10 s loses nothing, in either direction", async () 
 		received,
 		Array.from({ length: 600 }, (_, i) => i),
 	);
+});
+
+test("runs, and tasks alone, say that a server is gone, and that it is back", async () => {
+	await using server = await Server.start();
+	const place = new Place();
+	try {
+		const tasks = Object.fromEntries(
+			["stuck", "again"].map((name) => [name, { command: program("streams") }]),
+		);
+		const links = [
+			{ from: "stuck.out", to: "again.in" },
+			{ from: "again.out", to: "stuck.in" },
+		];
+		const file = place.write("x.json", { name: "x", region: { size: "16MiB" }, tasks, links });
+		const variables = { DHMEM_TRANSPORT: "nats", DHMEM_NATS: server.address };
+		const alone = new Tasks(["a.out>b.in"], variables);
+		const run = place.start(["run", file], variables);
+		const waits = place.program([RECEIVER], { ...process.env, ...alone.environmentOf("b") });
+		await place.participants(3);
+		while ((await server.streams()).length < 5) await sleep(20);
+		await server.kill();
+		const hears = async ({ child }: Started, text: string) => {
+			for await (const [data] of on(child.stderr ?? child, "data")) if (String(data).includes(text)) return;
+		};
+		const all = (text: string) => Promise.all([run, waits].map((each) => hears(each, text)));
+		await all("no connection to the NATS server");
+		await server.start();
+		await all(`the NATS server at ${server.address} is back`);
+		for (const { child } of [run, waits]) child.kill("SIGTERM");
+		for (const { ended } of [run, waits]) await ended;
+		alone[Symbol.dispose]();
+	} finally {
+		place.remove();
+	}
 });
 
 served(

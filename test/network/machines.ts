@@ -212,7 +212,9 @@ machinesTest("a server that is killed and comes back does not end a run", async 
 	const [a, b] = ["a", "b"].map((only) => machines.start("x", only, path)) as [Runner, Runner];
 	await Promise.all([a.said("all tasks have a machine"), b.said("all tasks have a machine")]);
 	await server.kill();
+	await Promise.all([a, b].map((runner) => runner.said("no connection to the NATS server")));
 	await server.start();
+	await Promise.all([a, b].map((runner) => runner.said(`the NATS server at ${server.address} is back`)));
 	b.child.kill("SIGTERM");
 	for (const { ended } of [a, b]) assert.is((await ended).code, 143, (await ended).stderr);
 	assert.match((await a.ended).stderr, /at .*, SIGTERM has ended the run/);
@@ -296,7 +298,7 @@ test("of two runners that come at once, one creates the streams of the links bet
 	);
 	try {
 		await server.prepare("at-once");
-		await Promise.all(runners.map((runner) => runner.prepare()));
+		await Promise.all(runners.map((runner) => runner.prepare(() => {})));
 		await within(PATIENCE, "all streams to be created", allSeen);
 		assert.is(created.length, links.length);
 	} finally {

@@ -19,12 +19,16 @@ const PATIENCE = 5000;
 const LEAST_PAYLOAD = 4096;
 /** Milliseconds between attempts. */
 const PAUSE = 250;
+/** Milliseconds between questions whether the server is there. After two without an answer, the client connects again. */
+const PING = 20_000;
 
 export interface Session {
 	readonly packages: NatsPackages;
 	readonly connection: NatsConnection;
 	readonly manager: JetStreamManager;
 	readonly replicas: number;
+	/** The server, or several, without users and passwords. */
+	readonly address: string;
 	/** The largest payload that the server takes. Also while there is no connection, when the client does not know it. */
 	readonly maxPayload: number;
 	/** Calls `act` each time that the connection is lost. */
@@ -79,6 +83,7 @@ function optionsOf(settings: ServerSettings, packages: NatsPackages, who: string
 		name: `dhmem ${who}`,
 		timeout: PATIENCE,
 		maxReconnectAttempts: -1,
+		pingInterval: PING,
 		reconnectTimeWait: PAUSE,
 		inboxPrefix: INBOX,
 		// Otherwise a password that is refused twice in a row would end the connection while a server restarts.
@@ -135,6 +140,7 @@ async function sessionOf(
 		connection,
 		manager,
 		replicas,
+		address: settings.servers.join(", "),
 		get maxPayload() {
 			return maxPayload;
 		},

@@ -3,6 +3,7 @@ import process from "../../host/process.js";
 import type { Region } from "../../region.js";
 import type { Link } from "../links.js";
 import type { LinkReceiver, LinkSender, LinkTransport } from "../transport.js";
+import { noteConnection } from "./connection-notes.js";
 import type { EndpointOptions } from "./endpoint.js";
 import { KeepAlive } from "./keep-alive.js";
 import { keyOf } from "./names.js";
@@ -64,6 +65,8 @@ export class NatsTransport implements LinkTransport {
 		answerFor(session, keyOf(run));
 		session.onLockout(({ message }) => this.#options.log(`${message}; until then, this task waits`));
 		this.#keepAlive.attach(session);
+		// A runner says it once for all tasks.
+		if (!this.#options.isRun) noteConnection(session, this.#options.log);
 		return session;
 	}
 
