@@ -71,6 +71,17 @@ async function errorOfWait(promise: Promise<unknown>): Promise<DhmemErrorCode | 
 	);
 }
 
+test("a link that drops messages is told when the server has no storage for those that it keeps", async () => {
+	await using server = await Server.start({ storage: 2 ** 20 });
+	const variables = { DHMEM_TRANSPORT: "nats", DHMEM_NATS: server.address };
+	await using tasks = new Tasks(["a.out>b.in;policy=drop-oldest;keep=100"], variables);
+	const output = tasks.get("a").output("out");
+	const failing = (async () => {
+		for (let i = 0; i < 100; i++) await output.send(new Uint8Array(100_000));
+	})();
+	assert.is(await errorOfWait(failing), "DHMEM_NO_SPACE");
+});
+
 test("two tasks with different transports are both told so, however they started", async () => {
 	await using server = await Server.start();
 	await using tasks = new Tasks(["a.out>b.in"], { DHMEM_NATS: server.address });

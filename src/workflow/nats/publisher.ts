@@ -19,7 +19,7 @@ import { Pending } from "./pending.js";
 import { Room, recordBytes } from "./room.js";
 import type { Session } from "./session.js";
 import { standingOf } from "./standing.js";
-import { enlarge, NO_ROOM, NO_STREAM_LISTENS, parseAnswer } from "./stream.js";
+import { enlarge, NO_RESOURCES, NO_ROOM, NO_STREAM_LISTENS, noStorage, parseAnswer } from "./stream.js";
 
 /** The most records and bytes that are on their way. */
 const WINDOW = 256;
@@ -230,6 +230,9 @@ export class Publisher {
 			// may be: several servers answer that when they have agreed on it, and this at once.
 			this.#halt();
 			void this.#waitForRoom(position - this.#last - 1);
+		} else if (error === NO_RESOURCES) {
+			this.#halt();
+			this.#fail(noStorage(this.#options.names.link, "a message"));
 		} else void this.#lookAgain(error === NO_STREAM_LISTENS || this.#options.isReplicated ? PAUSE : 0);
 	}
 

@@ -19,6 +19,8 @@ export const WRONG_LAST = 10071;
 export const NO_STREAM_LISTENS = 503;
 export const NO_STREAM = 10059;
 const NO_STORAGE = 10047;
+/** The same, of a message to a stream that has no limit of its own. */
+export const NO_RESOURCES = 10023;
 
 /** The capacity of a `block` link's stream in bytes; -1 with other policies, whose senders drop messages. */
 export function capacityOf({ policy, capacity }: Link): number {
@@ -139,12 +141,16 @@ export async function enlarge(
 
 function storageError(error: unknown, link: string, bytes?: number): unknown {
 	if (codeOf(error) !== NO_STORAGE) return error;
-	const what = bytes === undefined ? "its stream" : formatSize(bytes);
+	return noStorage(link, bytes === undefined ? "its stream" : formatSize(bytes), error);
+}
+
+/** The error for a server whose disk, or whose limit for what is on it, is full. */
+export function noStorage(link: string, what: string, cause?: unknown): DhmemError {
 	return new DhmemError(
 		"DHMEM_NO_SPACE",
-		`The NATS server has no storage left for ${link} (${what}); raise max_file_store of its JetStream, or give links a ` +
-			"smaller capacity",
-		{ cause: error },
+		`The NATS server has no storage left for ${link} (${what}); raise max_file_store of its JetStream, or let links have a ` +
+			"smaller capacity, or keep fewer messages",
+		{ cause },
 	);
 }
 
