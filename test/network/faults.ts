@@ -190,14 +190,16 @@ test("runs, and tasks alone, say that a server is gone, and that it is back", as
 		const waits = place.program([RECEIVER], { ...process.env, ...alone.environmentOf("b") });
 		await place.participants(3);
 		while ((await server.streams()).length < 5) await sleep(20);
-		await server.kill();
 		const hears = async ({ child }: Started, text: string) => {
 			for await (const [data] of on(child.stderr ?? child, "data")) if (String(data).includes(text)) return;
 		};
 		const all = (text: string) => Promise.all([run, waits].map((each) => hears(each, text)));
-		await all("no connection to the NATS server");
+		const gone = all("no connection to the NATS server");
+		await server.kill();
+		await gone;
+		const back = all(`the NATS server at ${server.address} is back`);
 		await server.start();
-		await all(`the NATS server at ${server.address} is back`);
+		await back;
 		for (const { child } of [run, waits]) child.kill("SIGTERM");
 		for (const { ended } of [run, waits]) await ended;
 		alone[Symbol.dispose]();
