@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DhmemError } from "../errors.js";
+import type { LinkSnapshot } from "../workflow/link-snapshot.js";
 import type { Link } from "../workflow/links.js";
 import { noteConnection } from "../workflow/nats/connection-notes.js";
 import { openStreams, removeRun } from "../workflow/nats/manage.js";
@@ -27,6 +28,7 @@ import {
 	type Roll,
 	withEarlierRunner,
 } from "./roll.js";
+import { SharedLinks } from "./shared-links.js";
 
 /** Milliseconds between looks at the others. */
 const INTERVAL = 2000;
@@ -71,6 +73,7 @@ export class Machines {
 	readonly #me: Member;
 	#listener: Listener | undefined;
 	#joined: { readonly session: Session; readonly record: SharedRecord<Roll> } | undefined;
+	#shared: SharedLinks | undefined;
 	#roll: Roll | undefined;
 	/** The first failure that this runner has heard of. */
 	#failure: Failure | undefined;
@@ -138,6 +141,7 @@ export class Machines {
 		await this.#checkOthers(session, (await record.read(PATIENCE))?.members ?? []);
 		const roll = await record.change((roll) => enter(roll, run, this.#me, { digest, tasks }), PATIENCE);
 		this.#joined = { session, record };
+		this.#shared = new SharedLinks(session, run, this.#me);
 		this.#take(roll);
 		session.onLockout(({ message }) => this.#listener?.note(message));
 		session.onDisconnect(() => this.#reset(false));
@@ -160,6 +164,11 @@ export class Machines {
 					`choose another name (--run), or remove what it has left: dhmem clean --server ${server.servers.join(",")}`,
 			);
 		}
+	}
+
+	/** The links of all machines, as far as they are known, for those of this one. */
+	share(links: readonly LinkSnapshot[]): readonly LinkSnapshot[] {
+		return this.#shared?.share(links) ?? links;
 	}
 
 	taskFinished(task: string): void {

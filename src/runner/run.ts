@@ -30,8 +30,9 @@ const LONGEST_PAUSE = 5000;
 const INTERVAL = 250;
 /** Added to what is reported of tasks that wait. */
 const ADVICE =
-	"The run goes on, because these tasks may also wait for something else; otherwise end it, for example by Ctrl-C. " +
-	"`dhmem run --stop-when-stuck` does so by itself";
+	"The run goes on, because these tasks may also wait for something else; otherwise end it, for example by Ctrl-C";
+/** The same for a run on one machine. */
+const REMEDY = ". `dhmem run --stop-when-stuck` does so by itself";
 
 /** One run of a workflow. */
 export class Run {
@@ -106,10 +107,11 @@ export class Run {
 			const timer = setInterval(() => {
 				const links = this.#linksIn(region);
 				this.#reporter.update(links);
-				for (const message of stuck.update(links, performance.now(), this.#allFinished())) {
+				const all = this.#machines?.share(links) ?? links;
+				for (const message of stuck.update(all, performance.now(), this.#allFinished())) {
 					publish("dhmem:stuck", () => ({ path: region.path, message }));
 					if (this.#stopWhenStuck) this.#fail(message, 1);
-					else this.#reporter.note(`${message}. ${ADVICE}`);
+					else this.#reporter.note(`${message}. ${ADVICE}${this.#machines === undefined ? REMEDY : ""}`);
 				}
 			}, INTERVAL);
 			await Promise.all(this.#workflow.tasks.map((task) => this.#supervise(task, region, inside)));

@@ -1,6 +1,7 @@
 /** Runs on several machines: here, several runners on this one. */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { connect } from "@nats-io/transport-node";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -205,6 +206,27 @@ machinesTest("a runner that is killed ends the run on the other machine", async 
 	assert.match(stderr, /the runner at .* \(stuck\) does not answer any more: was it killed/);
 	await killed.ended;
 	await machines.place.run(["ls"]);
+});
+
+machinesTest("tasks of several machines that wait for each other are named on each", async (machines) => {
+	const command = `${process.execPath} ${fileURLToPath(new URL("only-sends.js", import.meta.url))}`;
+	const tasks = { a: { command }, b: { command } };
+	const links = [
+		{ from: "a.out", to: "b.in" },
+		{ from: "b.out", to: "a.in" },
+	];
+	const path = machines.place.write("x.json", { ...file, tasks, links });
+	const runners = ["a", "b"].map((only) => machines.start("x", only, path));
+	await Promise.all(runners.map((runner) => runner.said("deadlock: ")));
+	runners[0]?.child.kill("SIGTERM");
+	for (const { ended } of runners) {
+		const { code, stderr } = await ended;
+		assert.is(code, 143, stderr);
+		assert.match(stderr, /deadlock: (a → b → a|b → a → b)\. /);
+		assert.match(stderr, "a waits for room in a.out>b.in");
+		assert.match(stderr, "b waits for room in b.out>a.in");
+		assert.not.match(stderr, "--stop-when-stuck");
+	}
 });
 
 machinesTest("a server that is killed and comes back does not end a run", async (machines) => {
