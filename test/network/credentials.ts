@@ -120,7 +120,8 @@ for (const [what, path, message] of [
 }
 
 test("credentials that expire while a task runs can be replaced, and nothing is lost", async () => {
-	const path = write("short.creds", operator.credentials({ expires: now() + 3 }));
+	// Longer than two tasks take to connect, on a machine however busy.
+	const path = write("short.creds", operator.credentials({ expires: now() + 12 }));
 	await using tasks = new Tasks(["a.out>b.in"], {
 		...{ ...server.variables, DHMEM_NATS_CREDS: path },
 		DHMEM_TRANSPORT: "nats",
