@@ -1,7 +1,12 @@
 /** `dhmem run` with large blocks: the runner of a machine keeps those of its tasks, whatever becomes of them. */
 import { fileURLToPath } from "node:url";
+import { Region } from "dhmem";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { parseLinks } from "../../src/workflow/links.js";
+import { clearServer, prepareServer } from "../../src/workflow/nats/manage.js";
+import { Keeper } from "../../src/workflow/nats/pull/keeper.js";
+import { readServer } from "../../src/workflow/nats/settings.js";
 import { type Ended, Place, program } from "../fixture/index.js";
 import { Server } from "./server.js";
 
@@ -112,21 +117,24 @@ for (const [what, row] of Object.entries(rows))
 			}
 		});
 
-test("a region without room for large blocks has room for links", async () => {
-	const place = new Place();
+test("a region without room for large blocks has no keeper, which would take room from links", async () => {
+	const settings = readServer({ DHMEM_NATS: server.address });
+	const session = await prepareServer(settings, "small", []);
+	const links = parseLinks("out=a.out>b.in;transport=nats").map(({ link }) => link);
+	const open = (region: Region) => {
+		const note = (text: string) => assert.unreachable(text);
+		return Keeper.open({ region, run: "small", session, links, settings: settings.pull, note });
+	};
 	try {
-		const command = program("streams");
-		const file = place.write("x.json", {
-			name: "x",
-			region: { size: "256KiB" },
-			tasks: { source: { command }, again: { command } },
-			links: [{ from: "source.out", to: "again.in" }],
-		});
-		const { code, stdout, stderr } = await run(place, file, {}, []);
-		assert.is(code, 0, stderr);
-		assert.match(stdout, "again  | ended");
+		using small = Region.temporary({ size: "256KiB" });
+		assert.is(await open(small), undefined);
+		assert.is(small.stats().used, 0);
+		using larger = Region.temporary({ size: "2MiB" });
+		using keeper = await open(larger);
+		assert.ok(keeper);
 	} finally {
-		place.remove();
+		await session.connection.close();
+		await clearServer(settings, "small", []);
 	}
 });
 
