@@ -13,6 +13,8 @@ import (
 type Producer struct {
 	endpoint
 	handle native.Producer
+	// Whether a reservation holds up a wait for room.
+	heldUp bool
 	// What SendMany sends in one call of C.
 	gathered []byte
 	lengths  []uint64
@@ -119,10 +121,21 @@ func (p *Producer) SendBlock(ctx context.Context, data []byte, block *Block) err
 }
 
 func (p *Producer) send(ctx context.Context, data []byte, block *Block) error {
+	return p.waitForRoom(ctx, func() (native.Code, error) { return p.attempt(data, block) })
+}
+
+// waitForRoom waits as state.wait does. A reservation that is open already is an error; one that another goroutine opens
+// later holds the wait up until it is over.
+func (p *Producer) waitForRoom(ctx context.Context, attempt func() (native.Code, error)) error {
 	var wrong error
-	_, err := p.region.state.wait(ctx, func() native.Code {
-		var code native.Code
-		code, wrong = p.attempt(data, block)
+	waited := false
+	_, err := p.region.state.wait(ctx, func() (code native.Code) {
+		code, wrong = attempt()
+		// The arguments were right at the first attempt.
+		if waited && code == native.BadArgument {
+			p.heldUp, code = true, native.Timeout
+		}
+		waited = true
 		return code
 	})
 	if wrong != nil {
@@ -210,19 +223,14 @@ func (p *Producer) Reserve(ctx context.Context, length int) (*Reservation, error
 		return nil, badArgument("length", length, "at least 0")
 	}
 	var data unsafe.Pointer
-	closed := false
-	_, err := p.region.state.wait(ctx, func() native.Code {
-		var code native.Code
-		if closed = p.isClosed.Load(); closed {
-			return native.NoCode
+	err := p.waitForRoom(ctx, func() (code native.Code, err error) {
+		if p.isClosed.Load() {
+			return native.NoCode, p.closed()
 		}
 		data, code = p.region.state.calls.Reserve(p.handle, length)
-		return code
+		return code, nil
 	})
-	switch {
-	case closed:
-		return nil, p.closed()
-	case err != nil:
+	if err != nil {
 		return nil, err
 	}
 	reservation := &Reservation{producer: p}
@@ -265,7 +273,12 @@ func (r *Reservation) finish(how string, call func(p *Producer) native.Code) err
 	if r.producer.isClosed.Load() {
 		return r.producer.closed()
 	}
-	if code := call(r.producer); code != native.OK {
+	code := call(r.producer)
+	if r.producer.heldUp {
+		r.producer.heldUp = false
+		s.wakeAll()
+	}
+	if code != native.OK {
 		return failed(s.calls, code)
 	}
 	r.close(how)

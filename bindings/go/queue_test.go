@@ -239,6 +239,70 @@ func TestReservationsAreWrittenInPlace(t *testing.T) {
 	check(t, producer.Send(background, []byte("next")))
 }
 
+func TestASendWaitsUntilAReservationThatWasOpenedLaterIsOver(t *testing.T) {
+	for how, expected := range map[string]error{"commit": nil, "abort": nil, "close": ErrClosed, "remove": ErrClosed, "deadline": ErrTimeout} {
+		t.Run(how, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(background)
+			if how == "deadline" {
+				ctx, cancel = context.WithTimeout(background, 300*time.Millisecond)
+			}
+			defer cancel()
+			room, consumer, sent := reserveDuringSend(ctx, t)
+			switch producer := room.producer; how {
+			case "commit":
+				copy(room.Bytes(), "first")
+				check(t, room.Commit(5))
+			case "abort":
+				check(t, room.Abort())
+			case "close":
+				check(t, producer.Close())
+			case "remove":
+				must(producer.region.Remove("steps"))
+			}
+			var texts []string
+			for expected == nil && !slices.Contains(texts, "last") {
+				message := must(consumer.Receive(background))
+				if message.Text() != "filler" {
+					texts = append(texts, message.Text())
+				}
+				check(t, message.Release())
+			}
+			if how == "commit" && texts[0] != "first" {
+				t.Error(texts)
+			}
+			if err := <-sent; !errors.Is(err, expected) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// reserveDuringSend returns a reservation that was opened while a Send waited, which has seen it. Sent tells its result.
+func reserveDuringSend(ctx context.Context, t *testing.T) (room *Reservation, consumer *Consumer, sent chan error) {
+	for room == nil {
+		var producer *Producer
+		producer, consumer = ends(temporary(t), "steps", Capacity(64))
+		for must(producer.TrySend([]byte("filler"))) {
+		}
+		sent = make(chan error, 1)
+		go func() { sent <- producer.Send(ctx, []byte("last")) }()
+		s := producer.region.state
+		until(func() bool { s.Lock(); defer s.Unlock(); return s.watched != nil })
+		message := must(consumer.Receive(background))
+		check(t, message.Release())
+		// Fails if the message was faster.
+		room, _ = producer.Reserve(expired(), 8)
+		until(func() bool { s.Lock(); defer s.Unlock(); return producer.heldUp || len(sent) > 0 })
+	}
+	return room, consumer, sent
+}
+
+func until(done func() bool) {
+	for !done() {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 func TestAReleasedMessagePanicsWithItsError(t *testing.T) {
 	region := temporary(t)
 	producer, consumer := ends(region, "steps")
