@@ -83,7 +83,8 @@ func forget(s *state) {
 	s.drop()
 }
 
-// Unlink removes a region's file. Participants that have it open keep it. Of the options, Directory and Trust count.
+// Unlink removes the file of this name, whomever it belongs to. Participants that have the region open keep it. Of the options,
+// Directory counts, and Trust: it does not wait for those who are just joining a stranger's region.
 func Unlink(name string, options ...Option) error {
 	if err := checkName(name); err != nil {
 		return err

@@ -7,6 +7,7 @@ import "./descriptor.js";
 import "./exchange.js";
 import "./faults.js";
 import "./memory.js";
+import "./names.js";
 import "./processes.js";
 import "./queues.js";
 import "./room.js";

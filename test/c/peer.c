@@ -3,6 +3,7 @@
  * answered with their code and text.
  *
  *	open PATH LABEL		open-as PATH MODE		create PATH GIBIBYTES		close
+ *	unlink PATH		unlink-own
  *	trim			patience MILLISECONDS	(of push, pop, and so on)
  *	producer QUEUE CAPACITY	consumer QUEUE CAPACITY		leave QUEUE
  *	send QUEUE TEXT		reserve QUEUE TEXT		end QUEUE
@@ -129,6 +130,15 @@ static void run_create(const struct line *line) {
 	answer(dhmem_open(line->name, &options, &region), "open");
 }
 
+static void run_unlink(const struct line *line) {
+	answer(dhmem_unlink(line->name, NULL), "unlinked");
+}
+
+static void run_unlink_own(const struct line *line) {
+	(void)line;
+	answer(dhmem_unlink_region(region), "unlinked");
+}
+
 static void run_patience(const struct line *line) {
 	patience = atof(line->name);
 	answer(0, "patient");
@@ -181,9 +191,10 @@ static void run_die(const struct line *line) {
 }
 
 static const struct command commands[] = { { "open", run_open }, { "open-as", run_open_as },
-	{ "create", run_create }, { "trim", run_trim }, { "patience", run_patience }, { "close", run_close },
-	{ "lock", run_lock }, { "poll-lock", run_poll_lock }, { "unlock", run_unlock }, { "remove", run_remove },
-	{ "die", run_die }, { NULL, NULL } };
+	{ "create", run_create }, { "unlink", run_unlink }, { "unlink-own", run_unlink_own },
+	{ "trim", run_trim }, { "patience", run_patience }, { "close", run_close }, { "lock", run_lock },
+	{ "poll-lock", run_poll_lock }, { "unlock", run_unlock }, { "remove", run_remove }, { "die", run_die },
+	{ NULL, NULL } };
 
 static bool run(const struct command *among, const char *name, const struct line *line) {
 	for (; among->name != NULL; among++) {

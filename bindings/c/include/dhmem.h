@@ -137,7 +137,10 @@ DHMEM_API int dhmem_open(const char *name, const struct dhmem_options *options, 
  * then on; what was opened in it must still be closed. NULL is allowed.
  */
 DHMEM_API void dhmem_close(dhmem_region *region);
-/* Removes the file of the region of this name. Participants that have it open keep it. */
+/*
+ * Removes the file of this name, whomever it belongs to. Participants that have the region open keep it. Of the options,
+ * `directory` counts, and `trust`: this does not wait for those who are just joining a stranger's region.
+ */
 DHMEM_API int dhmem_unlink(const char *name, const struct dhmem_options *options);
 /*
  * Removes the file of this region, which may be closed if dhmem_keep() was called. DHMEM_NOT_FOUND if it has none any more,

@@ -9,6 +9,7 @@
  *	state.c		whether an opening can still be used
  *	bulk.c		the part of a large region behind the core's memory
  *	names.c		the path, the header, the owner and the join lock of a region
+ *	naming.c	changing what a name means
  *	tidying.c	what dead processes left in a folder
  *	waking.c	waking those who sleep
  *	room.c		whether there is room for many pages
@@ -263,6 +264,28 @@ int wait_for_lock(const struct file *file, uint32_t index, const char *path);
 int remove_if_empty(const struct file *file, const char *path, bool *removed);
 /* Tells whether other openings than this one hold a participant's slot. */
 bool has_participants(const struct file *file);
+
+/* naming.c */
+
+/* A change of what a name means. */
+struct naming {
+	const char *path;
+	/* For errors, "Removing" for instance. */
+	const char *doing;
+	/* The option: who is not a stranger. NULL for the default. */
+	const char *trust;
+	/* The opening whose file alone may be changed; NULL for any file. */
+	const dhmem_region *own;
+	/* Makes the change. */
+	int (*change)(const struct naming *naming);
+	void *context;
+};
+
+/*
+ * Calls `change` while no other process can replace or remove the file that has the name: DHMEM_NOT_FOUND if there is
+ * none. Nothing keeps others from it if the file can't be opened or locked, or if it is a stranger's and locked.
+ */
+int while_named(const struct naming *naming);
 
 /* tidying.c */
 

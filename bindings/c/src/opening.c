@@ -100,29 +100,25 @@ static int format_guarded(dhmem_region *region, const struct dhmem_options *opti
 	GUARDED(region, format(region, options));
 }
 
-/* Replaces the region that has the name, if there is one, while nobody joins it. */
-static int replace(dhmem_region *region, const char *path, const struct dhmem_options *options, bool *done) {
+static int rename_over(const struct naming *naming) {
+	dhmem_region *region = naming->context;
 	struct failure failure;
-	struct file found;
 	bool ignored;
-	*done = false;
-	if (!file_open(&found, path, true, &failure)) {
-		return failure.error == -ENOENT || failure.error == -ESTALE
-			? DHMEM_OK
-			: system_fail(&failure, path, "Replacing");
-	}
-	int code = check_trusted(&found, path, options);
-	code = code == DHMEM_OK ? wait_for_lock(&found, JOIN_LOCK, path) : code;
-	bool named = false;
-	if (code == DHMEM_OK && !file_is_named(&found, path, &named, &failure)) {
-		code = system_fail(&failure, path, "Replacing");
-	}
-	if (named) {
-		*done = file_publish(&region->file, path, true, &ignored, &failure);
-		code = *done ? code : system_fail(&failure, path, "Replacing");
-	}
-	file_close(&found);
-	return code;
+	return file_publish(&region->file, naming->path, true, &ignored, &failure)
+		? DHMEM_OK
+		: system_fail(&failure, naming->path, naming->doing);
+}
+
+/* Replaces the file that has the name, whomever it belongs to, while nobody joins it. `done` is false if there is none. */
+static int replace(dhmem_region *region, const char *path, const struct dhmem_options *options, bool *done) {
+	const struct naming naming = { .path = path,
+		.doing = "Replacing",
+		.trust = options->trust,
+		.change = rename_over,
+		.context = region };
+	const int code = while_named(&naming);
+	*done = code == DHMEM_OK;
+	return code == DHMEM_NOT_FOUND ? DHMEM_OK : code;
 }
 
 /* Gives the new region its name. ABSENT if the name is taken. */

@@ -43,60 +43,12 @@ void dhmem_close(dhmem_region *region) {
 	region_drop(region);
 }
 
-/* Whether the file may be removed by its path: if `own` is NULL, when it is trusted; else, when it is that region. */
-static int check_removable(const struct file *file, const char *path, const struct dhmem_options *options,
-	const dhmem_region *own) {
-	if (own == NULL) {
-		return check_trusted(file, path, options);
-	}
-	uint32_t header[CORE_HEADER_BYTES / 4];
-	if (check_header(file, path, header) == DHMEM_OK &&
-		header[CORE_HEADER_IDENTITY / 4] == own->identity[0] &&
-		header[CORE_HEADER_IDENTITY / 4 + 1] == own->identity[1]) {
+static int remove_name(const struct naming *naming) {
+	if (unlink(naming->path) == 0) {
 		return DHMEM_OK;
 	}
-	return fail(DHMEM_NOT_FOUND,
-		"%s is another region now: the one that was opened here has been replaced or unlinked. To remove the "
-		"new one, unlink it by its name",
-		path);
-}
-
-/* Removes the file that has the name, while no other process can replace it. */
-static int unlink_named(const char *path, const struct dhmem_options *options, const dhmem_region *own,
-	bool *again) {
-	struct failure failure;
-	struct file file;
-	bool named = false;
-	*again = false;
-	if (!file_open(&file, path, true, &failure)) {
-		*again = failure.error == -ESTALE;
-		return *again ? DHMEM_OK : system_fail(&failure, path, "Removing");
-	}
-	/* First, because a stranger may hold the lock of another file. */
-	int code = check_removable(&file, path, options, own);
-	code = code == DHMEM_OK ? wait_for_lock(&file, JOIN_LOCK, path) : code;
-	if (code == DHMEM_OK && !file_is_named(&file, path, &named, &failure)) {
-		code = system_fail(&failure, path, "Removing");
-	}
-	*again = code == DHMEM_OK && !named;
-	if (named && unlink(path) != 0) {
-		failure = (struct failure){ .error = -errno, .syscall = "unlink" };
-		code = system_fail(&failure, path, "Removing");
-	}
-	file_close(&file);
-	return code;
-}
-
-static int unlink_path(const char *path, const struct dhmem_options *options, const dhmem_region *own) {
-	bool again;
-	for (int turn = 0; turn < 100; turn++) {
-		const int code = unlink_named(path, options, own, &again);
-		if (!again) {
-			return code;
-		}
-	}
-	return fail(DHMEM_TIMEOUT, "Others keep creating and removing %s; stop them, or choose another name",
-		path);
+	const struct failure failure = { .error = -errno, .syscall = "unlink" };
+	return system_fail(&failure, naming->path, naming->doing);
 }
 
 int dhmem_unlink(const char *name, const struct dhmem_options *options) {
@@ -108,14 +60,16 @@ int dhmem_unlink(const char *name, const struct dhmem_options *options) {
 	}
 	char *path = region_path(name, options, &code);
 	if (path != NULL) {
-		code = unlink_path(path, options, NULL);
+		code = while_named(&(struct naming){
+			.path = path, .doing = "Removing", .trust = options->trust, .change = remove_name });
 	}
 	free(path);
 	return code;
 }
 
 int dhmem_unlink_region(const dhmem_region *region) {
-	return unlink_path(region->path, &defaults, region);
+	return while_named(&(struct naming){
+		.path = region->path, .doing = "Removing", .own = region, .change = remove_name });
 }
 
 static int recover(dhmem_region *region, unsigned *count) {

@@ -146,8 +146,8 @@ impl Options {
         Ok(Region { opening: Arc::new(unsafe { Opening::new(raw, path) }) })
     }
 
-    /// Removes the file of the region of this name, of which only the folder and the trust in these options count.
-    /// Participants that have it open keep it.
+    /// Removes the file of this name, whomever it belongs to. Participants that have the region open keep it. Of these options,
+    /// the folder counts, and the trust: this does not wait for those who are just joining a stranger's region.
     ///
     /// # Errors
     ///
