@@ -93,7 +93,8 @@ class Consumer(_native.Consumer):
     or when the last view of it is gone, if that is later. A loop that is left by `break` or an exception does not
     release its message, so the next consumer receives it again.
 
-    `async for` does the same, and lets the event loop run meanwhile.
+    `async for` does the same, and lets the event loop run meanwhile. Several threads or tasks may loop over it at the same
+    time: each message goes to one of them.
     """
 
     async def receive_async(self, *, timeout: Timeout = ...) -> Message | None:
@@ -129,19 +130,37 @@ class Consumer(_native.Consumer):
             yield batch
             finish(batch)
 
-    def __aiter__(self) -> Consumer:
-        return self
+    def __aiter__(self) -> _AsyncLoop:
+        return _AsyncLoop(self)
 
     async def __anext__(self) -> Message:
-        self._release_current()
-        message = await self.receive_async()
-        if message is None:
-            raise StopAsyncIteration
-        self._set_current(message)
-        return message
+        return await _next(self, self)
 
     def __repr__(self) -> str:
         return f"<dhmem.Consumer of {self.name!r}>"
+
+
+class _AsyncLoop:
+    """An `async for` loop over a consumer. Tasks may have one each."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self._loop = iter(consumer)
+
+    def __aiter__(self) -> _AsyncLoop:
+        return self
+
+    async def __anext__(self) -> Message:
+        return await _next(self._consumer, self._loop)
+
+
+async def _next(consumer: Consumer, returning: Consumer | _native.Loop) -> Message:
+    returning._release_current()
+    message = await consumer.receive_async()
+    if message is None:
+        raise StopAsyncIteration
+    returning._set_current(message)
+    return message
 
 
 def finish(batch: list[Message]) -> None:

@@ -54,7 +54,7 @@ class Waits:
                 if loop is here:
                     _finish(future)
                 else:
-                    loop.call_soon_threadsafe(_finish, future)
+                    _finish_elsewhere(loop, future)
 
     def close(self) -> None:
         """Before the region closes its descriptor."""
@@ -62,6 +62,15 @@ class Waits:
             loop.remove_reader(self._descriptor)
         self._wake_all()
         self._futures.clear()
+
+
+def _finish_elsewhere(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
+    try:
+        loop.call_soon_threadsafe(_finish, future)
+    except RuntimeError:
+        # The loop was closed while a task waited, and nothing runs in it any more.
+        if not loop.is_closed():
+            raise
 
 
 def _finish(future: asyncio.Future[None]) -> None:

@@ -1,4 +1,4 @@
-/* class Consumer */
+/* class Consumer, and the loops over it */
 #include "native.h"
 
 void consumer_finish(struct consumer *self) {
@@ -132,48 +132,93 @@ static PyObject *consumer_receive_many(PyObject *object, PyObject *argument) {
 }
 
 /* Releases the message that the iteration has returned last, if that was not done. */
-static bool release_current(struct consumer *self) {
-	struct message *current = self->current;
-	self->current = NULL;
+static bool release_current(struct consumer *self, struct iteration *iteration) {
+	struct message *current = iteration->current;
+	message_returned(iteration, NULL);
 	if (current != NULL) {
 		return message_finish(current);
 	}
-	if (self->loose.data != NULL) {
-		const int code = dhmem_release(self->handle, &self->loose);
-		self->loose.data = NULL;
+	if (iteration->loose.data != NULL) {
+		const int code = dhmem_release(self->handle, &iteration->loose);
+		iteration->loose.data = NULL;
 		return code >= 0 || raise_last(code) != NULL;
 	}
 	return true;
 }
 
-static PyObject *consumer_release_current(PyObject *object, PyObject *Py_UNUSED(unused)) {
-	struct consumer *self = (struct consumer *)object;
-	if (!is_open(&self->waited, self->handle) || !release_current(self)) {
+static PyObject *end_current(struct consumer *self, struct iteration *iteration) {
+	if (!is_open(&self->waited, self->handle) || !release_current(self, iteration)) {
 		return NULL;
 	}
 	Py_RETURN_NONE;
 }
 
-static PyObject *consumer_set_current(PyObject *object, PyObject *message) {
-	struct consumer *self = (struct consumer *)object;
+static PyObject *set_current(struct consumer *self, struct iteration *iteration, PyObject *message) {
 	if (!PyObject_TypeCheck(message, message_type) || ((struct message *)message)->consumer != self) {
 		PyErr_SetString(PyExc_TypeError, "it must be a message of this consumer");
 		return NULL;
 	}
-	self->current = (struct message *)message;
+	message_returned(iteration, (struct message *)message);
 	Py_RETURN_NONE;
+}
+
+static PyObject *next_of(struct consumer *self, struct iteration *iteration) {
+	int code;
+	if (!is_open(&self->waited, self->handle) || !release_current(self, iteration)) {
+		return NULL;
+	}
+	PyObject *message = receive(self, self->waited.timeout, &code);
+	message_returned(iteration, (struct message *)message);
+	/* Without an exception, NULL is the end of the iteration. */
+	return code == DHMEM_OK || code == DHMEM_END ? message : wait_raise(&self->waited, code);
 }
 
 static PyObject *consumer_next(PyObject *object) {
 	struct consumer *self = (struct consumer *)object;
-	int code;
-	if (!is_open(&self->waited, self->handle) || !release_current(self)) {
-		return NULL;
+	return next_of(self, &self->iteration);
+}
+
+static PyObject *consumer_release_current(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	struct consumer *self = (struct consumer *)object;
+	return end_current(self, &self->iteration);
+}
+
+static PyObject *consumer_set_current(PyObject *object, PyObject *message) {
+	struct consumer *self = (struct consumer *)object;
+	return set_current(self, &self->iteration, message);
+}
+
+static PyObject *consumer_iter(PyObject *object) {
+	struct loop *self = (struct loop *)PyType_GenericAlloc(loop_type, 0);
+	if (self != NULL) {
+		self->consumer = HOLD(object);
 	}
-	PyObject *message = receive(self, self->waited.timeout, &code);
-	self->current = (struct message *)message;
-	/* Without an exception, NULL is the end of the iteration. */
-	return code == DHMEM_OK || code == DHMEM_END ? message : wait_raise(&self->waited, code);
+	return (PyObject *)self;
+}
+
+static PyObject *loop_next(PyObject *object) {
+	struct loop *self = (struct loop *)object;
+	return next_of(self->consumer, &self->iteration);
+}
+
+static PyObject *loop_release_current(PyObject *object, PyObject *Py_UNUSED(unused)) {
+	struct loop *self = (struct loop *)object;
+	return end_current(self->consumer, &self->iteration);
+}
+
+static PyObject *loop_set_current(PyObject *object, PyObject *message) {
+	struct loop *self = (struct loop *)object;
+	return set_current(self->consumer, &self->iteration, message);
+}
+
+/* The message of a loop that is left is not released. */
+static void loop_dealloc(PyObject *object) {
+	struct loop *self = (struct loop *)object;
+	PyTypeObject *type = Py_TYPE(object);
+	message_returned(&self->iteration, NULL);
+	LET_GO(self->consumer);
+	((freefunc)PyType_GetSlot(type, Py_tp_free))(object);
+	Py_DECREF(type);
 }
 
 static PyObject *get_ended(PyObject *object, void *Py_UNUSED(closure)) {
@@ -218,10 +263,27 @@ static PyType_Slot slots[] = {
 	{ Py_tp_dealloc, consumer_dealloc },
 	{ Py_tp_methods, methods },
 	{ Py_tp_getset, properties },
-	{ Py_tp_iter, PyObject_SelfIter },
+	{ Py_tp_iter, consumer_iter },
 	{ Py_tp_iternext, consumer_next },
 	{ 0 },
 };
 
 PyType_Spec consumer_spec = { "dhmem._native.Consumer", sizeof(struct consumer), 0,
 	Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots };
+
+static PyMethodDef loop_methods[] = {
+	{ "_release_current", loop_release_current, METH_NOARGS, NULL },
+	{ "_set_current", loop_set_current, METH_O, NULL },
+	{ 0 },
+};
+
+static PyType_Slot loop_slots[] = {
+	{ Py_tp_dealloc, loop_dealloc },
+	{ Py_tp_methods, loop_methods },
+	{ Py_tp_iter, PyObject_SelfIter },
+	{ Py_tp_iternext, loop_next },
+	{ 0 },
+};
+
+PyType_Spec loop_spec = { "dhmem._native.Loop", sizeof(struct loop), 0,
+	Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, loop_slots };

@@ -63,12 +63,23 @@ void message_viewed(struct message *self, int change) {
 	}
 }
 
+void message_returned(struct iteration *iteration, struct message *message) {
+	if (iteration->current != NULL) {
+		iteration->current->iteration = NULL;
+	}
+	if (message != NULL && message->iteration != NULL) {
+		message->iteration->current = NULL;
+	}
+	iteration->current = message;
+	if (message != NULL) {
+		message->iteration = iteration;
+	}
+}
+
 void messages_abandon(struct consumer *consumer) {
 	while (consumer->later != NULL) {
 		release(consumer->later);
 	}
-	consumer->current = NULL;
-	consumer->loose.data = NULL;
 }
 
 static bool is_there(struct message *self) {
@@ -84,9 +95,9 @@ static void message_dealloc(PyObject *object) {
 	struct consumer *consumer = self->consumer;
 	PyTypeObject *type = Py_TYPE(object);
 	unlink_later(self);
-	if (consumer->current == self) {
-		consumer->current = NULL;
-		consumer->loose = self->message;
+	if (self->iteration != NULL) {
+		self->iteration->loose = self->message;
+		self->iteration->current = NULL;
 	}
 	LET_GO(consumer);
 	((freefunc)PyType_GetSlot(type, Py_tp_free))(object);

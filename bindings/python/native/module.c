@@ -1,7 +1,7 @@
 /* The module dhmem._native. */
 #include "native.h"
 
-PyTypeObject *region_type, *block_type, *producer_type, *reservation_type, *consumer_type, *message_type,
+PyTypeObject *region_type, *block_type, *producer_type, *reservation_type, *consumer_type, *loop_type, *message_type,
 	*record_producer_type, *record_consumer_type, *mutex_type, *held_type, *memory_type, *vector_type,
 	*map_type, *condition_type;
 PyObject *error_type;
@@ -46,7 +46,7 @@ PyMODINIT_FUNC PyInit__native(void) {
 		add(module, "Producer", &producer_spec, &producer_type) &&
 		add(module, "Reservation", &reservation_spec, &reservation_type) &&
 		add(module, "Consumer", &consumer_spec, &consumer_type) &&
-		add(module, "Message", &message_spec, &message_type) &&
+		add(module, "Loop", &loop_spec, &loop_type) && add(module, "Message", &message_spec, &message_type) &&
 		add(module, "RecordProducer", &record_producer_spec, &record_producer_type) &&
 		add(module, "RecordConsumer", &record_consumer_spec, &record_consumer_type) &&
 		add(module, "Mutex", &mutex_spec, &mutex_type) && add(module, "Held", &held_spec, &held_type) &&

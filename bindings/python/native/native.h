@@ -86,16 +86,27 @@ struct reservation {
 	size_t length;
 };
 
+struct iteration {
+	/* The message that it has returned last, borrowed. It is released when the next is asked for. */
+	struct message *current;
+	/* The same, if there is no object for it any more; `data` is NULL if there is none. */
+	struct dhmem_message loose;
+};
+
 struct consumer {
 	struct waited waited;
 	dhmem_consumer *handle;
 	bool ended;
-	/* The message that an iteration has returned last, borrowed. It is released when the next is asked for. */
-	struct message *current;
-	/* The same, if there is no object for it any more; `data` is NULL if there is none. */
-	struct dhmem_message loose;
+	/* By next(consumer). */
+	struct iteration iteration;
 	/* Messages to be released when their last view is gone, borrowed. */
 	struct message *later;
+};
+
+/* A `for` loop over a consumer. Threads may have one each. */
+struct loop {
+	PyObject_HEAD struct consumer *consumer;
+	struct iteration iteration;
 };
 
 struct record_producer {
@@ -116,6 +127,8 @@ struct message {
 	struct viewed viewed;
 	struct consumer *consumer;
 	struct dhmem_message message;
+	/* The one that has returned it last, or NULL. */
+	struct iteration *iteration;
 	bool release_later;
 	struct message *previous;
 	struct message *next;
@@ -280,15 +293,17 @@ PyObject *message_new(struct consumer *consumer, const struct dhmem_message *mes
 bool message_finish(struct message *message);
 /* The number of views has changed. */
 void message_viewed(struct message *message, int change);
+/* Sets what the iteration has returned last; NULL for nothing. */
+void message_returned(struct iteration *iteration, struct message *message);
 /* Before the consumer closes. */
 void messages_abandon(struct consumer *consumer);
 
 /* The classes. */
 
-extern PyTypeObject *region_type, *block_type, *producer_type, *reservation_type, *consumer_type,
+extern PyTypeObject *region_type, *block_type, *producer_type, *reservation_type, *consumer_type, *loop_type,
 	*message_type, *record_producer_type, *record_consumer_type, *mutex_type, *held_type, *memory_type,
 	*vector_type, *map_type, *condition_type;
-extern PyType_Spec region_spec, block_spec, producer_spec, reservation_spec, consumer_spec, message_spec,
+extern PyType_Spec region_spec, block_spec, producer_spec, reservation_spec, consumer_spec, loop_spec, message_spec,
 	record_producer_spec, record_consumer_spec, mutex_spec, held_spec, memory_spec, vector_spec, map_spec,
 	condition_spec;
 extern PyObject *error_type;

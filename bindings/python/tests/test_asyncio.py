@@ -30,6 +30,47 @@ class Asyncio(RegionTest):
 
         self.assertEqual(asyncio.run(main()), list(range(500)))
 
+    def test_tasks_loop_over_one_consumer(self) -> None:
+        producer, consumer = self.ends()
+        for i in range(100):
+            producer.send(str(i))
+        producer.end()
+
+        async def work() -> list[str]:
+            texts = []
+            async for message in consumer:
+                await asyncio.sleep(0)
+                texts.append(message.text())
+            return texts
+
+        async def main() -> list[list[str]]:
+            return await asyncio.gather(*(work() for _ in range(4)))
+
+        texts = asyncio.run(main())
+        self.assertEqual(sorted(int(text) for each in texts for text in each), list(range(100)))
+
+    def test_a_loop_that_was_closed_while_a_task_waited_hinders_nobody(self) -> None:
+        _, consumer = self.ends("never")
+        producer, other = self.ends()
+        closed = asyncio.new_event_loop()
+        closed.set_exception_handler(lambda loop, context: None)
+        task = closed.create_task(consumer.receive_async(timeout=None))
+        # It waits then.
+        closed.run_until_complete(asyncio.sleep(0))
+        closed.close()
+
+        async def main() -> str:
+            waiting = asyncio.create_task(other.receive_async())
+            await asyncio.sleep(0)
+            producer.send("text")
+            message = await waiting
+            assert message is not None
+            return message.text()
+
+        self.assertEqual(asyncio.run(main()), "text")
+        self.region.close()
+        self.assertFalse(task.done())
+
     def test_another_process_wakes_the_loop(self) -> None:
         program = """
 import sys, dhmem

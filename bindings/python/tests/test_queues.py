@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import pickle
+import threading
+import time
 import unittest
 
 import dhmem
@@ -91,6 +93,44 @@ class Queues(RegionTest):
                 use()
         again = self.region.queue("steps").consumer(timeout=60)
         self.assertEqual([again.receive().text() for _ in range(2)], ["kept", "more"])  # type: ignore[union-attr]
+
+    def test_each_loop_releases_its_own_messages(self) -> None:
+        producer, consumer = self.ends()
+        for text in ("first", "second", "third"):
+            producer.send(text)
+        one, other = iter(consumer), iter(consumer)
+        first, second = next(one), next(other)
+        self.assertEqual((first.text(), second.text()), ("first", "second"))
+        self.assertEqual(next(one).text(), "third")
+        with self.fails("DHMEM_CLOSED"):
+            first.text()
+        self.assertEqual(second.text(), "second")
+        # Loops that are left release nothing.
+        del one, other
+        producer.send("fourth")
+        self.assertEqual(next(iter(consumer)).text(), "fourth")
+        consumer.close()
+        again = self.region.queue("steps").consumer(timeout=60)
+        self.assertEqual([next(again).text() for _ in range(3)], ["second", "third", "fourth"])
+
+    def test_threads_loop_over_one_consumer(self) -> None:
+        producer, consumer = self.ends(capacity=1024)
+        seen: list[str] = []
+
+        def work() -> None:
+            for message in consumer:
+                time.sleep(0)
+                seen.append(message.text())
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for i in range(1000):
+            producer.send(str(i))
+        producer.end()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(sorted(seen, key=int), [str(i) for i in range(1000)])
 
     def test_an_end_with_a_view_is_closed_after_its_block_when_the_view_is_gone(self) -> None:
         queue = self.region.queue("steps")
