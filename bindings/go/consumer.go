@@ -81,16 +81,20 @@ func ReceiveAny(ctx context.Context, consumers ...*Consumer) (*Message, error) {
 	if len(consumers) == 0 {
 		return nil, badArgument("consumers", consumers, "at least one")
 	}
+	for _, each := range consumers {
+		switch {
+		case each == nil:
+			return nil, badArgument("consumers", nil, "open consumers")
+		case each.region != consumers[0].region:
+			return nil, badArgument("consumers", each.name, "a queue of the same region as the others")
+		}
+	}
 	region := consumers[0].region
 	message := &Message{}
 	var wrong error
 	code, err := region.state.wait(ctx, func() native.Code {
 		result := native.End
 		for _, each := range consumers {
-			if each.region != region {
-				wrong = badArgument("consumers", each.name, "a queue of the same region as the others")
-				return native.NoCode
-			}
 			code := native.End
 			if each.isClosed.Load() {
 				wrong = each.closed()

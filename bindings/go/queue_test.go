@@ -330,6 +330,18 @@ func TestATruncatedFileReadsZeros(t *testing.T) {
 	want(t, err, ErrTruncated)
 }
 
+func TestReceiveAnyRefusesWhatIsNoConsumerOfTheRegion(t *testing.T) {
+	region := temporary(t)
+	_, consumer := ends(region, "steps")
+	_, other := ends(temporary(t), "steps")
+	for _, consumers := range [][]*Consumer{{}, {nil}, {consumer, nil}, {nil, consumer}, {consumer, other}} {
+		_, err := ReceiveAny(expired(), consumers...)
+		want(t, err, ErrBadArgument)
+	}
+	// The region's lock is free.
+	check(t, region.Check())
+}
+
 func TestEndpointsAreTaken(t *testing.T) {
 	region := temporary(t)
 	ends(region, "steps")
