@@ -9,7 +9,9 @@
  */
 import { DhmemError } from "../../src/errors.js";
 import type { Session } from "../../src/workflow/nats/session.js";
-import { NO_ROOM, NO_STREAM_LISTENS, WRONG_LAST } from "../../src/workflow/nats/stream.js";
+import { NO_ROOM, NO_STREAM_LISTENS } from "../../src/workflow/nats/stream.js";
+
+const WRONG_LAST = 10071;
 
 /** A random number below another. */
 export type Pick = (below: number) => number;

@@ -1,6 +1,7 @@
 /** What several processes may create on the server at once. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/transport-node";
+import { electing } from "./electing.js";
 
 /** Milliseconds between looks for something that another process creates, and for all of them. */
 export const PAUSE = 20;
@@ -21,11 +22,11 @@ export function codeOf(error: unknown): number | undefined {
  * Calls `create`, which looks whether something exists on the server and creates it otherwise. Another process may
  * create it in the same moment; then it is looked for again.
  */
-export async function creating<T>(create: () => Promise<T>): Promise<T> {
+export async function creating<T>(connection: NatsConnection, create: () => Promise<T>): Promise<T> {
 	const deadline = performance.now() + PATIENCE;
 	for (;;) {
 		try {
-			return await create();
+			return await electing(connection, create);
 		} catch (error) {
 			const isCreated = codeOf(error) === STREAM_EXISTS || codeOf(error) === SUBJECTS_OVERLAP;
 			if (!isCreated || performance.now() > deadline) throw error;

@@ -4,11 +4,10 @@ import type { KV } from "@nats-io/kv";
 import { isErrorNamed } from "../../errors.js";
 import type { Region } from "../../region.js";
 import type { Link } from "../links.js";
-import { codeOf } from "./creating.js";
 import { isAbsent } from "./explained.js";
 import { bucketOf, namesOf, type StreamNames } from "./names.js";
 import type { Session } from "./session.js";
-import { WRONG_LAST } from "./stream.js";
+import { isConflict } from "./stream.js";
 
 export interface EndpointOptions {
 	readonly region: Region;
@@ -102,7 +101,7 @@ async function nextEpoch(
 			};
 		} catch (error) {
 			// Another process has written it just now. Or nothing has answered, because one has just created the bucket.
-			const isTemporary = codeOf(error) === WRONG_LAST || isErrorNamed(error, "JetStreamNotEnabled");
+			const isTemporary = isConflict(error) || isErrorNamed(error, "JetStreamNotEnabled");
 			if (!isTemporary || performance.now() > deadline) throw error;
 			await sleep(PAUSE);
 		}

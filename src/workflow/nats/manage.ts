@@ -1,6 +1,7 @@
 /** What the runner does on the server: it creates the streams of a run, and removes them after it. */
 import type { Link } from "../links.js";
 import { codeOf } from "./creating.js";
+import { electing } from "./electing.js";
 import { explained } from "./explained.js";
 import { bucketOf, keyOf, namesOf } from "./names.js";
 import { answerFor } from "./presence.js";
@@ -58,13 +59,13 @@ export async function clearServer(
 
 /** Removes those streams of the links that there are, and then the bucket, by which others find the run. */
 export async function removeRun(
-	{ manager }: Session,
+	{ connection, manager }: Session,
 	run: string,
 	links: readonly Pick<Link, "from" | "to">[],
 ): Promise<void> {
 	for (const name of [...links.map((link) => namesOf(run, link).stream), `KV_${bucketOf(run)}`]) {
 		try {
-			await manager.streams.delete(name);
+			await electing(connection, () => manager.streams.delete(name));
 		} catch (error) {
 			if (codeOf(error) !== NO_STREAM) throw error;
 		}

@@ -7,6 +7,7 @@ import { DhmemError } from "../../errors.js";
 import { withoutLeftSockets } from "./client-sockets.js";
 import { creating, spread } from "./creating.js";
 import { authenticatorOf } from "./credentials.js";
+import { electing } from "./electing.js";
 import { explained, isAbsent, isRefused, refusedSubject } from "./explained.js";
 import { INBOX } from "./names.js";
 import { loadPackages, type NatsPackages } from "./packages.js";
@@ -132,7 +133,10 @@ async function sessionOf(
 			for (const act of onReturn) act();
 		}
 	})();
-	await Promise.all([manager.getAccountInfo(), checkRoom(connection, packages, onRefusal)]);
+	await Promise.all([
+		electing(connection, () => manager.getAccountInfo()),
+		checkRoom(connection, packages, onRefusal),
+	]);
 	checkPayload(maxPayload, settings);
 	const stores = new packages.kv.Kvm(packages.jetstream.jetstream(connection, options));
 	return {
@@ -151,7 +155,7 @@ async function sessionOf(
 		onRefusal: (act) => onRefusal.add(act),
 		onLockout: (act) => onLockout.add(act),
 		bucket: (name) =>
-			creating(async () => {
+			creating(connection, async () => {
 				await spread(connection, () => manager.streams.info(`KV_${name}`));
 				return stores.create(name, { history: 1, replicas, allow_direct: false });
 			}),

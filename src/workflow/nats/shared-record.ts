@@ -3,10 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { KV } from "@nats-io/kv";
 import { DhmemError, isErrorNamed } from "../../errors.js";
 import { codeOf } from "./creating.js";
+import { patienceWith } from "./electing.js";
 import { isAbsent } from "./explained.js";
 import { bucketOf, keyOf } from "./names.js";
 import type { Session } from "./session.js";
-import { NO_STREAM, WRONG_LAST } from "./stream.js";
+import { isConflict, NO_STREAM } from "./stream.js";
 
 const KEY = "runners";
 /** Milliseconds between attempts. */
@@ -45,7 +46,7 @@ export class SharedRecord<T> {
 	 * Replaces the record by the result of `next`, and returns it. If others change it meanwhile, or the server does not
 	 * answer, `next` is called again, also with a record that it has already changed.
 	 *
-	 * @param patience milliseconds for which the server is tried again
+	 * @param patience milliseconds for which the server is tried again; more in a cluster
 	 * @throws what `next` throws; DHMEM_CORRUPT if the run's bucket is gone
 	 */
 	async change(next: (record: T | undefined) => T, patience: number): Promise<T> {
@@ -68,19 +69,17 @@ export class SharedRecord<T> {
 
 	async #again<R>(patience: number, attempt: () => Promise<R>): Promise<R> {
 		const began = performance.now();
+		const most = patienceWith(this.#session.connection, patience);
 		for (;;) {
 			try {
 				return await attempt();
 			} catch (error) {
 				const isUnknown = codeOf(error) === NO_STREAM;
 				const isTemporary =
-					isUnknown ||
-					codeOf(error) === WRONG_LAST ||
-					isErrorNamed(error, "JetStreamNotEnabled") ||
-					isAbsent(error);
+					isUnknown || isConflict(error) || isErrorNamed(error, "JetStreamNotEnabled") || isAbsent(error);
 				const waited = performance.now() - began;
 				if (isUnknown && waited > UNKNOWN) throw runGone(this.#run);
-				if (!isTemporary || waited > patience) throw error;
+				if (!isTemporary || waited > most) throw error;
 			}
 			await sleep(PAUSE);
 		}

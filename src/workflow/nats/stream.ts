@@ -14,7 +14,8 @@ const LEAST_CAPACITY = 2 ** 16;
 
 /** Error codes of the server. */
 export const NO_ROOM = 10077;
-export const WRONG_LAST = 10071;
+/** That others have written something meanwhile: the second is what the servers of a cluster say while they agree. */
+const CONFLICTS: readonly unknown[] = [10071, 10164];
 /** The status of a publish that no stream takes. */
 export const NO_STREAM_LISTENS = 503;
 export const NO_STREAM = 10059;
@@ -45,7 +46,7 @@ export async function openStream(
 		if (known !== undefined) return checked(known, link);
 		await sleep(PAUSE);
 	}
-	return creating(async () => {
+	return creating(session.connection, async () => {
 		const known = await findStream(session.manager, names.stream);
 		return known === undefined ? await createStream(session, names, link) : checked(known, link);
 	});
@@ -92,6 +93,11 @@ function describe(link: Link): string {
 	];
 	const { from, to } = link;
 	return [`${from.task}.${from.port}>${to.task}.${to.port}`, ...options].join(";");
+}
+
+/** True if something was not stored because others have written meanwhile. */
+export function isConflict(error: unknown): boolean {
+	return CONFLICTS.includes(codeOf(error));
 }
 
 /** Undefined if there is no such stream. */
