@@ -138,6 +138,37 @@ func TestAMutexGoesBetweenRegions(t *testing.T) {
 	want(t, held.Unlock(), ErrBadArgument)
 }
 
+func TestAMutexIsUnlockedOnlyByWhoHoldsIt(t *testing.T) {
+	region := temporary(t)
+	other := must(OpenPath(region.Path()))
+	defer other.Close()
+	mutex, condition := must(region.Mutex("turn")), must(region.Condition("changed"))
+	old := must(mutex.Lock(background))
+	check(t, old.Unlock())
+	held := must(mutex.Lock(background))
+	want(t, old.Unlock(), ErrBadArgument)
+	want(t, condition.Wait(background, old, func() bool { return false }), ErrBadArgument)
+	if must(must(other.Mutex("turn")).TryLock()) != nil {
+		t.Error("it was given away")
+	}
+
+	// Another goroutine has it while a wait has unlocked it.
+	waited := make(chan error)
+	proceed := false
+	go func() { waited <- condition.Wait(background, held, func() bool { return proceed }) }()
+	var second *Held
+	until(func() bool {
+		second, _ = mutex.TryLock()
+		return second != nil
+	})
+	want(t, held.Unlock(), ErrBadArgument)
+	proceed = true
+	check(t, condition.NotifyAll())
+	check(t, second.Unlock())
+	check(t, <-waited)
+	check(t, held.Unlock())
+}
+
 func TestARegionThatIsForgottenIsReported(t *testing.T) {
 	reader, writer, err := os.Pipe()
 	check(t, err)

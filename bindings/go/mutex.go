@@ -57,7 +57,7 @@ func (m *Mutex) Lock(ctx context.Context) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Held{m, abandoned}, nil
+	return &Held{mutex: m, Abandoned: abandoned}, nil
 }
 
 // TryLock locks the mutex if it is free; else it returns nil.
@@ -72,7 +72,7 @@ func (m *Mutex) TryLock() (*Held, error) {
 	if code != native.OK {
 		return nil, failed(s.calls, code)
 	}
-	return &Held{m, abandoned}, nil
+	return &Held{mutex: m, Abandoned: abandoned}, nil
 }
 
 // Held is a mutex that this region holds.
@@ -81,16 +81,31 @@ type Held struct {
 	// Abandoned is true if the last holder died while it held the mutex, so that what it guards may be half changed. A wait for
 	// a condition takes the mutex anew, so look again after it.
 	Abandoned bool
+	// It was unlocked, or a wait for a condition has unlocked it for a while. If the region holds the mutex then, it is by
+	// another Held.
+	unlocked bool
 }
 
-// Unlock unlocks the mutex. ErrBadArgument if this region does not hold it.
+// check returns why it can't be used. The lock is held.
+func (h *Held) check() error {
+	if h.unlocked {
+		return fail(ErrBadArgument, "Mutex %s is not held by this Held, which was unlocked; lock it anew", h.mutex.name)
+	}
+	return nil
+}
+
+// Unlock unlocks the mutex. ErrBadArgument if that was done before.
 func (h *Held) Unlock() error {
 	s := h.mutex.region.state
 	s.Lock()
 	defer s.Unlock()
+	if err := h.check(); err != nil {
+		return err
+	}
 	if code := s.calls.Unlock(h.mutex.handle); code != native.OK {
 		return failed(s.calls, code)
 	}
+	h.unlocked = true
 	return nil
 }
 
@@ -131,16 +146,27 @@ func (c *Condition) Wait(ctx context.Context, held *Held, until func() bool) err
 			text := "Waited 0 ms for condition " + c.name + "; allow more time, or check that the other side is running"
 			return late(ctx, text, begun)
 		}
-		s.Lock()
-		abandoned, code := s.calls.SleepOn(waiting, c.handle, held.mutex.handle, untold)
-		_, err := s.result(code)
-		untold, held.Abandoned = abandoned, abandoned
-		s.Unlock()
-		if err != nil {
+		if err := c.sleep(held, waiting, &untold); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sleep sleeps without the mutex, and takes it again. `untold` is whether it was abandoned, and nobody was told.
+func (c *Condition) sleep(held *Held, waiting native.Waiting, untold *bool) error {
+	s := c.region.state
+	s.Lock()
+	defer s.Unlock()
+	if err := held.check(); err != nil {
+		return err
+	}
+	held.unlocked = true
+	abandoned, code := s.calls.SleepOn(waiting, c.handle, held.mutex.handle, *untold)
+	held.unlocked = false
+	_, err := s.result(code)
+	*untold, held.Abandoned = abandoned, abandoned
+	return err
 }
 
 // NotifyOne wakes one participant that waits. Call it after the change, with the mutex.
