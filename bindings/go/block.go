@@ -106,16 +106,25 @@ func (b *Block) Save() (string, error) {
 }
 
 // LoadBlock returns the block under a token, to read and write. ErrBadHandle if it is gone, or was never a token of this
-// region. The block belongs to the region.
+// region. The block belongs to the region. When somebody has freed it, its methods panic with ErrBadHandle.
 func (r *Region) LoadBlock(token string) (*Block, error) {
-	s := r.state
-	s.Lock()
-	defer s.Unlock()
-	block, err := got(s, func() (native.Block, native.Code) { return s.calls.Load(token) })
+	block, err := r.saved(token)
 	if err != nil {
 		return nil, err
 	}
-	return newBlock(r, block, "region"), nil
+	loaded := newBlock(r, block, "region")
+	loaded.lookUp = func() error {
+		_, err := r.saved(token)
+		return err
+	}
+	return loaded, nil
+}
+
+func (r *Region) saved(token string) (native.Block, error) {
+	s := r.state
+	s.Lock()
+	defer s.Unlock()
+	return got(s, func() (native.Block, native.Code) { return s.calls.Load(token) })
 }
 
 // FreeSaved frees the block under a token. ErrBadHandle if it was freed before.

@@ -19,6 +19,8 @@ type memory struct {
 	length int
 	// What it is received by or sent through, if it is a message or a reservation.
 	endpoint *endpoint
+	// Whether it is still there, if it belongs to the region: any participant may free it then.
+	lookUp func() error
 	// What has happened to it, as in "was released"; "" while it can be used.
 	gone string
 	view view
@@ -43,6 +45,11 @@ func (m *memory) check() {
 	}
 	if m.endpoint != nil {
 		m.endpoint.check()
+	}
+	if m.lookUp != nil {
+		if err := m.lookUp(); err != nil {
+			panic(err)
+		}
 	}
 }
 

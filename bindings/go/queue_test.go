@@ -216,6 +216,28 @@ func TestBlocksAreHandedOver(t *testing.T) {
 	want(t, err, ErrRegionFull)
 }
 
+func TestASavedBlockThatSomebodyFreedIsGone(t *testing.T) {
+	region := temporary(t)
+	block := must(region.Allocate(100))
+	copy(block.Bytes(), "kept")
+	token := must(block.Save())
+	loaded := must(region.LoadBlock(token))
+	if loaded.Text()[:4] != "kept" {
+		t.Error(loaded.Text())
+	}
+	check(t, region.FreeSaved(token))
+	// Its memory may be another block's by now.
+	for _, use := range []func(){func() { loaded.Bytes() }, func() { loaded.Text() }, func() { loaded.Len() }, func() { View[float64](loaded) }} {
+		func() {
+			defer func() {
+				err, _ := recover().(error)
+				want(t, err, ErrBadHandle)
+			}()
+			use()
+		}()
+	}
+}
+
 func (m *Message) carriedBlock() *Block { return m.block }
 
 func TestReservationsAreWrittenInPlace(t *testing.T) {
@@ -277,24 +299,25 @@ func TestASendWaitsUntilAReservationThatWasOpenedLaterIsOver(t *testing.T) {
 	}
 }
 
-// reserveDuringSend returns a reservation that was opened while a Send waited, which has seen it. Sent tells its result.
-func reserveDuringSend(ctx context.Context, t *testing.T) (room *Reservation, consumer *Consumer, sent chan error) {
-	for room == nil {
-		var producer *Producer
-		producer, consumer = ends(temporary(t), "steps", Capacity(64))
+// reserveDuringSend returns a reservation that was opened while a Send waited, which has seen it. The channel has its result.
+func reserveDuringSend(ctx context.Context, t *testing.T) (*Reservation, *Consumer, chan error) {
+	for {
+		producer, consumer := ends(temporary(t), "steps", Capacity(64))
 		for must(producer.TrySend([]byte("filler"))) {
 		}
-		sent = make(chan error, 1)
+		sent := make(chan error, 1)
 		go func() { sent <- producer.Send(ctx, []byte("last")) }()
 		s := producer.region.state
 		until(func() bool { s.Lock(); defer s.Unlock(); return s.watched != nil })
 		message := must(consumer.Receive(background))
 		check(t, message.Release())
-		// Fails if the message was faster.
-		room, _ = producer.Reserve(expired(), 8)
-		until(func() bool { s.Lock(); defer s.Unlock(); return producer.heldUp || len(sent) > 0 })
+		room, err := producer.Reserve(expired(), 8)
+		// Otherwise the message was faster.
+		if err == nil {
+			until(func() bool { s.Lock(); defer s.Unlock(); return producer.heldUp || len(sent) > 0 })
+			return room, consumer, sent
+		}
 	}
-	return room, consumer, sent
 }
 
 func until(done func() bool) {

@@ -1,6 +1,8 @@
 /* class Block */
 #include "native.h"
 
+#include <string.h>
+
 PyObject *block_new(struct region *region, const struct dhmem_block *block, struct message *message) {
 	struct block *self = (struct block *)PyType_GenericAlloc(block_type, 0);
 	if (self != NULL) {
@@ -15,7 +17,17 @@ PyObject *block_new(struct region *region, const struct dhmem_block *block, stru
 }
 
 /* A message's block is gone with the message. */
+/* Any participant may free it at any time. */
+static bool is_still_saved(const struct block *self) {
+	struct dhmem_block ignored;
+	const int code = dhmem_load(self->viewed.region->handle, self->token, &ignored);
+	return code >= 0 || raise_last(code) != NULL;
+}
+
 static bool is_there(const struct block *self) {
+	if (self->is_saved) {
+		return is_still_saved(self);
+	}
 	if (self->block.data != NULL && self->message == NULL) {
 		return true;
 	}
@@ -81,6 +93,7 @@ PyObject *block_load(struct region *region, PyObject *token) {
 		self->viewed.region = HOLD(region);
 		self->block = block;
 		self->is_saved = true;
+		memcpy(self->token, text, sizeof self->token);
 	}
 	return code < 0 ? raise_last(code) : (PyObject *)self;
 }

@@ -47,8 +47,9 @@ struct block {
 	struct dhmem_block block;
 	/* The message that the block belongs to, or NULL: then it is this participant's. */
 	struct message *message;
-	/* It belongs to the region, under a token. */
+	/* It belongs to the region, under this token. */
 	bool is_saved;
+	char token[DHMEM_TOKEN_BYTES];
 	/* Free it when its last view is gone. */
 	bool free_later;
 	/* Threads that send it now. */

@@ -150,6 +150,10 @@ print(region.load(sys.argv[3]).shape)
         self.region.free_saved(token)
         with self.fails("DHMEM_BAD_HANDLE"):
             self.region.load(token)
+        # Its memory may be another block's by now.
+        for use in (loaded.text, lambda: memoryview(loaded), lambda: loaded.array("u1")):
+            with self.fails("DHMEM_BAD_HANDLE"):
+                use()
 
     def test_a_token_finds_a_vector(self) -> None:
         vector = self.region.vector("numbers", "f4")
