@@ -32,19 +32,27 @@ static bool is_true(void *until) {
 	return truth != 0;
 }
 
-/* The Held that was given, or NULL. */
-static struct held *held_from(PyObject *value) {
+/* The Held that was given, or NULL if the mutex is not held by it, though perhaps by another. */
+static struct held *held_from(const struct condition *self, PyObject *value) {
 	if (!PyObject_TypeCheck(value, held_type)) {
 		PyErr_Format(PyExc_TypeError, "held must be a locked mutex, not %R", Py_TYPE(value));
 		return NULL;
 	}
-	return (struct held *)value;
+	struct held *held = (struct held *)value;
+	if (held->unlocked || held->waiting) {
+		raise_code(DHMEM_BAD_ARGUMENT, "Mutex %U is not held; lock it before waiting for condition %U",
+			held->mutex->waited.name, self->waited.name);
+		return NULL;
+	}
+	return held;
 }
 
 static int wait_until(struct condition *self, struct held *held, PyObject *until, double timeout) {
 	struct mutex *mutex = held->mutex;
 	const bool *outer = wait_begin(&self->waited);
+	held->waiting = true;
 	const int code = dhmem_wait(self->handle, mutex->handle, is_true, until, timeout);
+	held->waiting = false;
 	wait_end(&self->waited, outer);
 	held->abandoned = dhmem_is_abandoned(mutex->handle);
 	return code;
@@ -60,7 +68,7 @@ static PyObject *condition_wait(PyObject *object, PyObject *const *args, Py_ssiz
 		!is_open(&self->waited, self->handle)) {
 		return NULL;
 	}
-	struct held *held = held_from(values[0]);
+	struct held *held = held_from(self, values[0]);
 	if (held == NULL) {
 		return NULL;
 	}
@@ -80,13 +88,9 @@ static PyObject *condition_look(PyObject *object, PyObject *const *args, Py_ssiz
 	if (!is_open(&self->waited, self->handle) || !parse(&signature, args, count, keywords, values)) {
 		return NULL;
 	}
-	struct held *held = held_from(values[0]);
+	struct held *held = held_from(self, values[0]);
 	if (held == NULL) {
 		return NULL;
-	}
-	if (held->unlocked) {
-		return raise_code(DHMEM_BAD_ARGUMENT, "Mutex %U is not held; lock it before waiting for condition %U",
-			held->mutex->waited.name, self->waited.name);
 	}
 	const int code = wait_until(self, held, values[1], 0);
 	if (PyErr_Occurred() != NULL) {

@@ -119,6 +119,10 @@ static PyObject *held_unlock(PyObject *object, PyObject *Py_UNUSED(unused)) {
 	if (self->unlocked) {
 		return raise_code(DHMEM_BAD_ARGUMENT, "Mutex %U was unlocked already", self->mutex->waited.name);
 	}
+	if (self->waiting) {
+		return raise_code(DHMEM_BAD_ARGUMENT,
+			"A wait for a condition has mutex %U; unlock it when that is over", self->mutex->waited.name);
+	}
 	const int code = dhmem_unlock(self->mutex->handle);
 	self->unlocked = code == DHMEM_OK;
 	return none_or_raise(code);

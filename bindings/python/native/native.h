@@ -165,6 +165,8 @@ struct held {
 	PyObject_HEAD struct mutex *mutex;
 	bool abandoned;
 	bool unlocked;
+	/* A wait for a condition has it, and may have unlocked it for a while: then another Held may hold the mutex. */
+	bool waiting;
 };
 
 /* arguments.c */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import unittest
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,43 @@ class Between(RegionTest):
         while producer.try_send(bytes(16)):
             pass
         return producer, consumer
+
+    def test_a_lock_is_given_up_only_by_who_holds_it(self) -> None:
+        mutex, changed = self.region.mutex("turn"), self.region.condition("changed")
+        another = dhmem.Region(self.region.name)
+        self.addCleanup(another.close)
+        old = mutex.lock()
+        old.unlock()
+        held = mutex.lock()
+        for use in (old.unlock, lambda: changed.wait(old, lambda: True), lambda: changed.wait(old, lambda: False)):
+            with self.fails("DHMEM_BAD_ARGUMENT"):
+                use()
+        with self.fails("DHMEM_BAD_ARGUMENT", "A wait for a condition has mutex turn"):
+            changed.wait(held, held.unlock)
+        with self.fails("DHMEM_BAD_ARGUMENT"):
+            changed.wait(held, lambda: changed.wait(held, lambda: True))
+        self.assertIsNone(another.mutex("turn").try_lock())
+
+        # Another thread has it while a wait has unlocked it.
+        go_on: list[int] = []
+        thread = threading.Thread(target=changed.wait, args=(held, lambda: go_on))
+        thread.start()
+        second = None
+        while second is None:
+            try:
+                second = mutex.try_lock()
+            except dhmem.DhmemError:
+                time.sleep(0)
+        with self.fails("DHMEM_BAD_ARGUMENT"):
+            held.unlock()
+        self.assertIsNone(another.mutex("turn").try_lock())
+        go_on.append(1)
+        changed.notify_all()
+        second.unlock()
+        thread.join()
+        held.unlock()
+        with another.mutex("turn").lock(timeout=60):
+            pass
 
     def test_an_end_that_its_own_arguments_close_is_closed(self) -> None:
         calls: dict[str, Callable[[dhmem.Producer, dhmem.Consumer, Any], object]] = {
