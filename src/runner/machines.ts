@@ -13,6 +13,7 @@ import type { Keeping } from "../workflow/nats/pull/keeper.js";
 import { openSession, type Session } from "../workflow/nats/session.js";
 import type { ServerSettings } from "../workflow/nats/settings.js";
 import { runGone, SharedRecord } from "../workflow/nats/shared-record.js";
+import { Doubts } from "./doubts.js";
 import {
 	changesIn,
 	describeMember,
@@ -32,13 +33,6 @@ import { SharedLinks } from "./shared-links.js";
 
 /** Milliseconds between looks at the others. */
 const INTERVAL = 2000;
-/**
- * What an answer says for a runner being gone, and how much of that in a row gives it up. Of a killed one, the server
- * knows within moments that nobody listens: 16 s, in which it may also connect again. A silent one may be on a busy
- * machine, or be stopped: two minutes.
- */
-const DOUBT = { there: 0, silent: 1, nobody: 4 } as const;
-const MOST_DOUBT = 32;
 /** Milliseconds for which a server that does not answer is tried again before and after the tasks run. */
 const PATIENCE = 10_000;
 /** Milliseconds after which a runner that nobody knows is asked again: it may have just begun to listen. */
@@ -82,8 +76,7 @@ export class Machines {
 	#missing: string | undefined;
 	readonly #waiting = new Set<() => void>();
 	readonly #leaving = new AbortController();
-	readonly #doubts = new Map<string, number>();
-	#isConnected = true;
+	readonly #doubts = new Doubts();
 
 	constructor(options: MachinesOptions) {
 		const id = randomBytes(4).toString("hex");
@@ -144,8 +137,12 @@ export class Machines {
 		this.#shared = new SharedLinks(session, run, this.#me);
 		this.#take(roll);
 		session.onLockout(({ message }) => this.#listener?.note(message));
-		session.onDisconnect(() => this.#reset(false));
-		session.onReconnect(() => this.#reset(true));
+		session.onDisconnect(() => {
+			this.#doubts.isConnected = false;
+		});
+		session.onReconnect(() => {
+			this.#doubts.isConnected = true;
+		});
 		void this.#attend();
 		return roll;
 	}
@@ -308,7 +305,7 @@ export class Machines {
 		const { signal } = this.#leaving;
 		while (!signal.aborted) {
 			await sleep(INTERVAL, undefined, { signal }).catch(() => {});
-			if (signal.aborted || !this.#isConnected) continue;
+			if (signal.aborted || !this.#doubts.isConnected) continue;
 			await this.#refresh();
 			const others = this.#roll?.members.filter(({ id, left }) => id !== this.#me.id && !left) ?? [];
 			await Promise.all(others.map((member) => this.#ask(member)));
@@ -318,10 +315,7 @@ export class Machines {
 	async #ask(member: Member): Promise<void> {
 		if (this.#joined === undefined || this.#leaving.signal.aborted) return;
 		const answer = await ask(this.#joined.session, keyOf(this.#options.run), member.id);
-		if (!this.#isConnected) return;
-		const doubt = answer === "there" ? 0 : (this.#doubts.get(member.id) ?? 0) + DOUBT[answer];
-		this.#doubts.set(member.id, doubt);
-		if (doubt < MOST_DOUBT) return;
+		if (!this.#doubts.take(member.id, answer)) return;
 		const message =
 			`the runner at ${describeMember(member)} does not answer any more: was it killed, or is its machine cut off? ` +
 			"Stopping the others";
@@ -329,12 +323,6 @@ export class Machines {
 		await this.#change((roll) => leave(noteFailure(roll, failure), member.id), PATIENCE).catch((error) =>
 			this.#lose(error),
 		);
-	}
-
-	/** What was not answered without a connection says nothing. */
-	#reset(isConnected: boolean): void {
-		this.#isConnected = isConnected;
-		this.#doubts.clear();
 	}
 }
 
