@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import AbstractContextManager
 from types import EllipsisType
 from typing import Callable, TypeVar, cast
@@ -22,21 +23,28 @@ class Waits:
     def __init__(self) -> None:
         self._futures: dict[asyncio.AbstractEventLoop, set[asyncio.Future[None]]] = {}
         self._descriptor = -1
+        # Between loops in several threads, and a thread that closes the region.
+        self._lock = threading.RLock()
+        self._closed = False
 
     def enter(self, region: _native.Region, future: asyncio.Future[None]) -> None:
         loop = future.get_loop()
-        if loop not in self._futures:
-            self._descriptor = region._fd()
-            loop.add_reader(self._descriptor, self._wake, region)
-            self._futures[loop] = set()
-        self._futures[loop].add(future)
+        with self._lock:
+            if self._closed:
+                raise DhmemError("DHMEM_CLOSED", f"The region {region.path} is closed; open it again")
+            if loop not in self._futures:
+                self._descriptor = region._fd()
+                loop.add_reader(self._descriptor, self._wake, region)
+                self._futures[loop] = set()
+            self._futures[loop].add(future)
 
     def leave(self, future: asyncio.Future[None]) -> None:
         loop = future.get_loop()
-        futures = self._futures.get(loop, set())
-        futures.discard(future)
-        if not futures and self._futures.pop(loop, None) is not None:
-            loop.remove_reader(self._descriptor)
+        with self._lock:
+            futures = self._futures.get(loop, set())
+            futures.discard(future)
+            if not futures and self._futures.pop(loop, None) is not None:
+                loop.remove_reader(self._descriptor)
 
     def _wake(self, region: _native.Region) -> None:
         """Let every task try again, because the descriptor does not say which of them can go on."""
@@ -57,11 +65,13 @@ class Waits:
                     _finish_elsewhere(loop, future)
 
     def close(self) -> None:
-        """Before the region closes its descriptor."""
-        for loop in list(self._futures):
-            loop.remove_reader(self._descriptor)
-        self._wake_all()
-        self._futures.clear()
+        """Before the region closes its descriptor. Nobody begins to wait after this."""
+        with self._lock:
+            self._closed = True
+            for loop in list(self._futures):
+                loop.remove_reader(self._descriptor)
+            self._wake_all()
+            self._futures.clear()
 
 
 def _finish_elsewhere(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:

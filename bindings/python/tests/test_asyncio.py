@@ -71,6 +71,35 @@ class Asyncio(RegionTest):
         self.region.close()
         self.assertFalse(task.done())
 
+    def test_closing_the_region_in_another_thread_ends_the_waits_of_all_loops(self) -> None:
+        for _ in range(10):
+            with dhmem.Region(self.region.name) as region:
+                ready = threading.Barrier(3)
+                ends: list[list[str]] = []
+
+                async def main(name: str) -> list[str]:
+                    async def receive(consumer: dhmem.Consumer) -> str:
+                        with self.assertRaises(dhmem.DhmemError) as caught:
+                            await consumer.receive_async()
+                        return caught.exception.code
+
+                    consumers = [region.queue(f"{name}-{i}", capacity=1024).consumer() for i in range(5)]
+                    tasks = [asyncio.create_task(receive(consumer)) for consumer in consumers]
+                    await asyncio.sleep(0)
+                    ready.wait()
+                    return await asyncio.wait_for(asyncio.gather(*tasks), 60)
+
+                threads = [
+                    threading.Thread(target=lambda name=name: ends.append(asyncio.run(main(name)))) for name in "ab"
+                ]
+                for thread in threads:
+                    thread.start()
+                ready.wait()
+                region.close()
+                for thread in threads:
+                    thread.join()
+                self.assertEqual(ends, [["DHMEM_CLOSED"] * 5] * 2)
+
     def test_another_process_wakes_the_loop(self) -> None:
         program = """
 import sys, dhmem
