@@ -1,36 +1,39 @@
 /** A receiver notices that another server leads its consumer, and begins again only then. */
-import type { ConsumerInfo } from "@nats-io/jetstream";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ConsumerWatch, type ConsumerWatchOptions } from "../../src/workflow/nats/consumer-watch.js";
+import {
+	ConsumerWatch,
+	type ConsumerWatchOptions,
+	type Counts,
+} from "../../src/workflow/nats/consumer-watch.js";
 import { PATIENCE, within } from "../fixture/index.js";
 
 const test = suite("consumer watch");
-
-type Counts = Partial<Pick<ConsumerInfo, "num_ack_pending" | "num_pending">>;
 
 /** A watch that says what has happened. It looks at the consumer as often as that is quiet. */
 class Watched {
 	readonly watch: ConsumerWatch;
 	readonly events: string[] = [];
 	/** What the server says, each time that it is asked; the last one again and again. */
-	readonly #answers: Counts[];
+	readonly #answers: Partial<Counts>[];
 	isWaiting = true;
 	#onEvent: (() => void) | undefined;
 
-	constructor(answers: Counts[], options: Partial<ConsumerWatchOptions> = {}) {
+	constructor(answers: Partial<Counts>[], options: Partial<ConsumerWatchOptions> = {}) {
 		this.#answers = answers;
 		this.watch = new ConsumerWatch({
-			info: async () => {
+			counts: async () => {
 				this.#happen("asked");
 				const answer = this.#answers.length > 1 ? this.#answers.shift() : this.#answers[0];
-				return { num_ack_pending: 0, num_pending: 0, ...answer } as ConsumerInfo;
+				const { pending = 0, unacknowledged = 0 } = answer ?? {};
+				return { stored: pending + unacknowledged, pending, unacknowledged, ...answer };
 			},
 			held: () => 1,
 			isWaiting: () => this.isWaiting,
 			onConfirmed: () => this.#happen("confirmed"),
 			onLost: () => this.#happen("lost"),
 			quiet: 1,
+			again: Number.POSITIVE_INFINITY,
 			grace: 1,
 			...options,
 		});
@@ -67,7 +70,7 @@ class Watched {
 }
 
 test("after a message, the consumer is asked once whether it waits for what is held here", async () => {
-	using watched = new Watched([{ num_ack_pending: 1 }]);
+	using watched = new Watched([{ unacknowledged: 1 }]);
 	watched.watch.note();
 	await watched.until(2);
 	watched.watch.note();
@@ -76,21 +79,34 @@ test("after a message, the consumer is asked once whether it waits for what is h
 });
 
 test("an acknowledgement that was lost is noticed", async () => {
-	using watched = new Watched([{ num_ack_pending: 2 }, { num_ack_pending: 1 }]);
+	using watched = new Watched([{ unacknowledged: 2 }, { unacknowledged: 1 }]);
 	watched.watch.note();
 	await watched.until(4);
 	assert.equal(watched.events, ["asked", "lost", "asked", "confirmed"]);
 });
 
 test("messages that do not come are noticed", async () => {
-	using watched = new Watched([{ num_pending: 3 }, {}]);
+	using watched = new Watched([{ pending: 3 }, {}]);
 	watched.watch.note();
 	await watched.until(4);
 	assert.equal(watched.events, ["asked", "lost", "asked", "confirmed"]);
 });
 
+test("a consumer that says that nothing is left, while the stream has records, is noticed", async () => {
+	using watched = new Watched([{ stored: 3 }, {}]);
+	watched.watch.note();
+	await watched.until(4);
+	assert.equal(watched.events, ["asked", "lost", "asked", "confirmed"]);
+});
+
+test("a consumer that brings nothing is looked at again now and then", async () => {
+	using watched = new Watched([{}, {}, { stored: 3 }, {}], { again: 3 });
+	await watched.until(6);
+	assert.equal(watched.events, ["asked", "confirmed", "asked", "confirmed", "asked", "lost"]);
+});
+
 test("a server that counts in another way is not asked for ever", async () => {
-	using watched = new Watched([{ num_ack_pending: 2 }, { num_ack_pending: 2 }, {}]);
+	using watched = new Watched([{ unacknowledged: 2 }, { unacknowledged: 2 }, {}]);
 	watched.watch.note();
 	await watched.until(3);
 	watched.watch.note();

@@ -114,7 +114,18 @@ export class Subscriber {
 
 	#watchConsumer(endpoint: Endpoint): ConsumerWatch {
 		return new ConsumerWatch({
-			info: async () => this.#consumer?.info(),
+			counts: async () => {
+				// In this order, so that what comes meanwhile is no difference.
+				const { state } = await endpoint.session.manager.streams.info(endpoint.names.stream);
+				const found = await this.#consumer?.info();
+				return (
+					found && {
+						stored: state.messages,
+						pending: found.num_pending,
+						unacknowledged: found.num_ack_pending,
+					}
+				);
+			},
 			held: () => {
 				const received = this.#messages?.getReceived() ?? 0;
 				const processed = this.#messages?.getProcessed() ?? 0;
