@@ -6,6 +6,7 @@ import { namesOf } from "../../src/workflow/nats/names.js";
 import type { Parcel } from "../../src/workflow/nats/parcel.js";
 import { Pending } from "../../src/workflow/nats/pending.js";
 import { Publisher } from "../../src/workflow/nats/publisher.js";
+import { Refusal } from "../../src/workflow/nats/refusal.js";
 import { count, PATIENCE, randomFrom } from "../fixture/index.js";
 import { type Pick, SimulatedClient, SimulatedServer } from "./simulated-server.js";
 
@@ -207,16 +208,48 @@ for (const [what, rates] of Object.entries(rows)) {
 	});
 }
 
-test("what is before a record that was refused may arrive, and so may older copies of that in a cluster", () => {
+test("what was refused may arrive nevertheless if an older copy of it may", () => {
 	for (const isReplicated of [false, true]) {
 		const pending = new Pending();
 		for (let i = 0; i < 4; i++)
 			pending.add({ records: [{ kind: "whole", payload: new Uint8Array(1) }], onSettled: () => {} });
-		for (let i = 0; i < 4; i++) Object.assign(pending.at(i) ?? {}, { sentBy: 0, copies: i === 2 ? 2 : 1 });
-		pending.noteRefused(0, 1, isReplicated);
-		const may = Array.from({ length: 4 }, (_, i) => pending.at(i)?.sentBy === 0);
-		assert.equal(may, [true, false, isReplicated, false]);
+		// The second was first sent over a connection that was lost.
+		for (let i = 0; i < 4; i++)
+			Object.assign(pending.at(i) ?? {}, { sentBy: i === 1 ? 0 : 1, copies: i === 2 ? 2 : 1 });
+		pending.noteRefused(pending.slice(1, 4), 1, isReplicated);
+		assert.equal(
+			Array.from({ length: 4 }, (_, i) => pending.at(i)?.sentBy !== undefined),
+			[true, true, isReplicated, false],
+		);
 	}
+});
+
+test("a record counts as refused only when its own answer says so", async () => {
+	const pending = new Pending();
+	for (let i = 0; i < 4; i++)
+		pending.add({ records: [{ kind: "whole", payload: new Uint8Array(1) }], onSettled: () => {} });
+	const refusal = new Refusal(3, 11, pending.slice(1, 4));
+	refusal.take(3, 11, false);
+	// Of another round, and of records that are not among these.
+	for (const [round, position] of [
+		[2, 12],
+		[3, 10],
+		[3, 14],
+	] as const)
+		refusal.take(round, position, false);
+	refusal.take(3, 13, false);
+	let isAnswered = false;
+	void refusal.answered.then(() => {
+		isAnswered = true;
+	});
+	await setImmediate();
+	assert.not(isAnswered);
+	refusal.take(3, 12, true);
+	await refusal.answered;
+	assert.equal(
+		refusal.refused.map(({ number }) => number),
+		[1, 3],
+	);
 });
 
 test("a successor that publishes no mark loses messages, which this test finds", async () => {

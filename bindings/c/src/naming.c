@@ -44,13 +44,12 @@ static int take_lock(const struct naming *naming, const struct file *file) {
 	struct failure failure;
 	struct stat status;
 	bool ignored;
-	if (naming->own != NULL || (file_status(file, &status, &failure) &&
-								   is_trusted(&status, naming->path, naming->trust))) {
+	if (naming->own != NULL ||
+		(file_status(file, &status, &failure) && is_trusted(&status, naming->path, naming->trust))) {
 		return wait_for_lock(file, JOIN_LOCK, naming->path);
 	}
-	return lock_try(file, JOIN_LOCK, &ignored, &failure)
-		? DHMEM_OK
-		: system_fail(&failure, naming->path, naming->doing);
+	return lock_try(file, JOIN_LOCK, &ignored, &failure) ? DHMEM_OK
+														 : system_fail(&failure, naming->path, naming->doing);
 }
 
 static int change_open(const struct naming *naming, const struct file *file, bool *again) {

@@ -60,16 +60,18 @@ int dhmem_unlink(const char *name, const struct dhmem_options *options) {
 	}
 	char *path = region_path(name, options, &code);
 	if (path != NULL) {
-		code = while_named(&(struct naming){
-			.path = path, .doing = "Removing", .trust = options->trust, .change = remove_name });
+		code = while_named(&(struct naming){ .path = path,
+			.doing = "Removing",
+			.trust = options->trust,
+			.change = remove_name });
 	}
 	free(path);
 	return code;
 }
 
 int dhmem_unlink_region(const dhmem_region *region) {
-	return while_named(&(struct naming){
-		.path = region->path, .doing = "Removing", .own = region, .change = remove_name });
+	return while_named(
+		&(struct naming){ .path = region->path, .doing = "Removing", .own = region, .change = remove_name });
 }
 
 static int recover(dhmem_region *region, unsigned *count) {

@@ -1,9 +1,9 @@
 /* The module dhmem._native. */
 #include "native.h"
 
-PyTypeObject *region_type, *block_type, *producer_type, *reservation_type, *consumer_type, *loop_type, *message_type,
-	*record_producer_type, *record_consumer_type, *mutex_type, *held_type, *memory_type, *vector_type,
-	*map_type, *condition_type;
+PyTypeObject *region_type, *block_type, *producer_type, *reservation_type, *consumer_type, *loop_type,
+	*message_type, *record_producer_type, *record_consumer_type, *mutex_type, *held_type, *memory_type,
+	*vector_type, *map_type, *condition_type;
 PyObject *error_type;
 
 static PyObject *unlink_region(PyObject *Py_UNUSED(module), PyObject *args, PyObject *keywords) {

@@ -306,9 +306,9 @@ void messages_abandon(struct consumer *consumer);
 extern PyTypeObject *region_type, *block_type, *producer_type, *reservation_type, *consumer_type, *loop_type,
 	*message_type, *record_producer_type, *record_consumer_type, *mutex_type, *held_type, *memory_type,
 	*vector_type, *map_type, *condition_type;
-extern PyType_Spec region_spec, block_spec, producer_spec, reservation_spec, consumer_spec, loop_spec, message_spec,
-	record_producer_spec, record_consumer_spec, mutex_spec, held_spec, memory_spec, vector_spec, map_spec,
-	condition_spec;
+extern PyType_Spec region_spec, block_spec, producer_spec, reservation_spec, consumer_spec, loop_spec,
+	message_spec, record_producer_spec, record_consumer_spec, mutex_spec, held_spec, memory_spec, vector_spec,
+	map_spec, condition_spec;
 extern PyObject *error_type;
 
 /* References to objects of this folder's types. */

@@ -28,6 +28,10 @@ export class Pending {
 		return this.#records[index];
 	}
 
+	slice(begin: number, end: number): readonly Underway[] {
+		return this.#records.slice(begin, end);
+	}
+
 	add(parcel: Parcel): void {
 		for (const index of parcel.records.keys()) this.#records.push({ parcel, index, number: this.#count++ });
 	}
@@ -65,13 +69,12 @@ export class Pending {
 	}
 
 	/**
-	 * The server has refused a record that was sent over a connection, and so it refuses everything behind that. If several
-	 * servers store the stream, another one may still have an older copy.
-	 *
-	 * @param before the number of records before the one that was refused
+	 * The server has refused these records, each of which was sent over this connection. It can't have them, unless it was
+	 * sent a copy over an older connection; or, if several servers store the stream, one may not have agreed yet on an older
+	 * copy.
 	 */
-	noteRefused(connection: number, before: number, isReplicated: boolean): void {
-		for (const record of this.#records.slice(before)) {
+	noteRefused(records: readonly Underway[], connection: number, isReplicated: boolean): void {
+		for (const record of records) {
 			if (record.sentBy !== connection || (isReplicated && record.copies !== 1)) continue;
 			record.sentBy = undefined;
 			record.copies = 0;

@@ -16,6 +16,7 @@ import { EPOCH, INBOX, NUMBER, type StreamNames } from "./names.js";
 import { oursUpTo } from "./ours.js";
 import { mark, type Parcel, storedBytes } from "./parcel.js";
 import { Pending } from "./pending.js";
+import { Refusal } from "./refusal.js";
 import { Room, recordBytes } from "./room.js";
 import type { Session } from "./session.js";
 import { standingOf } from "./standing.js";
@@ -75,6 +76,7 @@ export class Publisher {
 	#isPaused = false;
 	readonly #room: Room | undefined;
 	#isMeasuring = false;
+	#refusal: Refusal | undefined;
 	#hint: (() => void) | undefined;
 	#silence: NodeJS.Timeout | undefined;
 	#failure: unknown;
@@ -216,8 +218,9 @@ export class Publisher {
 			.slice(this.#inbox.length + 1)
 			.split(".")
 			.map(Number) as [number, number];
-		if (round !== this.#round || position <= this.#last) return;
 		const { seq, error } = parseAnswer(text, status);
+		this.#refusal?.take(round, position, seq !== undefined);
+		if (round !== this.#round || position <= this.#last) return;
 		if (seq === position) {
 			// If it is stored, so is all before it.
 			while (this.#last < position) this.#stored();
@@ -226,10 +229,12 @@ export class Publisher {
 			return;
 		}
 		if (error === NO_ROOM) {
-			// Nothing behind it is stored any more, since that expects a record that is not there. But what is before it
-			// may be: several servers answer that when they have agreed on it, and this at once.
+			// What is before it may be stored: several servers answer that when they have agreed on it, and this at once.
+			const behind = this.#records.slice(position - this.#last - 1, this.#flown);
+			const refusal = new Refusal(round, position, behind);
+			refusal.take(round, position, false);
 			this.#halt();
-			void this.#waitForRoom(position - this.#last - 1);
+			void this.#waitForRoom(refusal);
 		} else if (error === NO_RESOURCES) {
 			this.#halt();
 			this.#fail(noStorage(this.#options.names.link, "a message"));
@@ -261,11 +266,11 @@ export class Publisher {
 		if (parcel.stored === parcel.records.length) parcel.onSettled(undefined, this.#last);
 	}
 
-	/** @param before the number of records before the one that was refused; undefined if none was sent */
-	async #waitForRoom(before?: number): Promise<void> {
-		if (before === undefined) this.#records.dropWithdrawn();
-		else this.#records.noteRefused(this.#connection, before, this.#options.isReplicated);
+	/** @param refusal undefined if nothing was sent */
+	async #waitForRoom(refusal?: Refusal): Promise<void> {
 		this.#options.onFull(true);
+		if (refusal === undefined) this.#records.dropWithdrawn();
+		else await this.#takeRefusal(refusal);
 		try {
 			await this.#makeRoom();
 		} catch (error) {
@@ -288,6 +293,17 @@ export class Publisher {
 			this.#records.dropWithdrawn();
 		}
 		await this.#lookAgain();
+	}
+
+	/** Waits for the answers to what was on its way. What has none may still be stored. */
+	async #takeRefusal(refusal: Refusal): Promise<void> {
+		const round = this.#round;
+		this.#refusal = refusal;
+		await Promise.race([refusal.answered, sleep(LOOK)]);
+		if (this.#refusal === refusal) this.#refusal = undefined;
+		// Otherwise the connection was lost, or copies of them were sent.
+		if (round === this.#round)
+			this.#records.noteRefused(refusal.refused, this.#connection, this.#options.isReplicated);
 	}
 
 	/** One message always has room, however large it is, and the next one beside it. */
