@@ -29,9 +29,9 @@ export class SharedLinks {
 		this.#me = me;
 		session.connection.subscribe(this.#subject, {
 			callback: (error, message) => {
-				if (error !== null) return;
-				const told = message.json<Told>();
-				if (told.id !== me.id) this.#others.set(told.id, { told, at: performance.now() });
+				const told = error === null ? readTold(message.string()) : undefined;
+				if (told !== undefined && told.id !== me.id)
+					this.#others.set(told.id, { told, at: performance.now() });
 			},
 		});
 	}
@@ -47,6 +47,16 @@ export class SharedLinks {
 		}
 		const others = [...this.#others.values()].filter(({ at }) => now - at < STALE);
 		return joined([own, ...others.map(({ told }) => told)]);
+	}
+}
+
+/** Undefined if no runner has written it: others may send there, too. */
+function readTold(text: string): Told | undefined {
+	try {
+		const { id, tasks, links } = JSON.parse(text);
+		return Array.isArray(tasks) && Array.isArray(links) ? { id, tasks, links } : undefined;
+	} catch {
+		return undefined;
 	}
 }
 

@@ -1,7 +1,7 @@
 /** What several processes may create on the server at once. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { electing } from "./electing.js";
+import { electing, patienceWith } from "./electing.js";
 
 /** Milliseconds between looks for something that another process creates, and for all of them. */
 export const PAUSE = 20;
@@ -23,7 +23,7 @@ export function codeOf(error: unknown): number | undefined {
  * create it in the same moment; then it is looked for again.
  */
 export async function creating<T>(connection: NatsConnection, create: () => Promise<T>): Promise<T> {
-	const deadline = performance.now() + PATIENCE;
+	const deadline = performance.now() + patienceWith(connection, PATIENCE);
 	for (;;) {
 		try {
 			return await electing(connection, create);

@@ -5,6 +5,7 @@ import { DhmemError } from "../../errors.js";
 import { formatSize } from "../../terminal/format-size.js";
 import type { Link } from "../links.js";
 import { codeOf, creating, PATIENCE, PAUSE } from "./creating.js";
+import { electing } from "./electing.js";
 import type { StreamNames } from "./names.js";
 import type { Session } from "./session.js";
 
@@ -42,7 +43,7 @@ export async function openStream(
 ): Promise<StreamInfo> {
 	const deadline = performance.now() + PATIENCE;
 	while (isOther && performance.now() < deadline) {
-		const known = await findStream(session.manager, names.stream);
+		const known = await electing(session.connection, () => findStream(session.manager, names.stream));
 		if (known !== undefined) return checked(known, link);
 		await sleep(PAUSE);
 	}

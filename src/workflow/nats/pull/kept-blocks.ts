@@ -5,11 +5,12 @@
  * saved that is not noted.
  */
 import type { SharedMap } from "../../../collections/map.js";
-import { DhmemError, isFull } from "../../../errors.js";
+import { isFull } from "../../../errors.js";
 import { ReservedHandle } from "../../../handles/reserved-handle.js";
 import type { Block } from "../../../memory/block.js";
 import type { Region } from "../../../region.js";
 import { type Link, linkName } from "../../links.js";
+import { unlessGone } from "./unless-gone.js";
 
 const note = { epoch: "f64", position: "f64", length: "f64" } as const;
 
@@ -86,23 +87,15 @@ export class KeptBlocks {
 
 	/** Takes a block out of the region, without forgetting it. @returns false if it is not there */
 	freeMemory(handle: string): boolean {
-		return this.#unlessGone(() => {
+		const isFreed = unlessGone(() => {
 			(this.#region.load(handle) as Block).free();
 			return true;
-		}, false);
+		});
+		return isFreed ?? false;
 	}
 
 	/** The bytes of a block; undefined if it is not in the region. */
 	bytesOf(handle: string): Uint8Array | undefined {
-		return this.#unlessGone(() => (this.#region.load(handle) as Block).bytes, undefined);
-	}
-
-	#unlessGone<T>(act: () => T, otherwise: T): T {
-		try {
-			return act();
-		} catch (error) {
-			if (error instanceof DhmemError && error.code === "DHMEM_BAD_HANDLE") return otherwise;
-			throw error;
-		}
+		return unlessGone(() => (this.#region.load(handle) as Block).bytes);
 	}
 }

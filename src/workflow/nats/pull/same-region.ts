@@ -1,11 +1,11 @@
 /** Gets a block from a sender that has the same region: its bytes are there already. */
 import { setImmediate } from "node:timers/promises";
-import { DhmemError } from "../../../errors.js";
 import { decodeHandle } from "../../../handles/handle.js";
 import { identityOf } from "../../../handles/reserved-handle.js";
 import type { Block } from "../../../memory/block.js";
 import type { Region } from "../../../region.js";
 import { fence } from "./fence.js";
+import { unlessGone } from "./unless-gone.js";
 
 /** Bytes that are copied at a time. */
 const PIECE = 2 ** 24;
@@ -27,33 +27,23 @@ export async function copyFromRegion(
 }
 
 function isIn(region: Region, handle: string): boolean {
-	const of = unlessBad(() => decodeHandle(handle).region);
+	const of = unlessGone(() => decodeHandle(handle).region);
 	const [low, high] = region.lookWith(identityOf);
 	return of !== undefined && of[0] === low && of[1] === high;
 }
 
 function loadFrom(region: Region, handle: string): Block | undefined {
-	const value = unlessBad(() => region.load(handle));
+	const value = unlessGone(() => region.load(handle));
 	return value?.kind === "block" ? value : undefined;
 }
 
 async function copy(block: Block, target: Uint8Array, signal: AbortSignal): Promise<boolean> {
 	for (let at = 0; at < target.length && !signal.aborted; at += PIECE) {
-		const bytes = unlessBad(() => block.bytes);
+		const bytes = unlessGone(() => block.bytes);
 		if (bytes === undefined) return false;
 		target.set(bytes.subarray(at, at + PIECE), at);
 		if (at + PIECE < target.length) await setImmediate();
 	}
 	fence();
-	return unlessBad(() => block.bytes) !== undefined && !signal.aborted;
-}
-
-/** Undefined if a handle refers to nothing, or to nothing any more. */
-function unlessBad<T>(act: () => T): T | undefined {
-	try {
-		return act();
-	} catch (error) {
-		if (error instanceof DhmemError && error.code === "DHMEM_BAD_HANDLE") return undefined;
-		throw error;
-	}
+	return unlessGone(() => block.bytes) !== undefined && !signal.aborted;
 }
